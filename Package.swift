@@ -8,11 +8,40 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let lifecycle: Target.Dependency = .product(
+    name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+
 let package = Package(
     name: "language-system",
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(
+            url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+    ],
     targets: [
+        // The shared words.
         .target(name: "LanguageSystem", swiftSettings: strict),
         .testTarget(
             name: "LanguageSystemTests", dependencies: ["LanguageSystem"], swiftSettings: strict),
+
+        // The database.
+        .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .target(
+            name: "PostgresAccess",
+            dependencies: ["CLibPQ", "LanguageSystem", crypto, logging, lifecycle],
+            swiftSettings: strict),
+        .target(
+            name: "CoordinationTesting",
+            dependencies: ["LanguageSystem", "PostgresAccess", logging],
+            swiftSettings: strict),
+        .testTarget(
+            name: "PostgresAccessTests",
+            dependencies: [
+                "CoordinationTesting", "LanguageSystem", "PostgresAccess", logging, lifecycle,
+            ],
+            swiftSettings: strict),
     ]
 )

@@ -1,0 +1,85 @@
+// What must be done to bring a database to the schema that this program knows, or why it cannot.
+// Pure: what is applied and what is known go in, a plan or an error comes out.
+import LanguageSystem
+
+struct MigrationPlan: Equatable {
+    /// A row of schema_migration.
+    struct Applied: Equatable {
+        let version: Int
+        let name: String
+        let checksum: String
+    }
+
+    let pending: [Migration]
+    let appliesFiles: Bool
+
+    var isEmpty: Bool { pending.isEmpty && !appliesFiles }
+
+    /// - Parameters:
+    ///   - applied: By version, ascending.
+    ///   - appliedFilesChecksum: Of the function files at their last application.
+    init(
+        known: [Migration], filesChecksum: String, applied: [Applied],
+        appliedFilesChecksum: String?
+    ) throws(CoordinatorError) {
+        if let newest = applied.last, newest.version > known.count {
+            throw .schemaIsNewer(found: newest.version, known: known.count)
+        }
+        for (index, (row, migration)) in zip(applied, known).enumerated() {
+            guard row.version == index + 1 else {
+                throw .migrationIsMissing(index + 1, found: row.version)
+            }
+            guard row.checksum == migration.checksum else {
+                throw .migrationDiffers(migration, appliedName: row.name)
+            }
+        }
+        pending = Array(known.dropFirst(applied.count))
+        appliesFiles = !pending.isEmpty || appliedFilesChecksum != filesChecksum
+    }
+}
+
+extension CoordinatorError {
+    static func schemaIsNewer(found: Int, known: Int) -> Self {
+        Self(
+            .schemaMismatch,
+            "the database schema is version \(found), this program knows 1 to \(known)",
+            hint: "run the newer program, or restore the database as it was before")
+    }
+
+    static func schemaIsOlder(found: Int, known: Int) -> Self {
+        Self(
+            .schemaMismatch,
+            found == 0
+                ? "the database has no schema yet, this program needs version \(known)"
+                : "the database schema is version \(found), this program needs \(known)",
+            hint: "migrate it first: lscoord migrate")
+    }
+
+    static func schemaFilesDiffer() -> Self {
+        Self(
+            .schemaMismatch,
+            "the database's functions and views are those of another release than this program",
+            hint: "migrate it first: lscoord migrate")
+    }
+
+    static func migrationIsMissing(_ version: Int, found: Int) -> Self {
+        Self(
+            .schemaMismatch,
+            "the database's list of migrations has a gap: version \(found) where \(version) "
+                + "was expected")
+    }
+
+    static func migrationDiffers(_ migration: Migration, appliedName: String) -> Self {
+        Self(
+            .schemaMismatch,
+            "migration \(migration.version) (\(appliedName)) was applied with another text than "
+                + "this program has (\(migration.name))",
+            hint: "a released migration is never changed: run the program that applied it")
+    }
+
+    static func migrationFailed(_ what: String, _ error: PostgresError) -> Self {
+        Self(
+            .internal, "\(what) failed and nothing of it was kept: \(error.message)",
+            hint: error.hint, cause: error.description)
+    }
+}

@@ -1,0 +1,144 @@
+// Brings a database to the schema that this program knows, forward only, all steps in one
+// transaction under an advisory lock: any number of coordinators may start at once, the first one
+// migrates, the others find it done. The plan is MigrationPlan's.
+public import LanguageSystem
+public import Logging
+
+public struct Migrator: Sendable {
+    /// What `migrate` did.
+    public struct Report: Sendable, Hashable {
+        /// The version before; 0 when there was no schema.
+        public let from: Int
+        public let to: Int
+        /// Whether functions and views were applied again.
+        public let appliedFiles: Bool
+    }
+
+    private let schema: String
+    private let migrations: [Migration]
+    private let files: [SQLFile]
+    private let logger: Logger
+
+    /// A table change may rewrite much.
+    public var deadline: Duration = .seconds(600)
+
+    /// "lsmigrat" in ASCII: every coordinator asks for the same lock.
+    private static let lockNumber: Int64 = 0x6C73_6D69_6772_6174
+
+    public init(
+        schema: String = "ls", migrations: [Migration], functions: [SQLFile], logger: Logger
+    ) {
+        precondition(
+            migrations.enumerated().allSatisfy { $0.element.version == $0.offset + 1 },
+            "migrations are numbered from 1 without gaps")
+        precondition(
+            schema.utf8.allSatisfy { $0 == UInt8(ascii: "_") || (97...122).contains($0) },
+            "the schema's name is lower-case letters")
+        self.schema = schema
+        self.migrations = migrations
+        self.files = functions
+        self.logger = logger
+    }
+
+    /// Applies what is missing; all of it or nothing.
+    @discardableResult
+    public func migrate(_ pool: ConnectionPool) async throws(CoordinatorError) -> Report {
+        do {
+            return try await pool.transaction(deadline: deadline) { connection in
+                try connection.execute("select pg_advisory_xact_lock($1)", Self.lockNumber)
+                try prepareBooks(connection)
+                return try apply(connection)
+            }
+        } catch {
+            throw CoordinatorError(database: error)
+        }
+    }
+
+    /// Throws `schemaMismatch` unless the database has exactly this program's schema.
+    public func check(_ pool: ConnectionPool) async throws(CoordinatorError) {
+        do {
+            try await pool.withConnection { connection in
+                let found = try connection.execute(
+                    "select to_regclass($1) is not null as found", "\(schema).schema_migration")
+                guard try found.one().decode(Bool.self, "found") else {
+                    throw CoordinatorError.schemaIsOlder(found: 0, known: migrations.count)
+                }
+                let (plan, applied) = try plan(connection)
+                guard plan.pending.isEmpty else {
+                    throw CoordinatorError.schemaIsOlder(
+                        found: applied.count, known: migrations.count)
+                }
+                if plan.appliesFiles { throw CoordinatorError.schemaFilesDiffer() }
+            }
+        } catch {
+            throw CoordinatorError(database: error)
+        }
+    }
+
+    private func prepareBooks(_ connection: Connection) throws {
+        try connection.executeScript(
+            """
+            create schema if not exists \(schema);
+            create table if not exists \(schema).schema_migration (
+                version integer primary key, name text not null, checksum text not null,
+                applied_at timestamptz not null default now());
+            create table if not exists \(schema).schema_files (
+                only_one boolean primary key default true check (only_one),
+                checksum text not null, applied_at timestamptz not null default now());
+            """)
+    }
+
+    private func apply(_ connection: Connection) throws -> Report {
+        let (plan, applied) = try plan(connection)
+        for migration in plan.pending {
+            let what = "migration \(migration.version) (\(migration.name))"
+            logger.info("applying \(what)")
+            try run(migration.sql, what, connection)
+            try connection.execute(
+                "insert into \(schema).schema_migration (version, name, checksum) "
+                    + "values ($1, $2, $3)",
+                migration.version, migration.name, migration.checksum)
+        }
+        if plan.appliesFiles {
+            for file in files { try run(file.sql, file.name, connection) }
+            try connection.execute(
+                """
+                insert into \(schema).schema_files (checksum) values ($1)
+                on conflict (only_one) do update set checksum = excluded.checksum,
+                    applied_at = now()
+                """, filesChecksum)
+        }
+        return Report(
+            from: applied.count, to: migrations.count, appliedFiles: plan.appliesFiles)
+    }
+
+    private func run(_ sql: String, _ what: String, _ connection: Connection) throws {
+        do throws(PostgresError) {
+            try connection.executeScript(sql)
+        } catch {
+            guard error.kind == .server else { throw error }
+            throw CoordinatorError.migrationFailed(what, error)
+        }
+    }
+
+    private func plan(_ connection: Connection) throws -> (
+        plan: MigrationPlan, applied: [MigrationPlan.Applied]
+    ) {
+        let applied = try connection.execute(
+            "select version, name, checksum from \(schema).schema_migration order by version"
+        ).map { row in
+            MigrationPlan.Applied(
+                version: try row.decode("version"), name: try row.decode("name"),
+                checksum: try row.decode("checksum"))
+        }
+        let filesRow = try connection.execute(
+            "select checksum from \(schema).schema_files"
+        ).oneOrNone()
+        let plan = try MigrationPlan(
+            known: migrations, filesChecksum: filesChecksum, applied: applied,
+            appliedFilesChecksum: try filesRow?.decode(String.self, "checksum"))
+        return (plan, applied)
+    }
+
+    private var filesChecksum: String { hexadecimalSHA256(files.flatMap { [$0.name, $0.sql] }) }
+}

@@ -1,0 +1,21 @@
+// How long to pause between attempts to reach a server that does not answer: doubling, bounded,
+// and jittered over half its length, so that many clients do not come back at the same moment.
+
+struct Backoff: Sendable {
+    var first: Duration = .milliseconds(50)
+    var most: Duration = .seconds(5)
+
+    /// The pause after so many failures in a row (from 1 on).
+    func pause(
+        failureCount: Int, using generator: inout some RandomNumberGenerator
+    ) -> Duration {
+        let doublings = max(0, min(failureCount - 1, 30))
+        let whole = min(most, first * (1 << doublings))
+        return whole * Double.random(in: 0.5...1, using: &generator)
+    }
+
+    func pause(failureCount: Int) -> Duration {
+        var generator = SystemRandomNumberGenerator()
+        return pause(failureCount: failureCount, using: &generator)
+    }
+}

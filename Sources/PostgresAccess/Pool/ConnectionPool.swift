@@ -1,0 +1,255 @@
+// A bounded set of connections and the callers that want one. Decides nothing: PoolState does.
+// Here are the lock around it, the threads, the timers and the callers' continuations. Actions are
+// done under the lock, so that they happen in the order decided; none of them blocks.
+public import Logging
+public import ServiceLifecycle
+
+/// Connections to one PostgreSQL, lent to one caller at a time, each on its own thread.
+public final class ConnectionPool: Service, Sendable {
+    private typealias ConnectionID = PoolState.ConnectionID
+    private typealias WaiterID = PoolState.WaiterID
+
+    private struct Lease: Sendable {
+        let id: ConnectionID
+        let host: ConnectionHost
+    }
+
+    private struct Waiter {
+        let continuation: CheckedContinuation<Lease, any Error>
+        let waits: Duration
+        var timer: Task<Void, Never>?
+    }
+
+    private struct Shared {
+        var state: PoolState
+        var hosts: [ConnectionID: ConnectionHost] = [:]
+        var waiters: [WaiterID: Waiter] = [:]
+        var waiterCount = 0
+        var lastFailure: String?
+        var isClosed = false
+        var closers: [CheckedContinuation<Void, Never>] = []
+    }
+
+    public let configuration: PoolConfiguration
+    private let logger: Logger
+    private let backoff = Backoff()
+    private let shared: Locked<Shared>
+
+    /// Connects when first asked for a connection.
+    public init(_ configuration: PoolConfiguration, logger: Logger) {
+        self.configuration = configuration
+        self.logger = logger
+        shared = Locked(
+            Shared(
+                state: PoolState(
+                    connectionCountMax: configuration.connectionCountMax,
+                    waiterCountMax: configuration.waiterCountMax)))
+    }
+
+    // MARK: Use
+
+    /// Runs `body` with a connection, on that connection's own thread, where it may block.
+    ///
+    /// A connection that died while idle is replaced before `body` begins; one that dies inside it
+    /// makes it throw, and the caller decides whether the same can be done again. If the calling
+    /// task is cancelled, a running statement is, too.
+    ///
+    /// - Parameter deadline: For the wait and all statements together. Without it, the wait has
+    ///   `acquireDeadline` and each statement `statementDeadline`.
+    @discardableResult
+    public func withConnection<T: Sendable>(
+        deadline: Duration? = nil, _ body: @escaping @Sendable (Connection) throws -> T
+    ) async throws -> T {
+        let start = ContinuousClock.now
+        let waits = deadline ?? configuration.acquireDeadline
+        var isAgain = false
+        while true {
+            let lease = try await acquire(waits, since: start, atFront: isAgain)
+            let use = lease.host.interrupt.begin()
+            let outcome = await withTaskCancellationHandler {
+                await lease.host.run(deadline: deadline.map { start + $0 }, body)
+            } onCancel: {
+                lease.host.interrupt.raise(use: use)
+            }
+            switch outcome {
+            case .value(let value, let isReusable):
+                handle(.released(lease.id, isReusable: isReusable))
+                return value
+            case .failure(let error, let isReusable):
+                handle(.released(lease.id, isReusable: isReusable))
+                throw error
+            case .stale:
+                logger.debug("an idle connection to PostgreSQL was dead and is replaced")
+                handle(.released(lease.id, isReusable: false))
+                isAgain = true
+            }
+        }
+    }
+
+    /// Runs `body` between begin and commit; if it throws, rolls back.
+    ///
+    /// Serialization failures are thrown like any other error: the caller knows whether the same
+    /// transaction makes sense again.
+    @discardableResult
+    public func transaction<T: Sendable>(
+        _ isolation: Isolation = .readCommitted, deadline: Duration? = nil,
+        _ body: @escaping @Sendable (Connection) throws -> T
+    ) async throws -> T {
+        try await withConnection(deadline: deadline) { connection in
+            try connection.transaction(isolation) { try body(connection) }
+        }
+    }
+
+    /// One statement, which is its own transaction.
+    @discardableResult
+    public func execute(
+        _ sql: String, _ parameters: (any PostgresEncodable)?..., deadline: Duration? = nil
+    ) async throws -> Rows {
+        try await withConnection(deadline: deadline) { connection in
+            try connection.execute(sql, parameters: parameters)
+        }
+    }
+
+    // MARK: Life
+
+    /// Waits for the graceful shutdown (or cancellation), then closes.
+    public func run() async throws {
+        try? await gracefulShutdown()
+        await close()
+    }
+
+    /// Refuses new callers, waits for connections in use (up to `closeDeadline`, then interrupts
+    /// their statements), and returns when every connection is closed.
+    public func close() async {
+        let interrupting = Task { [closeDeadline = configuration.closeDeadline] in
+            try? await Task.sleep(for: closeDeadline)
+            if Task.isCancelled { return }
+            self.shared.withLock { shared in
+                for host in shared.hosts.values { host.interrupt.raise() }
+            }
+        }
+        await withCheckedContinuation { continuation in
+            shared.withLock { shared in
+                if shared.isClosed {
+                    continuation.resume()
+                } else {
+                    shared.closers.append(continuation)
+                    perform(shared.state.handle(.closeAsked), &shared)
+                }
+            }
+        }
+        interrupting.cancel()
+    }
+
+    /// How many connections there are, being made, idle or in use.
+    var connectionCount: Int { shared.withLock { $0.state.connectionCount } }
+
+    var waiterCount: Int { shared.withLock { $0.state.waiterCount } }
+
+    // MARK: The shell around PoolState
+
+    private func acquire(
+        _ waits: Duration, since start: ContinuousClock.Instant, atFront: Bool
+    ) async throws -> Lease {
+        let id = shared.withLock { shared in
+            shared.waiterCount += 1
+            return WaiterID(number: shared.waiterCount)
+        }
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                shared.withLock { shared in
+                    shared.waiters[id] = Waiter(continuation: continuation, waits: waits)
+                    perform(shared.state.handle(.wanted(id, atFront: atFront)), &shared)
+                    if shared.waiters[id] == nil { return }
+                    // Cancelled before the handler could find the waiter.
+                    if Task.isCancelled {
+                        return perform(shared.state.handle(.waiterGone(id, .cancelled)), &shared)
+                    }
+                    shared.waiters[id]?.timer = Task { [weak self] in
+                        try? await Task.sleep(until: start + waits, clock: .continuous)
+                        if !Task.isCancelled { self?.handle(.waiterGone(id, .late)) }
+                    }
+                }
+            }
+        } onCancel: {
+            handle(.waiterGone(id, .cancelled))
+        }
+    }
+
+    private func handle(_ event: PoolState.Event) {
+        shared.withLock { shared in perform(shared.state.handle(event), &shared) }
+    }
+
+    private func perform(_ actions: [PoolState.Action], _ shared: inout Shared) {
+        for action in actions {
+            switch action {
+            case .connect(let id): connect(id, &shared)
+            case .lend(let id, let waiter): lend(id, to: waiter, &shared)
+            case .close(let id):
+                // Closed on its own thread: saying goodbye may block.
+                let host = shared.hosts.removeValue(forKey: id)
+                Task { await host?.close() }
+            case .refuse(let waiter, let refusal): refuse(waiter, refusal, &shared)
+            case .pause(let failureCount):
+                let pause = backoff.pause(failureCount: failureCount)
+                Task { [weak self] in
+                    try? await Task.sleep(for: pause)
+                    self?.handle(.pauseOver)
+                }
+            case .closed:
+                shared.isClosed = true
+                for closer in shared.closers { closer.resume() }
+                shared.closers.removeAll()
+            }
+        }
+    }
+
+    private func connect(_ id: ConnectionID, _ shared: inout Shared) {
+        let host = ConnectionHost(configuration.connection, logger: logger)
+        shared.hosts[id] = host
+        Task { [self] in
+            do {
+                try await host.connect()
+                self.shared.withLock { shared in
+                    shared.lastFailure = nil
+                    perform(shared.state.handle(.connected(id)), &shared)
+                }
+            } catch {
+                let reason = (error as? PostgresError)?.message ?? String(describing: error)
+                logger.warning("\(reason)")
+                self.shared.withLock { shared in
+                    shared.lastFailure = reason
+                    shared.hosts[id] = nil
+                    perform(shared.state.handle(.connectFailed(id)), &shared)
+                }
+            }
+        }
+    }
+
+    private func lend(_ id: ConnectionID, to waiterID: WaiterID, _ shared: inout Shared) {
+        guard let waiter = shared.waiters.removeValue(forKey: waiterID),
+            let host = shared.hosts[id]
+        else { preconditionFailure("a connection was lent to nobody, or none was lent") }
+        waiter.timer?.cancel()
+        waiter.continuation.resume(returning: Lease(id: id, host: host))
+    }
+
+    private func refuse(
+        _ waiterID: WaiterID, _ refusal: PoolState.Refusal, _ shared: inout Shared
+    ) {
+        guard let waiter = shared.waiters.removeValue(forKey: waiterID) else { return }
+        waiter.timer?.cancel()
+        let error: any Error =
+            switch refusal {
+            case .cancelled: CancellationError()
+            case .closed: PostgresError.poolClosed
+            case .busy: PostgresError.tooManyWaiters(configuration.waiterCountMax)
+            case .late where shared.lastFailure == nil && shared.state.lentCount > 0:
+                PostgresError.noConnectionFree(
+                    after: waiter.waits, count: shared.state.lentCount)
+            case .late:
+                PostgresError.noConnection(after: waiter.waits, lastFailure: shared.lastFailure)
+            }
+        waiter.continuation.resume(throwing: error)
+    }
+}

@@ -1,0 +1,121 @@
+import CoordinationTesting
+import LanguageSystem
+import Testing
+
+@testable import PostgresAccess
+
+@Suite struct `Migrating` {
+    private let first = Migration(
+        version: 1, name: "make t", sql: "create table ls.t (n int); insert into ls.t values (1);")
+    private let second = Migration(
+        version: 2, name: "widen t", sql: "alter table ls.t alter n type bigint")
+    private let answer = SQLFile(
+        name: "answer.sql",
+        sql: "create or replace function ls.answer() returns int language sql as 'select 42'")
+
+    private func migrator(_ migrations: [Migration], _ functions: [SQLFile] = []) -> Migrator {
+        Migrator(migrations: migrations, functions: functions, logger: quiet)
+    }
+
+    @Test func `applies what is missing, and nothing twice`() async throws {
+        try await ThrowAwayDatabase.with { database in
+            let pool = database.pool
+            let none = await coordinatorError { try await migrator([first]).check(pool) }
+            #expect(none?.code == .schemaMismatch)
+            #expect(none?.message == "the database has no schema yet, this program needs version 1")
+
+            let start = try await migrator([first], [answer]).migrate(pool)
+            #expect(start == .init(from: 0, to: 1, appliedFiles: true))
+            let again = try await migrator([first], [answer]).migrate(pool)
+            #expect(again == .init(from: 1, to: 1, appliedFiles: false))
+            try await migrator([first], [answer]).check(pool)
+
+            let older = await coordinatorError {
+                try await migrator([first, second], [answer]).check(pool)
+            }
+            #expect(older?.message == "the database schema is version 1, this program needs 2")
+            let step = try await migrator([first, second], [answer]).migrate(pool)
+            #expect(step == .init(from: 1, to: 2, appliedFiles: true))
+            #expect(try await pool.execute("select n from ls.t").one().decode(Int.self) == 1)
+            #expect(try await pool.execute("select ls.answer()").one().decode(Int.self) == 42)
+        }
+    }
+
+    @Test func `applies changed functions again`() async throws {
+        try await ThrowAwayDatabase.with { database in
+            try await migrator([first], [answer]).migrate(database.pool)
+            let changed = SQLFile(
+                name: answer.name, sql: answer.sql.replacing("select 42", with: "select 43"))
+            let differs = await coordinatorError {
+                try await migrator([first], [changed]).check(database.pool)
+            }
+            #expect(differs?.code == .schemaMismatch)
+            let report = try await migrator([first], [changed]).migrate(database.pool)
+            #expect(report == .init(from: 1, to: 1, appliedFiles: true))
+            let row = try await database.pool.execute("select ls.answer()").one()
+            #expect(try row.decode(Int.self) == 43)
+        }
+    }
+
+    @Test func `refuses a newer schema and a migration that was changed`() async throws {
+        try await ThrowAwayDatabase.with { database in
+            try await migrator([first, second]).migrate(database.pool)
+            let calls: [(Migrator, ConnectionPool) async throws -> Void] = [
+                { try await $0.check($1) }, { try await $0.migrate($1) },
+            ]
+            for call in calls {
+                let newer = await coordinatorError {
+                    try await call(migrator([first]), database.pool)
+                }
+                #expect(newer?.code == .schemaMismatch)
+                #expect(
+                    newer?.message == "the database schema is version 2, this program knows 1 to 1")
+                let changed = Migration(version: 1, name: "make t", sql: "select 1")
+                let differs = await coordinatorError {
+                    try await call(migrator([changed, second]), database.pool)
+                }
+                #expect(differs?.code == .schemaMismatch)
+                #expect(differs?.message.contains("another text") == true)
+            }
+        }
+    }
+
+    @Test func `keeps all or nothing`() async throws {
+        try await ThrowAwayDatabase.with { database in
+            let broken = Migration(version: 2, name: "broken", sql: "select 1; select 1 / 0;")
+            let error = await coordinatorError {
+                try await migrator([first, broken]).migrate(database.pool)
+            }
+            #expect(
+                error?.message
+                    == "migration 2 (broken) failed and nothing of it was kept: division by zero")
+            let row = try await database.pool.execute(
+                "select to_regclass('ls.t') is null as isMissing"
+            ).one()
+            #expect(try row.decode(Bool.self))
+        }
+    }
+
+    @Test func `twenty at once: one migrates, the others find it done`() async throws {
+        try await ThrowAwayDatabase.with { database in
+            let pool = database.pool { $0.connectionCountMax = 20 }
+            let reports = try await withThrowingTaskGroup(of: Migrator.Report.self) { group in
+                for _ in 0..<20 {
+                    group.addTask {
+                        try await self.migrator([self.first, self.second], [self.answer])
+                            .migrate(pool)
+                    }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(reports.count { $0.from == 0 && $0.appliedFiles } == 1)
+            #expect(reports.count { $0.from == 2 && !$0.appliedFiles } == 19)
+            await pool.close()
+        }
+    }
+
+    @Test func `two lists of files never have the same checksum by moving a border`() {
+        #expect(hexadecimalSHA256(["ab", "c"]) != hexadecimalSHA256(["a", "bc"]))
+        #expect(hexadecimalSHA256([]).count == 64)
+    }
+}
