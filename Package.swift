@@ -43,5 +43,22 @@ let package = Package(
                 "CoordinationTesting", "LanguageSystem", "PostgresAccess", logging, lifecycle,
             ],
             swiftSettings: strict),
+        .target(
+            name: "LedgerSchema", path: "sql", exclude: ["tests"], sources: ["Schema.swift"],
+            resources: [
+                .embedInCode("migrations"), .embedInCode("functions"), .embedInCode("views"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "Ledger",
+            dependencies: ["LanguageSystem", "LedgerSchema", "PostgresAccess", crypto, logging],
+            swiftSettings: strict),
+        .testTarget(
+            name: "LedgerTests",
+            dependencies: [
+                "CoordinationTesting", "LanguageSystem", "Ledger", "LedgerSchema", "PostgresAccess",
+                crypto, logging,
+            ],
+            swiftSettings: strict),
     ]
 )

@@ -1,0 +1,103 @@
+// What the database is told of a feature file before its bytes come. Whoever calls has read and
+// validated the file (Rankers.FeatureSet); the database checks what it can check by itself.
+public import Foundation
+public import LanguageSystem
+
+/// A feature file: what it is and how large.
+public struct FeatureSetDescription: Sendable, Hashable {
+    /// SHA-256 of the file's bytes.
+    public var digest: Digest
+    public var byteCount: Int64
+    public var baseModel: String
+    public var domain: DomainName
+    public var split: Split
+    /// Set for a user's own data.
+    public var user: String?
+    /// `binary` or `score`.
+    public var labelKind: String
+    public var hiddenSize: Int
+    public var queryCount: Int
+    public var responseCount: Int64
+    public var layer: Int?
+    public var layerFraction: Double?
+
+    public init(
+        digest: Digest, byteCount: Int64, baseModel: String, domain: DomainName, split: Split,
+        user: String? = nil, labelKind: String = "binary", hiddenSize: Int, queryCount: Int,
+        responseCount: Int64, layer: Int? = nil, layerFraction: Double? = nil
+    ) {
+        self.digest = digest
+        self.byteCount = byteCount
+        self.baseModel = baseModel
+        self.domain = domain
+        self.split = split
+        self.user = user
+        self.labelKind = labelKind
+        self.hiddenSize = hiddenSize
+        self.queryCount = queryCount
+        self.responseCount = responseCount
+        self.layer = layer
+        self.layerFraction = layerFraction
+    }
+}
+
+/// One query of a feature set, in the file's order.
+public struct QueryDescription: Sendable, Hashable {
+    public var id: String
+    public var level: String?
+    /// Its first row in `responses`.
+    public var firstRow: Int64
+    public var candidateCount: Int
+    public var positiveCount: Int
+
+    public init(
+        id: String, level: String? = nil, firstRow: Int64, candidateCount: Int, positiveCount: Int
+    ) {
+        self.id = id
+        self.level = level
+        self.firstRow = firstRow
+        self.candidateCount = candidateCount
+        self.positiveCount = positiveCount
+    }
+}
+
+public struct ImportedFeatureSet: Sendable, Hashable {
+    public let id: FeatureSetID
+    /// The same bytes had been imported before.
+    public let wasAlreadyStored: Bool
+
+    public init(id: FeatureSetID, wasAlreadyStored: Bool) {
+        self.id = id
+        self.wasAlreadyStored = wasAlreadyStored
+    }
+}
+
+/// One row of `ls.feature_set_status`.
+public struct FeatureSetStatus: Sendable, Hashable {
+    public let id: FeatureSetID
+    public let baseModel: String
+    public let domain: DomainName
+    public let split: Split
+    public let user: String?
+    public let labelKind: String
+    public let queryCount: Int
+    public let responseCount: Int64
+    public let byteCount: Int64
+    public let digest: Digest
+    /// Requests take this one when none is named.
+    public let isCurrent: Bool
+    public let importedAt: Date
+}
+
+/// A piece of a feature set or of weights.
+public struct BlobPiece: Sendable, Hashable {
+    /// Empty only at the end.
+    public let bytes: [UInt8]
+    /// Of the whole blob.
+    public let byteCount: Int64
+
+    public init(bytes: [UInt8], byteCount: Int64) {
+        self.bytes = bytes
+        self.byteCount = byteCount
+    }
+}

@@ -1,0 +1,162 @@
+// Feature sets go in as the exact bytes of their files and come out again, piece by piece, under
+// the SHA-256 that names them; so do the weights of versions.
+import struct Crypto.SHA256
+public import LanguageSystem
+import PostgresAccess
+
+extension LedgerStore {
+    /// How much of a blob one row holds and one `readBlob` returns at most.
+    public static let chunkByteCount = 1 << 20
+
+    /// Stores a feature file, all or nothing; the newest of its base model, domain, split and user
+    /// is the current one. The same bytes again: the same id, and nothing is read.
+    ///
+    /// - Parameters:
+    ///   - queries: All of them, in the file's order.
+    ///   - deadline: For the whole import.
+    ///   - bytes: Gives exactly the bytes of a range of the file. Called on the connection's own
+    ///     thread, in order, so it may block on the disk.
+    public func importFeatureSet(
+        _ description: FeatureSetDescription, queries: [QueryDescription],
+        by actor: String? = nil, deadline: Duration = .seconds(600),
+        bytes: @escaping @Sendable (Range<Int>) throws -> [UInt8]
+    ) async throws(CoordinatorError) -> ImportedFeatureSet {
+        do {
+            return try await pool.transaction(deadline: deadline) { connection in
+                let begun = try connection.begin(description, by: actor)
+                if !begun.wasAlreadyStored {
+                    try connection.copyChunks(of: description, into: begun.id, bytes: bytes)
+                    try connection.copyQueries(queries, into: begun.id)
+                    try connection.execute("select ls.finish_feature_set($1)", begun.id)
+                }
+                return begun
+            }
+        } catch {
+            throw CoordinatorError(database: error)
+        }
+    }
+
+    /// Removes the bytes of a set that no open task needs.
+    public func dropFeatureSet(
+        _ id: FeatureSetID, because reason: String, by actor: String? = nil
+    ) async throws(CoordinatorError) {
+        try await call("select ls.drop_feature_set($1, $2, $3)", id, reason, actor) { _ in }
+    }
+
+    /// A piece of a feature set or of a version's weights, from `offset`; may be shorter than asked.
+    public func readBlob(
+        _ digest: Digest, from offset: Int64, byteCountMax: Int = chunkByteCount
+    ) async throws(CoordinatorError) -> BlobPiece {
+        try await call("select * from ls.read_blob($1, $2, $3)", digest, offset, byteCountMax) {
+            rows in
+            let row = try rows.one()
+            return BlobPiece(
+                bytes: try row.decode("bytes"), byteCount: try row.decode("byte_count"))
+        }
+    }
+
+    /// All feature sets whose bytes are stored.
+    public func featureSets() async throws(CoordinatorError) -> [FeatureSetStatus] {
+        try await call("select * from ls.feature_set_status where dropped_at is null") {
+            try $0.map(FeatureSetStatus.init(row:))
+        }
+    }
+}
+
+extension Connection {
+    fileprivate func begin(_ set: FeatureSetDescription, by actor: String?) throws
+        -> ImportedFeatureSet
+    {
+        let row = try execute(
+            """
+            select * from ls.begin_feature_set(
+                $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+            """,
+            set.digest, set.byteCount, set.baseModel, set.domain, set.split, set.user,
+            set.labelKind, set.hiddenSize, set.queryCount, set.responseCount, set.layer,
+            set.layerFraction, actor
+        ).one()
+        return ImportedFeatureSet(
+            id: try row.decode("feature_set_id"),
+            wasAlreadyStored: try row.decode("already_stored"))
+    }
+
+    /// Hashes what is sent: a file that changes underfoot is noticed at any size.
+    fileprivate func copyChunks(
+        of set: FeatureSetDescription, into id: FeatureSetID,
+        bytes: (Range<Int>) throws -> [UInt8]
+    ) throws {
+        var hash = SHA256()
+        try copyIn("ls.feature_chunk", columns: ["feature_set_id", "chunk_index", "bytes"]) {
+            writer in
+            let end = Int(set.byteCount)
+            for (index, start) in stride(from: 0, to: end, by: LedgerStore.chunkByteCount)
+                .enumerated()
+            {
+                let range = start..<min(end, start + LedgerStore.chunkByteCount)
+                let chunk = try bytes(range)
+                guard chunk.count == range.count else {
+                    throw CoordinatorError.featureBytesMissing(
+                        set.digest, expected: range.count, found: chunk.count, at: start)
+                }
+                hash.update(data: chunk)
+                try writer.write(id, index, chunk)
+            }
+        }
+        let found = Digest(bytes: hash.finalize())
+        guard found == set.digest else {
+            throw CoordinatorError.featureBytesChanged(set.digest, found: found!)
+        }
+    }
+
+    fileprivate func copyQueries(_ queries: [QueryDescription], into id: FeatureSetID) throws {
+        try copyIn(
+            "ls.query",
+            columns: [
+                "feature_set_id", "query_index", "query_id", "level", "first_row",
+                "candidate_count", "positive_count",
+            ]
+        ) { writer in
+            for (index, query) in queries.enumerated() {
+                try writer.write(
+                    id, index, query.id, query.level, query.firstRow, query.candidateCount,
+                    query.positiveCount)
+            }
+        }
+    }
+}
+
+extension FeatureSetStatus {
+    init(row: Row) throws {
+        id = try row.decode("feature_set_id")
+        baseModel = try row.decode("base_model")
+        domain = try row.decode("domain")
+        split = try row.decode("split")
+        user = try row.decode("user_name")
+        labelKind = try row.decode("label_kind")
+        queryCount = try row.decode("query_count")
+        responseCount = try row.decode("response_count")
+        byteCount = try row.decode("byte_count")
+        digest = try row.decodeHexDigest("digest")
+        isCurrent = try row.decode("is_current")
+        importedAt = try row.decode("imported_at")
+    }
+}
+
+extension CoordinatorError {
+    static func featureBytesMissing(_ digest: Digest, expected: Int, found: Int, at offset: Int)
+        -> Self
+    {
+        Self(
+            .invalidFeatures,
+            "cannot import feature set \(digest.short)…: found \(found) bytes from byte \(offset), "
+                + "expected \(expected)")
+    }
+
+    static func featureBytesChanged(_ digest: Digest, found: Digest) -> Self {
+        Self(
+            .invalidFeatures,
+            "cannot import feature set \(digest.short)…: the bytes read have SHA-256 \(found.short)…",
+            hint: "the file changed while it was being imported; import it again")
+    }
+}

@@ -1,0 +1,109 @@
+// Who may work: the authority's key, join tokens, workers, certificates, presence, revocation.
+// Secrets pass through here once, on their way to or from a worker, and are never kept.
+public import Foundation
+public import LanguageSystem
+import PostgresAccess
+
+extension LedgerStore {
+    /// The same authority again: nothing happens. Another one: `identityRefused`.
+    public func setCertificateAuthority(pem: String, publicKeySHA256: Digest)
+        async throws(CoordinatorError)
+    {
+        try await call("select ls.set_certificate_authority($1, $2)", pem, publicKeySHA256) { _ in }
+    }
+
+    /// - Parameter worker: The name the worker will get; nil: the one it asks for.
+    /// - Returns: `LS1<SHA-256 of the authority's key>::<id>.<secret>`, shown this once.
+    public func createJoinToken(
+        for worker: String? = nil, lasting: Duration = .seconds(3600), by actor: String? = nil
+    ) async throws(CoordinatorError) -> String {
+        try await call("select ls.create_join_token($1, $2, $3)", worker, lasting, actor) {
+            try $0.one().decode()
+        }
+    }
+
+    /// Single use; again with the same key it succeeds. Anything wrong: `tokenRefused`.
+    public func redeemJoinToken(
+        id: String, secret: String, publicKeySHA256: Digest, workerName: String?
+    ) async throws(CoordinatorError) -> EnrolledWorker {
+        try await call(
+            "select * from ls.redeem_join_token($1, $2, $3, $4)", id, secret, publicKeySHA256,
+            workerName
+        ) { rows in
+            let row = try rows.one()
+            return EnrolledWorker(
+                id: try row.decode("worker_id"), name: try row.decode("worker_name"))
+        }
+    }
+
+    /// - Parameter serial: As `authenticateWorker` will be asked for it.
+    public func recordCertificate(
+        of worker: WorkerID, serial: String, notBefore: Date, notAfter: Date
+    ) async throws(CoordinatorError) {
+        try await call(
+            "select ls.record_certificate($1, $2, $3, $4)", worker, serial, notBefore, notAfter
+        ) { _ in }
+    }
+
+    /// The worker that a certificate verified by TLS names; `identityRefused` when it is unknown or
+    /// revoked, or (with a serial) when the certificate was not issued here.
+    public func authenticateWorker(_ name: String, serial: String? = nil)
+        async throws(CoordinatorError) -> WorkerID
+    {
+        try await call("select ls.authenticate_worker($1, $2)", name, serial) {
+            try $0.one().decode()
+        }
+    }
+
+    /// Shuts a worker out for good; its tasks wait again at once.
+    public func revokeWorker(_ name: String, because reason: String, by actor: String? = nil)
+        async throws(CoordinatorError)
+    {
+        try await call("select ls.revoke_worker($1, $2, $3)", name, reason, actor) { _ in }
+    }
+
+    /// - Returns: The connection, to name it when it ends.
+    public func workerConnected(_ worker: WorkerID, _ connection: WorkerConnection)
+        async throws(CoordinatorError) -> UUID
+    {
+        try await call(
+            "select ls.worker_connected($1, $2, $3, $4, $5)", worker, connection.coordinator,
+            connection.programVersion, connection.capacity, connection.taskKinds
+        ) { try $0.one().decode() }
+    }
+
+    /// - Returns: Whether it was the worker's newest connection.
+    @discardableResult
+    public func workerDisconnected(_ worker: WorkerID, connection: UUID)
+        async throws(CoordinatorError) -> Bool
+    {
+        try await call("select ls.worker_disconnected($1, $2)", worker, connection) {
+            try $0.one().decode()
+        }
+    }
+
+    /// A sign of life outside a heartbeat.
+    public func workerSeen(_ worker: WorkerID) async throws(CoordinatorError) {
+        try await call("select ls.worker_seen($1)", worker) { _ in }
+    }
+
+    /// All workers, by name.
+    public func workers() async throws(CoordinatorError) -> [WorkerStatus] {
+        try await call("select * from ls.worker_status") { try $0.map(WorkerStatus.init(row:)) }
+    }
+}
+
+extension WorkerStatus {
+    init(row: Row) throws {
+        id = try row.decode("worker_id")
+        name = try row.decode("name")
+        state = try row.decode("state")
+        programVersion = try row.decode("program_version")
+        capacity = try row.decode("capacity")
+        seenAt = try row.decode("seen_at")
+        leaseCount = try row.decode("leases")
+        succeededCount = try row.decode("succeeded")
+        failedCount = try row.decode("failed")
+        certificateUntil = try row.decode("certificate_until")
+    }
+}

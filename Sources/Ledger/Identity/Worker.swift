@@ -1,0 +1,46 @@
+// Workers as the database knows them.
+public import Foundation
+public import LanguageSystem
+
+/// A worker that joined: its key and the name it got.
+public struct EnrolledWorker: Sendable, Hashable {
+    public let id: WorkerID
+    public let name: String
+
+    public init(id: WorkerID, name: String) {
+        self.id = id
+        self.name = name
+    }
+}
+
+/// What a worker says of itself when it connects.
+public struct WorkerConnection: Sendable, Hashable {
+    /// Which coordinator it is connected to.
+    public var coordinator: String
+    public var programVersion: String
+    /// Tasks it runs at once.
+    public var capacity: Int
+    public var taskKinds: [TaskKind]
+
+    public init(coordinator: String, programVersion: String, capacity: Int, taskKinds: [TaskKind]) {
+        self.coordinator = coordinator
+        self.programVersion = programVersion
+        self.capacity = capacity
+        self.taskKinds = taskKinds
+    }
+}
+
+/// One row of `ls.worker_status`.
+public struct WorkerStatus: Sendable, Hashable {
+    public let id: WorkerID
+    public let name: String
+    /// `connected`, `away`, `never connected` or `revoked`.
+    public let state: String
+    public let programVersion: String?
+    public let capacity: Int?
+    public let seenAt: Date?
+    public let leaseCount: Int
+    public let succeededCount: Int
+    public let failedCount: Int
+    public let certificateUntil: Date?
+}

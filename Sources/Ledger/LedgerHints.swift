@@ -1,0 +1,54 @@
+// What the database calls out when something changed. A hint may come twice, late or never: whoever
+// follows them also looks for itself now and then.
+public import LanguageSystem
+public import PostgresAccess
+
+public struct LedgerHints: Sendable {
+    public enum Channel: String, Sendable, CaseIterable {
+        case task = "ls_task"
+        case alias = "ls_alias"
+        case cancellation = "ls_cancel"
+    }
+
+    public enum Hint: Sendable, Equatable {
+        case taskWaiting
+        case aliasMoved(RankerID?)
+        case cancelled(LeaseToken)
+        /// Just connected, or connected again: look for yourself.
+        case mayHaveMissed
+    }
+
+    private let listener: Listener
+
+    public init(_ listener: Listener) { self.listener = listener }
+
+    /// Ends when the task that iterates is cancelled.
+    public func hints(of channels: [Channel]) -> AsyncStream<Hint> {
+        let events = listener.events(on: channels.map(\.rawValue))
+        return AsyncStream(bufferingPolicy: .bufferingNewest(1_024)) { continuation in
+            let follow = Task {
+                for await event in events {
+                    if let hint = Hint(event) { continuation.yield(hint) }
+                }
+                continuation.finish()
+            }
+            continuation.onTermination = { _ in follow.cancel() }
+        }
+    }
+}
+
+extension LedgerHints.Hint {
+    /// Nil for a payload that is none of ours.
+    init?(_ event: Listener.Event) {
+        switch event {
+        case .reconnected: self = .mayHaveMissed
+        case .notification("ls_task", _): self = .taskWaiting
+        case .notification("ls_alias", let payload):
+            self = .aliasMoved(Int64(payload).map { RankerID($0) })
+        case .notification("ls_cancel", let payload):
+            guard let token = LeaseToken(payload) else { return nil }
+            self = .cancelled(token)
+        case .notification: return nil
+        }
+    }
+}

@@ -1,0 +1,36 @@
+// The ledger's one door: each SQL function of schema `ls` is one method here (LedgerStore+….swift),
+// rows in, values out, and every error a CoordinatorError. Nothing is decided here: an admin in psql
+// who calls the same function gets the same answer and the same guarantees.
+import LanguageSystem
+public import PostgresAccess
+
+/// What the database remembers, and the only way to change it.
+public struct LedgerStore: Sendable {
+    let pool: ConnectionPool
+
+    public init(pool: ConnectionPool) { self.pool = pool }
+
+    /// One statement, which is its own transaction.
+    ///
+    /// Two transactions that got in each other's way are rolled back whole, so the statement is
+    /// simply run again. A lost connection is not: whether the statement happened is unknown, and
+    /// only the caller knows that asking again is safe (every method says so where it is).
+    func call<T: Sendable>(
+        _ sql: String, _ parameters: (any PostgresEncodable)?...,
+        read: @escaping @Sendable (Rows) throws -> T
+    ) async throws(CoordinatorError) -> T {
+        var failureCount = 0
+        while true {
+            do {
+                return try await pool.withConnection { [parameters] connection in
+                    try read(connection.execute(sql, parameters: parameters))
+                }
+            } catch let error as PostgresError where error.isSerializationFailure {
+                failureCount += 1
+                if failureCount == 4 { throw error.coordinatorError }
+            } catch {
+                throw CoordinatorError(database: error)
+            }
+        }
+    }
+}

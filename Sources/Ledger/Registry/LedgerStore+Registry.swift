@@ -1,0 +1,170 @@
+// Base models, domains, rankers, versions and aliases.
+public import LanguageSystem
+import PostgresAccess
+
+extension LedgerStore {
+    /// Again with the same contract: the same id. Another contract: `contractMismatch`.
+    @discardableResult
+    public func registerBaseModel(
+        _ name: String, hiddenSize: Int, contract: FeatureContract = FeatureContract()
+    ) async throws(CoordinatorError) -> BaseModelID {
+        try await call(
+            "select ls.register_base_model($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            name, hiddenSize, contract.revision, contract.layer, contract.layerFraction,
+            contract.norm, contract.pooling, contract.dtype, contract.templateDigest
+        ) { try $0.one().decode() }
+    }
+
+    /// Creates the broader domains above it, too. Again: the same id.
+    @discardableResult
+    public func registerDomain(_ name: DomainName) async throws(CoordinatorError) -> DomainID {
+        try await call("select ls.register_domain($1)", name) { try $0.one().decode() }
+    }
+
+    /// For a user, a domain, both, or (neither) everyone. Again with the same values: the same
+    /// ranker. The same name for another one: `alreadyExists`.
+    ///
+    /// - Parameters:
+    ///   - configuration: RankerConfiguration as JSON.
+    ///   - training: TrainingConfiguration as JSON.
+    ///   - name: `math/algebra.listwise`, `~ada.listwise` or `global.listwise` when nil.
+    @discardableResult
+    public func registerRanker(
+        baseModel: String, kind: RankerKind, configuration: String, training: String,
+        user: String? = nil, domain: DomainName? = nil, name: String? = nil
+    ) async throws(CoordinatorError) -> RegisteredRanker {
+        try await call(
+            "select * from ls.register_ranker($1, $2, $3, $4, $5, $6, $7)",
+            baseModel, kind, configuration, training, user, domain, name
+        ) { rows in
+            let row = try rows.one()
+            return RegisteredRanker(id: try row.decode("ranker_id"), name: try row.decode("name"))
+        }
+    }
+
+    /// Brings in weights trained elsewhere; they are measured and pass the same promotion gate.
+    /// The same bytes again: the same version.
+    @discardableResult
+    public func addVersion(
+        to ranker: String, digest: Digest, weights: [UInt8], report: String = "{}",
+        parent: RankerVersionID? = nil, by actor: String? = nil
+    ) async throws(CoordinatorError) -> RankerVersionID {
+        try await call(
+            "select ls.add_version($1, $2, $3, $4, $5, $6)", ranker, digest, weights, report,
+            parent, actor
+        ) { try $0.one().decode() }
+    }
+
+    /// - Returns: Whether the alias moved (false: it was there).
+    @discardableResult
+    public func setAlias(
+        _ alias: String, to version: RankerVersionID, because reason: String,
+        by actor: String? = nil
+    ) async throws(CoordinatorError) -> Bool {
+        try await call("select ls.set_alias($1, $2, $3, $4)", version, alias, reason, actor) {
+            try $0.one().decode()
+        }
+    }
+
+    /// By hand, past the promotion gate.
+    @discardableResult
+    public func promote(
+        _ version: RankerVersionID, because reason: String, by actor: String? = nil
+    ) async throws(CoordinatorError) -> Bool {
+        try await call("select ls.promote($1, $2, $3)", version, reason, actor) {
+            try $0.one().decode()
+        }
+    }
+
+    /// - Returns: The version that is champion now. Not to be repeated blindly: again goes further back.
+    @discardableResult
+    public func rollback(
+        _ ranker: String, because reason: String, by actor: String? = nil
+    ) async throws(CoordinatorError) -> RankerVersionID {
+        try await call("select ls.rollback($1, $2, $3)", ranker, reason, actor) {
+            try $0.one().decode()
+        }
+    }
+
+    /// Asks the promotion gate: true promoted, false kept, nil not decided (figures are missing).
+    @discardableResult
+    public func considerPromotion(
+        _ version: RankerVersionID, configuration: String? = nil
+    ) async throws(CoordinatorError) -> Bool? {
+        try await call("select ls.consider_promotion($1, $2)", version, configuration) {
+            try $0.one().decode()
+        }
+    }
+
+    /// All rankers, by name.
+    public func rankers() async throws(CoordinatorError) -> [RankerStatus] {
+        try await call(
+            """
+            select *, accuracy_percent::float8 / 100 as accuracy,
+                first_sample_percent::float8 / 100 as first_sample
+            from ls.ranker_status
+            """
+        ) { try $0.map(RankerStatus.init(row:)) }
+    }
+
+    /// The versions of a ranker, oldest first.
+    public func versions(of ranker: String) async throws(CoordinatorError) -> [VersionLineage] {
+        try await call("select * from ls.version_lineage where ranker = $1 order by number", ranker)
+        {
+            try $0.map(VersionLineage.init(row:))
+        }
+    }
+
+    /// The moves of all aliases of a ranker, newest first.
+    public func aliasHistory(of ranker: String) async throws(CoordinatorError) -> [AliasMove] {
+        try await call("select * from ls.alias_moves where ranker = $1", ranker) {
+            try $0.map(AliasMove.init(row:))
+        }
+    }
+}
+
+extension RankerStatus {
+    init(row: Row) throws {
+        id = try row.decode("ranker_id")
+        name = try row.decode("name")
+        baseModel = try row.decode("base_model")
+        user = try row.decode("user_name")
+        domain = try row.decode("domain")
+        kind = try row.decode("kind")
+        versionCount = try row.decode("versions")
+        championID = try row.decode("champion_version_id")
+        championNumber = try row.decode("champion")
+        accuracy = try row.decode("accuracy")
+        firstSample = try row.decode("first_sample")
+        openTaskCount = try row.decode("open_tasks")
+    }
+}
+
+extension VersionLineage {
+    init(row: Row) throws {
+        id = try row.decode("version_id")
+        ranker = try row.decode("ranker")
+        number = try row.decode("number")
+        digest = try row.decodeHexDigest("digest")
+        byteCount = try row.decode("byte_count")
+        parent = try row.decode("parent")
+        taskID = try row.decode("task_id")
+        worker = try row.decode("worker")
+        trainedOn = try row.decode([String]?.self, "trained_on") ?? []
+        aliases = try row.decode([String]?.self, "aliases") ?? []
+        report = try row.decode("report")
+        addedAt = try row.decode("added_at")
+    }
+}
+
+extension AliasMove {
+    init(row: Row) throws {
+        movedAt = try row.decode("moved_at")
+        ranker = try row.decode("ranker")
+        alias = try row.decode("alias")
+        fromNumber = try row.decode("from_version")
+        toNumber = try row.decode("to_version")
+        movedBy = try row.decode("moved_by")
+        reason = try row.decode("reason")
+    }
+}

@@ -1,0 +1,45 @@
+// One row of counts, for `lscoord status` and the metrics.
+public import LanguageSystem
+import PostgresAccess
+
+public struct StatusSummary: Sendable, Hashable {
+    public let baseModelCount: Int
+    public let domainCount: Int
+    public let rankerCount: Int
+    public let versionCount: Int
+    public let championCount: Int
+    public let featureSetCount: Int
+    public let featureByteCount: Int64
+    public let evaluationCount: Int
+    /// Not revoked.
+    public let workerCount: Int
+    /// Seen within the last minute and not gone.
+    public let connectedWorkerCount: Int
+    public let taskCounts: [TaskState: Int]
+}
+
+extension LedgerStore {
+    public func statusSummary() async throws(CoordinatorError) -> StatusSummary {
+        try await call("select * from ls.status_summary()") { rows in
+            let row = try rows.one()
+            return StatusSummary(
+                baseModelCount: try row.decode("base_models"),
+                domainCount: try row.decode("domains"),
+                rankerCount: try row.decode("rankers"),
+                versionCount: try row.decode("versions"),
+                championCount: try row.decode("champions"),
+                featureSetCount: try row.decode("feature_sets"),
+                featureByteCount: try row.decode("feature_bytes"),
+                evaluationCount: try row.decode("evaluations"),
+                workerCount: try row.decode("workers"),
+                connectedWorkerCount: try row.decode("workers_connected"),
+                taskCounts: [
+                    .waiting: try row.decode("tasks_waiting"),
+                    .leased: try row.decode("tasks_leased"),
+                    .done: try row.decode("tasks_done"),
+                    .dead: try row.decode("tasks_dead"),
+                    .cancelled: try row.decode("tasks_cancelled"),
+                ])
+        }
+    }
+}

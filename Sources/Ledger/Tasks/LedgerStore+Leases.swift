@@ -1,0 +1,134 @@
+// What happens between a worker and the tasks: lease, renew, complete, fail, expire, give back. Every
+// method may be called again when its answer was lost; the fencing token makes it count once.
+import Foundation
+public import LanguageSystem
+import PostgresAccess
+
+extension LedgerStore {
+    /// Hands out waiting tasks; those whose features the worker holds go first.
+    ///
+    /// A call whose answer was lost leaves leases nobody knows of: they expire, or `releaseLeases`
+    /// gives them back.
+    public func leaseTasks(
+        for worker: WorkerID, kinds: [TaskKind], countMax: Int, lasting: Duration,
+        held: [Digest] = []
+    ) async throws(CoordinatorError) -> [LeasedTask] {
+        try await call(
+            "select * from ls.lease_tasks($1, $2, $3, $4, $5)", worker, kinds, countMax,
+            lasting.seconds, held
+        ) { try $0.map(LeasedTask.init(row:)) }
+    }
+
+    /// One call a heartbeat, with all leases of a worker; also notes that it was seen.
+    ///
+    /// - Returns: One answer for each token asked about.
+    public func renewLeases(
+        of worker: WorkerID, _ leases: [LeaseProgress], lasting: Duration
+    ) async throws(CoordinatorError) -> [LeaseToken: LeaseAnswer] {
+        try await call(
+            "select * from ls.renew_leases($1, $2, $3, $4, $5)", worker, leases.map(\.token),
+            leases.map(\.progress), leases.map(\.note), lasting.seconds
+        ) { rows in
+            var answers: [LeaseToken: LeaseAnswer] = [:]
+            for row in rows { answers[try row.decode("token")] = try row.decode("answer") }
+            return answers
+        }
+    }
+
+    /// Version, lineage, task done and the evaluate task, in one transaction.
+    ///
+    /// - Parameter report: TrainingReport as JSON.
+    public func completeTraining(
+        by worker: WorkerID, _ token: LeaseToken, digest: Digest, weights: [UInt8], report: String
+    ) async throws(CoordinatorError) -> TrainingCompletion {
+        try await call(
+            "select * from ls.complete_training($1, $2, $3, $4, $5)", worker, token, digest,
+            weights, report
+        ) { rows in
+            let row = try rows.one()
+            return TrainingCompletion(
+                counted: try row.decode("counted"), versionID: try row.decode("version_id"))
+        }
+    }
+
+    /// - Parameter reports: EvaluationReport as JSON, one for each feature set of the task.
+    /// - Returns: False: the lease was lost, and nothing was changed.
+    public func completeEvaluation(
+        by worker: WorkerID, _ token: LeaseToken, reports: [(featureSet: Digest, report: String)]
+    ) async throws(CoordinatorError) -> Bool {
+        try await call(
+            "select ls.complete_evaluation($1, $2, $3, $4)", worker, token,
+            reports.map(\.featureSet), reports.map(\.report)
+        ) { try $0.one().decode() }
+    }
+
+    /// - Returns: False: the lease was lost, and nothing was changed.
+    public func failAttempt(
+        by worker: WorkerID, _ token: LeaseToken, code: String, message: String, retryable: Bool
+    ) async throws(CoordinatorError) -> Bool {
+        try await call(
+            "select ls.fail_attempt($1, $2, $3, $4, $5)", worker, token, code, message, retryable
+        ) { try $0.one().decode() }
+    }
+
+    /// Puts the tasks of workers that went silent back to waiting. Any coordinator may call it at
+    /// any time.
+    public func expireLeases() async throws(CoordinatorError) -> [ExpiredLease] {
+        try await call("select * from ls.expire_leases()") { rows in
+            try rows.map { row in
+                ExpiredLease(
+                    taskID: try row.decode("task_id"), attempt: try row.decode("attempt"),
+                    worker: try row.decode("worker"), taskState: try row.decode("task_state"))
+            }
+        }
+    }
+
+    /// For a worker that comes back and says which leases it still works on.
+    ///
+    /// - Returns: How many others it had; their tasks wait again.
+    @discardableResult
+    public func releaseLeases(of worker: WorkerID, keeping tokens: [LeaseToken])
+        async throws(CoordinatorError) -> Int
+    {
+        try await call("select ls.release_leases($1, $2)", worker, tokens) {
+            try $0.one().decode()
+        }
+    }
+}
+
+extension LeasedTask {
+    init(row: Row) throws {
+        token = try row.decode("token")
+        taskID = try row.decode("task_id")
+        attempt = try row.decode("attempt")
+        leasedUntil = try row.decode("leased_until")
+        kind = try row.decode("kind")
+        rankerName = try row.decode("ranker_name")
+        rankerConfiguration = try row.decode("ranker_configuration")
+        configuration = try row.decode("configuration")
+        features = try JSONDecoder().decode(
+            [BlobReferenceRow].self, from: Data(try row.decode(String.self, "features").utf8)
+        ).map { BlobReference(digest: $0.digest, byteCount: $0.byte_count, name: $0.name) }
+        if let digest = try row.decode(Digest?.self, "weights_digest") {
+            weights = BlobReference(
+                digest: digest, byteCount: try row.decode("weights_byte_count"),
+                name: try row.decode("weights_name"))
+        } else {
+            weights = nil
+        }
+    }
+}
+
+/// A feature set as `ls.lease_tasks` writes it.
+private struct BlobReferenceRow: Decodable {
+    let digest: Digest
+    let byte_count: Int64
+    let name: String
+}
+
+extension Duration {
+    /// As the functions of the ledger take it.
+    var seconds: Double {
+        Double(components.seconds) + Double(components.attoseconds) * 1e-18
+    }
+}

@@ -1,0 +1,30 @@
+// The hints that spare others their polling: which channel says what, and only after the commit.
+import CoordinationTesting
+import Foundation
+import LanguageSystem
+import Ledger
+import PostgresAccess
+import Testing
+
+@Suite struct `Ledger notifications` {
+    @Test func `say that a task waits, an alias moved, a lease was cancelled`() async throws {
+        try await TestLedger.with { ledger in
+            let listener = Listener(
+                ConnectionConfiguration(ledger.database.connectionInfo), logger: TestLedger.quiet)
+            var events = listener.events(on: ["ls_task", "ls_alias", "ls_cancel"])
+                .makeAsyncIterator()
+            #expect(await events.next() == .reconnected)
+
+            let lease = try await ledger.leaseTraining("code")
+            #expect(await events.next() == .notification(channel: "ls_task", payload: "train"))
+            try await ledger.store.cancelTask(lease.taskID, because: "enough")
+            #expect(
+                await events.next()
+                    == .notification(channel: "ls_cancel", payload: lease.token.description))
+            // Without a test set the first version is champion at once.
+            _ = try await ledger.store.addVersion(
+                to: "code.listwise", digest: .sha256([1]), weights: [1])
+            #expect(await events.next() == .notification(channel: "ls_alias", payload: "1"))
+        }
+    }
+}

@@ -1,0 +1,72 @@
+// Runs every file of sql/tests with psql, each in a database of its own, and reads what pgTAP says.
+import CoordinationTesting
+import Foundation
+import Testing
+
+@Suite struct `SQL functions` {
+    static let files = try! FileManager.default.contentsOfDirectory(
+        at: TestLedger.sqlFolder.appending(path: "tests"), includingPropertiesForKeys: nil
+    ).filter { $0.pathExtension == "sql" }.map(\.lastPathComponent).sorted()
+
+    @Test func `have their tests`() {
+        #expect(Self.files.count >= 14)
+    }
+
+    @Test(arguments: files)
+    func `do what their pgTAP test says`(file: String) async throws {
+        let path = TestLedger.sqlFolder.appending(path: "tests/\(file)").path
+        let output = try await ThrowAwayDatabase.with(TestLedger.template) { database in
+            try await psql(database.connectionInfo, path)
+        }
+        let report = TapReport(output)
+        #expect(report.failures == [], "\(output)")
+        #expect(report.planned == report.passedCount, "\(output)")
+    }
+}
+
+/// What a pgTAP file printed.
+private struct TapReport {
+    /// Nil when no plan was printed.
+    var planned: Int?
+    var passedCount = 0
+    var failures: [String] = []
+
+    init(_ output: String) {
+        for line in output.split(separator: "\n") {
+            if line.hasPrefix("1..") {
+                planned = Int(line.dropFirst(3))
+            } else if line.hasPrefix("ok ") {
+                passedCount += 1
+            } else if line.hasPrefix("not ok") || line.contains("ERROR:")
+                || line.hasPrefix("# Looks like")
+            {
+                failures.append(String(line))
+            }
+        }
+    }
+}
+
+/// What psql printed for the file, errors included.
+private func psql(_ connectionInfo: String, _ path: String) async throws -> String {
+    let process = Process()
+    process.executableURL = URL(filePath: "/usr/bin/env")
+    process.arguments = [
+        "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", connectionInfo, "-f", path,
+    ]
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    process.standardError = pipe
+    return try await withCheckedThrowingContinuation { continuation in
+        // A thread of its own: reading blocks until psql ends.
+        Thread.detachNewThread {
+            do {
+                try process.run()
+                let bytes = try pipe.fileHandleForReading.readToEnd() ?? Data()
+                process.waitUntilExit()
+                continuation.resume(returning: String(decoding: bytes, as: UTF8.self))
+            } catch {
+                continuation.resume(throwing: error)
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+// The schema as a program brings it: complete, once, from many at the same time, never backwards.
+import CoordinationTesting
+import Foundation
+import LanguageSystem
+import Ledger
+import LedgerSchema
+import PostgresAccess
+import Testing
+
+@Suite struct `Ledger schema` {
+    @Test func `lists every file of sql, each once`() throws {
+        func files(_ folder: String) throws -> [String] {
+            try FileManager.default.contentsOfDirectory(
+                atPath: TestLedger.sqlFolder.appending(path: folder).path
+            ).map { String($0.dropLast(4)) }.sorted()
+        }
+        #expect(LedgerSchema.migrations.map(\.name) == (try files("migrations")))
+        #expect(
+            LedgerSchema.functionsAndViews.map(\.name).sorted()
+                == (try files("functions") + files("views")).sorted())
+    }
+
+    @Test func `embeds the files as they are`() throws {
+        for file in LedgerSchema.migrations {
+            let url = TestLedger.sqlFolder.appending(path: "migrations/\(file.name).sql")
+            #expect(try Data(contentsOf: url) == Data(file.bytes))
+        }
+    }
+
+    @Test func `numbers its migrations by their names`() {
+        for (index, file) in LedgerSchema.migrations.enumerated() {
+            let number = String(10000 + index + 1).dropFirst()
+            #expect(file.name.hasPrefix("v\(number)_"))
+        }
+    }
+
+    @Test func `is migrated once, and again is nothing`() async throws {
+        try await ThrowAwayDatabase.with { database in
+            let migrator = LedgerStore.migrator(logger: TestLedger.quiet)
+            await #expect(throws: CoordinatorError.self) { try await migrator.check(database.pool) }
+            let first = try await migrator.migrate(database.pool)
+            #expect(first.from == 0 && first.appliedFiles)
+            let second = try await migrator.migrate(database.pool)
+            #expect(second.from == LedgerSchema.migrations.count && !second.appliedFiles)
+            try await migrator.check(database.pool)
+        }
+    }
+
+    @Test func `is migrated by twenty at once`() async throws {
+        try await ThrowAwayDatabase.with(connectionCountMax: 20) { database in
+            let reports = try await withThrowingTaskGroup(of: Migrator.Report.self) { group in
+                for _ in 0..<20 {
+                    group.addTask {
+                        try await LedgerStore.migrator(logger: TestLedger.quiet)
+                            .migrate(database.pool)
+                    }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(reports.count { $0.from == 0 } == 1)
+            #expect(reports.count { $0.appliedFiles } == 1)
+        }
+    }
+
+    /// Roles belong to the cluster: databases migrated at the same time create the same ones.
+    @Test func `is migrated in several databases at once`() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<6 {
+                group.addTask {
+                    try await ThrowAwayDatabase.with { database in
+                        _ = try await LedgerStore.migrator(logger: TestLedger.quiet)
+                            .migrate(database.pool)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    @Test func `applies its functions over an older release's`() async throws {
+        try await TestLedger.with { ledger in
+            let pool = ledger.database.pool
+            try await pool.withConnection { connection in
+                // An older release: another argument list, another view, a function since removed.
+                try connection.executeScript(
+                    """
+                    drop view ls.ranker_status;
+                    create view ls.ranker_status as select 1 as gone;
+                    create function ls.promote(p_version bigint) returns text language sql
+                        as 'select ''old''';
+                    create function ls.forgotten() returns int language sql as 'select 1';
+                    update ls.schema_files set checksum = 'older';
+                    """)
+            }
+            let report = try await LedgerStore.migrator(logger: TestLedger.quiet).migrate(pool)
+            #expect(report.appliedFiles)
+            #expect(try await ledger.store.rankers() == [])
+            #expect(try await ledger.count("pg_proc where proname = 'forgotten'") == 0)
+            #expect(try await ledger.count("pg_proc where proname = 'promote'") == 1)
+        }
+    }
+
+    @Test func `knows the same task states as Swift`() async throws {
+        try await TestLedger.with { ledger in
+            let rows = try await ledger.database.pool.execute(
+                """
+                select from_state as state from ls.task_transition
+                union select to_state from ls.task_transition
+                """)
+            let states = try rows.map { try $0.decode(TaskState.self, "state") }
+            #expect(Set(states) == Set(TaskState.allCases))
+        }
+    }
+
+    @Test func `allows the steps between task states that Ledger.md lists`() async throws {
+        let page = try String(
+            contentsOf: TestLedger.sqlFolder.appending(
+                path: "../Sources/Ledger/Ledger.docc/Ledger.md"),
+            encoding: .utf8)
+        let states = Set(TaskState.allCases.map(\.rawValue))
+        let listed = page.split(separator: "\n").compactMap { line -> String? in
+            let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+            guard cells.count == 3, states.contains(cells[0]), states.contains(cells[1]) else {
+                return nil
+            }
+            return "\(cells[0]) -> \(cells[1])"
+        }
+        try await TestLedger.with { ledger in
+            let rows = try await ledger.database.pool.execute(
+                "select from_state || ' -> ' || to_state as step from ls.task_transition")
+            let steps = try rows.map { try $0.decode(String.self, "step") }
+            #expect(listed.sorted() == steps.sorted())
+        }
+    }
+
+    @Test func `raises only SQLSTATEs that Swift knows`() throws {
+        let pattern = /'(LS\d\d\d)'/
+        for file in LedgerSchema.functionsAndViews {
+            let text = String(decoding: file.bytes, as: UTF8.self)
+            for match in text.matches(of: pattern) {
+                #expect(ErrorCode(sqlState: String(match.1)) != nil, "\(match.1) in \(file.name)")
+            }
+        }
+    }
+}

@@ -1,0 +1,163 @@
+// Workers, operators and time do random things in random order; the rules of the ledger hold after
+// each. A failing seed fails again.
+import CoordinationTesting
+import LanguageSystem
+import Ledger
+import PostgresAccess
+import Testing
+
+@Suite struct `Task states under random operations` {
+    @Test(arguments: Array(1...6) as [UInt64])
+    func `keep every rule after each step`(seed: UInt64) async throws {
+        try await TestLedger.with { ledger in
+            var player = try await Player(ledger, seed: seed, name: "w")
+            for _ in 0..<150 {
+                let step = try await player.step()
+                let broken = try await ledger.brokenRules()
+                try #require(broken == [], "after \(step), seed \(seed)")
+            }
+            // The walk must have been somewhere.
+            #expect(try await ledger.count("ls.ranker_version") > 0)
+            #expect(try await ledger.count("ls.attempt where state = 'expired'") > 0)
+            #expect(try await ledger.count("ls.task where state = 'done'") > 0)
+        }
+    }
+
+    @Test func `keep every rule with six at once`() async throws {
+        try await TestLedger.with(connectionCountMax: 8) { ledger in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for index in 1...6 {
+                    var player = try await Player(
+                        ledger, seed: UInt64(100 + index), name: "w\(index)")
+                    group.addTask {
+                        for _ in 0..<80 { _ = try await player.step() }
+                    }
+                }
+                for _ in 0..<40 { #expect(try await ledger.brokenRules() == []) }
+                try await group.waitForAll()
+            }
+            #expect(try await ledger.brokenRules() == [])
+        }
+    }
+}
+
+/// Does one random thing at a time. Remembers tokens longer than it should.
+private struct Player {
+    enum Step: CaseIterable {
+        case requestTraining, requestEvaluation, lease, renew, completeTraining
+        case completeEvaluation, fail, loseLease, expire, release, cancel, redrive, promote
+    }
+
+    let ledger: TestLedger
+    let worker: WorkerID
+    var generator: SplitMix
+    var leases: [LeasedTask] = []
+
+    init(_ ledger: TestLedger, seed: UInt64, name: String) async throws {
+        self.ledger = ledger
+        worker = try await ledger.worker(name)
+        generator = SplitMix(state: seed)
+        if try await ledger.count("ls.feature_set") == 0 {
+            for domain in ["code", "math/algebra"] {
+                try await ledger.featureSet(domain, .train)
+                try await ledger.featureSet(domain, .test)
+                try await ledger.ranker(domain)
+            }
+        }
+    }
+
+    mutating func step() async throws -> Step {
+        // Work comes up more often than trouble, or nothing would ever be done.
+        let steps: [Step] =
+            Step.allCases + [.lease, .lease, .completeTraining, .completeTraining]
+            + [.completeEvaluation, .completeEvaluation, .requestTraining]
+        let step = steps.randomElement(using: &generator)!
+        do {
+            try await perform(step)
+        } catch let error as CoordinatorError {
+            // Refusals are answers; anything else is a bug.
+            let refusals: Set<ErrorCode> = [
+                .forbiddenTransition, .alreadyExists, .unknownVersion, .unknownTask,
+                .invalidArgument,
+            ]
+            guard refusals.contains(error.code) else { throw error }
+        }
+        return step
+    }
+
+    private mutating func perform(_ step: Step) async throws {
+        let store = ledger.store
+        let ranker = ["code.listwise", "math/algebra.listwise"].randomElement(using: &generator)!
+        let task = TaskID(Int64.random(in: 1...20, using: &generator))
+        let version = RankerVersionID(Int64.random(in: 1...6, using: &generator))
+        let lease = leases.randomElement(using: &generator)
+        switch step {
+        case .requestTraining:
+            _ = try await store.requestTraining(
+                ranker, seed: Int64.random(in: 1...4, using: &generator))
+        case .requestEvaluation:
+            _ = try await store.requestEvaluation(version)
+        case .lease:
+            leases += try await store.leaseTasks(
+                for: worker, kinds: TaskKind.allCases,
+                countMax: Int.random(in: 1...3, using: &generator), lasting: .seconds(60),
+                held: try await store.featureSets().prefix(1).map(\.digest))
+        case .renew:
+            let asked = leases.suffix(4).map { LeaseProgress(token: $0.token, progress: 0.5) }
+            let answers = try await store.renewLeases(of: worker, asked, lasting: .seconds(60))
+            #expect(answers.count == asked.count)
+        case .completeTraining:
+            guard let lease, lease.kind == .train else { return }
+            // Few different weights: retraining often gives bytes that are a version already.
+            let weights = "weights \(Int.random(in: 1...5, using: &generator))"
+            let first = try await ledger.complete(lease, by: worker, weights: weights)
+            let second = try await ledger.complete(lease, by: worker, weights: weights)
+            #expect(first == second)
+            #expect(first.counted == (first.versionID != nil))
+        case .completeEvaluation:
+            guard let lease, lease.kind == .evaluate else { return }
+            let accuracy = Double(Int.random(in: 0...10, using: &generator)) / 10
+            let reports = lease.features.map {
+                (featureSet: $0.digest, report: evaluationReport(accuracy: accuracy))
+            }
+            let first = try await store.completeEvaluation(
+                by: worker, lease.token, reports: reports)
+            let second = try await store.completeEvaluation(
+                by: worker, lease.token, reports: reports)
+            #expect(first == second)
+        case .fail:
+            guard let lease else { return }
+            _ = try await store.failAttempt(
+                by: worker, lease.token, code: "internal", message: "a dice said so",
+                retryable: Bool.random(using: &generator))
+            // The pause after a failure is over. Not in the way of those who hold several tasks.
+            try await ledger.database.pool.execute(
+                """
+                update ls.task set run_after = clock_timestamp() where task_id in (
+                    select task_id from ls.task where state = 'waiting' for update skip locked)
+                """)
+        case .loseLease:
+            try await ledger.letExpire(lease?.taskID ?? task)
+            if Bool.random(using: &generator) { _ = try await store.expireLeases() }
+        case .expire:
+            _ = try await store.expireLeases()
+        case .release:
+            try await store.releaseLeases(of: worker, keeping: leases.suffix(2).map(\.token))
+        case .cancel:
+            try await store.cancelTask(task, because: "a dice said so")
+        case .redrive:
+            try await store.redrive(task, because: "a dice said so")
+        case .promote:
+            try await store.promote(version, because: "a dice said so")
+        }
+    }
+}
+
+/// What a worker reports for the default evaluation configuration.
+func evaluationReport(accuracy: Double) -> String {
+    """
+    {"accuracy": \(accuracy), "standard_error": 0.02, "first_sample": 0.38, "majority": null,
+     "highest_log_probability": null, "oracle": 0.84, "group_count": 60, "query_count": 3,
+     "candidate_count": 10, "groups_per_query": 20, "seed": 1}
+    """
+}

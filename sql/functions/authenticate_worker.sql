@@ -1,0 +1,23 @@
+-- ls.authenticate_worker(name, serial) -> worker id. For the name in a certificate that TLS has verified:
+-- an unknown worker or certificate, and a revoked worker, are refused (LS031).
+-- Called by: LedgerStore.authenticateWorker, for each connection of a worker.
+create or replace function ls.authenticate_worker(p_name text, p_serial text default null)
+returns bigint
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_id bigint;
+begin
+    select worker_id into v_id from ls.worker where name = p_name;
+    if v_id is null or (p_serial is not null
+        and not exists (select from ls.certificate where serial = p_serial and worker_id = v_id))
+    then
+        perform ls.refuse('LS031', format('cannot serve worker ''%s'': %s', left(p_name, 80),
+            case when v_id is null then 'no worker of this name has joined' else 'its certificate was not issued here' end),
+            'join with a token of this coordinator: lsworker join');
+    end if;
+    perform ls.check_worker(v_id);
+    return v_id;
+end
+$$;
+comment on function ls.authenticate_worker(text, text) is 'The worker that a verified certificate names; revoked ones are refused.';

@@ -1,0 +1,66 @@
+-- ls.begin_feature_set(digest, …) -> feature set id, whether it is already stored.
+-- First step of an import, which is one transaction: this, COPY into ls.feature_chunk and ls.query,
+-- then finish_feature_set. The same bytes again: the same id and already_stored, and nothing more is
+-- to be done. Of two importers of the same bytes one waits here for the other to commit.
+-- Called by: LedgerStore.importFeatureSet.
+create or replace function ls.begin_feature_set(
+    p_digest bytea, p_byte_count bigint, p_base_model text, p_domain text, p_split text, p_user text,
+    p_label_kind text, p_hidden_size integer, p_query_count integer, p_response_count bigint,
+    p_layer integer default null, p_layer_fraction double precision default null, p_by text default null)
+returns table (feature_set_id bigint, already_stored boolean)
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_base ls.base_model;
+    v_domain_id bigint := ls.domain_id(p_domain);
+    v_old ls.feature_set;
+    v_id bigint;
+begin
+    select * into strict v_base from ls.base_model where base_model_id = ls.base_model_id(p_base_model);
+    if v_base.hidden_size is distinct from p_hidden_size then
+        perform ls.refuse('LS004', format('cannot import features of ''%s'': found hidden size %s, expected %s',
+            p_base_model, coalesce(p_hidden_size::text, 'null'), v_base.hidden_size));
+    end if;
+    if v_base.layer <> p_layer then
+        perform ls.refuse('LS004', format('cannot import features of ''%s'': found layer %s, expected %s',
+            p_base_model, p_layer, v_base.layer));
+    end if;
+    if abs(v_base.layer_fraction - p_layer_fraction) > 0.005 then
+        perform ls.refuse('LS004', format('cannot import features of ''%s'': found layer fraction %s, expected %s',
+            p_base_model, p_layer_fraction, v_base.layer_fraction));
+    end if;
+    if octet_length(p_digest) is distinct from 32 or p_split not in ('train', 'test')
+        or p_label_kind not in ('binary', 'score') or p_query_count < 1 or p_response_count < p_query_count or p_byte_count < 1
+    then
+        perform ls.refuse('LS001', format('cannot import a feature set of ''%s'': found split ''%s'', label kind ''%s'', %s queries, %s responses, %s bytes',
+            p_domain, p_split, p_label_kind, p_query_count, p_response_count, p_byte_count));
+    end if;
+
+    insert into ls.feature_set as f (base_model_id, domain_id, split, user_name, digest, byte_count, label_kind,
+        query_count, response_count, imported_by)
+    values (v_base.base_model_id, v_domain_id, p_split, p_user, p_digest, p_byte_count, p_label_kind,
+        p_query_count, p_response_count, coalesce(p_by, session_user))
+    on conflict on constraint feature_set_digest_is_unique do nothing
+    returning f.feature_set_id into v_id;
+    if v_id is not null then
+        return query select v_id, false;
+        return;
+    end if;
+
+    select f.* into strict v_old from ls.feature_set f where f.digest = p_digest for update;
+    if (v_old.base_model_id, v_old.domain_id, v_old.split, v_old.user_name)
+        is distinct from (v_base.base_model_id, v_domain_id, p_split, p_user)
+    then
+        perform ls.refuse('LS020', format('cannot import feature set %s… as ''%s'' %s: the same bytes are stored as ''%s'' %s',
+            ls.short_digest(p_digest), p_domain, p_split,
+            (select name from ls.domain where domain_id = v_old.domain_id), v_old.split));
+    end if;
+    if v_old.ready_at is null then  -- dropped before: its bytes come again
+        update ls.feature_set f set dropped_at = null where f.feature_set_id = v_old.feature_set_id;
+    end if;
+    return query select v_old.feature_set_id, v_old.ready_at is not null;
+end
+$$;
+comment on function ls.begin_feature_set(bytea, bigint, text, text, text, text, text, integer, integer, bigint, integer, double precision, text) is
+    'First step of an import: names the feature set, or says that its bytes are stored already.';

@@ -1,0 +1,35 @@
+-- ls.cancel_task(task, reason, by) -> whether it was cancelled now (false: it was cancelled before).
+-- waiting or leased -> cancelled. The worker hears of it by its next heartbeat at the latest, and before
+-- that on channel ls_cancel (payload: lease token); what it still hands in does not count.
+-- Called by: LedgerStore.cancelTask, an operator.
+create or replace function ls.cancel_task(p_task_id bigint, p_reason text, p_by text default null)
+returns boolean
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_task ls.task;
+    v_token uuid;
+begin
+    select * into v_task from ls.task where task_id = p_task_id for no key update;
+    if not found then
+        perform ls.refuse('LS015', format('cannot cancel task %s: no task has this id', p_task_id));
+    end if;
+    if v_task.state = 'cancelled' then
+        return false;
+    end if;
+    if v_task.state not in ('waiting', 'leased') then
+        perform ls.refuse('LS021', format('cannot cancel task %s: it is %s', p_task_id, v_task.state),
+            'only a waiting or leased task can be cancelled');
+    end if;
+    update ls.attempt set state = 'cancelled', ended_at = clock_timestamp(), error_code = 'cancelled', error_message = p_reason
+    where task_id = p_task_id and state = 'open' returning token into v_token;
+    update ls.task set state = 'cancelled', ended_at = clock_timestamp(), ended_because = coalesce(nullif(p_reason, ''), 'no reason given')
+    where task_id = p_task_id;
+    perform ls.record_audit(p_by, 'cancel task', format('task %s', p_task_id), p_reason);
+    if v_token is not null then
+        perform pg_notify('ls_cancel', v_token::text);
+    end if;
+    return true;
+end
+$$;
+comment on function ls.cancel_task(bigint, text, text) is 'Cancels a waiting or leased task.';

@@ -1,0 +1,60 @@
+-- ls.complete_evaluation(worker, token, digests, reports) -> counted.
+-- Takes the result of an evaluate task, all or nothing: one report (EvaluationReport as JSON) for each
+-- feature set of the task, the attempt succeeded, the task leased -> done. Then the promotion gate:
+-- for the version measured, and when that is the champion, for the newer versions that waited for
+-- its figures. Twice with one token: counted, nothing more happens. Lease lost: not counted.
+-- Called by: LedgerStore.completeEvaluation.
+create or replace function ls.complete_evaluation(p_worker_id bigint, p_token uuid, p_digests bytea[], p_reports jsonb[])
+returns boolean
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_attempt ls.attempt;
+    v_task ls.task;
+    v_expected bytea[];
+    v_candidate bigint;
+begin
+    perform ls.check_worker(p_worker_id);
+    select * into v_attempt from ls.lock_attempt(p_worker_id, p_token);
+    if v_attempt.state = 'succeeded' then
+        return true;
+    end if;
+    if v_attempt.state is distinct from 'open' or v_attempt.leased_until <= clock_timestamp() then
+        return false;
+    end if;
+    select * into strict v_task from ls.task where task_id = v_attempt.task_id;
+    if v_task.kind <> 'evaluate' then
+        perform ls.refuse('LS001', format('cannot take evaluations for task %s: it is a %s task', v_task.task_id, v_task.kind));
+    end if;
+    select array_agg(f.digest order by f.digest) into v_expected
+    from ls.task_feature_set tf join ls.feature_set f using (feature_set_id) where tf.task_id = v_task.task_id;
+    if cardinality(p_digests) <> cardinality(p_reports)
+        or (select array_agg(d order by d) from unnest(p_digests) d) is distinct from v_expected
+    then
+        perform ls.refuse('LS001', format('cannot take the evaluations of task %s: found %s digests and %s reports, expected one of each of its %s feature sets',
+            v_task.task_id, cardinality(p_digests), cardinality(p_reports), cardinality(v_expected)));
+    end if;
+    perform from ls.ranker where ranker_id = v_task.ranker_id for no key update;
+    perform ls.insert_evaluation(v_task.version_id, f.feature_set_id, v_task.configuration, g.report, v_task.task_id, p_worker_id)
+    from unnest(p_digests, p_reports) g (digest, report) join ls.feature_set f on f.digest = g.digest;
+    update ls.attempt a set state = 'succeeded', ended_at = clock_timestamp(), progress = 1
+    where a.task_id = v_task.task_id and a.number = v_attempt.number;
+    update ls.task t set state = 'done', ended_at = clock_timestamp() where t.task_id = v_task.task_id;
+
+    perform ls.consider_promotion(v_task.version_id, v_task.configuration);
+    for v_candidate in
+        select c.version_id from ls.ranker_alias a
+            join ls.ranker_version h on h.version_id = a.version_id
+            join ls.ranker_version c on c.ranker_id = a.ranker_id and c.number > h.number
+        where a.ranker_id = v_task.ranker_id and a.alias = 'champion' and a.version_id = v_task.version_id
+            and not exists (select from ls.promotion_decision d
+                where d.version_id = c.version_id and d.champion_version_id = h.version_id)
+        order by c.number
+    loop
+        perform ls.consider_promotion(v_candidate, v_task.configuration);
+    end loop;
+    return true;
+end
+$$;
+comment on function ls.complete_evaluation(bigint, uuid, bytea[], jsonb[]) is
+    'Takes the figures of an evaluate task, then asks the promotion gate.';

@@ -1,0 +1,47 @@
+-- ls.complete_training(worker, token, digest, weights, report) -> version id, counted.
+-- Takes the result of a train task, all or nothing: the version with its lineage, the attempt
+-- succeeded, the task leased -> done, and the evaluate task of the new version.
+--   twice with one token      the same version id, counted, nothing more happens
+--   late, the lease is lost   not counted, nothing happens
+--   the bytes are a version   that version's id; no second version of the same bytes
+-- Called by: LedgerStore.completeTraining.
+create or replace function ls.complete_training(p_worker_id bigint, p_token uuid, p_digest bytea, p_weights bytea, p_report jsonb)
+returns table (version_id bigint, counted boolean)
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_attempt ls.attempt;
+    v_task ls.task;
+    v_version record;
+begin
+    perform ls.check_worker(p_worker_id);
+    select * into v_attempt from ls.lock_attempt(p_worker_id, p_token);
+    if v_attempt.state = 'succeeded' then
+        return query select v_attempt.version_id, true;
+        return;
+    end if;
+    if v_attempt.state is distinct from 'open' or v_attempt.leased_until <= clock_timestamp() then
+        return query select null::bigint, false;
+        return;
+    end if;
+    select * into strict v_task from ls.task where task_id = v_attempt.task_id;
+    if v_task.kind <> 'train' then
+        perform ls.refuse('LS001', format('cannot take weights for task %s: it is an %s task', v_task.task_id, v_task.kind));
+    end if;
+
+    select * into strict v_version from ls.insert_version(v_task.ranker_id, p_digest, p_weights, p_report,
+        v_task.initial_version_id, v_task.task_id, v_attempt.number, p_worker_id, v_task.requested_by);
+    if v_version.is_new then
+        insert into ls.version_feature_set (version_id, ordinal, feature_set_id)
+        select v_version.version_id, f.ordinal, f.feature_set_id from ls.task_feature_set f where f.task_id = v_task.task_id;
+    end if;
+    update ls.attempt a set state = 'succeeded', ended_at = clock_timestamp(), progress = 1, version_id = v_version.version_id
+    where a.task_id = v_task.task_id and a.number = v_attempt.number;
+    update ls.task t set state = 'done', ended_at = clock_timestamp() where t.task_id = v_task.task_id;
+    perform ls.evaluate_new_version(v_version.version_id, v_task.requested_by);
+    return query select v_version.version_id, true;
+end
+$$;
+comment on function ls.complete_training(bigint, uuid, bytea, bytea, jsonb) is
+    'Takes the weights of a train task: version, lineage, task done and the evaluate task in one transaction.';

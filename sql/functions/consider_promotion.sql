@@ -1,0 +1,68 @@
+-- ls.consider_promotion(version, configuration) -> true promoted, false kept, null not decided yet.
+-- The promotion gate: moves alias champion to the version, or not, and records which and why.
+--   no champion yet            the first evaluated version, or the first at all without test sets
+--   same test sets, K, seed    a newer version that is not worse; an older one only if it is better
+--   has been champion before   never by itself: someone rolled it back, and may promote it by hand
+-- The champion's figures are asked for when they are missing; their arrival decides.
+-- Called by: evaluate_new_version, complete_evaluation, an operator.
+create or replace function ls.consider_promotion(p_version_id bigint, p_configuration jsonb default null)
+returns boolean
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_configuration jsonb := coalesce(p_configuration, ls.default_evaluation_configuration());
+    v_ranker ls.ranker;
+    v_sets bigint[];
+    v_version ls.ranker_version;
+    v_champion ls.ranker_version;
+    v_mine double precision;
+    v_theirs double precision;
+    v_promoted boolean;
+    v_reason text;
+begin
+    select * into strict v_ranker from ls.ranker where ranker_id = ls.version_ranker(p_version_id) for no key update;
+    select * into strict v_version from ls.ranker_version where version_id = p_version_id;
+    select v.* into v_champion from ls.ranker_alias a join ls.ranker_version v using (version_id)
+    where a.ranker_id = v_ranker.ranker_id and a.alias = 'champion';
+    if v_champion.version_id = p_version_id or exists (
+        select from ls.alias_history where ranker_id = v_ranker.ranker_id and alias = 'champion' and to_version_id = p_version_id)
+    then
+        return null;
+    end if;
+    select coalesce(array_agg(c.feature_set_id), '{}') into v_sets
+    from ls.current_feature_sets(v_ranker.base_model_id,
+        (select name from ls.domain where domain_id = v_ranker.domain_id), 'test', v_ranker.user_name) c;
+    v_mine := ls.pooled_accuracy(p_version_id, v_sets, v_configuration);
+    if cardinality(v_sets) > 0 and v_mine is null then
+        return null;
+    end if;
+
+    if v_champion.version_id is null then
+        v_promoted := true;
+        v_reason := case when cardinality(v_sets) = 0 then 'first version, not measured: there is no test feature set'
+            else format('first evaluated version: accuracy %s%%', to_char(100 * v_mine, 'FM990.00')) end;
+    elsif cardinality(v_sets) = 0 then
+        v_promoted := false;
+        v_reason := 'kept the champion: there is no test feature set to compare on';
+    else
+        v_theirs := ls.pooled_accuracy(v_champion.version_id, v_sets, v_configuration);
+        if v_theirs is null then
+            perform ls.request_evaluation(v_champion.version_id, v_sets, v_configuration, p_by => 'consider_promotion');
+            return null;
+        end if;
+        v_promoted := v_mine > v_theirs or (v_mine = v_theirs and v_version.number > v_champion.number);
+        v_reason := format('%s: accuracy %s%%, champion version %s has %s%%, on the same %s feature set(s), K %s, seed %s',
+            case when v_promoted then 'not worse than the champion' else 'kept the champion' end,
+            to_char(100 * v_mine, 'FM990.00'), v_champion.number, to_char(100 * v_theirs, 'FM990.00'), cardinality(v_sets),
+            coalesce(v_configuration ->> 'candidate_count', '?'), coalesce(v_configuration ->> 'seed', '?'));
+    end if;
+    insert into ls.promotion_decision (version_id, champion_version_id, promoted, reason)
+    values (p_version_id, v_champion.version_id, v_promoted, v_reason);
+    if v_promoted then
+        perform ls.set_alias(p_version_id, 'champion', v_reason, 'promotion gate');
+    end if;
+    return v_promoted;
+end
+$$;
+comment on function ls.consider_promotion(bigint, jsonb) is
+    'The promotion gate: makes a version the champion if it is not worse on the same groups, and records why.';

@@ -1,0 +1,31 @@
+-- ls.create_join_token(worker_name, lifetime, by) -> the token's text, shown this once:
+-- LS1<SHA-256 of the authority's key>::<id>.<secret>. Only the SHA-256 of the secret is kept.
+-- A worker name given here is the name the worker gets, even one that exists: that worker enrols anew.
+-- Called by: LedgerStore.createJoinToken, an admin.
+create or replace function ls.create_join_token(p_worker_name text default null, p_lifetime interval default '1 hour', p_by text default null)
+returns text
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_authority bytea;
+    v_id text := encode(substring(uuid_send(gen_random_uuid()) for 6), 'hex');
+    v_secret text := encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'hex');
+begin
+    select public_key_sha256 into v_authority from ls.certificate_authority;
+    if v_authority is null then
+        perform ls.refuse('LS050', 'cannot create a join token: there is no certificate authority yet', 'start lscoord serve first');
+    end if;
+    if p_worker_name is not null and p_worker_name !~ '^[a-z0-9][a-z0-9._-]{0,62}$' then
+        perform ls.refuse('LS001', format('cannot create a join token for ''%s'': a worker''s name has 1 to 63 characters: a-z, 0-9, ''.'', ''_'', ''-''',
+            left(p_worker_name, 80)));
+    end if;
+    if p_lifetime is null or p_lifetime not between interval '1 second' and interval '30 days' then
+        perform ls.refuse('LS001', format('cannot create a join token that lives %s: expected 1 second to 30 days', p_lifetime));
+    end if;
+    insert into ls.join_token (join_token_id, worker_name, secret_sha256, created_by, expires_at)
+    values (v_id, p_worker_name, sha256(convert_to(v_secret, 'UTF8')), coalesce(p_by, session_user), clock_timestamp() + p_lifetime);
+    perform ls.record_audit(p_by, 'create join token', format('token %s', v_id), coalesce('for worker ' || p_worker_name, 'for any worker'));
+    return format('LS1%s::%s.%s', encode(v_authority, 'hex'), v_id, v_secret);
+end
+$$;
+comment on function ls.create_join_token(text, interval, text) is 'Makes a single-use invitation for a worker; its text is shown this once.';

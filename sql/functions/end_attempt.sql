@@ -1,0 +1,34 @@
+-- ls.end_attempt(task, attempt, state, code, message, retryable, backoff) -> the task's new state.
+-- Ends an open attempt without a result; the task goes leased -> waiting, or -> dead when it may not be
+-- tried again. A lost lease uses up an attempt: a worker that crashes on this task must not crash on it
+-- for ever. With backoff the next attempt waits 1, 2, 4, 8 s, a quarter more or less.
+-- The caller holds the locks of the task and of the attempt.
+-- Called by: fail_attempt, expire_leases, release_leases, revoke_worker.
+create or replace function ls.end_attempt(p_task_id bigint, p_number integer, p_state text, p_code text,
+    p_message text, p_retryable boolean, p_backoff boolean)
+returns text
+language plpgsql
+as $$
+declare
+    v_task ls.task;
+    v_wait interval := interval '0';
+begin
+    update ls.attempt set state = p_state, ended_at = clock_timestamp(), error_code = p_code, error_message = p_message
+    where task_id = p_task_id and number = p_number;
+    select * into strict v_task from ls.task where task_id = p_task_id;
+    if not p_retryable or v_task.attempt_count >= v_task.attempt_count_max then
+        update ls.task set state = 'dead', ended_at = clock_timestamp(),
+            ended_because = format('attempt %s of %s: %s', p_number, v_task.attempt_count_max, p_message)
+        where task_id = p_task_id;
+        return 'dead';
+    end if;
+    if p_backoff then
+        v_wait := make_interval(secs => least(60, 2 ^ least(p_number - 1, 6)) * (0.75 + 0.5 * random()));
+    end if;
+    update ls.task set state = 'waiting', run_after = clock_timestamp() + v_wait where task_id = p_task_id;
+    perform pg_notify('ls_task', v_task.kind);
+    return 'waiting';
+end
+$$;
+comment on function ls.end_attempt(bigint, integer, text, text, text, boolean, boolean) is
+    'Ends an attempt without a result and puts its task back to waiting, or to the dead letters.';

@@ -1,0 +1,50 @@
+-- Who may do what (DESIGN section 4), applied last, after every function and view.
+-- Tables are private and functions start closed. Readers see the views; operators also ask for work and
+-- promote; admins also register, enrol and revoke; ls_service is lscoord itself.
+-- Roles that could not be created (see v0002_create_roles) are left out.
+do $$
+declare
+    v_readers text[] := array['route', 'resolve', 'task_progress', 'status_summary', 'default_evaluation_configuration',
+        'domain_matches', 'domain_is_within', 'short_digest', 'current_feature_sets'];
+    v_operators text[] := array['request_training', 'request_evaluation', 'request_transfer_matrix', 'set_alias', 'promote',
+        'rollback', 'consider_promotion', 'cancel_task', 'redrive'];
+    v_admins text[] := array['register_base_model', 'register_domain', 'register_ranker', 'add_version', 'drop_feature_set',
+        'create_join_token', 'revoke_worker'];
+    v_grant record;
+    v_object record;
+begin
+    -- Kept by the migrator, described here with the rest.
+    if to_regclass('ls.schema_migration') is not null and to_regclass('ls.schema_files') is not null then
+        comment on table ls.schema_migration is 'The migrations that were applied, with the checksum of each.';
+        comment on table ls.schema_files is 'The checksum of all functions and views at their last application.';
+    end if;
+    revoke all on all tables in schema ls from public;
+    revoke all on all functions in schema ls from public;
+    for v_grant in
+        select r.rolname, r.rolname = 'ls_service' as everything,
+            v_readers || case when r.rolname in ('ls_operator', 'ls_admin') then v_operators else '{}' end
+                || case when r.rolname = 'ls_admin' then v_admins else '{}' end as functions
+        from pg_roles r where r.rolname in ('ls_reader', 'ls_operator', 'ls_admin', 'ls_service')
+    loop
+        execute format('grant usage on schema ls to %I', v_grant.rolname);
+        for v_object in
+            select c.oid::regclass as name from pg_class c where c.relnamespace = 'ls'::regnamespace and c.relkind = 'v'
+        loop
+            execute format('grant select on %s to %I', v_object.name, v_grant.rolname);
+        end loop;
+        for v_object in
+            select p.oid::regprocedure as name from pg_proc p
+            where p.pronamespace = 'ls'::regnamespace and p.prokind = 'f'
+                and (p.proname = any (v_grant.functions) or (v_grant.everything and p.prosecdef))
+        loop
+            execute format('grant execute on function %s to %I', v_object.name, v_grant.rolname);
+        end loop;
+        if v_grant.everything then  -- an import is a COPY, and lscoord checks the schema's version
+            execute format('grant select, insert on ls.feature_chunk, ls.query to %I', v_grant.rolname);
+            if to_regclass('ls.schema_migration') is not null and to_regclass('ls.schema_files') is not null then
+                execute format('grant select on ls.schema_migration, ls.schema_files to %I', v_grant.rolname);
+            end if;
+        end if;
+    end loop;
+end
+$$;

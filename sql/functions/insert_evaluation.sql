@@ -1,0 +1,47 @@
+-- ls.insert_evaluation(version, feature_set, configuration, report, task, worker): one row of figures.
+-- Fractions are in [0, 1] for binary labels; for scores they are means of labels, of any size. K, groups
+-- per query and seed must be what the task asked for. Measured before: nothing happens.
+-- Called by: complete_evaluation.
+create or replace function ls.insert_evaluation(p_version_id bigint, p_feature_set_id bigint, p_configuration jsonb,
+    p_report jsonb, p_task_id bigint, p_worker_id bigint)
+returns void
+language plpgsql
+as $$
+declare
+    v_key text;
+    v_binary boolean;
+begin
+    if jsonb_typeof(p_report) is distinct from 'object' then
+        perform ls.refuse('LS001', 'cannot take an evaluation: its report is not a JSON object');
+    end if;
+    foreach v_key in array array['candidate_count', 'groups_per_query', 'seed'] loop
+        if p_configuration ? v_key and p_report -> v_key is distinct from p_configuration -> v_key then
+            perform ls.refuse('LS001', format('cannot take an evaluation: found %s %s, the task asked for %s', v_key,
+                coalesce(left((p_report -> v_key)::text, 40), 'missing'), p_configuration -> v_key));
+        end if;
+    end loop;
+    foreach v_key in array array['group_count', 'query_count', 'candidate_count', 'groups_per_query', 'seed'] loop
+        if p_report ->> v_key !~ '^[0-9]{1,18}$' or (v_key <> 'seed' and (p_report ->> v_key)::bigint not between 1 and 2147483647) then
+            perform ls.refuse('LS001', format('cannot take an evaluation: found %s %s, expected a whole number', v_key,
+                left((p_report -> v_key)::text, 40)));
+        end if;
+        perform ls.report_figure(p_report, v_key, false);
+    end loop;
+    select label_kind = 'binary' into strict v_binary from ls.feature_set where feature_set_id = p_feature_set_id;
+    insert into ls.evaluation (version_id, feature_set_id, configuration, accuracy, standard_error, first_sample, majority,
+        highest_log_probability, oracle, group_count, query_count, candidate_count, groups_per_query, seed, report, task_id, worker_id)
+    values (p_version_id, p_feature_set_id, p_configuration,
+        ls.report_figure(p_report, 'accuracy', v_binary),
+        ls.report_figure(p_report, 'standard_error', v_binary),
+        ls.report_figure(p_report, 'first_sample', v_binary),
+        ls.report_figure(p_report, 'majority', v_binary, true),
+        ls.report_figure(p_report, 'highest_log_probability', v_binary, true),
+        ls.report_figure(p_report, 'oracle', v_binary),
+        (p_report ->> 'group_count')::bigint, (p_report ->> 'query_count')::integer,
+        (p_report ->> 'candidate_count')::integer, (p_report ->> 'groups_per_query')::integer,
+        (p_report ->> 'seed')::bigint, p_report, p_task_id, p_worker_id)
+    on conflict on constraint evaluation_is_made_once do nothing;
+end
+$$;
+comment on function ls.insert_evaluation(bigint, bigint, jsonb, jsonb, bigint, bigint) is
+    'Stores the figures of one version on one feature set, checked.';

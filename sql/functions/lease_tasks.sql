@@ -1,0 +1,84 @@
+-- ls.lease_tasks(worker, kinds, limit, lease_seconds, held_digests) -> one row for each new attempt,
+-- with everything the worker needs to start.
+-- Moves waiting tasks: waiting -> leased. First come, first served by priority (smaller first), then
+-- by age; among the oldest 64, a task whose feature sets the worker already holds goes first.
+-- Two workers never get the same task: rows are taken with skip locked, so nobody waits either.
+-- Called by: LedgerStore.leaseTasks.
+create or replace function ls.lease_tasks(p_worker_id bigint, p_kinds text[], p_limit integer,
+    p_lease_seconds double precision, p_held_digests bytea[] default '{}')
+returns table (token uuid, task_id bigint, attempt integer, leased_until timestamptz, kind text,
+    ranker_name text, ranker_configuration jsonb, configuration jsonb,
+    features jsonb, weights_digest bytea, weights_byte_count bigint, weights_name text)
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_now timestamptz := clock_timestamp();
+    v_ids bigint[] := array[]::bigint[];
+    v_more bigint[];
+    v_tokens uuid[];
+begin
+    perform ls.check_worker(p_worker_id);
+    if p_lease_seconds is null or p_lease_seconds not between 0.001 and 86400 or p_limit is null or p_limit < 0 then
+        perform ls.refuse('LS001', format('cannot lease %s tasks for %s seconds', p_limit, p_lease_seconds));
+    end if;
+    if cardinality(p_held_digests) > 0 then
+        -- Sorted before locking, so only rows that are handed out are locked.
+        select coalesce(array_agg(l.task_id), '{}') into v_ids from (
+            select t.task_id from ls.task t
+                join (
+                    select o.task_id, count(f.feature_set_id) as held
+                    from (select w.task_id from ls.task w
+                            where w.state = 'waiting' and w.kind = any (p_kinds) and w.run_after <= v_now
+                            order by w.priority, w.task_id limit 64) o
+                        join ls.task_feature_set tf on tf.task_id = o.task_id
+                        join ls.feature_set f on f.feature_set_id = tf.feature_set_id and f.digest = any (p_held_digests)
+                    group by o.task_id) h on h.task_id = t.task_id
+            where t.state = 'waiting'
+            order by t.priority, h.held desc, t.task_id
+            limit p_limit
+            for no key update of t skip locked) l;
+    end if;
+    if cardinality(v_ids) < p_limit then
+        select coalesce(array_agg(l.task_id), '{}') into v_more from (
+            select t.task_id from ls.task t
+            where t.state = 'waiting' and t.kind = any (p_kinds) and t.run_after <= v_now and t.task_id <> all (v_ids)
+            order by t.priority, t.task_id
+            limit p_limit - cardinality(v_ids)
+            for no key update skip locked) l;
+        v_ids := v_ids || v_more;
+    end if;
+    if cardinality(v_ids) = 0 then
+        return;
+    end if;
+
+    with taken as (
+        update ls.task t set state = 'leased', attempt_count = t.attempt_count + 1
+        where t.task_id = any (v_ids)
+        returning t.task_id, t.attempt_count),
+    opened as (
+        insert into ls.attempt as a (task_id, number, worker_id, leased_until)
+        select k.task_id, k.attempt_count, p_worker_id, clock_timestamp() + make_interval(secs => p_lease_seconds)
+        from taken k
+        returning a.token)
+    select array_agg(o.token) into v_tokens from opened o;
+
+    return query
+        select a.token, t.task_id, a.number, a.leased_until, t.kind, r.name, r.configuration, t.configuration,
+            (select jsonb_agg(jsonb_build_object('digest', encode(f.digest, 'hex'), 'byte_count', f.byte_count,
+                    'name', d.name || ' ' || f.split) order by tf.ordinal)
+                from ls.task_feature_set tf join ls.feature_set f using (feature_set_id) join ls.domain d using (domain_id)
+                where tf.task_id = t.task_id),
+            w.digest, w.byte_count, vr.name || '@' || v.number
+        from ls.attempt a
+            join ls.task t on t.task_id = a.task_id
+            join ls.ranker r on r.ranker_id = t.ranker_id
+            left join ls.ranker_version v on v.version_id = coalesce(t.version_id, t.initial_version_id)
+            left join ls.ranker vr on vr.ranker_id = v.ranker_id
+            left join ls.ranker_weights w on w.digest = v.digest
+        where a.token = any (v_tokens)
+        order by array_position(v_ids, t.task_id);
+end
+$$;
+comment on function ls.lease_tasks(bigint, text[], integer, double precision, bytea[]) is
+    'Hands waiting tasks to a worker, each with a lease and a fencing token.';

@@ -1,0 +1,16 @@
+-- ls.lock_attempt(worker, token) -> the attempt, its task locked before it; no row for a token that
+-- is unknown or another worker's. All functions lock in this order (task, attempt, ranker).
+-- Called by: complete_training, complete_evaluation, fail_attempt.
+create or replace function ls.lock_attempt(p_worker_id bigint, p_token uuid)
+returns setof ls.attempt
+language plpgsql
+as $$
+declare
+    v_task_id bigint;
+begin
+    select task_id into v_task_id from ls.attempt where token = p_token and worker_id = p_worker_id;
+    perform from ls.task where task_id = v_task_id for no key update;
+    return query select * from ls.attempt where token = p_token and worker_id = p_worker_id for no key update;
+end
+$$;
+comment on function ls.lock_attempt(bigint, uuid) is 'Locks a task and one of its attempts, by fencing token.';

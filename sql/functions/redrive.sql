@@ -1,0 +1,29 @@
+-- ls.redrive(task, reason, by): dead -> waiting, with five more attempts.
+-- Refused for a task that is not dead (LS021), or when an open task asks for the same by now (LS020).
+-- Called by: LedgerStore.redrive, an operator.
+create or replace function ls.redrive(p_task_id bigint, p_reason text, p_by text default null)
+returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_task ls.task;
+begin
+    select * into v_task from ls.task where task_id = p_task_id for no key update;
+    if not found then
+        perform ls.refuse('LS015', format('cannot redrive task %s: no task has this id', p_task_id));
+    end if;
+    if v_task.state <> 'dead' then
+        perform ls.refuse('LS021', format('cannot redrive task %s: it is %s, only a dead task can be', p_task_id, v_task.state));
+    end if;
+    begin
+        update ls.task set state = 'waiting', ended_at = null, ended_because = null, run_after = clock_timestamp(),
+            attempt_count_max = attempt_count + 5
+        where task_id = p_task_id;
+    exception when unique_violation then
+        perform ls.refuse('LS020', format('cannot redrive task %s: an open task asks for the same', p_task_id));
+    end;
+    perform ls.record_audit(p_by, 'redrive', format('task %s', p_task_id), p_reason);
+    perform pg_notify('ls_task', v_task.kind);
+end
+$$;
+comment on function ls.redrive(bigint, text, text) is 'Puts a dead task back to waiting, with five more attempts.';

@@ -1,0 +1,29 @@
+-- ls.release_leases(worker, keeping) -> how many leases were given back.
+-- For a worker that comes (back) and says which leases it still works on: all others of its open attempts
+-- end, and their tasks wait again at once. Called by: LedgerStore.releaseLeases, revoke_worker.
+create or replace function ls.release_leases(p_worker_id bigint, p_keeping uuid[] default '{}',
+    p_because text default 'the worker came back without it')
+returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_open record;
+    v_number integer;
+    v_count integer := 0;
+begin
+    for v_open in
+        select task_id, number from ls.attempt
+        where worker_id = p_worker_id and state = 'open' and token <> all (p_keeping) order by task_id
+    loop
+        perform from ls.task where task_id = v_open.task_id for no key update;
+        select number into v_number from ls.attempt
+        where task_id = v_open.task_id and number = v_open.number and state = 'open' for no key update;
+        if found then
+            perform ls.end_attempt(v_open.task_id, v_number, 'released', 'released', p_because, true, false);
+            v_count := v_count + 1;
+        end if;
+    end loop;
+    return v_count;
+end
+$$;
+comment on function ls.release_leases(bigint, uuid[], text) is 'Gives back the leases a worker no longer works on.';

@@ -1,0 +1,38 @@
+-- ls.request_training(ranker, feature_sets, seed, initial version, …) -> task id.
+-- Adds a waiting train task; without feature sets it takes the current train sets of the ranker's
+-- domain and everything beneath it. Asked twice while open: the same task.
+-- Called by: LedgerStore.requestTraining, an operator.
+create or replace function ls.request_training(p_ranker text, p_feature_set_ids bigint[] default null,
+    p_seed bigint default null, p_initial_version_id bigint default null, p_priority smallint default 0,
+    p_by text default null)
+returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_ranker ls.ranker;
+    v_domain text;
+    v_sets bigint[] := p_feature_set_ids;
+begin
+    select * into strict v_ranker from ls.ranker where ranker_id = ls.ranker_id(p_ranker);
+    select name into v_domain from ls.domain where domain_id = v_ranker.domain_id;
+    if v_sets is null then
+        select array_agg(c.feature_set_id order by c.domain collate "C", c.feature_set_id) into v_sets
+        from ls.current_feature_sets(v_ranker.base_model_id, v_domain, 'train', v_ranker.user_name) c;
+    end if;
+    if coalesce(cardinality(v_sets), 0) = 0 then
+        perform ls.refuse('LS014', format('cannot train ranker ''%s'': there is no train feature set of %s', p_ranker,
+            coalesce('domain ''' || v_domain || '''', 'any domain')), 'import one: lscoord features import FILE');
+    end if;
+    perform ls.check_feature_sets(v_ranker.ranker_id, v_sets);
+    if p_initial_version_id is not null
+        and (select b.base_model_id from ls.ranker b where b.ranker_id = ls.version_ranker(p_initial_version_id)) <> v_ranker.base_model_id
+    then
+        perform ls.refuse('LS004', format('cannot train ranker ''%s'' from version %s: it is of another base model',
+            p_ranker, p_initial_version_id));
+    end if;
+    return ls.insert_task('train', v_ranker.ranker_id, null, p_initial_version_id,
+        v_ranker.training || case when p_seed is null then '{}' else jsonb_build_object('seed', p_seed) end,
+        v_sets, p_priority, p_by);
+end
+$$;
+comment on function ls.request_training(text, bigint[], bigint, bigint, smallint, text) is 'Asks for a ranker to be trained: adds a waiting task.';

@@ -1,0 +1,39 @@
+-- ls.resolve(reference) -> the version that a name means: 'ranker' (its champion), 'ranker:alias' or
+-- 'ranker@number'. An unknown ranker is LS012, an unknown alias or number LS013.
+-- Called by: LedgerStore.resolve, when a request names a ranker; an operator.
+create or replace function ls.resolve(p_reference text)
+returns table (ranker_id bigint, ranker_name text, kind text, configuration jsonb,
+    version_id bigint, version_number integer, digest bytea, reason text)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_parts text[] := regexp_match(p_reference, '^([^:@]+)(?::([^:@]*)|@([^:@]*))?$');
+    v_ranker_id bigint;
+    v_version_id bigint;
+begin
+    if v_parts is null then
+        perform ls.refuse('LS012', format('cannot use ''%s'' as a ranker: expected ranker, ranker:alias or ranker@number', left(p_reference, 450)));
+    end if;
+    v_ranker_id := ls.ranker_id(v_parts[1]);
+    if v_parts[3] is null then
+        select a.version_id into v_version_id from ls.ranker_alias a
+        where a.ranker_id = v_ranker_id and a.alias = coalesce(v_parts[2], 'champion');
+        if v_version_id is null then
+            perform ls.refuse('LS013', format('cannot use ''%s'': the ranker has no version with alias ''%s''',
+                p_reference, coalesce(v_parts[2], 'champion')), 'train it first: lscoord train');
+        end if;
+    else
+        select v.version_id into v_version_id from ls.ranker_version v
+        where v.ranker_id = v_ranker_id and v.number::text = v_parts[3];
+        if v_version_id is null then
+            perform ls.refuse('LS013', format('cannot use ''%s'': the ranker has no such version, its newest is %s', p_reference,
+                coalesce((select max(v.number)::text from ls.ranker_version v where v.ranker_id = v_ranker_id), 'none')));
+        end if;
+    end if;
+    return query
+        select r.ranker_id, r.name, r.kind, r.configuration, v.version_id, v.number, v.digest, 'named'
+        from ls.ranker_version v join ls.ranker r using (ranker_id) where v.version_id = v_version_id;
+end
+$$;
+comment on function ls.resolve(text) is 'The version that ranker, ranker:alias or ranker@number means.';

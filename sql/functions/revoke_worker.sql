@@ -1,0 +1,28 @@
+-- ls.revoke_worker(name, reason, by): shuts a worker out, for good. Its tasks wait again at once; its next
+-- call is refused (LS031). Again: nothing happens. Called by: LedgerStore.revokeWorker, an admin.
+create or replace function ls.revoke_worker(p_name text, p_reason text, p_by text default null)
+returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_worker ls.worker;
+begin
+    -- Not for update: a result that is being taken refers to the worker, and holds its task.
+    select * into v_worker from ls.worker where name = p_name for no key update;
+    if not found then
+        perform ls.refuse('LS016', format('cannot revoke worker ''%s'': no worker has this name', left(p_name, 80)),
+            'select name from ls.worker_status lists the workers');
+    end if;
+    if coalesce(p_reason, '') = '' then
+        perform ls.refuse('LS001', format('cannot revoke worker ''%s'': a reason is needed', p_name));
+    end if;
+    if v_worker.revoked_at is not null then
+        return;
+    end if;
+    update ls.worker set revoked_at = clock_timestamp(), revoked_by = coalesce(p_by, session_user), revoked_because = p_reason
+    where worker_id = v_worker.worker_id;
+    perform ls.release_leases(v_worker.worker_id, '{}', format('worker ''%s'' was revoked', p_name));
+    perform ls.record_audit(p_by, 'revoke worker', p_name, p_reason);
+end
+$$;
+comment on function ls.revoke_worker(text, text, text) is 'Shuts a worker out and gives its tasks to others.';

@@ -1,0 +1,80 @@
+-- ls.consider_promotion, promote, rollback, set_alias: which version is champion, and why.
+begin;
+select plan(33);
+select fixture.base_model();
+select fixture.ranker('code');
+select fixture.worker('w');
+create function pg_temp.champion() returns integer language sql as $$
+    select v.number from ls.ranker_alias a join ls.ranker_version v using (version_id) where alias = 'champion' and a.ranker_id = 1 $$;
+
+-- Without a test set.
+select fixture.version('code.listwise', 'a');
+select is(pg_temp.champion(), 1, 'without a test set the first version is champion');
+select fixture.version('code.listwise', 'b');
+select is(pg_temp.champion(), 1, 'and stays it');
+select is((select reason from ls.promotion_status where version = 2), 'kept the champion: there is no test feature set to compare on', 'the gate says why');
+
+-- A test set appears: the next version brings the champion's measurement with it.
+select fixture.feature_set('code', 'test');
+select fixture.version('code.listwise', 'c');
+select results_eq($$ select version_id from ls.task order by task_id $$, $$ values (1::bigint), (3::bigint) $$, 'champion and candidate are measured');
+select is(ls.consider_promotion(3), null, 'no figures, no decision');
+select fixture.evaluate(1, 0.40);
+select is(pg_temp.champion(), 1, 'the champion''s figures alone decide nothing');
+select fixture.evaluate(1, 0.40);
+select is(pg_temp.champion(), 3, 'a newer version that is not worse is promoted');
+select is((select reason from ls.alias_moves limit 1),
+    'not worse than the champion: accuracy 40.00%, champion version 1 has 40.00%, on the same 1 feature set(s), K 10, seed 1', 'the figures are the reason');
+select is((select moved_by from ls.alias_moves limit 1), 'promotion gate', 'and the gate is who');
+
+select fixture.version('code.listwise', 'd'), fixture.evaluate(1, 0.39);
+select is(pg_temp.champion(), 3, 'a worse one is not');
+select is((select promoted from ls.promotion_status where version = 4), false, 'the decision is recorded');
+select is(ls.consider_promotion(4), false, 'asked again it says the same');
+
+-- Figures in the other order: candidate first, champion later.
+select fixture.feature_set('code', 'test', 'newer');
+select fixture.version('code.listwise', 'e');
+create temporary table lease as select * from ls.lease_tasks(1, '{evaluate}', 2, 60) order by task_id;
+select is((select count(*) from lease), 2::bigint, 'another test set: both are measured on it');
+create function pg_temp.hand_in(p_version text, p_accuracy double precision) returns boolean language sql as $$
+    select ls.complete_evaluation(1, token, array[sha256('codetestnewer')], array[fixture.report(p_accuracy)]) from lease where weights_name = p_version $$;
+select pg_temp.hand_in('code.listwise@5', 0.45);
+select is(pg_temp.champion(), 3, 'the candidate''s figures wait');
+select pg_temp.hand_in('code.listwise@3', 0.44);
+select is(pg_temp.champion(), 5, 'for the champion''s');
+select is((select count(*) from ls.promotion_status where version = 5), 1::bigint, 'one decision');
+
+-- An older version has to be better, not only as good.
+select ls.request_evaluation(4), fixture.evaluate(1, 0.45);
+select is(pg_temp.champion(), 5, 'an older version that is as good is not promoted');
+
+-- Figures of another configuration are not compared.
+select fixture.version('code.listwise', 'f');
+select ls.cancel_task(max(task_id), 'by hand') from ls.task;
+select ls.request_evaluation(6, p_configuration => '{"candidate_count": 4, "groups_per_query": 20, "seed": 1}');
+select ls.complete_evaluation(1, token, array[sha256('codetestnewer')], array[fixture.report(0.9, '{"candidate_count": 4}')]) from ls.lease_tasks(1, '{evaluate}', 1, 60);
+select is(pg_temp.champion(), 5, 'nobody is promoted by another K');
+select is((select version_id || ' ' || (configuration ->> 'candidate_count') from ls.task where state = 'waiting'), '5 4', 'the champion is asked for the same K');
+select fixture.evaluate(1, 0.9) where false;
+select ls.complete_evaluation(1, token, array[sha256('codetestnewer')], array[fixture.report(0.8, '{"candidate_count": 4}')]) from ls.lease_tasks(1, '{evaluate}', 1, 60);
+select is(pg_temp.champion(), 6, 'and then they are compared');
+
+-- By hand.
+select throws_ok($$ select ls.promote(1, '') $$, 'LS001', 'cannot move alias ''champion'': a reason is needed', 'a promotion by hand has a reason');
+select is(ls.promote(4, 'a demonstration', 'ada'), true, 'any version may be promoted by hand');
+select is(ls.promote(4, 'again', 'ada'), false, 'once');
+select is(ls.rollback('code.listwise', 'the demonstration is over', 'ada'), 6::bigint, 'rollback: the champion before');
+select is(ls.rollback('code.listwise', 'further back'), 5::bigint, 'and the one before that');
+select is(ls.consider_promotion(6, '{"candidate_count": 4, "groups_per_query": 20, "seed": 1}'), null, 'what was rolled back is not promoted by the gate again');
+select ls.rollback('code.listwise', 'further back'), ls.rollback('code.listwise', 'to the first');
+select is(pg_temp.champion(), 1, 'back to the first');
+select throws_ok($$ select ls.rollback('code.listwise', 'nothing left') $$, 'LS021', 'cannot roll back ranker ''code.listwise'': it has had no champion before this one', 'before it there is nothing');
+select is(ls.set_alias(2, 'challenger', 'to be watched'), true, 'other aliases are pointers like it');
+select throws_ok($$ select ls.set_alias(2, 'A b', 'x') $$, 'LS001', null, 'an alias is a word');
+select throws_ok($$ select ls.set_alias(99, 'champion', 'x') $$, 'LS013', null, 'an unknown version');
+select throws_ok($$ insert into ls.ranker_alias values ((select ranker_id from ls.register_ranker('tiny', 'pointwise', '{"kind": "pointwise", "hidden_size": 4}', '{}')), 'champion', 1) $$,
+    '23503', null, 'an alias points at its own ranker''s versions');
+select throws_ok('delete from ls.alias_history', 'LS021', null, 'history is not deleted');
+select * from finish();
+rollback;

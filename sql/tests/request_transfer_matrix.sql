@@ -1,0 +1,42 @@
+-- ls.request_transfer_matrix, views transfer_matrix and math_transfer_matrix: every champion on every target, nothing twice.
+begin;
+select plan(16);
+select fixture.base_model();
+select ls.register_domain('math/number_theory');
+select fixture.worker('w');
+select fixture.feature_set(d, 'test') from unnest(array['math/algebra', 'math/geometry', 'code']) d;
+select fixture.ranker(d, k) from unnest(array['math/algebra', 'math/geometry', 'math', 'code']) d, unnest(array['listwise', 'pointwise']) k;
+select fixture.ranker('math/algebra', p_user => 'ada');
+select throws_ok($$ select * from ls.request_transfer_matrix('tiny', 'math/*') $$, 'LS013', null, 'no champion, no matrix');
+select throws_ok($$ select * from ls.request_transfer_matrix('tiny', 'music/*') $$, 'LS011', null, 'no domain, no matrix');
+select throws_ok($$ select * from ls.request_transfer_matrix('tiny', 'math/number_theory') $$, 'LS014', null, 'no test set, no matrix');
+select throws_ok($$ select * from ls.request_transfer_matrix('tiny', 'math/*', 'wide') $$, 'LS001', null, 'an unknown kind');
+-- Each champion is measured on its own domain: 0.5, 0.6, 0.7 …
+select fixture.version(r, r), fixture.evaluate(1, a)
+from (values ('math/algebra.listwise', 0.5), ('math/geometry.listwise', 0.6), ('math.listwise', 0.55), ('math/algebra.pointwise', 0.3), ('code.listwise', 0.9)) v (r, a);
+create temporary table asked as select * from ls.request_transfer_matrix('tiny', 'math/*', 'listwise');
+select is((select array_agg(ranker order by ranker) from asked), '{math/algebra.listwise,math/geometry.listwise}', 'only what is missing is asked for: math was measured on both');
+select results_eq('select task_id from asked', $$ select task_id from ls.request_transfer_matrix('tiny', 'math/*', 'listwise') $$, 'asked again while open: the same tasks');
+select is((select array_agg(d.name order by d.name) from asked join ls.task_feature_set using (task_id) join ls.feature_set using (feature_set_id) join ls.domain d using (domain_id)),
+    '{math/algebra,math/geometry}', 'each source on the target it lacks');
+select fixture.evaluate(1, 0.45), fixture.evaluate(1, 0.48);
+select is_empty($$ select * from ls.request_transfer_matrix('tiny', 'math/*', 'listwise') $$, 'complete: nothing to wait for');
+select results_eq($$ select source_ranker, target_domain, accuracy, round(difference::numeric, 2) from ls.transfer_matrix where kind = 'listwise' and target_domain <> 'code' $$,
+    $$ values ('math.listwise', 'math/algebra', 0.55::float8, 0.05), ('math.listwise', 'math/geometry', 0.55, -0.05),
+        ('math/algebra.listwise', 'math/algebra', 0.5, 0.00), ('math/algebra.listwise', 'math/geometry', 0.45, -0.15),
+        ('math/geometry.listwise', 'math/algebra', 0.48, -0.02), ('math/geometry.listwise', 'math/geometry', 0.6, 0.00) $$,
+    'accuracy and the difference from the target''s own ranker of the same kind');
+select results_eq($$ select source_ranker, difference from ls.transfer_matrix where kind = 'pointwise' $$, $$ values ('math/algebra.pointwise', 0::float8) $$, 'kinds are apart');
+select results_eq($$ select kind, source, "A", "G", "PC" from ls.math_transfer_matrix where kind = 'listwise' $$,
+    $$ values ('listwise', 'math/algebra.listwise', '50.0 (+0.0)', '45.0 (-15.0)', null), ('listwise', 'math/geometry.listwise', '48.0 (-2.0)', '60.0 (+0.0)', null),
+        ('listwise', 'math.listwise', '55.0 (+5.0)', '55.0 (-5.0)', null), ('listwise', 'first sample', '38.0', '38.0', null), ('listwise', 'oracle', '84.0', '84.0', null) $$,
+    'in the form of Table 6');
+select is((select count(*) from ls.request_transfer_matrix('tiny', 'math/*', p_configuration => '{"candidate_count": 4}')), 4::bigint, 'another K is another matrix');
+select is((select count(*) from ls.transfer_matrix where source_domain = 'math/algebra' and source_ranker like '~%'), 0::bigint, 'users'' rankers are no sources');
+select fixture.feature_set('math/algebra', 'test', 'newer');
+select is((select count(*) from ls.transfer_matrix where target_domain = 'math/algebra'), 0::bigint, 'a new test set: the old figures are no longer shown');
+select ls.cancel_task(task_id, 'test over') from ls.task where state = 'waiting';
+select is((select count(*) from ls.request_transfer_matrix('tiny', 'math/algebra', 'listwise')), 1::bigint, 'a pattern may be one domain');
+select is(ls.domain_matches('math', 'math/*'), false, 'beneath it does not mean itself');
+select * from finish();
+rollback;

@@ -1,0 +1,29 @@
+-- ls.task_progress, status_summary and the views of tasks and workers.
+begin;
+select plan(10);
+select fixture.base_model();
+select fixture.feature_set('code', 'train'), fixture.feature_set('code', 'test');
+select fixture.ranker('code');
+select fixture.worker('w');
+select ls.request_training('code.listwise', p_by => 'ada');
+select results_eq('select task_id, kind, state, ranker, progress, worker, attempt, attempt_max from ls.task_progress()',
+    $$ values (1::bigint, 'train', 'waiting', 'code.listwise', 0::float8, null, 0, 5) $$, 'a waiting task');
+create temporary table lease as select * from ls.lease_tasks(1, '{train}', 1, 60);
+select ls.renew_leases(1, array[token], '{0.25}', '{step 10 of 40}', 60) from lease;
+select results_eq('select state, progress, note, worker, attempt from ls.task_progress()', $$ values ('leased', 0.25::float8, 'step 10 of 40', 'w', 1) $$, 'a leased one');
+select results_eq('select worker, progress_percent, feature_sets, requested_by from ls.task_queue', $$ values ('w', 25::numeric, 'code train', 'ada') $$, 'in the queue');
+select ls.fail_attempt(1, token, 'internal', 'disk full', true) from lease;
+select results_eq('select state, error from ls.task_progress()', $$ values ('waiting', 'disk full') $$, 'what went wrong last');
+update ls.task set run_after = clock_timestamp();
+select fixture.train(1, 'w');
+select results_eq('select task_id, state, progress, result_version_id, error from ls.task_progress(array[2, 1])',
+    $$ values (2::bigint, 'waiting', 0::float8, null::bigint, null), (1, 'done', 1, 1, null) $$, 'in the order asked; a done one names its version');
+select results_eq('select attempt, state, error_message from ls.attempt_history', $$ values (2, 'succeeded', null), (1, 'failed', 'disk full') $$, 'the attempts, newest first');
+select results_eq('select leases, succeeded, failed, state from ls.worker_status', $$ values (0::bigint, 1::bigint, 1::bigint, 'never connected') $$, 'the worker');
+select fixture.evaluate(1, 0.5);
+select results_eq('select rankers, versions, champions, feature_sets, evaluations, tasks_done, tasks_waiting from ls.status_summary()',
+    $$ values (1::bigint, 1::bigint, 1::bigint, 2::bigint, 1::bigint, 2::bigint, 0::bigint) $$, 'the summary counts');
+select is_empty('select * from ls.task_progress()', 'nothing is open');
+select results_eq('select name, champion, accuracy_percent, first_sample_percent, open_tasks from ls.ranker_status', $$ values ('code.listwise', 1, 50.00, 38.00, 0::bigint) $$, 'the ranker');
+select * from finish();
+rollback;

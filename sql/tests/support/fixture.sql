@@ -1,0 +1,60 @@
+-- What the tests start from: schema fixture, short ways to a base model, feature sets, rankers, workers.
+-- Loaded into each test database after pgTAP; no part of the product.
+create schema fixture;
+
+create function fixture.base_model() returns void language sql as $$
+    select ls.register_base_model('tiny', 4);
+    select ls.register_domain(d) from unnest(array['math/algebra', 'math/geometry', 'code']) d;
+$$;
+
+-- A feature set of p_queries queries of four responses; p_salt makes other bytes.
+create function fixture.feature_set(p_domain text, p_split text, p_salt text default '', p_queries integer default 3,
+    p_user text default null) returns bigint language plpgsql as $$
+declare
+    v_bytes bytea := convert_to(p_domain || p_split || p_salt, 'UTF8');
+    v_id bigint;
+begin
+    select feature_set_id into v_id from ls.begin_feature_set(sha256(v_bytes), octet_length(v_bytes), 'tiny', p_domain, p_split,
+        p_user, 'binary', 4, p_queries, 4 * p_queries);
+    insert into ls.feature_chunk values (v_id, 0, v_bytes);
+    insert into ls.query select v_id, i, 'q' || i, null, 4 * i, 4, 1 from generate_series(0, p_queries - 1) i;
+    perform ls.finish_feature_set(v_id);
+    return v_id;
+end
+$$;
+
+create function fixture.ranker(p_domain text, p_kind text default 'listwise', p_user text default null, p_name text default null)
+returns text language sql as $$
+    select name from ls.register_ranker('tiny', p_kind, jsonb_build_object('kind', p_kind, 'hidden_size', 4),
+        '{"epochs": 1, "seed": 7}', p_user, p_domain, p_name);
+$$;
+
+create function fixture.worker(p_name text) returns bigint language sql as $$
+    insert into ls.worker (name, public_key_sha256) values (p_name, sha256(convert_to(p_name, 'UTF8'))) returning worker_id;
+$$;
+
+create function fixture.report(p_accuracy double precision, p_extra jsonb default '{}') returns jsonb language sql as $$
+    select ls.default_evaluation_configuration() || jsonb_build_object('accuracy', p_accuracy, 'standard_error', 0.02,
+        'first_sample', 0.38, 'majority', null, 'highest_log_probability', null, 'oracle', 0.84,
+        'group_count', 60, 'query_count', 3) || p_extra;
+$$;
+
+-- Leases the oldest waiting task of the kind and completes it.
+create function fixture.train(p_worker bigint, p_weights text) returns bigint language sql as $$
+    select version_id from ls.lease_tasks(p_worker, '{train}', 1, 60) l,
+        ls.complete_training(p_worker, l.token, sha256(convert_to(p_weights, 'UTF8')), convert_to(p_weights, 'UTF8'), '{}');
+$$;
+create function fixture.evaluate(p_worker bigint, p_accuracy double precision) returns boolean language sql as $$
+    select ls.complete_evaluation(p_worker, l.token,
+        (select array_agg(decode(f ->> 'digest', 'hex')) from jsonb_array_elements(l.features) f),
+        (select array_agg(fixture.report(p_accuracy)) from jsonb_array_elements(l.features) f))
+    from ls.lease_tasks(p_worker, '{evaluate}', 1, 60) l;
+$$;
+-- A version with the given accuracy on its own test sets, straight through the gate.
+create function fixture.version(p_ranker text, p_weights text) returns bigint language sql as $$
+    select ls.add_version(p_ranker, sha256(convert_to(p_weights, 'UTF8')), convert_to(p_weights, 'UTF8'));
+$$;
+-- The lease of an open attempt ran out an hour ago.
+create function fixture.let_expire(p_task bigint) returns void language sql as $$
+    update ls.attempt set leased_until = clock_timestamp() - interval '1 hour' where task_id = p_task and state = 'open';
+$$;

@@ -1,0 +1,16 @@
+-- ls.worker_status: one row a worker: connected, revoked, what it holds and how it did.
+create or replace view ls.worker_status as
+select w.worker_id, w.name,
+    case when w.revoked_at is not null then 'revoked'
+        when p.worker_id is null then 'never connected'
+        when p.disconnected_at is null and p.seen_at > clock_timestamp() - interval '1 minute' then 'connected'
+        else 'away' end as state,
+    p.coordinator, p.program_version, p.capacity, p.task_kinds, p.connected_at, p.seen_at,
+    (select count(*) from ls.attempt a where a.worker_id = w.worker_id and a.state = 'open') as leases,
+    (select count(*) from ls.attempt a where a.worker_id = w.worker_id and a.state = 'succeeded') as succeeded,
+    (select count(*) from ls.attempt a where a.worker_id = w.worker_id and a.state in ('failed', 'expired')) as failed,
+    (select max(c.not_after) from ls.certificate c where c.worker_id = w.worker_id) as certificate_until,
+    w.enrolled_at, w.revoked_at, w.revoked_because
+from ls.worker w left join ls.worker_presence p using (worker_id)
+order by w.name;
+comment on view ls.worker_status is 'Workers: connected or away, what they hold and how they did.';
