@@ -8,14 +8,20 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+// Arithmetic is too slow to test without the optimiser.
+let optimised: [SwiftSetting] = strict + [.unsafeFlags(["-O"])]
+
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let arguments: Target.Dependency = .product(
+    name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
     name: "language-system",
     dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
         .package(
@@ -60,5 +66,22 @@ let package = Package(
                 crypto, logging,
             ],
             swiftSettings: strict),
+
+        // Rankers.
+        .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
+        .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])]),
+        .target(
+            name: "RankerMath", dependencies: ["CKernels", "COneDNN"], swiftSettings: optimised),
+        .target(
+            name: "Rankers", dependencies: ["LanguageSystem", "RankerMath", crypto],
+            swiftSettings: optimised),
+        .testTarget(
+            name: "RankerMathTests", dependencies: ["RankerMath"], swiftSettings: strict),
+        .testTarget(
+            name: "RankersTests", dependencies: ["LanguageSystem", "RankerMath", "Rankers"],
+            exclude: ["Fixtures", "Golden"], swiftSettings: strict),
+        .executableTarget(
+            name: "lsbench", dependencies: ["LanguageSystem", "RankerMath", "Rankers", arguments],
+            swiftSettings: optimised),
     ]
 )

@@ -1,0 +1,42 @@
+// Memory that one thread computes in: allocated once, cut into pieces, never grown while in use.
+internal import CKernels
+
+/// A run of float32 numbers; pieces are handed out in order and belong to whoever asked.
+public final class Scratch: @unchecked Sendable {
+    private let buffer: UnsafeMutableBufferPointer<Float>
+    private var used = 0
+
+    public init(count: Int) {
+        let count = Self.rounded(max(count, 1))
+        let raw = UnsafeMutableRawPointer.allocate(byteCount: 4 * count, alignment: 64)
+        let start = raw.bindMemory(to: Float.self, capacity: count)
+        buffer = UnsafeMutableBufferPointer(start: start, count: count)
+        buffer.initialize(repeating: 0)
+    }
+
+    deinit { UnsafeMutableRawPointer(buffer.baseAddress!).deallocate() }
+
+    /// The next `count` numbers, aligned to 64 bytes.
+    public func take(_ count: Int) -> UnsafeMutablePointer<Float> {
+        let start = used
+        used += Self.rounded(count)
+        precondition(used <= buffer.count, "scratch memory was counted wrongly")
+        return buffer.baseAddress! + start
+    }
+
+    public static func rounded(_ count: Int) -> Int { (count + 15) / 16 * 16 }
+}
+
+/// Adds `source` to `target`, number by number.
+public func add(
+    _ source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>, count: Int
+) {
+    ls_add(source, target, count)
+}
+
+/// total[j] += the sum of column j of x [rows, width].
+public func addColumnSums(
+    of x: UnsafePointer<Float>, to total: UnsafeMutablePointer<Float>, rows: Int, width: Int
+) {
+    ls_add_column_sums(x, total, rows, width)
+}

@@ -1,0 +1,198 @@
+// How a ranker is trained, as one value with one JSON form. The presets are what a newcomer
+// gets; the page Decisions says how they were measured.
+public import LanguageSystem
+public import RankerMath
+
+/// Everything that decides a training run, apart from the features and the ranker's shape.
+public struct TrainingConfiguration: Codable, Sendable, Hashable {
+    /// Where the projection of a fresh ranker starts.
+    public enum Start: String, Codable, Sendable, Hashable, CaseIterable {
+        /// Uniform in +-1/sqrt(D), as the reference.
+        case uniform
+        /// The same, moved and scaled as if the training responses had mean 0 and deviation 1.
+        case standardised
+    }
+
+    public var loss: Loss
+    public var start: Start
+    /// Multiplies the similarity inside KL, BCE and the pairwise loss; 1 is the paper.
+    public var temperature: Double
+    public var optimizer: OptimizerConfiguration
+    /// Groups in one optimiser step.
+    public var batchGroups: Int
+    /// N, groups drawn for each query and epoch.
+    public var groupsPerQuery: Int
+    /// K, candidates in a group.
+    public var candidateCount: Int
+    public var epochs: Int
+    public var seed: UInt64
+
+    public init(
+        loss: Loss, temperature: Double = 1, optimizer: OptimizerConfiguration,
+        batchGroups: Int = 256, groupsPerQuery: Int = 100, candidateCount: Int = 10,
+        epochs: Int = 1, seed: UInt64 = 1, start: Start = .uniform
+    ) throws(CoordinatorError) {
+        self.start = start
+        self.loss = loss
+        self.temperature = temperature
+        self.optimizer = optimizer
+        self.batchGroups = batchGroups
+        self.groupsPerQuery = groupsPerQuery
+        self.candidateCount = candidateCount
+        self.epochs = epochs
+        self.seed = seed
+        try validate()
+    }
+
+    /// What a newcomer gets: measured on seven subjects together and on each alone, from 21 queries
+    /// on (the page Decisions has the figures). Small batches, so that few queries still make steps.
+    public static func preset(kind: RankerKind) -> Self {
+        let isListwise = kind == .listwise
+        do {
+            return try Self(
+                loss: isListwise ? .listKL : .pointBCE, temperature: isListwise ? 10 : 5,
+                optimizer: .adamW(rate: 3e-3, schedule: .cosine),
+                batchGroups: isListwise ? 64 : 32, groupsPerQuery: 30, candidateCount: 8,
+                start: isListwise ? .uniform : .standardised)
+        } catch {
+            preconditionFailure("\(error)")
+        }
+    }
+
+    func validate() throws(CoordinatorError) {
+        func require(_ holds: Bool, _ why: String) throws(CoordinatorError) {
+            guard holds else { throw .impossibleConfiguration(why) }
+        }
+        try require(
+            temperature > 0 && temperature <= 1_000,
+            "found temperature \(temperature), expected more than 0 and at most 1000")
+        try require(
+            (1...65_536).contains(batchGroups),
+            "found batch_groups \(batchGroups), expected 1 to 65536")
+        try require(
+            (1...10_000).contains(groupsPerQuery),
+            "found groups_per_query \(groupsPerQuery), expected 1 to 10000")
+        try require(
+            (2...1_024).contains(candidateCount),
+            "found candidate_count \(candidateCount), expected 2 to 1024")
+        try require((1...1_000).contains(epochs), "found epochs \(epochs), expected 1 to 1000")
+        try optimizer.validate()
+    }
+}
+
+/// An optimiser with PyTorch's semantics, and its schedule.
+public struct OptimizerConfiguration: Codable, Sendable, Hashable {
+    public enum Name: String, Codable, Sendable, Hashable, CaseIterable { case sgd, adamw }
+    public enum Schedule: String, Codable, Sendable, Hashable, CaseIterable {
+        case constant, cosine
+    }
+
+    public var name: Name
+    public var rate: Double
+    /// SGD only.
+    public var momentum: Double
+    /// AdamW only.
+    public var betas: [Double]
+    public var epsilon: Double
+    /// On every parameter.
+    public var weightDecay: Double
+    public var schedule: Schedule
+
+    public static func sgd(
+        rate: Double, momentum: Double = 0.9, weightDecay: Double = 1e-4,
+        schedule: Schedule = .constant
+    ) -> Self {
+        Self(
+            name: .sgd, rate: rate, momentum: momentum, betas: [0.9, 0.999], epsilon: 1e-8,
+            weightDecay: weightDecay, schedule: schedule)
+    }
+
+    public static func adamW(
+        rate: Double, weightDecay: Double = 1e-4, schedule: Schedule = .constant
+    ) -> Self {
+        Self(
+            name: .adamw, rate: rate, momentum: 0, betas: [0.9, 0.999], epsilon: 1e-8,
+            weightDecay: weightDecay, schedule: schedule)
+    }
+
+    func validate() throws(CoordinatorError) {
+        func require(_ holds: Bool, _ why: String) throws(CoordinatorError) {
+            guard holds else { throw .impossibleConfiguration(why) }
+        }
+        try require(rate > 0 && rate <= 100, "found lr \(rate), expected more than 0, at most 100")
+        try require(
+            momentum >= 0 && momentum < 1, "found momentum \(momentum), expected 0 to below 1")
+        try require(
+            betas.count == 2 && betas.allSatisfy { $0 >= 0 && $0 < 1 },
+            "found betas \(betas), expected two numbers of 0 to below 1")
+        try require(
+            epsilon > 0 && epsilon <= 1, "found eps \(epsilon), expected more than 0, at most 1")
+        try require(
+            weightDecay >= 0 && weightDecay <= 1,
+            "found weight_decay \(weightDecay), expected 0 to 1")
+        try require(
+            name == .sgd || momentum == 0, "'momentum' is an option of sgd; adamw has 'betas'")
+    }
+}
+
+// MARK: JSON
+
+extension TrainingConfiguration {
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case loss, temperature, optimizer, epochs, seed, start
+        case batchGroups = "batch_groups"
+        case groupsPerQuery = "groups_per_query"
+        case candidateCount = "candidate_count"
+    }
+
+    public init(json: String) throws(CoordinatorError) {
+        self = try StrictJSON.decode(Self.self, from: json, what: "training configuration")
+    }
+
+    /// One line, keys sorted; equal configurations give equal bytes.
+    public var json: String { StrictJSON.encode(self) }
+
+    public init(from decoder: any Decoder) throws {
+        try StrictJSON.refuseUnknownKeys(
+            CodingKeys.self, in: decoder, what: "training configuration")
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        func value<T: Decodable>(_ key: CodingKeys, _ standard: T) throws -> T {
+            try container.decodeIfPresent(T.self, forKey: key) ?? standard
+        }
+        loss = try container.decode(Loss.self, forKey: .loss)
+        optimizer = try container.decode(OptimizerConfiguration.self, forKey: .optimizer)
+        temperature = try value(.temperature, 1)
+        batchGroups = try value(.batchGroups, 256)
+        groupsPerQuery = try value(.groupsPerQuery, 100)
+        candidateCount = try value(.candidateCount, 10)
+        epochs = try value(.epochs, 1)
+        seed = try value(.seed, 1)
+        start = try value(.start, .uniform)
+        try validate()
+    }
+}
+
+extension OptimizerConfiguration {
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case name, momentum, betas, schedule
+        case rate = "lr"
+        case epsilon = "eps"
+        case weightDecay = "weight_decay"
+    }
+
+    public init(from decoder: any Decoder) throws {
+        try StrictJSON.refuseUnknownKeys(CodingKeys.self, in: decoder, what: "optimizer")
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        func value<T: Decodable>(_ key: CodingKeys, _ standard: T) throws -> T {
+            try container.decodeIfPresent(T.self, forKey: key) ?? standard
+        }
+        name = try container.decode(Name.self, forKey: .name)
+        rate = try container.decode(Double.self, forKey: .rate)
+        momentum = try value(.momentum, 0)
+        betas = try value(.betas, [0.9, 0.999])
+        epsilon = try value(.epsilon, 1e-8)
+        weightDecay = try value(.weightDecay, 1e-4)
+        schedule = try value(.schedule, .constant)
+        try validate()
+    }
+}

@@ -1,0 +1,38 @@
+// How one version did on one feature set, beside everything it has to be compared with.
+
+/// Shares of picks with label 1 (for score labels: mean labels of the picks), 0 to 1.
+public struct EvaluationReport: Codable, Sendable, Hashable {
+    public var accuracy: Double
+    /// Of `accuracy`: bootstrap by query, 1,000 resamples, seeded.
+    public var standardError: Double
+    public var firstSample: Double
+    /// Nil where answers are not known.
+    public var majority: Double?
+    /// Nil where log-probabilities are not known.
+    public var highestLogProbability: Double?
+    public var oracle: Double
+    public var groupCount: Int
+    public var queryCount: Int
+    /// K as configured; `smallerPoolCount` queries had fewer candidates and gave them all.
+    public var candidateCount: Int
+    public var groupsPerQuery: Int
+    /// Queries whose pool is smaller than K.
+    public var smallerPoolCount: Int
+    public var seed: UInt64
+    public var seconds: Double
+
+    enum CodingKeys: String, CodingKey {
+        case accuracy, majority, oracle, seed, seconds
+        case standardError = "standard_error"
+        case firstSample = "first_sample"
+        case highestLogProbability = "highest_log_probability"
+        case groupCount = "group_count"
+        case queryCount = "query_count"
+        case candidateCount = "candidate_count"
+        case groupsPerQuery = "groups_per_query"
+        case smallerPoolCount = "smaller_pool_count"
+    }
+
+    /// One line, keys sorted.
+    public var json: String { StrictJSON.encode(self) }
+}

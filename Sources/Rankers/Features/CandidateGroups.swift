@@ -1,0 +1,109 @@
+// Which candidates stand together: K responses of one query each, drawn with a seed. Training
+// drops groups that teach nothing (Appendix D); evaluation keeps all, so that the feature set and
+// the seed alone decide them.
+internal import LanguageSystem
+internal import RankerMath
+
+/// Groups of equal K over several feature sets, whose queries and rows are numbered through.
+package struct CandidateGroups: Sendable {
+    package let candidateCount: Int
+    /// One a group.
+    package var queries: [Int32] = []
+    /// K a group.
+    package var rows: [Int32] = []
+    package var droppedGroupCount = 0
+    package var droppedQueryCount = 0
+
+    package init(candidateCount: Int) { self.candidateCount = candidateCount }
+
+    package var count: Int { queries.count }
+
+    /// Draws N groups a query; drops those whose labels are all equal, and queries whose pool is
+    /// smaller than K or gives no group.
+    package init(training table: FeatureTable, _ training: TrainingConfiguration, epoch: Int) {
+        self.init(candidateCount: training.candidateCount)
+        let k = training.candidateCount
+        for query in 0..<table.queryCount {
+            let pool = table.pool(of: query)
+            guard pool.count >= k, Self.differ(table.labels[pool]) else {
+                droppedQueryCount += 1
+                continue
+            }
+            var generator = Generator(
+                seed: training.seed,
+                stream: RandomStream.groups + UInt64(epoch) << 40 + UInt64(query))
+            let before = count
+            for _ in 0..<training.groupsPerQuery {
+                let chosen = generator.choose(k, of: pool.count).map { pool.lowerBound + $0 }
+                guard Self.differ(chosen.lazy.map { table.labels[$0] }) else {
+                    droppedGroupCount += 1
+                    continue
+                }
+                queries.append(Int32(query))
+                rows.append(contentsOf: chosen.lazy.map { Int32($0) })
+            }
+            if count == before { droppedQueryCount += 1 }
+        }
+    }
+
+    private static func differ(_ labels: some Sequence<Float>) -> Bool {
+        var least = Float.infinity
+        var greatest = -Float.infinity
+        for label in labels {
+            least = min(least, label)
+            greatest = max(greatest, label)
+        }
+        return least < greatest
+    }
+}
+
+/// Several feature sets as one: queries and response rows numbered through.
+package struct FeatureTable: Sendable {
+    package let sets: [FeatureSet]
+    package let labels: [Float]
+    package let queryCount: Int
+    private let firstQuery: [Int]
+    private let firstRow: [Int]
+    private let setOfQuery: [Int32]
+    private let setOfRow: [Int32]
+
+    package init(_ sets: [FeatureSet]) {
+        self.sets = sets
+        labels = sets.flatMap(\.labels)
+        var (queries, rows) = ([0], [0])
+        for set in sets {
+            queries.append(queries.last! + set.queryCount)
+            rows.append(rows.last! + set.responseCount)
+        }
+        (firstQuery, firstRow, queryCount) = (queries, rows, queries.last!)
+        setOfQuery = sets.indices.flatMap {
+            Array(repeating: Int32($0), count: sets[$0].queryCount)
+        }
+        setOfRow = sets.indices.flatMap {
+            Array(repeating: Int32($0), count: sets[$0].responseCount)
+        }
+    }
+
+    package var rowCount: Int { labels.count }
+
+    func pool(of query: Int) -> Range<Int> {
+        let set = Int(setOfQuery[query])
+        let local = query - firstQuery[set]
+        let offsets = sets[set].offsets
+        return firstRow[set] + offsets[local]..<firstRow[set] + offsets[local + 1]
+    }
+
+    /// The token numbered `index`: query `index`, or response `index - queryCount`.
+    func widen(
+        token index: Int, columns: Range<Int>, into target: UnsafeMutablePointer<Float>
+    ) {
+        if index < queryCount {
+            let set = Int(setOfQuery[index])
+            sets[set].widen(row: -1 - (index - firstQuery[set]), columns: columns, into: target)
+        } else {
+            let row = index - queryCount
+            let set = Int(setOfRow[row])
+            sets[set].widen(row: row - firstRow[set], columns: columns, into: target)
+        }
+    }
+}

@@ -1,0 +1,146 @@
+// The checks of a feature file, one refusal a sentence: DESIGN section 3's tensors, their shapes,
+// finiteness and agreement with each other.
+internal import Foundation
+internal import LanguageSystem
+internal import RankerMath
+
+struct FeatureFileReader {
+    let bytes: UnsafeRawBufferPointer
+    let name: String
+    let file: SafetensorsFile
+
+    init(bytes: UnsafeRawBufferPointer, name: String) throws(CoordinatorError) {
+        self.bytes = bytes
+        self.name = name
+        file = try SafetensorsFile(parsing: bytes, name: name, code: .invalidFeatures)
+    }
+
+    func metadata() throws(CoordinatorError) -> FeatureMetadata {
+        let format = try word("format")
+        guard format == "features/1" else {
+            throw refusal("found format '\(format)', expected 'features/1'")
+        }
+        let text = try word("hidden_size")
+        guard let hiddenSize = Int(text), (1...65_536).contains(hiddenSize) else {
+            throw refusal("found hidden_size '\(text)', expected 1 to 65536")
+        }
+        guard let split = Split(rawValue: try word("split")) else {
+            throw refusal("found split '\(try word("split"))', expected train or test")
+        }
+        guard let kind = LabelKind(rawValue: try word("label_kind")) else {
+            throw refusal("found label_kind '\(try word("label_kind"))', expected binary or score")
+        }
+        let known = ["format", "hidden_size", "split", "label_kind", "base_model", "domain"]
+        return FeatureMetadata(
+            baseModel: try word("base_model"), hiddenSize: hiddenSize,
+            domain: try DomainName(try word("domain")), split: split, labelKind: kind,
+            contract: file.metadata.filter { !known.contains($0.key) })
+    }
+
+    func matrix(
+        _ tensorName: String, width: Int
+    ) throws(CoordinatorError) -> (type: FeatureType, rows: Int, start: Int) {
+        let tensor = try tensor(tensorName)
+        guard let type = FeatureType(rawValue: tensor.dtype.rawValue) else {
+            throw refusal(
+                "found '\(tensorName)' of \(tensor.dtype.rawValue), expected F16, BF16 or F32")
+        }
+        guard tensor.shape.count == 2 else {
+            throw refusal("found '\(tensorName)' of shape \(tensor.shape), expected two dimensions")
+        }
+        guard tensor.shape[1] == width else {
+            throw refusal(
+                "found '\(tensorName)' of width \(tensor.shape[1]), hidden_size says \(width)")
+        }
+        let start = tensor.byteRange.lowerBound
+        let rows = tensor.shape[0]
+        for row in 0..<rows {
+            let first = bytes.baseAddress! + start + row * width * type.byteCount
+            guard type.isFinite(first, count: width) else {
+                throw refusal(
+                    "found a number that is not finite in row \(row) of '\(tensorName)'")
+            }
+        }
+        return (type, rows, start)
+    }
+
+    func offsets(queryCount: Int, responseCount: Int) throws(CoordinatorError) -> [Int] {
+        let values = try vector("offsets", .i64, Int64.self, count: queryCount + 1)
+        guard queryCount > 0 else { throw refusal("found no query") }
+        guard values[0] == 0 else {
+            throw refusal("found offsets that begin at \(values[0]), expected 0")
+        }
+        for query in 0..<queryCount where values[query] >= values[query + 1] {
+            throw refusal(
+                "found offsets \(values[query]), \(values[query + 1]) for query \(query), "
+                    + "expected them to ascend")
+        }
+        guard values[queryCount] == Int64(responseCount) else {
+            throw refusal(
+                "found offsets that end at \(values[queryCount]), "
+                    + "'responses' has \(responseCount) rows")
+        }
+        return values.map(Int.init)
+    }
+
+    func labels(count: Int, kind: LabelKind) throws(CoordinatorError) -> [Float] {
+        let labels = try vector("labels", .f32, Float.self, count: count)
+        for (row, label) in labels.enumerated() {
+            guard label.isFinite else {
+                throw refusal("found a label that is not finite in row \(row)")
+            }
+            guard kind == .score || label == 0 || label == 1 else {
+                throw refusal(
+                    "found label \(label) in row \(row), label_kind binary allows 0 and 1")
+            }
+        }
+        return labels
+    }
+
+    func answers(count: Int) throws(CoordinatorError) -> [Int32]? {
+        guard file.tensors["answers"] != nil else { return nil }
+        let answers = try vector("answers", .i32, Int32.self, count: count)
+        if let row = answers.firstIndex(where: { $0 < -1 }) {
+            throw refusal("found answer \(answers[row]) in row \(row), expected -1 or more")
+        }
+        return answers
+    }
+
+    func logProbabilities(count: Int) throws(CoordinatorError) -> [Float]? {
+        guard file.tensors["logprobs"] != nil else { return nil }
+        let values = try vector("logprobs", .f32, Float.self, count: count)
+        if let row = values.firstIndex(where: { !$0.isFinite }) {
+            throw refusal("found a log-probability that is not finite in row \(row)")
+        }
+        return values
+    }
+
+    private func vector<T: BitwiseCopyable>(
+        _ tensorName: String, _ dtype: SafetensorsFile.DType, _ type: T.Type, count: Int
+    ) throws(CoordinatorError) -> [T] {
+        let tensor = try tensor(tensorName)
+        guard tensor.dtype == dtype else {
+            throw refusal(
+                "found '\(tensorName)' of \(tensor.dtype.rawValue), expected \(dtype.rawValue)")
+        }
+        guard tensor.shape == [count] else {
+            throw refusal("found '\(tensorName)' of shape \(tensor.shape), expected [\(count)]")
+        }
+        let part = UnsafeRawBufferPointer(rebasing: bytes[tensor.byteRange])
+        return Array(part.bindMemory(to: T.self))
+    }
+
+    private func tensor(_ name: String) throws(CoordinatorError) -> SafetensorsFile.Tensor {
+        guard let tensor = file.tensors[name] else { throw refusal("found no tensor '\(name)'") }
+        return tensor
+    }
+
+    private func word(_ key: String) throws(CoordinatorError) -> String {
+        guard let word = file.metadata[key] else { throw refusal("found no metadata '\(key)'") }
+        return word
+    }
+
+    private func refusal(_ why: String) -> CoordinatorError {
+        CoordinatorError(.invalidFeatures, "cannot read \(name): \(why)")
+    }
+}

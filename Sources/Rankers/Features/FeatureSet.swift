@@ -1,0 +1,180 @@
+// Queries with their pools of responses, as features and labels: one immutable safetensors file.
+// The bytes stay as stored (mapped, 16-bit); everything that could be wrong with them is checked
+// once, here, so that training and evaluation need not ask again.
+public import LanguageSystem
+public import RankerMath
+internal import Foundation
+
+/// What an evaluation's accuracy means.
+public enum LabelKind: String, Sendable, Codable, Hashable, CaseIterable {
+    /// Each label is 0 or 1.
+    case binary
+    /// Any finite number.
+    case score
+}
+
+/// The words of a feature file's `__metadata__`.
+public struct FeatureMetadata: Sendable, Hashable, Codable {
+    public var baseModel: String
+    public var hiddenSize: Int
+    public var domain: DomainName
+    public var split: Split
+    public var labelKind: LabelKind
+    /// The contract's optional fields: `layer`, `layer_fraction`, `pooling`, and whatever else the
+    /// file says, as written.
+    public var contract: [String: String]
+
+    public init(
+        baseModel: String, hiddenSize: Int, domain: DomainName, split: Split,
+        labelKind: LabelKind = .binary, contract: [String: String] = [:]
+    ) {
+        self.baseModel = baseModel
+        self.hiddenSize = hiddenSize
+        self.domain = domain
+        self.split = split
+        self.labelKind = labelKind
+        self.contract = contract
+    }
+}
+
+/// An ordered, immutable list of queries of one base model, domain and split.
+public struct FeatureSet: Sendable {
+    public let metadata: FeatureMetadata
+    /// What refusals call it: the path, or what the caller said.
+    public let name: String
+    /// Query q owns rows `offsets[q] ..< offsets[q + 1]`.
+    public let offsets: [Int]
+    public let labels: [Float]
+    /// Equal numbers mean equal answers, -1 unknown; nil where the file has none.
+    public let answers: [Int32]?
+    public let logProbabilities: [Float]?
+    public let instructionType: FeatureType
+    public let responseType: FeatureType
+    private let storage: ByteStorage
+    private let instructionStart: Int
+    private let responseStart: Int
+
+    public var queryCount: Int { offsets.count - 1 }
+    public var responseCount: Int { labels.count }
+    public var byteCount: Int { storage.bytes.count }
+    public var hiddenSize: Int { metadata.hiddenSize }
+    /// SHA-256 of the file's bytes; computed at the first use.
+    public var digest: Digest { storage.digest }
+    /// The whole file, for sending it on.
+    public func withBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
+        try body(storage.bytes)
+    }
+
+    /// Maps the file; it must not change while the value lives.
+    public init(contentsOf path: String) throws(CoordinatorError) {
+        try self.init(storage: try ByteStorage(mapping: path), name: path)
+    }
+
+    public init(
+        safetensors bytes: [UInt8], name: String = "feature set"
+    ) throws(CoordinatorError) {
+        try self.init(storage: ByteStorage(copying: bytes), name: name)
+    }
+
+    private init(storage: ByteStorage, name: String) throws(CoordinatorError) {
+        let reader = try FeatureFileReader(bytes: storage.bytes, name: name)
+        metadata = try reader.metadata()
+        let size = metadata.hiddenSize
+        let instruction = try reader.matrix("instruction", width: size)
+        let responses = try reader.matrix("responses", width: size)
+        offsets = try reader.offsets(queryCount: instruction.rows, responseCount: responses.rows)
+        labels = try reader.labels(count: responses.rows, kind: metadata.labelKind)
+        answers = try reader.answers(count: responses.rows)
+        logProbabilities = try reader.logProbabilities(count: responses.rows)
+        instructionType = instruction.type
+        responseType = responses.type
+        instructionStart = instruction.start
+        responseStart = responses.start
+        self.storage = storage
+        self.name = name
+    }
+
+    /// Widens one instruction row to float32.
+    func widenInstruction(_ query: Int, into row: UnsafeMutablePointer<Float>) {
+        widen(instructionType, instructionStart, query, into: row)
+    }
+
+    /// Widens one response row to float32.
+    func widenResponse(_ index: Int, into row: UnsafeMutablePointer<Float>) {
+        widen(responseType, responseStart, index, into: row)
+    }
+
+    /// Widens columns `columns` of a row: `row` is the response, or the instruction at -1 - query.
+    func widen(row: Int, columns: Range<Int>, into target: UnsafeMutablePointer<Float>) {
+        let (type, start, index) =
+            row < 0
+            ? (instructionType, instructionStart, -1 - row) : (responseType, responseStart, row)
+        let first = start + (index * hiddenSize + columns.lowerBound) * type.byteCount
+        type.widen(storage.bytes.baseAddress! + first, into: target, count: columns.count)
+    }
+
+    private func widen(
+        _ type: FeatureType, _ start: Int, _ index: Int, into row: UnsafeMutablePointer<Float>
+    ) {
+        let first = start + index * hiddenSize * type.byteCount
+        type.widen(storage.bytes.baseAddress! + first, into: row, count: hiddenSize)
+    }
+}
+
+/// Immutable bytes, mapped from a file or owned, with their digest once somebody asks.
+final class ByteStorage: @unchecked Sendable {
+    let bytes: UnsafeRawBufferPointer
+    private let isMapped: Bool
+    private let lock = NSLock()
+    private var known: Digest?
+
+    init(copying source: [UInt8]) {
+        let copy = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: max(source.count, 1), alignment: 64)
+        source.withUnsafeBytes { copy.copyMemory(from: $0) }
+        bytes = UnsafeRawBufferPointer(start: copy.baseAddress, count: source.count)
+        isMapped = false
+    }
+
+    init(mapping path: String) throws(CoordinatorError) {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { throw .unreadableFile(path, errno) }
+        defer { close(file) }
+        var status = stat()
+        guard fstat(file, &status) == 0 else { throw .unreadableFile(path, errno) }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw CoordinatorError(.invalidFeatures, "cannot read \(path): it is not a file")
+        }
+        guard status.st_size > 0 else {
+            throw CoordinatorError(.invalidFeatures, "cannot read \(path): found an empty file")
+        }
+        guard let start = mmap(nil, status.st_size, PROT_READ, MAP_PRIVATE, file, 0),
+            start != MAP_FAILED
+        else { throw .unreadableFile(path, errno) }
+        bytes = UnsafeRawBufferPointer(start: start, count: status.st_size)
+        isMapped = true
+    }
+
+    deinit {
+        if isMapped {
+            munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress!), bytes.count)
+        } else {
+            bytes.deallocate()
+        }
+    }
+
+    var digest: Digest {
+        lock.withLock {
+            if let known { return known }
+            let digest = Digest(sha256Of: bytes)
+            known = digest
+            return digest
+        }
+    }
+}
+
+extension CoordinatorError {
+    static func unreadableFile(_ path: String, _ number: Int32) -> Self {
+        Self(.invalidFeatures, "cannot read \(path): \(String(cString: strerror(number)))")
+    }
+}

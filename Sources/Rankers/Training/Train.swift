@@ -1,0 +1,159 @@
+// A whole training run: check that features and ranker fit, draw the groups, walk them in a seeded
+// order, one optimiser step a batch. Synchronous and CPU-bound: call it on a thread you own.
+internal import LanguageSystem
+internal import RankerMath
+
+/// Fits a ranker. Same seed, features, order of feature sets and thread count: the same bytes.
+///
+/// - Parameters:
+///   - sets: of one hidden size; their queries are trained on together.
+///   - initial: where to start; nil starts from the seed.
+///   - threadCount: the caller's thread included.
+///   - progress: called after each step; what it throws ends the run and is passed on.
+public func train(
+    _ configuration: RankerConfiguration, _ training: TrainingConfiguration,
+    on sets: [FeatureSet], initial: RankerWeights? = nil, threadCount: Int = 1,
+    progress: (TrainingProgress) throws -> Void = { _ in }
+) throws -> (weights: RankerWeights, report: TrainingReport) {
+    try configuration.validate()
+    try training.validate()
+    try checkFit(configuration, training, sets, initial)
+    let clock = ContinuousClock()
+    let start = clock.now
+    let table = FeatureTable(sets)
+    let team = ThreadTeam(count: threadCount)
+    var weights = initial ?? RankerWeights(fresh: configuration, seed: training.seed)
+    if initial == nil, training.start == .standardised {
+        weights = weights.standardised(for: table)
+    }
+    let trainer = Trainer(weights, training, on: table, team: team)
+    var run = TrainingRun(table: table, training: training)
+    try run.walk(trainer, progress: progress)
+    let trained = trainer.weights
+    guard trained.values.allSatisfy(\.isFinite) else {
+        throw CoordinatorError.diverged(run.stepCount)
+    }
+    let parts = (clock.now - start).components
+    let seconds = Double(parts.seconds) + Double(parts.attoseconds) * 1e-18
+    let report = TrainingReport(
+        featureSetCount: sets.count, queryCount: table.queryCount,
+        droppedQueryCount: run.droppedQueryCount, groupCount: run.groupCount,
+        droppedGroupCount: run.droppedGroupCount, positiveShare: run.positiveShare,
+        stepCount: run.stepCount, firstLoss: run.firstLoss, lastLoss: run.lastLoss,
+        seconds: seconds, groupsPerSecond: Double(run.groupCount) / max(seconds, 1e-9),
+        threadCount: threadCount, parameterCount: trained.parameterCount)
+    return (trained, report)
+}
+
+/// The walk over epochs and batches, and what it counts on the way.
+private struct TrainingRun {
+    let table: FeatureTable
+    let training: TrainingConfiguration
+    var groupCount = 0
+    var droppedGroupCount = 0
+    var droppedQueryCount = 0
+    var labelSum = 0.0
+    var stepCount = 0
+    var firstLoss = 0.0
+    var lastLoss = 0.0
+
+    var positiveShare: Double {
+        labelSum / Double(max(1, groupCount * training.candidateCount))
+    }
+
+    mutating func walk(_ trainer: Trainer, progress: (TrainingProgress) throws -> Void) throws {
+        // Every epoch's groups are drawn before the first step: a schedule must know its end.
+        let epochs = (0..<training.epochs).map {
+            CandidateGroups(training: table, training, epoch: $0)
+        }
+        let batch = training.batchGroups
+        let total = epochs.map { ($0.count + batch - 1) / batch }.reduce(0, +)
+        for (epoch, groups) in epochs.enumerated() {
+            guard groups.count > 0 else { throw CoordinatorError.nothingToLearn(training) }
+            count(groups, first: epoch == 0)
+            var order = Array(Int32(0)..<Int32(groups.count))
+            var generator = Generator(
+                seed: training.seed, stream: RandomStream.order + UInt64(epoch) << 8)
+            generator.shuffle(&order)
+            for start in stride(from: 0, to: order.count, by: batch) {
+                let rate = learningRate(
+                    training.optimizer.rate, cosine: training.optimizer.schedule == .cosine,
+                    step: stepCount, of: total)
+                let end = min(start + batch, order.count)
+                lastLoss = trainer.step(groups, order: order[start..<end], rate: rate)
+                guard lastLoss.isFinite else { throw CoordinatorError.diverged(stepCount + 1) }
+                if stepCount == 0 { firstLoss = lastLoss }
+                stepCount += 1
+                try progress(
+                    TrainingProgress(
+                        step: stepCount, stepCount: total, epoch: epoch + 1,
+                        epochCount: training.epochs, loss: lastLoss))
+            }
+        }
+    }
+
+    private mutating func count(_ groups: CandidateGroups, first: Bool) {
+        groupCount += groups.count
+        droppedGroupCount += groups.droppedGroupCount
+        if first { droppedQueryCount = groups.droppedQueryCount }
+        for row in groups.rows { labelSum += Double(table.labels[Int(row)]) }
+    }
+}
+
+private func checkFit(
+    _ configuration: RankerConfiguration, _ training: TrainingConfiguration, _ sets: [FeatureSet],
+    _ initial: RankerWeights?
+) throws(CoordinatorError) {
+    guard !sets.isEmpty else {
+        throw CoordinatorError(.invalidArgument, "cannot train: found no feature set")
+    }
+    if let initial, initial.configuration != configuration {
+        throw CoordinatorError(
+            .invalidWeights,
+            "cannot start from these weights: they are those of another configuration")
+    }
+    for set in sets {
+        try checkWidth(configuration, set)
+        let isBinaryLoss = training.loss == .pointBCE
+        if isBinaryLoss, set.metadata.labelKind != .binary {
+            throw CoordinatorError(
+                .invalidArgument,
+                "cannot train on \(set.name): found score labels, point_bce needs binary ones",
+                hint: "use point_mse or list_mse with the affine similarity")
+        }
+        if training.loss == .listKL, let row = set.labels.firstIndex(where: { $0 < 0 }) {
+            throw CoordinatorError(
+                .invalidArgument,
+                "cannot train on \(set.name): found label \(set.labels[row]) in row \(row), "
+                    + "list_kl needs 0 or more")
+        }
+    }
+}
+
+func checkWidth(
+    _ configuration: RankerConfiguration, _ set: FeatureSet
+) throws(CoordinatorError) {
+    guard set.hiddenSize == configuration.hiddenSize else {
+        throw CoordinatorError(
+            .contractMismatch,
+            "cannot use \(set.name): found features of width \(set.hiddenSize), "
+                + "the ranker takes \(configuration.hiddenSize)")
+    }
+}
+
+extension CoordinatorError {
+    static func diverged(_ step: Int) -> Self {
+        Self(
+            .invalidArgument,
+            "cannot go on training: the loss was no longer finite at step \(step)",
+            hint: "lower the learning rate")
+    }
+
+    static func nothingToLearn(_ training: TrainingConfiguration) -> Self {
+        Self(
+            .invalidFeatures,
+            "cannot train: found no group of \(training.candidateCount) candidates with different "
+                + "labels",
+            hint: "a query needs \(training.candidateCount) responses, not all of one label")
+    }
+}

@@ -1,0 +1,81 @@
+import Foundation
+import LanguageSystem
+import RankerMath
+import Rankers
+import Testing
+
+@Suite struct `Feature set` {
+    /// What is wrong with a file, and a piece of the sentence that must say so.
+    struct Flaw: Sendable, CustomTestStringConvertible {
+        let sentence: String
+        let spoil: @Sendable (inout FeatureBuilder) -> Void
+        var testDescription: String { sentence }
+    }
+
+    static let flaws: [Flaw] = [
+        Flaw(sentence: "found no tensor 'labels'") { $0.without = "labels" },
+        Flaw(sentence: "of width 8, hidden_size says 9") { $0.metadata["hidden_size"] = "9" },
+        Flaw(sentence: "not finite in row 1 of 'responses'") { $0.responses[8] = .nan },
+        Flaw(sentence: "not finite in row 0 of 'instruction'") { $0.instruction[3] = .infinity },
+        Flaw(sentence: "expected them to ascend") { $0.offsets[1] = $0.offsets[2] },
+        Flaw(sentence: "found offsets that begin at 1") { $0.offsets[0] = 1 },
+        Flaw(sentence: "found offsets that end at 71") { $0.offsets[6] = 71 },
+        Flaw(sentence: "found 'offsets' of shape [6], expected [7]") { $0.offsets.removeLast() },
+        Flaw(sentence: "found label 2.0 in row 4") { $0.labels[4] = 2 },
+        Flaw(sentence: "found a label that is not finite in row 4") { $0.labels[4] = .nan },
+        Flaw(sentence: "found 'answers' of shape [1], expected [72]") { $0.answers = [1] },
+        Flaw(sentence: "found format 'features/2'") { $0.metadata["format"] = "features/2" },
+        Flaw(sentence: "found no metadata 'base_model'") { $0.metadata["base_model"] = nil },
+        Flaw(sentence: "found label_kind 'rank'") { $0.metadata["label_kind"] = "rank" },
+        Flaw(sentence: "cannot use 'Math' as a domain") { $0.metadata["domain"] = "Math" },
+        Flaw(sentence: "found split 'dev'") { $0.metadata["split"] = "dev" },
+    ]
+
+    @Test(arguments: flaws)
+    func `each flaw is refused with its own sentence`(flaw: Flaw) throws {
+        var builder = FeatureBuilder()
+        flaw.spoil(&builder)
+        let error = #expect(throws: CoordinatorError.self) { try builder.set() }
+        #expect(error?.message.contains(flaw.sentence) == true, "\(String(describing: error))")
+    }
+
+    @Test func `a file cut short anywhere is refused`() throws {
+        let bytes = FeatureBuilder().bytes()
+        for count in stride(from: 0, to: bytes.count, by: 97) {
+            let error = #expect(throws: CoordinatorError.self) {
+                try FeatureSet(safetensors: Array(bytes[..<count]))
+            }
+            #expect(error?.code == .invalidFeatures)
+        }
+    }
+
+    @Test func `score labels may be any finite number`() throws {
+        var builder = FeatureBuilder()
+        builder.metadata["label_kind"] = "score"
+        builder.labels[0] = -2.5
+        #expect(try builder.set().labels[0] == -2.5)
+    }
+
+    @Test(arguments: ["python_f16", "python_f32"])
+    func `reads what the Python library writes, as mapped file and as bytes`(name: String) throws {
+        let url = URL(filePath: #filePath).deletingLastPathComponent()
+            .appending(path: "Fixtures/\(name).safetensors")
+        let set = try FeatureSet(contentsOf: url.path)
+        #expect(set.queryCount == 3)
+        #expect(set.responseCount == 12)
+        #expect(set.metadata.domain.description == "math/tiny")
+        #expect(set.metadata.contract["layer_fraction"] == "0.67")
+        #expect(set.answers?[1] == -1)
+        #expect(set.logProbabilities?.count == 12)
+        let bytes = [UInt8](try Data(contentsOf: url))
+        #expect(try FeatureSet(safetensors: bytes).digest == set.digest)
+        #expect(set.digest.description.count == 64)
+    }
+
+    @Test func `a missing file is named in the sentence`() throws {
+        let error = #expect(throws: CoordinatorError.self) {
+            try FeatureSet(contentsOf: "/nowhere/x.safetensors")
+        }
+        #expect(error?.message == "cannot read /nowhere/x.safetensors: No such file or directory")
+    }
+}
