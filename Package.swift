@@ -15,15 +15,45 @@ let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let certificates: Target.Dependency = .product(name: "X509", package: "swift-certificates")
+let grpc: Target.Dependency = .product(name: "GRPCCore", package: "grpc-swift-2")
+let grpcTransport: Target.Dependency = .product(
+    name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport")
 let arguments: Target.Dependency = .product(
     name: "ArgumentParser", package: "swift-argument-parser")
+let configuration: Target.Dependency = .product(
+    name: "Configuration", package: "swift-configuration")
+let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
+
+let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
+let grpcProtobuf: Target.Dependency = .product(
+    name: "GRPCProtobuf", package: "grpc-swift-protobuf")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdTLS: Target.Dependency = .product(name: "HummingbirdTLS", package: "hummingbird")
+let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 
 let package = Package(
     name: "language-system",
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-asn1.git", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-certificates.git", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-configuration.git", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0", traits: []),
+        .package(url: "https://github.com/apple/swift-system.git", from: "1.8.1"),
+        .package(url: "https://github.com/grpc/grpc-swift-2.git", from: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport.git", from: "2.9.2"),
+        .package(url: "https://github.com/grpc/grpc-swift-protobuf.git", from: "2.4.1"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
         .package(
             url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
     ],
@@ -83,5 +113,50 @@ let package = Package(
         .executableTarget(
             name: "lsbench", dependencies: ["LanguageSystem", "RankerMath", "Rankers", arguments],
             swiftSettings: optimised),
+
+        // Identities and the wire.
+        .target(
+            name: "PKI",
+            dependencies: [
+                "LanguageSystem", asn1, certificates, crypto,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "PKITests", dependencies: ["LanguageSystem", "PKI", asn1, certificates, crypto],
+            swiftSettings: strict),
+        .target(name: "ProgramLog", dependencies: [logging], swiftSettings: strict),
+        .target(
+            name: "WorkerWire",
+            dependencies: ["LanguageSystem", grpc, grpcProtobuf, protobuf],
+            exclude: ["worker.proto"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "WorkerWireTests",
+            dependencies: ["LanguageSystem", "WorkerWire", grpc, protobuf],
+            swiftSettings: strict),
+
+        // The worker.
+        .target(
+            name: "EdgeWork",
+            dependencies: [
+                "LanguageSystem", "PKI", "Rankers", "WorkerWire", certificates, crypto, grpc,
+                grpcTransport, httpClient, logging, nio, nioHTTP, nioSSL,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "EdgeWorkTests",
+            dependencies: [
+                "EdgeWork", "LanguageSystem", "PKI", "Rankers", "WorkerWire", certificates, crypto,
+                grpc, grpcTransport, hummingbird, hummingbirdTLS, logging, nio, nioSSL, protobuf,
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "lsworker",
+            dependencies: [
+                "EdgeWork", "LanguageSystem", "PKI", "ProgramLog", arguments, configuration,
+                logging,
+                system,
+            ],
+            swiftSettings: strict),
     ]
 )

@@ -1,0 +1,237 @@
+// Blobs on disk, named by their SHA-256. A name without `.partial` was verified when it got that name,
+// and is verified again once by every process that uses it: disks forget. Lives on a thread of its
+// own, since all it does is wait for the disk.
+import Crypto
+import Foundation
+public import LanguageSystem
+import PKI
+public import WorkerWire
+
+public actor BlobCache {
+    /// What there is of a blob.
+    public enum Presence: Sendable, Equatable {
+        case whole(path: String)
+        /// This many bytes from the start; zero: nothing.
+        case partial(byteCount: Int64)
+    }
+
+    private struct File {
+        var byteCount: Int64
+        var lastUse: Int64
+        var isWhole: Bool
+        var isVerified = false
+    }
+
+    private static let partialSuffix = ".partial"
+
+    nonisolated let directory: String
+    public nonisolated let byteCountMax: Int64
+    private nonisolated let thread = OwnThread(name: "ls-cache")
+    private var files: [LanguageSystem.Digest: File] = [:]
+    private var useCounts: [LanguageSystem.Digest: Int] = [:]
+    private var filling: Set<LanguageSystem.Digest> = []
+    private var waiting: [LanguageSystem.Digest: [CheckedContinuation<Void, Never>]] = [:]
+    private var openPartial: (digest: LanguageSystem.Digest, descriptor: Int32)?
+
+    public nonisolated var unownedExecutor: UnownedSerialExecutor {
+        thread.asUnownedSerialExecutor()
+    }
+
+    /// Takes over what an earlier process left.
+    public init(directory: String, byteCountMax: Int64) throws(CoordinatorError) {
+        self.directory = directory
+        self.byteCountMax = byteCountMax
+        try PrivateFile.createDirectory(directory, mode: 0o700)
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [] {
+            let isWhole = !name.hasSuffix(Self.partialSuffix)
+            let hex = isWhole ? name : String(name.dropLast(Self.partialSuffix.count))
+            guard let digest = LanguageSystem.Digest(hex: hex), digest.description == hex,
+                let (byteCount, lastUse) = PrivateFile.information("\(directory)/\(name)"),
+                files[digest].map({ !$0.isWhole }) ?? true
+            else { continue }
+            files[digest] = File(byteCount: byteCount, lastUse: lastUse, isWhole: isWhole)
+        }
+    }
+
+    /// What the coordinator is told: whole blobs, most recently used first.
+    public var heldDigests: [LanguageSystem.Digest] {
+        files.filter(\.value.isWhole).sorted { $0.value.lastUse > $1.value.lastUse }.map(\.key)
+    }
+
+    public var byteCount: Int64 { files.values.reduce(0) { $0 + $1.byteCount } }
+    public var blobCount: Int { files.values.count { $0.isWhole } }
+
+    /// From here until `release`, the blob does not leave the cache. Calls pair up.
+    public func retain(_ digest: LanguageSystem.Digest) { useCounts[digest, default: 0] += 1 }
+
+    public func release(_ digest: LanguageSystem.Digest) {
+        guard let count = useCounts[digest] else {
+            preconditionFailure("a blob was released more often than retained")
+        }
+        useCounts[digest] = count > 1 ? count - 1 : nil
+    }
+
+    /// Only one fills a blob at a time; the others wait here. Pairs with `endFilling`.
+    public func beginFilling(_ digest: LanguageSystem.Digest) async {
+        while filling.contains(digest) {
+            await withCheckedContinuation { waiting[digest, default: []].append($0) }
+        }
+        filling.insert(digest)
+    }
+
+    public func endFilling(_ digest: LanguageSystem.Digest) {
+        filling.remove(digest)
+        closePartial()
+        for one in waiting.removeValue(forKey: digest) ?? [] { one.resume() }
+    }
+
+    /// Looks, and checks what looks whole; makes room when something is missing.
+    ///
+    /// - Throws: `tooLarge` when the blob cannot fit.
+    public func presence(of blob: NamedBlob) throws -> Presence {
+        let path = path(blob.digest)
+        if let file = files[blob.digest], file.isWhole {
+            if try verify(blob, file, path) {
+                touch(blob.digest)
+                return .whole(path: path)
+            }
+            discard(blob.digest)
+        }
+        if let file = files[blob.digest], file.byteCount > blob.byteCount { discard(blob.digest) }
+        try makeRoom(for: blob)
+        return .partial(byteCount: files[blob.digest]?.byteCount ?? 0)
+    }
+
+    /// Adds the next bytes of a blob that is being filled.
+    public func append(_ piece: BlobPiece, to blob: NamedBlob) throws {
+        let held = files[blob.digest]?.byteCount ?? 0
+        guard piece.byteCount == blob.byteCount, piece.offset == held else {
+            throw CoordinatorError.pieceOutOfPlace(
+                blob.name, offset: piece.offset, of: piece.byteCount, expected: held, blob.byteCount
+            )
+        }
+        let path = path(blob.digest) + Self.partialSuffix
+        let descriptor = try partialDescriptor(blob.digest, path)
+        var written = 0
+        while written < piece.bytes.count {
+            let count = piece.bytes.withUnsafeBytes {
+                pwrite(
+                    descriptor, $0.baseAddress! + written, $0.count - written,
+                    off_t(held) + off_t(written))
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else {
+                throw CoordinatorError.cannotCache(path, cause: String(cString: strerror(errno)))
+            }
+            written += count
+        }
+        files[blob.digest] = File(
+            byteCount: held + Int64(piece.bytes.count), lastUse: Self.now(), isWhole: false)
+    }
+
+    /// Verifies what was filled and gives it its name.
+    ///
+    /// - Returns: Nil, with the damaged bytes thrown away, when the SHA-256 is another.
+    public func finish(_ blob: NamedBlob) throws -> String? {
+        let partial = path(blob.digest) + Self.partialSuffix
+        let descriptor = try partialDescriptor(blob.digest, partial)
+        fsync(descriptor)
+        closePartial()
+        guard try Self.sha256(ofFile: partial) == blob.digest else {
+            discard(blob.digest)
+            return nil
+        }
+        let path = path(blob.digest)
+        guard rename(partial, path) == 0 else {
+            throw CoordinatorError.cannotCache(path, cause: String(cString: strerror(errno)))
+        }
+        files[blob.digest] = File(
+            byteCount: blob.byteCount, lastUse: Self.now(), isWhole: true, isVerified: true)
+        return path
+    }
+
+    /// Throws away what there is of a blob.
+    public func discard(_ digest: LanguageSystem.Digest) {
+        closePartial()
+        unlink(path(digest))
+        unlink(path(digest) + Self.partialSuffix)
+        files[digest] = nil
+    }
+
+    private func makeRoom(for blob: NamedBlob) throws {
+        let entries = files.compactMap { digest, file in
+            digest == blob.digest
+                ? nil
+                : CacheEntry(
+                    digest: digest, byteCount: file.byteCount, lastUse: file.lastUse,
+                    isInUse: useCounts[digest] != nil)
+        }
+        switch CachePlan.room(for: blob.byteCount, among: entries, byteCountMax: byteCountMax) {
+        case .evict(let digests): for digest in digests { discard(digest) }
+        case .doesNotFit(let available):
+            throw CoordinatorError.doesNotFit(
+                blob.name, byteCount: blob.byteCount, available: available, max: byteCountMax)
+        }
+    }
+
+    private func verify(_ blob: NamedBlob, _ file: File, _ path: String) throws -> Bool {
+        guard let (byteCount, _) = PrivateFile.information(path), byteCount == blob.byteCount else {
+            return false
+        }
+        if file.isVerified { return true }
+        guard try Self.sha256(ofFile: path) == blob.digest else { return false }
+        files[blob.digest]?.isVerified = true
+        return true
+    }
+
+    /// The time of last use is the file's own, so that the next process knows it, too.
+    private func touch(_ digest: LanguageSystem.Digest) {
+        files[digest]?.lastUse = Self.now()
+        utimes(path(digest), nil)
+    }
+
+    private func partialDescriptor(_ digest: LanguageSystem.Digest, _ path: String) throws -> Int32
+    {
+        if let open = openPartial, open.digest == digest { return open.descriptor }
+        closePartial()
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw CoordinatorError.cannotCache(path, cause: String(cString: strerror(errno)))
+        }
+        openPartial = (digest, descriptor)
+        return descriptor
+    }
+
+    private func closePartial() {
+        if let open = openPartial { close(open.descriptor) }
+        openPartial = nil
+    }
+
+    private func path(_ digest: LanguageSystem.Digest) -> String { "\(directory)/\(digest)" }
+
+    private static func now() -> Int64 { Int64(Date().timeIntervalSince1970 * 1_000) }
+
+    private static func sha256(ofFile path: String) throws -> LanguageSystem.Digest {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw CoordinatorError.cannotCache(path, cause: String(cString: strerror(errno)))
+        }
+        defer { close(descriptor) }
+        var hash = SHA256()
+        var buffer = [UInt8](repeating: 0, count: 1 << 20)
+        while true {
+            let count = buffer.withUnsafeMutableBytes {
+                read(descriptor, $0.baseAddress!, $0.count)
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else {
+                throw CoordinatorError.cannotCache(path, cause: String(cString: strerror(errno)))
+            }
+            if count == 0 { break }
+            buffer.withUnsafeBytes {
+                hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[..<count]))
+            }
+        }
+        return LanguageSystem.Digest(bytes: hash.finalize())!
+    }
+}

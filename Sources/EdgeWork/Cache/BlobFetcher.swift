@@ -1,0 +1,59 @@
+// Brings a blob into the cache: from where it broke off, in pieces, until its SHA-256 is right.
+import GRPCCore
+import LanguageSystem
+import Logging
+import WorkerWire
+
+struct BlobFetcher: Sendable {
+    static let tryCountMax = 3
+
+    let cache: BlobCache
+    let link: CoordinatorLink
+    let logger: Logger
+
+    /// The path of the verified file. The caller has retained the blob.
+    func path(of blob: NamedBlob) async throws -> String {
+        await cache.beginFilling(blob.digest)
+        do {
+            let path = try await fill(blob)
+            await cache.endFilling(blob.digest)
+            return path
+        } catch {
+            await cache.endFilling(blob.digest)
+            throw error
+        }
+    }
+
+    private func fill(_ blob: NamedBlob) async throws -> String {
+        for number in 1...Self.tryCountMax {
+            if case .whole(let path) = try await cache.presence(of: blob) { return path }
+            try await link.call { client in try await receive(blob, from: client) }
+            if let path = try await cache.finish(blob) { return path }
+            logger.warning(
+                "fetched blob is damaged", metadata: ["blob": "\(blob.name)", "try": "\(number)"])
+        }
+        throw CoordinatorError.damagedBlob(blob.name, tries: Self.tryCountMax)
+    }
+
+    /// One call, from what we have to the end.
+    private func receive(_ blob: NamedBlob, from client: WorkerClient) async throws {
+        guard case .partial(let held) = try await cache.presence(of: blob), held < blob.byteCount
+        else { return }
+        logger.debug(
+            "fetching",
+            metadata: ["blob": "\(blob.name)", "from": "\(held)", "of": "\(blob.byteCount)"])
+        try await client.fetchBlob(
+            Languagesystem_V1_FetchBlobRequest(digest: blob.digest, offset: held)
+        ) { response in
+            var count = held
+            for try await message in response.messages {
+                let piece = try BlobPiece(message)
+                try await cache.append(piece, to: blob)
+                count += Int64(piece.bytes.count)
+            }
+            guard count == blob.byteCount else {
+                throw RPCError(code: .unavailable, message: "the blob ended early")
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+// How the worker's own refusals and failures read.
+import Foundation
+import LanguageSystem
+
+extension CoordinatorError {
+    static func malformedCoordinator(_ text: String) -> Self {
+        Self(
+            .invalidSettings,
+            "cannot use the coordinator '\(text.prefix(80))': expected host or host:port",
+            hint: "for example --coordinator coordinator.example.org:8443")
+    }
+
+    static func unreadableState(_ path: String) -> Self {
+        Self(
+            .invalidSettings, "cannot read \(path): it is not what lsworker writes",
+            hint: "move the state directory away and join with a new token")
+    }
+
+    static func unusableState(_ path: String, cause: String) -> Self {
+        Self(.unavailable, "cannot use the state directory \(path): \(cause)")
+    }
+
+    static func stateInUse(_ path: String) -> Self {
+        Self(
+            .busy, "cannot start: another worker uses the state directory \(path)",
+            hint: "stop it, or give this one its own --state-dir")
+    }
+
+    static func certificateOfAnotherKey(_ place: String) -> Self {
+        Self(
+            .identityRefused,
+            "cannot use the certificate in \(place): it is for another key than ours",
+            hint: "move the state directory away and join with a new token")
+    }
+
+    static func renamedByRenewal(from old: String, to new: String) -> Self {
+        Self(
+            .identityRefused,
+            "cannot use the renewed certificate: it is for worker '\(new)', this one is '\(old)'")
+    }
+
+    static func certificateExpired(_ worker: String, at time: Date) -> Self {
+        Self(
+            .identityRefused,
+            "cannot work as '\(worker)': its certificate expired at \(time.formatted(.iso8601))",
+            hint: "join again with a new token: lsworker join --token …")
+    }
+
+    static func anotherAuthority(_ address: String, found: Digest, expected: Digest) -> Self {
+        Self(
+            .identityRefused,
+            "cannot join \(address): its authority's key is \(found.short)…, the token says \(expected.short)…; nothing was sent",
+            hint: "is this the coordinator that made the token? If so, somebody is in between")
+    }
+
+    static func contradictoryJoinReply(_ address: String) -> Self {
+        Self(
+            .internal,
+            "cannot join \(address): its reply names another worker than its certificate, or no port"
+        )
+    }
+
+    static func unreadableAnswer(_ address: String) -> Self {
+        Self(
+            .internal, "cannot join \(address): its answer is not what lscoord says",
+            hint: "is it the HTTPS port of lscoord?")
+    }
+
+    static func unexpectedStatus(_ address: String, _ status: UInt) -> Self {
+        Self(
+            status >= 500 ? .unavailable : .invalidArgument,
+            "cannot join \(address): it answered with HTTP status \(status)",
+            hint: "is it the HTTPS port of lscoord?")
+    }
+
+    static func noAnswer(_ address: String, cause: any Error) -> Self {
+        Self(
+            .unavailable, "cannot reach the coordinator at \(address)",
+            hint: "is it running, and does its certificate name this host?", cause: "\(cause)")
+    }
+
+    static func silentCoordinator(_ address: String, for silence: Duration) -> Self {
+        Self(
+            .unavailable,
+            "cannot hear the coordinator at \(address): nothing came for \(silence.components.seconds) seconds"
+        )
+    }
+
+    static func sessionEnded(_ address: String) -> Self {
+        Self(.unavailable, "the coordinator at \(address) ended the session")
+    }
+
+    static func pieceOutOfPlace(
+        _ name: String, offset: Int64, of byteCount: Int64, expected: Int64, _ expectedCount: Int64
+    ) -> Self {
+        Self(
+            .internal,
+            "cannot fetch \(name): found bytes at \(offset) of \(byteCount), expected at \(expected) of \(expectedCount)"
+        )
+    }
+
+    static func cannotCache(_ path: String, cause: String) -> Self {
+        Self(.unavailable, "cannot keep \(path): \(cause)")
+    }
+
+    static func doesNotFit(_ name: String, byteCount: Int64, available: Int64, max: Int64) -> Self {
+        Self(
+            .tooLarge,
+            "cannot fetch \(name): found \(byteCount) bytes, the cache has room for \(available) of \(max)",
+            hint: "give this worker a larger --cache-size")
+    }
+
+    static func damagedBlob(_ name: String, tries: Int) -> Self {
+        Self(
+            .unavailable,
+            "cannot fetch \(name): its SHA-256 was another than announced, \(tries) times in a row")
+    }
+
+    static func leaving() -> Self {
+        Self(.unavailable, "cannot finish: the worker is leaving")
+    }
+
+    static func full(capacity: Int) -> Self {
+        Self(
+            .busy, "cannot take this task: found more than the \(capacity) this worker does at once"
+        )
+    }
+
+    static func workFailed(_ cause: any Error) -> Self {
+        Self(.internal, "cannot finish: \(String("\(cause)".prefix(300)))")
+    }
+}

@@ -1,0 +1,520 @@
+// A worker at work: keeps a session with its coordinator, runs what is leased to it, reports, and
+// leaves in good order. It owns the book of leases; what to do about them is decided there.
+public import LanguageSystem
+import Foundation
+import GRPCCore
+import GRPCNIOTransportHTTP2Posix
+public import Logging
+import PKI
+import WorkerWire
+
+public struct EdgeSettings: Sendable {
+    /// Tasks at once.
+    public var capacity: Int
+    /// Of each task.
+    public var threadCount: Int
+    public var cacheByteCountMax: Int64
+    /// How long running tasks may take to finish once the worker is told to leave.
+    public var drainDuration: Duration
+
+    public init(
+        capacity: Int = 1, threadCount: Int, cacheByteCountMax: Int64 = 8 << 30,
+        drainDuration: Duration = .seconds(20)
+    ) {
+        precondition((1...WireLimits.capacityMax).contains(capacity) && threadCount >= 1)
+        self.capacity = capacity
+        self.threadCount = threadCount
+        self.cacheByteCountMax = cacheByteCountMax
+        self.drainDuration = drainDuration
+    }
+}
+
+public actor EdgeWorker {
+    private enum Start: Sendable {
+        case work(LeasedWork, StopSignal)
+        /// Leased, but not to be understood, or not taken.
+        case refusal(WireLeaseToken, CoordinatorError, retryable: Bool)
+    }
+
+    private static let upkeepInterval: Duration = .milliseconds(250)
+    /// Nothing heard for longer than this many heartbeats, or ten seconds: the line is dead.
+    private static let silentHeartbeatCountMax = 4
+
+    private let state: StateDirectory
+    private let settings: EdgeSettings
+    private let logger: Logger
+    private let clock = ContinuousClock()
+    private let cache: BlobCache
+    private let link = CoordinatorLink()
+    private let starts: AsyncStream<Start>
+    private let startsInput: AsyncStream<Start>.Continuation
+
+    private var identity: WorkerIdentity
+    private var book: LeaseBook
+    private var stops: [WireLeaseToken: StopSignal] = [:]
+    private var outbound: AsyncStream<WorkerReport>.Continuation?
+    private var endSession: AsyncStream<Void>.Continuation?
+    private var connectedSince: Date?
+    private var lastHeard: ContinuousClock.Instant
+    private var heartbeatInterval = WireLimits.heartbeatInterval
+    private var backoff = Backoff()
+    private var drainDeadline: ContinuousClock.Instant?
+    private var nextRenewal: Date
+    private var renewalBackoff = Backoff(initial: .seconds(5), maximum: .seconds(300))
+    /// Refusals that are still to be said.
+    private var refusalCount = 0
+    private var completedCount = 0
+    private var failedCount = 0
+    private var lostCount = 0
+    private var lastError: StatusReport.ErrorLine?
+
+    /// - Parameter identity: From `StateDirectory.identity()` or `Joining.join`.
+    public init(
+        identity: WorkerIdentity, state: StateDirectory, settings: EdgeSettings, logger: Logger
+    ) throws(CoordinatorError) {
+        self.identity = identity
+        self.state = state
+        self.settings = settings
+        self.logger = logger
+        cache = try BlobCache(
+            directory: state.cachePath, byteCountMax: settings.cacheByteCountMax)
+        book = LeaseBook(capacity: settings.capacity)
+        nextRenewal = identity.certificate.renewalTime
+        lastHeard = clock.now
+        (starts, startsInput) = AsyncStream.makeStream()
+    }
+
+    /// Works until drained.
+    ///
+    /// - Throws: `identityRefused` when the coordinator will not have this worker, or the
+    ///   certificate has expired; a lost connection is no reason to end.
+    public func run() async throws {
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await self.runAttempts() }
+                group.addTask { try await self.stayConnected() }
+                group.addTask { try await self.keepUp() }
+                // Whoever ends first ends all: keepUp when drained, stayConnected when refused.
+                defer { group.cancelAll() }
+                let first = await group.nextResult()
+                self.stopAll(because: .leaving)
+                await self.link.shutDown()
+                try first?.get()
+            }
+        } catch {
+            await saveStatus(.stopped)
+            throw error
+        }
+        await saveStatus(.stopped)
+        logger.notice("stopped", metadata: ["tasks.completed": "\(completedCount)"])
+    }
+
+    /// Takes no more tasks, gives the running ones `drainDuration`, then `run` returns.
+    public func drain() {
+        guard drainDeadline == nil else { return }
+        drainDeadline = clock.now + settings.drainDuration
+        book.drain()
+        stop(book.tokens.filter { book.isWaiting($0) }, because: .leaving)
+        outbound?.yield(.draining)
+        logger.notice("draining", metadata: ["tasks": "\(book.all.count)"])
+    }
+
+    // MARK: Attempts
+
+    private func runAttempts() async {
+        await withDiscardingTaskGroup { group in
+            for await start in starts {
+                switch start {
+                case .work(let work, let stop): group.addTask { await self.attempt(work, stop) }
+                case .refusal(let token, let error, let retryable):
+                    group.addTask { await self.refuse(token, error, retryable: retryable) }
+                }
+            }
+        }
+    }
+
+    private func refuse(_ token: WireLeaseToken, _ error: CoordinatorError, retryable: Bool) async {
+        await sayFailed(token, error, retryable: retryable)
+        refusalCount -= 1
+    }
+
+    private func attempt(_ work: LeasedWork, _ stop: StopSignal) async {
+        var logger = logger
+        logger[metadataKey: "task.id"] = "\(work.taskID)"
+        logger[metadataKey: "attempt"] = "\(work.attempt)"
+        logger.info(
+            "task begun",
+            metadata: ["kind": "\(work.kind.rawValue)", "ranker": "\(work.rankerName)"])
+        let token = work.token
+        let runner = AttemptRunner(
+            cache: cache, link: link, threadCount: settings.threadCount, logger: logger
+        ) { phase, progress, note in
+            // Not structured: said from a thread that must not wait for an actor.
+            Task { await self.note(token, phase, progress, note) }
+        }
+        do {
+            let completion = try await runner.run(work, stop)
+            if completion.counted {
+                completedCount += 1
+                logger.info(
+                    "task completed",
+                    metadata: ["version": "\(completion.versionID.map { "\($0)" } ?? "-")"])
+            } else {
+                lostCount += 1
+                logger.notice("result did not count: the lease was lost")
+            }
+        } catch {
+            await ended(work, error, logger)
+        }
+        stops[token] = nil
+        book.end(token)
+        beginWaiting()
+        outbound?.yield(.heartbeat(book.heartbeat))
+        await sayInventory()
+    }
+
+    private func ended(_ work: LeasedWork, _ error: any Error, _ logger: Logger) async {
+        switch error {
+        case let stopped as AttemptStopped where stopped.reason != .leaving:
+            lostCount += 1
+            logger.notice("task stopped", metadata: ["reason": "\(stopped.reason.rawValue)"])
+        case is AttemptStopped, is CancellationError:
+            failedCount += 1
+            logger.notice("task stopped", metadata: ["reason": "leaving"])
+            await sayFailed(work.token, .leaving(), retryable: true)
+        default:
+            failedCount += 1
+            let failure = error as? CoordinatorError ?? .workFailed(error)
+            note(failure)
+            logger.error(
+                "task failed",
+                metadata: ["error": "\(failure.message)", "cause": "\(failure.cause ?? "-")"])
+            await sayFailed(
+                work.token, failure, retryable: Self.isWorthAnotherAttempt(failure.code))
+        }
+    }
+
+    /// What another worker, or a later time, may well do better.
+    private static func isWorthAnotherAttempt(_ code: ErrorCode) -> Bool {
+        switch code {
+        case .unavailable, .deadlineExceeded, .busy, .internal, .tooLarge, .cancelled: true
+        default: false
+        }
+    }
+
+    /// Tries for as long as it is worth anybody's while: afterwards the lease runs out by itself.
+    private func sayFailed(_ token: WireLeaseToken, _ error: CoordinatorError, retryable: Bool)
+        async
+    {
+        let request = Languagesystem_V1_FailAttemptRequest(
+            token: token, error: error, retryable: retryable)
+        let link = link
+        let patience: Duration = drainDeadline == nil ? .seconds(30) : .seconds(2)
+        // A task of its own: the attempt's may have been cancelled, and this must still be said.
+        let saying = Task {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { _ = try await link.call { try await $0.failAttempt(request) } }
+                group.addTask { try await Task.sleep(for: patience) }
+                try await group.next()
+                group.cancelAll()
+            }
+        }
+        do {
+            try await saying.value
+        } catch {
+            logger.notice("cannot say that an attempt failed", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func note(
+        _ token: WireLeaseToken, _ phase: LeaseBook.Phase, _ progress: Double, _ note: String
+    ) {
+        book.advance(token, to: phase)
+        book.report(token, progress: progress, note: note)
+    }
+
+    private func note(_ error: CoordinatorError) {
+        lastError = .init(at: Date(), message: error.message, hint: error.hint)
+    }
+
+    private func stop(_ tokens: [WireLeaseToken], because reason: StopReason) {
+        for token in tokens {
+            stops[token]?.stop(because: reason)
+            if book.isWaiting(token) {
+                book.end(token)
+                if reason == .leaving {
+                    // Another worker need not wait until the lease runs out.
+                    refuseLater(token, .leaving(), retryable: true)
+                } else {
+                    lostCount += 1
+                }
+            }
+        }
+    }
+
+    private func stopAll(because reason: StopReason) {
+        for stop in stops.values { stop.stop(because: reason) }
+        startsInput.finish()
+    }
+
+    private func sayInventory() async {
+        let held = await cache.heldDigests
+        outbound?.yield(.inventory(Array(held.prefix(WireLimits.heldDigestCountMax))))
+    }
+
+    // MARK: Session
+
+    private func stayConnected() async throws {
+        while true {
+            if identity.certificate.isExpired(at: Date()) {
+                throw CoordinatorError.certificateExpired(
+                    identity.workerName, at: identity.certificate.notAfter)
+            }
+            do {
+                try await connect()
+            } catch {
+                try Task.checkCancellation()
+                let failure = Self.coordinatorError(error, identity.coordinator)
+                if failure.code == .identityRefused {
+                    note(failure)
+                    throw failure
+                }
+                note(failure)
+                logger.warning(
+                    connectedSince == nil ? "cannot connect" : "connection lost",
+                    metadata: [
+                        "coordinator": "\(identity.coordinator)", "error": "\(failure.message)",
+                        "cause": "\(failure.cause ?? "-")",
+                    ])
+            }
+            connectedSince = nil
+            await saveStatus()
+            try await clock.sleep(for: backoff.next())
+        }
+    }
+
+    /// One connection, from its first byte to its end.
+    private func connect() async throws {
+        lastHeard = clock.now
+        let client = GRPCClient(transport: try identity.transport())
+        let service = WorkerClient(wrapping: client)
+        let (reports, outbound) = AsyncStream.makeStream(of: WorkerReport.self)
+        let (ending, endSession) = AsyncStream.makeStream(of: Void.self)
+        let held = await cache.heldDigests
+        outbound.yield(
+            .hello(
+                WorkerIntroduction(
+                    programVersion: ProductVersion.current, capacity: settings.capacity,
+                    taskKinds: TaskKind.allCases,
+                    heldDigests: Array(held.prefix(WireLimits.heldDigestCountMax)),
+                    heldLeases: book.tokens)))
+        if book.isDraining { outbound.yield(.draining) }
+        self.outbound = outbound
+        self.endSession = endSession
+        defer {
+            self.outbound = nil
+            self.endSession = nil
+        }
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await client.runConnections() }
+                group.addTask { try await self.listen(service, reports) }
+                group.addTask { try await self.keepTalking() }
+                group.addTask { for await _ in ending { return } }
+                defer { group.cancelAll() }
+                try await group.next()
+            }
+        } catch {
+            await link.close()
+            throw error
+        }
+        await link.close()
+    }
+
+    private nonisolated func listen(
+        _ service: WorkerClient, _ reports: AsyncStream<WorkerReport>
+    ) async throws {
+        try await service.session { writer in
+            for await report in reports {
+                try await writer.write(Languagesystem_V1_WorkerMessage(report))
+            }
+        } onResponse: { response in
+            for try await message in response.messages { try await self.receive(message, service) }
+        }
+        throw CoordinatorError.sessionEnded(await identity.coordinator)
+    }
+
+    private func receive(
+        _ message: Languagesystem_V1_CoordinatorMessage, _ service: WorkerClient
+    ) async throws {
+        lastHeard = clock.now
+        let notice: CoordinatorNotice
+        do {
+            notice = try CoordinatorNotice(message)
+        } catch {
+            // A task we cannot read must not take the session with it.
+            guard case .task(let lease) = message.message,
+                let token = try? WireLeaseToken(wire: lease.leaseToken)
+            else { throw error }
+            note(error)
+            refuseLater(token, error, retryable: false)
+            return
+        }
+        switch notice {
+        case .welcome(let name, let version, let interval):
+            heartbeatInterval = interval
+            connectedSince = Date()
+            backoff.reset()
+            await link.open(service)
+            logger.info(
+                "connected",
+                metadata: [
+                    "coordinator": "\(identity.coordinator)", "worker": "\(name)",
+                    "coordinator.version": "\(version)", "leases": "\(book.tokens.count)",
+                ])
+            outbound?.yield(.heartbeat(book.heartbeat))
+            await saveStatus()
+        case .task(let work): accept(work)
+        case .heartbeatReply(let lost, let cancelled, let leaseDuration):
+            stop(lost, because: .lost)
+            stop(cancelled, because: .cancelled)
+            book.renew(for: leaseDuration, at: clock.now)
+        }
+    }
+
+    private func accept(_ work: LeasedWork) {
+        switch book.admit(work, at: clock.now) {
+        case .known: return
+        case .refused:
+            logger.notice("task not taken", metadata: ["task.id": "\(work.taskID)"])
+            refuseLater(
+                work.token, book.isDraining ? .leaving() : .full(capacity: settings.capacity),
+                retryable: true)
+        case .accepted:
+            beginWaiting()
+            outbound?.yield(.heartbeat(book.heartbeat))
+        }
+    }
+
+    private func beginWaiting() {
+        for work in book.begin() {
+            let stop = StopSignal()
+            stops[work.token] = stop
+            startsInput.yield(.work(work, stop))
+        }
+    }
+
+    /// Said aside, so that neither the session nor whoever noticed waits for the answer.
+    private func refuseLater(_ token: WireLeaseToken, _ error: CoordinatorError, retryable: Bool) {
+        refusalCount += 1
+        startsInput.yield(.refusal(token, error, retryable: retryable))
+    }
+
+    /// - Throws: When the coordinator has been silent for too long.
+    private func keepTalking() async throws {
+        while true {
+            try await clock.sleep(for: heartbeatInterval)
+            let silence = clock.now - lastHeard
+            if silence > max(heartbeatInterval * Self.silentHeartbeatCountMax, .seconds(10)) {
+                throw CoordinatorError.silentCoordinator(identity.coordinator, for: silence)
+            }
+            if connectedSince != nil { outbound?.yield(.heartbeat(book.heartbeat)) }
+        }
+    }
+
+    // MARK: Upkeep
+
+    /// Returns when the worker has drained.
+    private func keepUp() async throws {
+        var ticks = 0
+        while true {
+            try await clock.sleep(for: Self.upkeepInterval)
+            stop(book.overdue(at: clock.now), because: .abandoned)
+            if let drainDeadline {
+                if book.isEmpty, refusalCount == 0 { return }
+                if clock.now >= drainDeadline { stop(book.tokens, because: .leaving) }
+            }
+            if Date() >= nextRenewal, connectedSince != nil { await renew() }
+            ticks += 1
+            if ticks.isMultiple(of: 4) { await saveStatus() }
+        }
+    }
+
+    /// A fresh certificate for the same key, then a connection that shows it.
+    private func renew() async {
+        do {
+            var request = Languagesystem_V1_RenewCertificateRequest()
+            request.certificateRequest = Data(
+                try identity.key.certificateRequest(name: identity.workerName))
+            let message = request
+            let reply = try await withThrowingTaskGroup(of: String?.self) { [link] group in
+                group.addTask {
+                    try await link.call { try await $0.renewCertificate(message) }.certificateChain
+                }
+                group.addTask {
+                    try await Task.sleep(for: .seconds(20))
+                    return nil
+                }
+                defer { group.cancelAll() }
+                return try await group.next() ?? nil
+            }
+            guard let reply else {
+                throw CoordinatorError.silentCoordinator(identity.coordinator, for: .seconds(20))
+            }
+            let renewed = try identity.renewed(chainPEM: reply)
+            try state.save(renewed)
+            identity = renewed
+            nextRenewal = renewed.certificate.renewalTime
+            renewalBackoff.reset()
+            logger.notice(
+                "certificate renewed",
+                metadata: ["until": "\(renewed.certificate.notAfter.formatted(.iso8601))"])
+            backoff.reset()
+            endSession?.yield()
+        } catch {
+            nextRenewal = Date() + TimeInterval(renewalBackoff.next().components.seconds)
+            let failure = Self.coordinatorError(error, identity.coordinator)
+            note(failure)
+            logger.warning(
+                "cannot renew the certificate", metadata: ["error": "\(failure.message)"])
+        }
+    }
+
+    private static func coordinatorError(_ error: any Error, _ coordinator: String)
+        -> CoordinatorError
+    {
+        switch error {
+        case let error as CoordinatorError: error
+        case let error as RPCError: CoordinatorError(error)
+        default: .noAnswer(coordinator, cause: error)
+        }
+    }
+
+    private func saveStatus(_ connection: StatusReport.Connection? = nil) async {
+        let cacheLine = StatusReport.CacheLine(
+            blobCount: await cache.blobCount, byteCount: await cache.byteCount,
+            byteCountMax: cache.byteCountMax)
+        let now: StatusReport.Connection =
+            drainDeadline != nil ? .draining : connectedSince != nil ? .connected : .connecting
+        let report = StatusReport(
+            programVersion: ProductVersion.current,
+            processId: ProcessInfo.processInfo.processIdentifier, writtenAt: Date(),
+            worker: identity.workerName, coordinator: identity.coordinator,
+            connection: connection ?? now, connectedSince: connectedSince,
+            certificateUntil: identity.certificate.notAfter,
+            tasks: book.all.map { entry in
+                .init(
+                    taskId: entry.work.taskID.rawValue, attempt: entry.work.attempt,
+                    kind: entry.work.kind, ranker: entry.work.rankerName,
+                    phase: entry.phase.rawValue, progress: entry.progress, note: entry.note)
+            },
+            completedCount: completedCount, failedCount: failedCount, lostCount: lostCount,
+            cache: cacheLine, lastError: lastError)
+        do {
+            try state.save(report)
+        } catch {
+            // Work goes on without it.
+            logger.debug("cannot write the status", metadata: ["error": "\(error.message)"])
+        }
+    }
+}

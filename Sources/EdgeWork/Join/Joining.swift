@@ -1,0 +1,124 @@
+// How a machine becomes a worker. The authority is fetched from whoever answers and compared with the
+// pin in the token; only then, over a new connection that this authority must vouch for, is the
+// secret sent. Repeating it with the same key is harmless: that is what a lost reply calls for.
+import AsyncHTTPClient
+import Foundation
+import LanguageSystem
+public import Logging
+import NIOCore
+import NIOHTTP1
+import NIOSSL
+public import PKI
+import WorkerWire
+
+public struct Joining: Sendable {
+    private let address: CoordinatorAddress
+    private let token: JoinToken
+    private let name: String?
+    private let logger: Logger
+    private let timeout: TimeAmount = .seconds(15)
+
+    /// - Parameter name: What the worker would like to be called; the token's name wins.
+    public init(address: CoordinatorAddress, token: JoinToken, name: String?, logger: Logger) {
+        self.address = address
+        self.token = token
+        self.name = name
+        self.logger = logger
+    }
+
+    /// - Returns: The identity, saved in `state`.
+    /// - Throws: `identityRefused` for another authority than the token's; `tokenRefused`;
+    ///   `unavailable` when nobody answers.
+    public func join(_ state: StateDirectory) async throws -> WorkerIdentity {
+        try state.prepare()
+        let key = try state.keyForJoining()
+        let authorityPEM = try await fetchAuthority()
+        let found = try PublicKeyPin.sha256(ofCertificatePEM: authorityPEM)
+        guard found == token.authorityPin else {
+            throw CoordinatorError.anotherAuthority(
+                address.description, found: found, expected: token.authorityPin)
+        }
+        let request = JoinRequest(
+            id: token.id, secret: token.secret, name: name,
+            certificateRequest: try key.certificateRequest(name: name ?? "worker"))
+        let reply = try await send(request, trusting: authorityPEM)
+        let identity = try WorkerIdentity(
+            place: CoordinatorPlace(
+                host: address.host, restPort: address.port, workerPort: reply.workerPort),
+            authorityPEM: authorityPEM, chainPEM: reply.certificateChain,
+            chainPath: "the coordinator's answer", key: key)
+        guard identity.workerName == reply.worker, (1...65_535).contains(reply.workerPort) else {
+            throw CoordinatorError.contradictoryJoinReply(address.description)
+        }
+        try state.save(identity)
+        logger.notice(
+            "joined",
+            metadata: [
+                "worker": "\(identity.workerName)", "coordinator": "\(address)",
+                "certificate.until": "\(identity.certificate.notAfter.formatted(.iso8601))",
+            ])
+        return identity
+    }
+
+    private func fetchAuthority() async throws -> String {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        // The only request without verification: what it brings is compared with the pin.
+        tls.certificateVerification = .none
+        let body = try await answer(
+            to: HTTPClientRequest(url: address.url + JoinPaths.authority), tls: tls)
+        return String(buffer: body)
+    }
+
+    private func send(_ join: JoinRequest, trusting authorityPEM: String) async throws -> JoinReply
+    {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.certificateVerification = .fullVerification
+        tls.trustRoots = .certificates(
+            try NIOSSLCertificate.fromPEMBytes(Array(authorityPEM.utf8)))
+        var request = HTTPClientRequest(url: address.url + JoinPaths.join)
+        request.method = .POST
+        request.headers.add(name: "content-type", value: "application/json")
+        request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(join)))
+        let body = try await answer(to: request, tls: tls)
+        guard
+            let reply = try? JSONDecoder().decode(
+                JoinReply.self, from: Data(body.readableBytesView))
+        else { throw CoordinatorError.unreadableAnswer(address.description) }
+        return reply
+    }
+
+    private func answer(to request: HTTPClientRequest, tls: TLSConfiguration) async throws
+        -> ByteBuffer
+    {
+        var configuration = HTTPClient.Configuration(
+            tlsConfiguration: tls, redirectConfiguration: .disallow)
+        configuration.timeout.connect = timeout
+        // Trying again is the caller's decision.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        let client = HTTPClient(
+            eventLoopGroupProvider: .singleton, configuration: configuration)
+        do {
+            let response = try await client.execute(request, timeout: timeout)
+            let body = try await response.body.collect(upTo: JoinPaths.byteCountMax)
+            try await client.shutdown()
+            guard response.status == .ok else { throw refusal(response.status.code, body) }
+            return body
+        } catch let error as CoordinatorError {
+            throw error
+        } catch {
+            try? await client.shutdown()
+            throw CoordinatorError.noAnswer(address.description, cause: error)
+        }
+    }
+
+    private func refusal(_ status: UInt, _ body: ByteBuffer) -> CoordinatorError {
+        guard
+            let refusal = try? JSONDecoder().decode(
+                RefusalBody.self, from: Data(body.readableBytesView)),
+            let code = ErrorCode(rawValue: refusal.error.code)
+        else { return .unexpectedStatus(address.description, status) }
+        return CoordinatorError(
+            code, WireLimits.line(refusal.error.message),
+            hint: refusal.error.hint.map(WireLimits.line))
+    }
+}

@@ -1,0 +1,98 @@
+// What a worker keeps between starts, in a directory that is its owner's alone: who it is (ca.pem,
+// worker.pem, worker-key.pem, coordinator.json), cache/, status.json. One running worker each.
+import Foundation
+public import LanguageSystem
+import PKI
+
+public struct StateDirectory: Sendable {
+    public let path: String
+
+    public init(_ path: String) { self.path = path }
+
+    public var settingsPath: String { path + "/config.json" }
+    public var cachePath: String { path + "/cache" }
+    var authorityPath: String { path + "/ca.pem" }
+    var certificatePath: String { path + "/worker.pem" }
+    var keyPath: String { path + "/worker-key.pem" }
+    var coordinatorPath: String { path + "/coordinator.json" }
+    var statusPath: String { path + "/status.json" }
+    var lockPath: String { path + "/lock" }
+
+    public func prepare() throws(CoordinatorError) {
+        try PrivateFile.createDirectory(path, mode: 0o700)
+        try PrivateFile.createDirectory(cachePath, mode: 0o700)
+    }
+
+    /// - Throws: `busy` when another worker uses this directory.
+    public func lock() throws(CoordinatorError) -> StateLock { try StateLock(lockPath, of: path) }
+
+    /// Whether a worker is running on this directory now.
+    public var isInUse: Bool {
+        guard FileManager.default.fileExists(atPath: lockPath) else { return false }
+        do {
+            _ = try lock()
+            return false
+        } catch {
+            return error.code == .busy
+        }
+    }
+
+    /// The key to join with; made and saved before anything is asked with it, so that a join whose
+    /// reply was lost is repeated with the same one.
+    func keyForJoining() throws(CoordinatorError) -> WorkerKey {
+        if try !PrivateFile.exists(keyPath) {
+            _ = try PrivateFile.create(keyPath, Array(WorkerKey().pem.utf8), mode: 0o600)
+        }
+        return try readKey()
+    }
+
+    func readKey() throws(CoordinatorError) -> WorkerKey {
+        let bytes = try PrivateFile.readSecret(keyPath, byteCountMax: 1 << 16)
+        return try WorkerKey(pem: String(decoding: bytes, as: UTF8.self), path: keyPath)
+    }
+
+    /// Nil when this worker has never joined.
+    public func identity() throws(CoordinatorError) -> WorkerIdentity? {
+        guard try PrivateFile.exists(coordinatorPath) else { return nil }
+        let bytes = try PrivateFile.read(coordinatorPath, byteCountMax: 1 << 16)
+        guard let place = try? JSONDecoder().decode(CoordinatorPlace.self, from: Data(bytes)) else {
+            throw .unreadableState(coordinatorPath)
+        }
+        return try WorkerIdentity(
+            place: place, authorityPEM: try text(authorityPath),
+            chainPEM: try text(certificatePath),
+            chainPath: certificatePath, key: try readKey())
+    }
+
+    func save(_ identity: WorkerIdentity) throws(CoordinatorError) {
+        try PrivateFile.write(authorityPath, Array(identity.authorityPEM.utf8), mode: 0o644)
+        try PrivateFile.write(certificatePath, Array(identity.chainPEM.utf8), mode: 0o644)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        // Strings and a number: encoding them cannot fail. Written last: with it, the worker has joined.
+        try PrivateFile.write(
+            coordinatorPath, Array(try! encoder.encode(identity.place)), mode: 0o644)
+    }
+
+    private func text(_ path: String) throws(CoordinatorError) -> String {
+        String(decoding: try PrivateFile.read(path, byteCountMax: 1 << 18), as: UTF8.self)
+    }
+}
+
+/// Held while a worker runs; the system lets go of it however the process ends.
+public final class StateLock: Sendable {
+    private let descriptor: Int32
+
+    fileprivate init(_ path: String, of directory: String) throws(CoordinatorError) {
+        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw .unusableState(directory, cause: String(cString: strerror(errno)))
+        }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            close(descriptor)
+            throw .stateInUse(directory)
+        }
+    }
+
+    deinit { close(descriptor) }
+}

@@ -1,0 +1,151 @@
+// One attempt from its lease to its end: fetch, work on a thread of ours, hand in. What it says of
+// itself goes to whoever keeps the lease; when it is told to stop, it stops at the next step.
+import Crypto
+import Foundation
+import GRPCCore
+import LanguageSystem
+import Logging
+import Rankers
+import WorkerWire
+
+struct AttemptRunner: Sendable {
+    let cache: BlobCache
+    let link: CoordinatorLink
+    let threadCount: Int
+    let logger: Logger
+    /// Told how far it is; called on the working thread, must return quickly.
+    let report: @Sendable (LeaseBook.Phase, Double, String) -> Void
+
+    /// - Returns: What the coordinator said to the result.
+    /// - Throws: `AttemptStopped`, or why it failed.
+    func run(_ work: LeasedWork, _ stop: StopSignal) async throws -> Completion {
+        for blob in work.blobs { await cache.retain(blob.digest) }
+        do {
+            let completion = try await stopping(stop) { try await perform(work, stop) }
+            for blob in work.blobs { await cache.release(blob.digest) }
+            return completion
+        } catch {
+            for blob in work.blobs { await cache.release(blob.digest) }
+            throw error
+        }
+    }
+
+    private func perform(_ work: LeasedWork, _ stop: StopSignal) async throws -> Completion {
+        switch work.work {
+        case .train(let train): try await perform(train, work, stop)
+        case .evaluate(let evaluate): try await perform(evaluate, work, stop)
+        }
+    }
+
+    private func perform(
+        _ train: TrainWork, _ work: LeasedWork, _ stop: StopSignal
+    ) async throws -> Completion {
+        let paths = try await fetch(train.features)
+        let initialPath = try await fetch(train.initialWeights.map { [$0] } ?? []).first
+        let (threadCount, report) = (threadCount, report)
+        let (weights, digest, reportJSON) = try await onOwnThread("ls-train") {
+            try stop.check()
+            report(.working, 0, "reading features")
+            let ranker = try RankerConfiguration(json: train.rankerConfiguration)
+            let training = try TrainingConfiguration(json: train.trainingConfiguration)
+            let initial = try initialPath.map { try RankerWeights(safetensors: readFile($0)) }
+            let sets = try paths.map { try FeatureSet(contentsOf: $0) }
+            try stop.check()
+            let (weights, trainingReport) = try Rankers.train(
+                ranker, training, on: sets, initial: initial, threadCount: threadCount
+            ) { progress in
+                try stop.check()
+                report(.working, progress.fraction, progress.note)
+            }
+            let bytes = weights.safetensors()
+            return (
+                bytes, LanguageSystem.Digest(bytes: SHA256.hash(data: bytes))!,
+                trainingReport.json
+            )
+        }
+        report(.handingIn, 1, "handing in \(weights.count) bytes")
+        let header = TrainingResultHeader(
+            token: work.token, digest: digest, byteCount: Int64(weights.count), report: reportJSON)
+        return try await link.call { client in
+            try await client.completeTraining { writer in
+                try await writer.write(Languagesystem_V1_TrainingUpload(header))
+                for start in stride(from: 0, to: weights.count, by: WireLimits.chunkByteCount) {
+                    let end = min(start + WireLimits.chunkByteCount, weights.count)
+                    try await writer.write(
+                        Languagesystem_V1_TrainingUpload(
+                            BlobPiece(
+                                offset: Int64(start), bytes: Array(weights[start..<end]),
+                                byteCount: Int64(weights.count))))
+                }
+            } onResponse: {
+                Completion(try $0.message)
+            }
+        }
+    }
+
+    private func perform(
+        _ evaluate: EvaluateWork, _ work: LeasedWork, _ stop: StopSignal
+    ) async throws -> Completion {
+        let weightsPath = try await fetch([evaluate.weights])[0]
+        let paths = try await fetch(evaluate.features)
+        let (threadCount, report) = (threadCount, report)
+        let reports = try await onOwnThread("ls-evaluate") {
+            let configuration = try EvaluationConfiguration(json: evaluate.evaluationConfiguration)
+            let weights = try RankerWeights(safetensors: readFile(weightsPath))
+            return try zip(evaluate.features, paths).enumerated().map { index, pair in
+                let (blob, path) = pair
+                try stop.check()
+                report(
+                    .working, Double(index) / Double(paths.count),
+                    "feature set \(index + 1) of \(paths.count), \(blob.name)")
+                let figures = try Rankers.evaluate(
+                    weights, on: try FeatureSet(contentsOf: path), configuration,
+                    threadCount: threadCount)
+                return EvaluationResultReport(featureSet: blob.digest, report: figures.json)
+            }
+        }
+        report(.handingIn, 1, "handing in \(reports.count) reports")
+        let message = Languagesystem_V1_EvaluationResult(token: work.token, reports: reports)
+        return try await link.call { client in
+            Completion(try await client.completeEvaluation(message))
+        }
+    }
+
+    private func fetch(_ blobs: [NamedBlob]) async throws -> [String] {
+        let fetcher = BlobFetcher(cache: cache, link: link, logger: logger)
+        var paths: [String] = []
+        for blob in blobs {
+            report(.fetching, 0, "fetching \(blob.name)")
+            paths.append(try await fetcher.path(of: blob))
+        }
+        return paths
+    }
+
+    /// Runs `body` until it ends or is told to stop, whichever is first.
+    private func stopping<Value: Sendable>(
+        _ stop: StopSignal, _ body: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        try await withThrowingTaskGroup(of: Value?.self) { group in
+            group.addTask { try await body() }
+            group.addTask {
+                await stop.wait()
+                return nil
+            }
+            defer { group.cancelAll() }
+            while let result = try await group.next() {
+                try stop.check()
+                if let value = result { return value }
+            }
+            preconditionFailure("an attempt neither ended nor was stopped")
+        }
+    }
+}
+
+/// A cached blob, whole in memory: weights only.
+private func readFile(_ path: String) throws -> [UInt8] {
+    do {
+        return Array(try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped))
+    } catch {
+        throw CoordinatorError.cannotCache(path, cause: "\(error)")
+    }
+}

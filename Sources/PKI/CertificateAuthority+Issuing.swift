@@ -1,0 +1,104 @@
+// What the authority signs: servers for 30 days (made anew at each start), workers for 24 hours.
+// A request says which key; everything else in the certificate is ours, whatever the request asks.
+import Crypto
+public import Foundation
+public import LanguageSystem
+import SwiftASN1
+import X509
+
+/// A server's certificate and the key made for it.
+public struct ServerCertificate: Sendable {
+    /// PEM, the server's own first.
+    public let chain: [String]
+    public let keyPEM: String
+}
+
+/// A worker's certificate.
+public struct WorkerCertificate: Sendable {
+    /// The worker's own, then the authority's, in PEM.
+    public let chainPEM: String
+    /// Lower-case hexadecimal, as `PeerIdentity.serial`.
+    public let serial: String
+    public let notBefore: Date
+    public let notAfter: Date
+}
+
+extension CertificateAuthority {
+    static let serverLifetime: TimeInterval = 30 * 24 * 3600
+    static let workerLifetime: TimeInterval = 24 * 3600
+
+    /// - Parameter names: Host names and IP addresses that clients use.
+    /// - Throws: `invalidSettings` for a name that is neither.
+    public func issueServerCertificate(names: [String], at now: Date = Date())
+        throws(CoordinatorError) -> ServerCertificate
+    {
+        var alternatives: [GeneralName] = []
+        for name in names { alternatives.append(try Self.generalName(name)) }
+        guard let first = names.first else { throw .serverWithoutName() }
+        let key = P256.Signing.PrivateKey()
+        let publicKey = Certificate.PrivateKey(key).publicKey
+        let leaf = try sign(
+            publicKey, commonName: first, usage: .serverAuth, names: alternatives,
+            lifetime: Self.serverLifetime, at: now)
+        return ServerCertificate(chain: [Self.pem(leaf)], keyPEM: key.pemRepresentation + "\n")
+    }
+
+    /// - Throws: `identityRefused` for a name that is not a worker's.
+    public func issueWorkerCertificate(
+        _ request: CheckedCertificateRequest, workerName: String, at now: Date = Date(),
+        lifetime: Duration = .seconds(24 * 3600)
+    ) throws(CoordinatorError) -> WorkerCertificate {
+        guard WorkerName.isValid(workerName) else { throw .invalidWorkerName(workerName) }
+        let leaf = try sign(
+            request.publicKey, commonName: workerName, usage: .clientAuth,
+            names: [.uniformResourceIdentifier(PeerIdentity.uriPrefix + workerName)],
+            lifetime: TimeInterval(lifetime.components.seconds), at: now)
+        return WorkerCertificate(
+            chainPEM: Self.pem(leaf) + certificatePEM, serial: leaf.serialNumber.hexadecimal,
+            notBefore: leaf.notValidBefore, notAfter: leaf.notValidAfter)
+    }
+
+    private func sign(
+        _ publicKey: Certificate.PublicKey, commonName: String, usage: ExtendedKeyUsage.Usage,
+        names: [GeneralName], lifetime: TimeInterval, at now: Date
+    ) throws(CoordinatorError) -> Certificate {
+        do {
+            return try Certificate(
+                version: .v3, serialNumber: .init(), publicKey: publicKey,
+                notValidBefore: now - Self.clockSkew,
+                notValidAfter: min(now + lifetime, certificate.notValidAfter),
+                issuer: certificate.subject,
+                // A common name holds 64 characters at most; the alternative names are what counts.
+                subject: try DistinguishedName { CommonName(String(commonName.prefix(64))) },
+                signatureAlgorithm: .ecdsaWithSHA256,
+                extensions: try .init {
+                    Critical(BasicConstraints.notCertificateAuthority)
+                    Critical(KeyUsage(digitalSignature: true))
+                    try ExtendedKeyUsage([usage])
+                    SubjectAlternativeNames(names)
+                    SubjectKeyIdentifier(hash: publicKey)
+                    AuthorityKeyIdentifier(
+                        keyIdentifier: SubjectKeyIdentifier(hash: key.publicKey).keyIdentifier)
+                },
+                issuerPrivateKey: key)
+        } catch {
+            throw .cannotSign("a certificate for \(commonName)", cause: "\(error)")
+        }
+    }
+
+    private static func generalName(_ name: String) throws(CoordinatorError) -> GeneralName {
+        if let address = HostAddress.bytes(of: name) {
+            return .ipAddress(ASN1OctetString(contentBytes: address[...]))
+        }
+        guard HostAddress.isHostName(name) else { throw .invalidServerName(name) }
+        return .dnsName(name)
+    }
+}
+
+extension Certificate.SerialNumber {
+    var hexadecimal: String {
+        let digits = Array("0123456789abcdef".utf8)
+        return String(
+            decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    }
+}

@@ -1,0 +1,45 @@
+// A worker's request for a certificate, once we know that whoever sent it holds the key it names.
+// Only the key is kept: the name and extensions a request asks for are never honoured.
+import Crypto
+public import LanguageSystem
+import SwiftASN1
+import X509
+
+public struct CheckedCertificateRequest: Sendable {
+    static let byteCountMax = 16 << 10
+
+    public let publicKeySHA256: LanguageSystem.Digest
+    let publicKey: Certificate.PublicKey
+
+    /// - Parameter der: PKCS #10, as it came.
+    /// - Throws: `identityRefused` unless it is one request, of a P-256 or P-384 key, signed by it.
+    init(der: [UInt8]) throws(CoordinatorError) {
+        guard der.count <= Self.byteCountMax else {
+            throw .certificateRequestRefused(
+                "found \(der.count) bytes, expected at most \(Self.byteCountMax)")
+        }
+        guard let request = try? CertificateSigningRequest(derEncoded: der) else {
+            throw .certificateRequestRefused("found no PKCS #10 request")
+        }
+        guard
+            P256.Signing.PublicKey(request.publicKey) != nil
+                || P384.Signing.PublicKey(request.publicKey) != nil
+        else {
+            throw .certificateRequestRefused("found a key of another kind than P-256 or P-384")
+        }
+        guard request.publicKey.isValidSignature(request.signature, for: request) else {
+            throw .certificateRequestRefused("it is not signed by the key it names")
+        }
+        publicKey = request.publicKey
+        publicKeySHA256 = request.publicKey.sha256
+    }
+}
+
+extension CertificateAuthority {
+    /// - Throws: `identityRefused`.
+    public func check(certificateRequest der: [UInt8]) throws(CoordinatorError)
+        -> CheckedCertificateRequest
+    {
+        try CheckedCertificateRequest(der: der)
+    }
+}

@@ -1,0 +1,86 @@
+// How refusals of keys, certificates and tokens read. None repeats a key, a token or a secret.
+import LanguageSystem
+
+extension CoordinatorError {
+    static func authorityKeyMissing(_ keyPath: String, beside certificatePath: String) -> Self {
+        Self(
+            .identityRefused,
+            "cannot load the certificate authority: found \(certificatePath) but no key at \(keyPath)",
+            hint: "restore the key from a backup; without it every worker must join anew")
+    }
+
+    static func authorityKeyIsAnother(_ path: String) -> Self {
+        Self(
+            .identityRefused,
+            "cannot load the certificate authority: \(path) is not the certificate of the key beside it",
+            hint: "restore both files from the same backup")
+    }
+
+    static func keyReadableByOthers(_ path: String, mode: Int) -> Self {
+        Self(
+            .identityRefused,
+            "cannot use the key \(path): found mode 0\(String(mode, radix: 8)), expected that only its owner may read it",
+            hint: "chmod 600 \(path), and think of the key as known to those who could read it")
+    }
+
+    static func keyOfAnotherUser(_ path: String) -> Self {
+        Self(.identityRefused, "cannot use the key \(path): it belongs to another user")
+    }
+
+    static func unreadableKey(_ path: String) -> Self {
+        Self(.identityRefused, "cannot use the key \(path): found no private key in PEM")
+    }
+
+    static func unreadableCertificate(_ place: String) -> Self {
+        Self(
+            .identityRefused, "cannot use the certificate in \(place): found no certificate in PEM")
+    }
+
+    static func serverWithoutName() -> Self {
+        Self(
+            .invalidSettings,
+            "cannot make a server's certificate: found no name, expected at least one")
+    }
+
+    static func invalidServerName(_ name: String) -> Self {
+        Self(
+            .invalidSettings,
+            "cannot make a certificate for '\(name.prefix(80))': it is neither a host name nor an IP address"
+        )
+    }
+
+    static func invalidWorkerName(_ name: String) -> Self {
+        Self(
+            .identityRefused,
+            "cannot make a certificate for worker '\(name.prefix(80))': expected 1 to 63 characters a-z, 0-9, '.', '_', '-'"
+        )
+    }
+
+    static func certificateRequestRefused(_ reason: String) -> Self {
+        Self(.identityRefused, "cannot accept the certificate request: \(reason)")
+    }
+
+    static func notAWorkersCertificate(_ reason: String) -> Self {
+        Self(
+            .identityRefused, "cannot accept this certificate as a worker's: \(reason)",
+            hint: "join with a token of this coordinator: lsworker join")
+    }
+
+    static func malformedToken(_ reason: String) -> Self {
+        Self(
+            .tokenRefused, "cannot use this join token: \(reason)",
+            hint: "a token reads LS1<64 digits>::ID.SECRET; make one with: lscoord token create")
+    }
+
+    static func cannotSign(_ what: String, cause: String) -> Self {
+        Self(.internal, "cannot sign \(what)", cause: cause)
+    }
+
+    static func cannotRead(_ path: String, cause: String) -> Self {
+        Self(.unavailable, "cannot read \(path): \(cause)")
+    }
+
+    static func cannotWrite(_ path: String, cause: String) -> Self {
+        Self(.unavailable, "cannot write \(path): \(cause)")
+    }
+}

@@ -1,0 +1,150 @@
+// Files that must be whole or absent, and secret where they are secrets: written beside their place,
+// synced, then moved into it; a key that others may read is not used.
+public import LanguageSystem
+import CoreFoundation
+import Foundation
+
+public enum PrivateFile {
+    /// Replaces the file as one step; after a crash there is the old one or the new one.
+    public static func write(_ path: String, _ bytes: [UInt8], mode: UInt32 = 0o600)
+        throws(CoordinatorError)
+    {
+        let temporary = try writeTemporary(beside: path, bytes, mode: mode)
+        guard rename(temporary, path) == 0 else {
+            let cause = lastError()
+            unlink(temporary)
+            throw .cannotWrite(path, cause: cause)
+        }
+        syncDirectory(of: path)
+    }
+
+    /// - Returns: False, with nothing changed, when there is a file already.
+    public static func create(_ path: String, _ bytes: [UInt8], mode: UInt32)
+        throws(CoordinatorError) -> Bool
+    {
+        let temporary = try writeTemporary(beside: path, bytes, mode: mode)
+        defer { unlink(temporary) }
+        // Unlike rename, link never replaces.
+        guard link(temporary, path) == 0 else {
+            if errno == EEXIST { return false }
+            throw .cannotWrite(path, cause: lastError())
+        }
+        syncDirectory(of: path)
+        return true
+    }
+
+    public static func exists(_ path: String) throws(CoordinatorError) -> Bool {
+        var information = stat()
+        if stat(path, &information) == 0 { return true }
+        guard errno == ENOENT || errno == ENOTDIR else {
+            throw .cannotRead(path, cause: lastError())
+        }
+        return false
+    }
+
+    /// Size, and the time of the last change in milliseconds since 1970; nil: no such file.
+    public static func information(_ path: String) -> (byteCount: Int64, changedAt: Int64)? {
+        var information = stat()
+        guard stat(path, &information) == 0 else { return nil }
+        let time = information.st_mtim
+        return (
+            Int64(information.st_size), Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
+        )
+    }
+
+    public static func read(_ path: String, byteCountMax: Int) throws(CoordinatorError) -> [UInt8] {
+        try read(path, byteCountMax: byteCountMax) { _ throws(CoordinatorError) in }
+    }
+
+    /// - Throws: `identityRefused` when others than the owner may read the file, or it is not ours.
+    public static func readSecret(_ path: String, byteCountMax: Int) throws(CoordinatorError)
+        -> [UInt8]
+    {
+        try read(path, byteCountMax: byteCountMax) { information throws(CoordinatorError) in
+            guard information.st_mode & 0o077 == 0 else {
+                throw .keyReadableByOthers(path, mode: Int(information.st_mode & 0o777))
+            }
+            guard information.st_uid == geteuid() || geteuid() == 0 else {
+                throw .keyOfAnotherUser(path)
+            }
+        }
+    }
+
+    /// With its parents; the last one gets `mode` when it is made here.
+    public static func createDirectory(_ path: String, mode: UInt32) throws(CoordinatorError) {
+        if try exists(path) { return }
+        let parent = (path as NSString).deletingLastPathComponent
+        if !parent.isEmpty { try createDirectory(parent, mode: 0o755) }
+        guard mkdir(path, mode) == 0 || errno == EEXIST else {
+            throw .cannotWrite(path, cause: lastError())
+        }
+    }
+
+    private static func read(
+        _ path: String, byteCountMax: Int, check: (stat) throws(CoordinatorError) -> Void
+    ) throws(CoordinatorError) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .cannotRead(path, cause: lastError()) }
+        defer { close(descriptor) }
+        var information = stat()
+        guard fstat(descriptor, &information) == 0 else {
+            throw .cannotRead(path, cause: lastError())
+        }
+        // On the open file: what is checked is what is read.
+        try check(information)
+        var bytes = [UInt8](repeating: 0, count: byteCountMax + 1)
+        var count = 0
+        while count < bytes.count {
+            let read = bytes.withUnsafeMutableBytes {
+                Glibc.read(descriptor, $0.baseAddress! + count, $0.count - count)
+            }
+            if read < 0, errno == EINTR { continue }
+            guard read >= 0 else { throw .cannotRead(path, cause: lastError()) }
+            if read == 0 { break }
+            count += read
+        }
+        guard count <= byteCountMax else {
+            throw .cannotRead(path, cause: "more than \(byteCountMax) bytes")
+        }
+        return Array(bytes[..<count])
+    }
+
+    private static func writeTemporary(beside path: String, _ bytes: [UInt8], mode: UInt32)
+        throws(CoordinatorError) -> String
+    {
+        let temporary = "\(path).\(getpid()).\(UInt32.random(in: 0 ... .max))"
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+        guard descriptor >= 0 else { throw .cannotWrite(path, cause: lastError()) }
+        var written = 0
+        // The umask must not widen or narrow what was asked.
+        var failed = fchmod(descriptor, mode) != 0
+        while !failed, written < bytes.count {
+            let count = bytes.withUnsafeBytes {
+                Glibc.write(descriptor, $0.baseAddress! + written, $0.count - written)
+            }
+            if count < 0, errno == EINTR { continue }
+            failed = count < 0
+            written += max(count, 0)
+        }
+        failed = failed || fsync(descriptor) != 0
+        let cause = lastError()
+        close(descriptor)
+        if failed {
+            unlink(temporary)
+            throw .cannotWrite(path, cause: cause)
+        }
+        return temporary
+    }
+
+    /// So that the name survives a power cut, too. Not every file system can; then nothing is lost
+    /// that a second run would not make again.
+    private static func syncDirectory(of path: String) {
+        let parent = (path as NSString).deletingLastPathComponent
+        let descriptor = open(parent.isEmpty ? "." : parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        fsync(descriptor)
+        close(descriptor)
+    }
+
+    private static func lastError() -> String { String(cString: strerror(errno)) }
+}

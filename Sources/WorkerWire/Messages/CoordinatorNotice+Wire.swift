@@ -1,0 +1,61 @@
+// CoordinatorMessage to and from `CoordinatorNotice`.
+public import LanguageSystem
+
+extension CoordinatorNotice {
+    public init(_ message: Languagesystem_V1_CoordinatorMessage) throws(CoordinatorError) {
+        switch message.message {
+        case .welcome(let welcome):
+            let interval = Duration.milliseconds(welcome.heartbeatMilliseconds)
+            self = .welcome(
+                workerName: WireLimits.line(welcome.workerName),
+                coordinatorVersion: WireLimits.line(welcome.coordinatorVersion),
+                heartbeatInterval: min(
+                    max(interval, WireLimits.heartbeatIntervals.lowerBound),
+                    WireLimits.heartbeatIntervals.upperBound))
+        case .task(let lease): self = .task(try LeasedWork(lease))
+        case .heartbeatReply(let reply):
+            self = .heartbeatReply(
+                lost: try [WireLeaseToken](wire: reply.lostLeases),
+                cancelled: try [WireLeaseToken](wire: reply.cancelledLeases),
+                leaseDuration: .milliseconds(reply.leaseMilliseconds))
+        case nil: throw .malformedOnTheWire("coordinator's message", "it is empty")
+        }
+    }
+}
+
+extension [WireLeaseToken] {
+    init(wire tokens: [String]) throws(CoordinatorError) {
+        try WireLimits.check("heartbeat reply", count: tokens.count, max: WireLimits.leaseCountMax)
+        self = []
+        for token in tokens { append(try WireLeaseToken(wire: token)) }
+    }
+}
+
+extension Languagesystem_V1_CoordinatorMessage {
+    public init(_ notice: CoordinatorNotice) {
+        self.init()
+        switch notice {
+        case .welcome(let workerName, let coordinatorVersion, let heartbeatInterval):
+            welcome.workerName = workerName
+            welcome.coordinatorVersion = coordinatorVersion
+            welcome.heartbeatMilliseconds = heartbeatInterval.wireMilliseconds
+        case .task(let work): task = Languagesystem_V1_TaskLease(work)
+        case .heartbeatReply(let lost, let cancelled, let leaseDuration):
+            var reply = Languagesystem_V1_HeartbeatReply()
+            reply.lostLeases = lost.map(\.description)
+            reply.cancelledLeases = cancelled.map(\.description)
+            reply.leaseMilliseconds = leaseDuration.wireMilliseconds
+            heartbeatReply = reply
+        }
+    }
+}
+
+extension Duration {
+    /// Rounded down; what does not fit is clamped.
+    var wireMilliseconds: UInt32 {
+        UInt32(
+            clamping: self / .milliseconds(1) >= 4e9
+                ? Int64(UInt32.max)
+                : components.seconds * 1_000 + components.attoseconds / 1_000_000_000_000_000)
+    }
+}

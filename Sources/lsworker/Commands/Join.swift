@@ -1,0 +1,76 @@
+// Joins when there is a token and something to join for, then works until told to stop.
+import ArgumentParser
+import EdgeWork
+import Foundation
+import LanguageSystem
+import Logging
+import PKI
+import ProgramLog
+
+struct Join: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Join a coordinator if need be, then work for it until stopped.",
+        discussion: """
+            The first time, a token lets this machine in: its key is made here and
+            never leaves. Later starts need no token. SIGTERM or SIGINT stops in good
+            order, a second one at once.
+
+            Examples:
+              lsworker join --coordinator localhost:8443 --token-file token
+              LSWORKER_TOKEN=LS1… lsworker join --coordinator coordinator.example.org
+              lsworker join --threads 8 --capacity 2 --cache-size 20000
+            """)
+
+    @OptionGroup var options: JoinOptions
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        let settings = try await Settings.resolve(common, options)
+        let logger = ProgramLog.bootstrap(
+            label: "lsworker", format: settings.logFormat, level: settings.logLevel)
+        try settings.state.prepare()
+        let lock = try settings.state.lock()
+        defer { withExtendedLifetime(lock) {} }
+        let stopping = StopSignals()
+        let identity = try await identity(settings, logger)
+        let worker = try EdgeWorker(
+            identity: identity, state: settings.state, settings: settings.edge, logger: logger)
+        stopping.onFirst { await worker.drain() }
+        try await worker.run()
+    }
+
+    private func identity(_ settings: Settings, _ logger: Logger) async throws -> WorkerIdentity {
+        let token = try settings.token.map { try JoinToken($0) }
+        if let known = try settings.state.identity() {
+            // A token for the same authority was for a start that has happened.
+            let isGood = !known.certificate.isExpired(at: Date())
+            if isGood, token.map({ $0.authorityPin == known.authorityPin }) ?? true { return known }
+            guard token != nil else { return known }
+        }
+        guard let token else { throw CoordinatorError.neverJoined(settings.state.path) }
+        guard let address = settings.coordinator else {
+            throw CoordinatorError.tokenWithoutCoordinator()
+        }
+        return try await joinPatiently(
+            Joining(address: address, token: token, name: settings.name, logger: logger),
+            settings.state, logger)
+    }
+
+    /// A coordinator that is just starting is waited for, a while.
+    private func joinPatiently(_ joining: Joining, _ state: StateDirectory, _ logger: Logger)
+        async throws -> WorkerIdentity
+    {
+        var backoff = Backoff(initial: .milliseconds(500), maximum: .seconds(4))
+        for _ in 1...6 {
+            do {
+                return try await joining.join(state)
+            } catch let error as CoordinatorError where error.code == .unavailable {
+                logger.warning(
+                    "cannot join yet",
+                    metadata: ["error": "\(error.message)", "cause": "\(error.cause ?? "-")"])
+            }
+            try await Task.sleep(for: backoff.next())
+        }
+        return try await joining.join(state)
+    }
+}

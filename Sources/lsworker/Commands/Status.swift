@@ -1,0 +1,68 @@
+// Shows what the running worker last wrote of itself; asks nobody.
+import ArgumentParser
+import EdgeWork
+import Foundation
+import LanguageSystem
+
+struct Status: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show this worker's identity, connection, tasks and cache.",
+        discussion: """
+            Examples:
+              lsworker status
+              lsworker status --json | jq .tasks
+            """)
+
+    @Flag(help: "The same as JSON.") var json = false
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+        let state = Settings.stateDirectory(common)
+        guard let report = try state.status() else {
+            throw CoordinatorError.neverJoined(state.path)
+        }
+        if json {
+            print(String(decoding: try state.statusJSON(), as: UTF8.self))
+            return
+        }
+        let isRunning = state.isInUse
+        line("worker", report.worker)
+        line("coordinator", report.coordinator)
+        line(
+            "state",
+            isRunning
+                ? "\(report.connection.rawValue)\(report.connectedSince.map { ", since \(time($0))" } ?? "") (process \(report.processId))"
+                : "not running; last seen \(time(report.writtenAt))")
+        line(
+            "certificate",
+            "until \(time(report.certificateUntil))\(report.certificateUntil < Date() ? ", expired" : "")"
+        )
+        line("version", report.programVersion)
+        line(
+            "cache",
+            "\(report.cache.blobCount) blobs, \(report.cache.byteCount >> 20) of \(report.cache.byteCountMax >> 20) MB"
+        )
+        line(
+            "tasks",
+            "\(report.completedCount) completed, \(report.failedCount) failed, \(report.lostCount) lost since it started"
+        )
+        if isRunning {
+            for task in report.tasks {
+                print(
+                    "  \(task.kind.rawValue) \(task.ranker) (task \(task.taskId), attempt \(task.attempt)): \(task.phase), \(Int(task.progress * 100))%\(task.note.isEmpty ? "" : ", \(task.note)")"
+                )
+            }
+        }
+        if let error = report.lastError {
+            line("last error", "\(time(error.at)): \(error.message)")
+            if let hint = error.hint { print("  hint: \(hint)") }
+        }
+        print("  state directory: \(state.path)")
+    }
+
+    private func line(_ name: String, _ value: String) {
+        print("\(name.padding(toLength: 13, withPad: " ", startingAt: 0))\(value)")
+    }
+
+    private func time(_ date: Date) -> String { date.formatted(.iso8601) }
+}

@@ -1,0 +1,241 @@
+// Every setting of lsworker, read once: flag, then environment (LSWORKER_…), then the file
+// (config.json in the state directory, or --config), then the default. Checked whole.
+import ArgumentParser
+import Configuration
+import EdgeWork
+import Foundation
+import LanguageSystem
+import SystemPackage
+
+/// The flag that every command shares.
+struct CommonOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Where the identity, the cache and the status are kept.", valueName: "dir"))
+    var stateDir: String?
+
+    @Option(
+        help: ArgumentHelp("Settings file (JSON); flags and environment win.", valueName: "file"))
+    var config: String?
+}
+
+struct JoinOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The coordinator's HTTPS address; port 8443 unless given. Needed to join, not afterwards.",
+            valueName: "host[:port]"))
+    var coordinator: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The join token. Others can see it in 'ps': --token-file is better.", valueName: "token"
+        ))
+    var token: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "File that holds the join token; '-' means standard input.", valueName: "file"))
+    var tokenFile: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The name to ask for, if the token gives none. Default: this machine's.",
+            valueName: "name"))
+    var name: String?
+
+    @Option(help: ArgumentHelp("Threads of each task. Default: half of the cores.", valueName: "n"))
+    var threads: Int?
+
+    @Option(help: ArgumentHelp("Tasks at once, 1 to 64. Default 1.", valueName: "n"))
+    var capacity: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Megabytes of feature sets and weights kept on disk. Default 8192.", valueName: "mb"))
+    var cacheSize: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Seconds that running tasks get when the worker is told to stop. Default 20.",
+            valueName: "n"))
+    var drainSeconds: Int?
+
+    @Option(help: "Log lines as 'text' or 'json'.")
+    var logFormat: String?
+
+    @Option(help: "trace, debug, info, notice, warning, error or critical.")
+    var logLevel: String?
+}
+
+struct Settings: Sendable {
+    var state: StateDirectory
+    var coordinator: CoordinatorAddress?
+    /// Printed nowhere.
+    var token: String?
+    var name: String
+    var edge: EdgeSettings
+    var logFormat: String
+    var logLevel: String
+}
+
+extension Settings {
+    static func stateDirectory(_ common: CommonOptions) -> StateDirectory {
+        let environment = ProcessInfo.processInfo.environment
+        let path =
+            common.stateDir ?? environment["LSWORKER_STATE_DIR"]
+            ?? defaultStateDirectory(environment)
+        return StateDirectory(URL(fileURLWithPath: path).standardizedFileURL.path)
+    }
+
+    static func resolve(_ common: CommonOptions, _ join: JoinOptions) async throws -> Settings {
+        let state = stateDirectory(common)
+        let reader = try await reader(common, state)
+        func text(_ flag: String?, _ key: ConfigKey) -> String? {
+            flag ?? reader.string(forKey: key)
+        }
+        func whole(
+            _ flag: Int?, _ key: ConfigKey, name: String, default value: Int,
+            in range: ClosedRange<Int>
+        )
+            throws -> Int
+        {
+            var found = flag.map(String.init) ?? reader.string(forKey: key)
+            if found == nil, let number = reader.int(forKey: key) { found = String(number) }
+            guard let found else { return value }
+            guard let number = Int(found), range.contains(number) else {
+                throw CoordinatorError.settingOutOfRange(name, found: found, range)
+            }
+            return number
+        }
+        func choice(
+            _ flag: String?, _ key: ConfigKey, name: String, default value: String,
+            among allowed: [String]
+        )
+            throws -> String
+        {
+            let found = text(flag, key) ?? value
+            guard allowed.contains(found) else {
+                throw CoordinatorError.unknownChoice(
+                    name, found: found, expected: allowed.joined(separator: ", "))
+            }
+            return found
+        }
+        let cores = ProcessInfo.processInfo.activeProcessorCount
+        return Settings(
+            state: state,
+            coordinator: try text(join.coordinator, "coordinator").map {
+                try CoordinatorAddress($0)
+            },
+            token: try token(
+                flag: join.token, file: text(join.tokenFile, "tokenFile"),
+                written: text(nil, "token")),
+            name: text(join.name, "name") ?? machineName(),
+            edge: EdgeSettings(
+                capacity: try whole(
+                    join.capacity, "capacity", name: "--capacity", default: 1, in: 1...64),
+                threadCount: try whole(
+                    join.threads, "threads", name: "--threads", default: max(1, cores / 2),
+                    in: 1...1_024),
+                cacheByteCountMax: Int64(
+                    try whole(
+                        join.cacheSize, "cacheSize", name: "--cache-size", default: 8_192,
+                        in: 1...100_000_000)) << 20,
+                drainDuration: .seconds(
+                    try whole(
+                        join.drainSeconds, "drainSeconds", name: "--drain-seconds", default: 20,
+                        in: 0...86_400))),
+            logFormat: try choice(
+                join.logFormat, "logFormat", name: "--log-format", default: "text",
+                among: ["text", "json"]),
+            logLevel: try choice(
+                join.logLevel, "logLevel", name: "--log-level", default: "info",
+                among: ["trace", "debug", "info", "notice", "warning", "error", "critical"]))
+    }
+
+    /// The flag wins over the file, the file over the environment.
+    private static func token(flag: String?, file: String?, written: String?)
+        throws(CoordinatorError) -> String?
+    {
+        if let flag { return flag }
+        guard let file else { return written }
+        let data: Data? =
+            file == "-"
+            ? try? FileHandle.standardInput.read(upToCount: 4_096)
+            : FileManager.default.contents(atPath: file)
+        guard let data, data.count <= 4_096 else { throw .unreadableTokenFile(file) }
+        return String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    private static func reader(_ common: CommonOptions, _ state: StateDirectory) async throws
+        -> ConfigReader
+    {
+        var providers: [any ConfigProvider] = [
+            EnvironmentVariablesProvider().prefixKeys(with: "lsworker")
+        ]
+        let named = common.config ?? ProcessInfo.processInfo.environment["LSWORKER_CONFIG"]
+        let path = named ?? state.settingsPath
+        if named != nil || FileManager.default.fileExists(atPath: path) {
+            do {
+                providers.append(try await FileProvider<JSONSnapshot>(filePath: FilePath(path)))
+            } catch {
+                throw CoordinatorError.unreadableSettings(path, cause: "\(error)")
+            }
+        }
+        return ConfigReader(providers: providers)
+    }
+
+    /// Root keeps state where services do; a person, in their own state directory.
+    private static func defaultStateDirectory(_ environment: [String: String]) -> String {
+        if let base = environment["XDG_STATE_HOME"], !base.isEmpty { return base + "/lsworker" }
+        if getuid() == 0 { return "/var/lib/lsworker" }
+        return (environment["HOME"] ?? ".") + "/.local/state/lsworker"
+    }
+
+    /// This machine's name, as far as it is a worker's name.
+    private static func machineName() -> String {
+        let name = ProcessInfo.processInfo.hostName.lowercased().split(separator: ".").first ?? ""
+        let fitting = name.filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }.drop {
+            $0 == "-"
+        }
+        return fitting.isEmpty ? "worker" : String(fitting.prefix(50))
+    }
+}
+
+extension CoordinatorError {
+    static func settingOutOfRange(_ name: String, found: String, _ range: ClosedRange<Int>) -> Self
+    {
+        Self(
+            .invalidSettings,
+            "cannot use \(name) \(found): expected a whole number from \(range.lowerBound) to \(range.upperBound)"
+        )
+    }
+
+    static func unknownChoice(_ name: String, found: String, expected: String) -> Self {
+        Self(.invalidSettings, "cannot use \(name) '\(found)': expected one of \(expected)")
+    }
+
+    static func unreadableSettings(_ path: String, cause: String) -> Self {
+        Self(
+            .invalidSettings,
+            "cannot read the settings file \(path): found no readable JSON object",
+            cause: cause)
+    }
+
+    static func unreadableTokenFile(_ path: String) -> Self {
+        Self(.invalidSettings, "cannot read the token file \(path)")
+    }
+
+    static func neverJoined(_ state: String) -> Self {
+        Self(
+            .invalidSettings, "cannot start: this worker has not joined yet (nothing in \(state))",
+            hint:
+                "lsworker join --coordinator HOST --token-file FILE; the coordinator's admin makes the token: lscoord token create"
+        )
+    }
+
+    static func tokenWithoutCoordinator() -> Self {
+        Self(
+            .invalidSettings, "cannot join: found a token but no coordinator",
+            hint: "add --coordinator host[:port]")
+    }
+}

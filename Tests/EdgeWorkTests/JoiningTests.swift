@@ -1,0 +1,221 @@
+// Joining over real HTTPS: what is sent to whom, and what is kept.
+import Foundation
+import Hummingbird
+import HummingbirdTLS
+import LanguageSystem
+import Logging
+import NIOCore
+import NIOSSL
+import PKI
+import Testing
+import WorkerWire
+
+@testable import EdgeWork
+
+/// The HTTPS side of a coordinator: shows an authority, takes joins, remembers them.
+actor JoinServer {
+    let authority: CertificateAuthority
+    /// What GET /v1/ca shows; another one is a man in the middle's.
+    let shown: CertificateAuthority
+    private(set) var port = 0
+    private(set) var joins: [JoinRequest] = []
+    var losesNextReply = false
+    var refusal: CoordinatorError?
+    private var running: Task<Void, any Error>?
+
+    init(authority: CertificateAuthority, shown: CertificateAuthority? = nil) {
+        self.authority = authority
+        self.shown = shown ?? authority
+    }
+
+    func loseNextReply() { losesNextReply = true }
+    func refuse(_ error: CoordinatorError) { refusal = error }
+
+    func start(serverIssuer: CertificateAuthority? = nil) async throws {
+        let certificate = try (serverIssuer ?? authority).issueServerCertificate(names: [
+            "localhost"
+        ])
+        let router = Router()
+        let shownPEM = shown.certificatePEM
+        router.get("/v1/ca") { _, _ in shownPEM }
+        router.post("/v1/join") { request, _ in
+            let bytes = try await request.body.collect(upTo: 1 << 16)
+            let join = try JSONDecoder().decode(
+                JoinRequest.self, from: Data(bytes.readableBytesView))
+            let (status, body) = try await self.answer(join)
+            return Response(status: status, body: .init(byteBuffer: ByteBuffer(bytes: body)))
+        }
+        let tls = TLSConfiguration.makeServerConfiguration(
+            certificateChain: try NIOSSLCertificate.fromPEMBytes(Array(certificate.chain[0].utf8))
+                .map { .certificate($0) },
+            privateKey: .privateKey(
+                try NIOSSLPrivateKey(bytes: Array(certificate.keyPEM.utf8), format: .pem)))
+        let (ports, found) = AsyncStream.makeStream(of: Int.self)
+        var logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        logger.logLevel = .critical
+        let application = Application(
+            router: router, server: try .tls(.http1(), tlsConfiguration: tls),
+            configuration: .init(address: .hostname("127.0.0.1", port: 0)),
+            onServerRunning: { channel in found.yield(channel.localAddress?.port ?? 0) },
+            logger: logger)
+        running = Task { try await application.run() }
+        for await port in ports {
+            self.port = port
+            break
+        }
+    }
+
+    func stop() async {
+        running?.cancel()
+        _ = await running?.result
+    }
+
+    private func answer(_ join: JoinRequest) throws -> (HTTPResponse.Status, Data) {
+        joins.append(join)
+        if losesNextReply {
+            losesNextReply = false
+            return (.serviceUnavailable, Data())
+        }
+        if let refusal {
+            let body =
+                "{\"error\":{\"code\":\"\(refusal.code.rawValue)\",\"message\":\"\(refusal.message)\",\"hint\":\"ask\"}}"
+            return (.init(code: refusal.code.httpStatus), Data(body.utf8))
+        }
+        let issued = try authority.issueWorkerCertificate(
+            try authority.check(certificateRequest: join.certificateRequest), workerName: "edge-7")
+        return (
+            .ok,
+            try JSONEncoder().encode(
+                JoinReply(worker: "edge-7", certificateChain: issued.chainPEM, workerPort: 8444))
+        )
+    }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct `Joining a coordinator` {
+    static let secret = String(repeating: "5e", count: 32)
+
+    func with(
+        shown: CertificateAuthority? = nil, serverIssuer: CertificateAuthority? = nil,
+        _ body: (JoinServer, Joining, StateDirectory) async throws -> Void
+    ) async throws {
+        try await withDirectory { directory in
+            let authority = try CertificateAuthority.ephemeral()
+            let server = JoinServer(authority: authority, shown: shown)
+            try await server.start(serverIssuer: serverIssuer)
+            let joining = Joining(
+                address: try CoordinatorAddress("localhost:\(await server.port)"),
+                token: try JoinToken(
+                    authorityPin: authority.publicKeySHA256, id: "abc", secret: Self.secret),
+                name: "edge",
+                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+            do {
+                try await body(server, joining, StateDirectory(directory + "/state"))
+            } catch {
+                await server.stop()
+                throw error
+            }
+            await server.stop()
+        }
+    }
+
+    @Test func `keeps an identity that later starts use, readable by its owner alone`() async throws
+    {
+        try await with { server, joining, state in
+            #expect(try state.identity() == nil)
+            let identity = try await joining.join(state)
+            #expect(identity.workerName == "edge-7")
+            let loaded = try #require(try state.identity())
+            #expect(loaded.workerName == "edge-7")
+            #expect(loaded.coordinator == "localhost:8444")
+            let join = try #require(await server.joins.first)
+            #expect(join.secret == Self.secret)
+            #expect(join.name == "edge")
+            let mode =
+                try FileManager.default.attributesOfItem(atPath: state.keyPath)[.posixPermissions]
+                as? Int
+            #expect(mode == 0o600)
+            let directoryMode =
+                try FileManager.default.attributesOfItem(atPath: state.path)[.posixPermissions]
+                as? Int
+            #expect(directoryMode == 0o700)
+        }
+    }
+
+    @Test func `sends no secret to an authority that the token does not pin`() async throws {
+        let impostor = try CertificateAuthority.ephemeral()
+        try await with(shown: impostor, serverIssuer: impostor) { server, joining, state in
+            let error = await #expect(throws: CoordinatorError.self) {
+                try await joining.join(state)
+            }
+            #expect(error?.code == .identityRefused)
+            #expect(error?.message.contains("nothing was sent") == true)
+            #expect(await server.joins.isEmpty)
+            let kept = try state.identity()
+            #expect(kept == nil)
+        }
+    }
+
+    @Test func `sends no secret to a server that only shows the right authority`() async throws {
+        let impostor = try CertificateAuthority.ephemeral()
+        try await with(serverIssuer: impostor) { server, joining, state in
+            let error = await #expect(throws: CoordinatorError.self) {
+                try await joining.join(state)
+            }
+            #expect(error?.code == .unavailable)
+            #expect(await server.joins.isEmpty)
+        }
+    }
+
+    @Test func `is repeated with the same key when the reply was lost`() async throws {
+        try await with { server, joining, state in
+            await server.loseNextReply()
+            await #expect(throws: CoordinatorError.self) { try await joining.join(state) }
+            #expect(try state.identity() == nil)
+            let identity = try await joining.join(state)
+            let authority = server.authority
+            let keys = try await server.joins.map {
+                try authority.check(certificateRequest: $0.certificateRequest).publicKeySHA256
+            }
+            #expect(keys.count == 2)
+            #expect(Set(keys) == [identity.certificate.publicKeySHA256])
+        }
+    }
+
+    @Test func `passes on what the coordinator says to a bad token`() async throws {
+        try await with { server, joining, state in
+            await server.refuse(
+                CoordinatorError(.tokenRefused, "cannot join: the token has expired"))
+            let error = await #expect(throws: CoordinatorError.self) {
+                try await joining.join(state)
+            }
+            #expect(
+                error
+                    == CoordinatorError(
+                        .tokenRefused, "cannot join: the token has expired", hint: "ask"))
+        }
+    }
+
+    @Test func `says that nobody answers`() async throws {
+        try await with { server, joining, state in
+            await server.stop()
+            let error = await #expect(throws: CoordinatorError.self) {
+                try await joining.join(state)
+            }
+            #expect(error?.code == .unavailable)
+        }
+    }
+
+    @Test func `leaves a state directory to one worker at a time`() async throws {
+        try await withDirectory { directory in
+            let state = StateDirectory(directory)
+            #expect(!state.isInUse)
+            var lock: StateLock? = try state.lock()
+            #expect(state.isInUse)
+            let error = #expect(throws: CoordinatorError.self) { try state.lock() }
+            #expect(error?.code == .busy)
+            withExtendedLifetime(lock) {}
+            lock = nil
+            #expect(!state.isInUse)
+        }
+    }
+}

@@ -1,0 +1,396 @@
+// A worker and a scripted coordinator over real mutual TLS: what it does with tasks, and with trouble.
+import Foundation
+import LanguageSystem
+import Logging
+import PKI
+import Rankers
+import Testing
+import WorkerWire
+
+@testable import EdgeWork
+
+/// One worker that runs while `body` does.
+struct Arrangement {
+    let coordinator: ScriptedCoordinator
+    let worker: EdgeWorker
+    let state: StateDirectory
+    let running: Task<Void, any Error>
+
+    static let features = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent()
+        .deletingLastPathComponent().appendingPathComponent("deploy/demo/math/precalculus")
+
+    static func features(_ split: String) throws -> [UInt8] {
+        Array(try Data(contentsOf: features.appendingPathComponent("\(split).safetensors")))
+    }
+
+    static func with(
+        host: String = "127.0.0.1", capacity: Int = 1, drain: Duration = .seconds(10),
+        lifetime: Duration = .seconds(24 * 3600),
+        issuedAgo: TimeInterval = 0, issuer: CertificateAuthority? = nil, startsServer: Bool = true,
+        _ body: (Arrangement) async throws -> Void
+    ) async throws {
+        try await withDirectory { directory in
+            let authority = try CertificateAuthority.ephemeral()
+            let coordinator = ScriptedCoordinator(authority: authority)
+            try await coordinator.start(issuer: issuer)
+            let state = StateDirectory(directory + "/state")
+            try state.prepare()
+            let key = try state.keyForJoining()
+            let issued = try authority.issueWorkerCertificate(
+                try authority.check(certificateRequest: try key.certificateRequest(name: "edge-1")),
+                workerName: "edge-1",
+                at: Date() - issuedAgo, lifetime: lifetime)
+            let identity = try WorkerIdentity(
+                place: CoordinatorPlace(
+                    host: host, restPort: 1, workerPort: await coordinator.port),
+                authorityPEM: authority.certificatePEM, chainPEM: issued.chainPEM,
+                chainPath: "test", key: key)
+            try state.save(identity)
+            if !startsServer { await coordinator.stop() }
+            var logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+            logger.logLevel = .debug
+            let worker = try EdgeWorker(
+                identity: try #require(try state.identity()), state: state,
+                settings: EdgeSettings(
+                    capacity: capacity, threadCount: 1, cacheByteCountMax: 64 << 20,
+                    drainDuration: drain),
+                logger: logger)
+            let running = Task { try await worker.run() }
+            do {
+                try await body(
+                    Arrangement(
+                        coordinator: coordinator, worker: worker, state: state, running: running))
+            } catch {
+                running.cancel()
+                await coordinator.stop()
+                throw error
+            }
+            running.cancel()
+            _ = await running.result
+            await coordinator.stop()
+        }
+    }
+
+    func connected() async throws {
+        try await eventually("the worker is connected") { await coordinator.heartbeats.count > 0 }
+    }
+
+    func work(_ number: Int64, _ features: NamedBlob, epochs: Int = 1) throws -> LeasedWork {
+        var training = TrainingConfiguration.preset(kind: .pointwise)
+        training.epochs = epochs
+        return LeasedWork(
+            token: try WireLeaseToken(wire: "lease-\(number)"), taskID: TaskID(number), attempt: 1,
+            leaseDuration: .seconds(10),
+            work: .train(
+                TrainWork(
+                    rankerName: "math/precalculus.pointwise",
+                    rankerConfiguration: RankerConfiguration.preset(
+                        kind: .pointwise, hiddenSize: 384
+                    ).json,
+                    trainingConfiguration: training.json, features: [features], initialWeights: nil)
+            ))
+    }
+
+    /// A training that takes longer than any test, begun.
+    func endlessTraining(_ number: Int64 = 1) async throws -> WireLeaseToken {
+        let features = await coordinator.add(try Self.features("train"), name: "train")
+        let work = try work(number, features, epochs: 1_000)
+        await coordinator.say(.task(work))
+        try await eventually("training is under way") {
+            await coordinator.heartbeats.last?.first { $0.token == work.token }?.progress ?? 0 > 0
+        }
+        return work.token
+    }
+}
+
+@Suite(.timeLimit(.minutes(2))) struct `Worker session` {
+    @Test(arguments: ["127.0.0.1", "localhost"])
+    func `trains what it is leased, reports progress and hands in weights of the announced digest`(
+        host: String
+    )
+        async throws
+    {
+        try await Arrangement.with(host: host) { all in
+            try await all.connected()
+            let features = await all.coordinator.add(
+                try Arrangement.features("train"), name: "train")
+            let work = try all.work(1, features)
+            await all.coordinator.say(.task(work))
+            try await eventually("the result is handed in", within: .seconds(60)) {
+                await all.coordinator.uploads.count == 1
+            }
+            let upload = await all.coordinator.uploads[0]
+            #expect(upload.header.token == work.token)
+            #expect(upload.header.byteCount == Int64(upload.bytes.count))
+            #expect(digest(of: upload.bytes) == upload.header.digest)
+            _ = try RankerWeights(safetensors: upload.bytes)
+            #expect(
+                await all.coordinator.heartbeats.contains { $0.contains { $0.token == work.token } }
+            )
+            try await eventually("the worker says what it holds") {
+                await all.coordinator.inventories.last == [features.digest]
+            }
+            try await eventually("the lease is gone from its heartbeats") {
+                await all.coordinator.heartbeats.last?.isEmpty == true
+            }
+            #expect(await all.coordinator.failures.isEmpty)
+        }
+    }
+
+    @Test func `evaluates a version on every feature set, in order`() async throws {
+        try await Arrangement.with { all in
+            try await all.connected()
+            let train = await all.coordinator.add(try Arrangement.features("train"), name: "train")
+            let test = await all.coordinator.add(try Arrangement.features("test"), name: "test")
+            await all.coordinator.say(.task(try all.work(1, train)))
+            try await eventually("weights exist", within: .seconds(60)) {
+                await all.coordinator.uploads.count == 1
+            }
+            let weights = await all.coordinator.add(
+                await all.coordinator.uploads[0].bytes, name: "weights")
+            await all.coordinator.say(
+                .task(
+                    LeasedWork(
+                        token: try WireLeaseToken(wire: "e-1"), taskID: TaskID(2), attempt: 1,
+                        leaseDuration: .seconds(10),
+                        work: .evaluate(
+                            EvaluateWork(
+                                rankerName: "r", weights: weights, features: [test, train],
+                                evaluationConfiguration: EvaluationConfiguration.preset.json)))))
+            try await eventually("the evaluation is handed in", within: .seconds(60)) {
+                await all.coordinator.evaluations.count == 1
+            }
+            let reports = await all.coordinator.evaluations[0]
+            #expect(reports.map(\.featureSet) == [test.digest, train.digest])
+            #expect(reports.allSatisfy { $0.report.contains("\"accuracy\"") })
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func `stops a training whose lease is lost or cancelled, and says nothing of it`(
+        cancelled: Bool
+    ) async throws {
+        try await Arrangement.with { all in
+            try await all.connected()
+            let token = try await all.endlessTraining()
+            await all.coordinator.say(
+                .heartbeatReply(
+                    lost: cancelled ? [] : [token], cancelled: cancelled ? [token] : [],
+                    leaseDuration: .seconds(10)))
+            try await eventually("the training has stopped") {
+                await all.coordinator.heartbeats.last?.isEmpty == true
+            }
+            #expect(await all.coordinator.uploads.isEmpty)
+            #expect(await all.coordinator.failures.isEmpty)
+        }
+    }
+
+    @Test func `comes back to a restarted coordinator with the lease it still works on`()
+        async throws
+    {
+        try await Arrangement.with { all in
+            try await all.connected()
+            let token = try await all.endlessTraining()
+            await all.coordinator.stop()
+            try await all.coordinator.start()
+            try await eventually("the worker is back") { await all.coordinator.hellos.count == 2 }
+            let hello = await all.coordinator.hellos[1]
+            #expect(hello.heldLeases == [token])
+            #expect(hello.heldDigests.count == 1)
+        }
+    }
+
+    @Test func `finishes without a coordinator, and hands in once there is one`() async throws {
+        try await Arrangement.with { all in
+            try await all.connected()
+            let features = await all.coordinator.add(
+                try Arrangement.features("train"), name: "train")
+            let work = try all.work(1, features, epochs: 20)
+            await all.coordinator.say(.task(work))
+            try await eventually("the features are on the worker's disk") {
+                await all.coordinator.fetches.count == 1
+            }
+            try await Task.sleep(for: .milliseconds(100))
+            await all.coordinator.stop()
+            try await Task.sleep(for: .milliseconds(300))
+            try await all.coordinator.start()
+            try await eventually("the result is handed in", within: .seconds(60)) {
+                await all.coordinator.uploads.count == 1
+            }
+            #expect(await all.coordinator.uploads[0].header.token == work.token)
+        }
+    }
+
+    @Test func `waits for a coordinator that was never up`() async throws {
+        try await Arrangement.with(startsServer: false) { all in
+            try await eventually("it has failed to connect") {
+                try all.state.status()?.lastError != nil
+            }
+            try await all.coordinator.start()
+            try await all.connected()
+        }
+    }
+
+    @Test func `does not talk to an impostor`() async throws {
+        try await Arrangement.with(issuer: try CertificateAuthority.ephemeral()) { all in
+            try await eventually("it has refused") { try all.state.status()?.lastError != nil }
+            try await Task.sleep(for: .milliseconds(500))
+            #expect(await all.coordinator.hellos.isEmpty)
+        }
+    }
+
+    @Test func `goes on with a blob where the line broke, and fetches damaged bytes again`()
+        async throws
+    {
+        try await Arrangement.with { all in
+            try await all.connected()
+            let features = await all.coordinator.add(
+                try Arrangement.features("train"), name: "train")
+            await all.coordinator.breakNextFetch(after: 150_000)
+            await all.coordinator.say(.task(try all.work(1, features)))
+            try await eventually("the result is handed in", within: .seconds(60)) {
+                await all.coordinator.uploads.count == 1
+            }
+            #expect(await all.coordinator.fetches == [0, 150_000])
+            let other = await all.coordinator.add(try Arrangement.features("test"), name: "test")
+            await all.coordinator.damageNextFetchOnce()
+            await all.coordinator.say(.task(try all.work(2, other)))
+            try await eventually("the second result is handed in", within: .seconds(60)) {
+                await all.coordinator.uploads.count == 2
+            }
+            #expect(await all.coordinator.fetches == [0, 150_000, 0, 0])
+        }
+    }
+
+    @Test func `sends an upload again that broke half-way`() async throws {
+        try await Arrangement.with { all in
+            try await all.connected()
+            let features = await all.coordinator.add(
+                try Arrangement.features("train"), name: "train")
+            await all.coordinator.breakNextUploadOnce()
+            await all.coordinator.say(.task(try all.work(1, features)))
+            try await eventually("the result is handed in", within: .seconds(60)) {
+                await all.coordinator.uploads.count == 1
+            }
+            let upload = await all.coordinator.uploads[0]
+            #expect(digest(of: upload.bytes) == upload.header.digest)
+        }
+    }
+
+    @Test func `says why an attempt failed, and whether another try makes sense`() async throws {
+        try await Arrangement.with { all in
+            try await all.connected()
+            let garbage = await all.coordinator.add([1, 2, 3], name: "garbage")
+            await all.coordinator.say(.task(try all.work(1, garbage)))
+            try await eventually("the failure is said") {
+                await all.coordinator.failures.count == 1
+            }
+            let failure = await all.coordinator.failures[0]
+            #expect(failure.leaseToken == "lease-1")
+            #expect(failure.code == "invalidFeatures")
+            #expect(!failure.retryable)
+            #expect(!failure.message.isEmpty)
+        }
+    }
+
+    @Test func `fails an attempt whose blob nobody has`() async throws {
+        try await Arrangement.with { all in
+            try await all.connected()
+            let nowhere = NamedBlob(digest: digest(of: [9]), byteCount: 1, name: "nowhere")
+            await all.coordinator.say(.task(try all.work(1, nowhere)))
+            try await eventually("the failure is said") {
+                await all.coordinator.failures.count == 1
+            }
+            #expect(await all.coordinator.failures[0].code == "unknownFeatureSet")
+        }
+    }
+
+    @Test
+    func
+        `begins a task that came before the answer to the last one, and gives back what is too much`()
+        async throws
+    {
+        try await Arrangement.with { all in
+            try await all.connected()
+            let token = try await all.endlessTraining(1)
+            let features = await all.coordinator.add(try Arrangement.features("test"), name: "test")
+            for number in [2, 3] as [Int64] {
+                await all.coordinator.say(.task(try all.work(number, features)))
+            }
+            try await eventually("the third is given back") {
+                await all.coordinator.failures.count == 1
+            }
+            #expect(await all.coordinator.failures.map(\.leaseToken) == ["lease-3"])
+            #expect(await all.coordinator.failures.map(\.code) == ["busy"])
+            await all.coordinator.say(
+                .heartbeatReply(lost: [token], cancelled: [], leaseDuration: .seconds(10)))
+            try await eventually("the second is done", within: .seconds(60)) {
+                await all.coordinator.uploads.count == 1
+            }
+            #expect(await all.coordinator.uploads[0].header.token.description == "lease-2")
+        }
+    }
+
+    @Test func `drains: the running task may finish, then it leaves`() async throws {
+        try await Arrangement.with { all in
+            try await all.connected()
+            let features = await all.coordinator.add(
+                try Arrangement.features("train"), name: "train")
+            await all.coordinator.say(.task(try all.work(1, features, epochs: 3)))
+            try await eventually("training has begun") {
+                await all.coordinator.heartbeats.last?.isEmpty == false
+            }
+            await all.worker.drain()
+            try await all.running.value
+            #expect(await all.coordinator.uploads.count == 1)
+            #expect(await all.coordinator.isDraining)
+            #expect(try all.state.status()?.connection == .stopped)
+        }
+    }
+
+    @Test func `drains: what does not finish in time is given back`() async throws {
+        try await Arrangement.with(drain: .milliseconds(300)) { all in
+            try await all.connected()
+            _ = try await all.endlessTraining()
+            await all.worker.drain()
+            try await all.running.value
+            let failures = await all.coordinator.failures
+            #expect(failures.map(\.leaseToken) == ["lease-1"])
+            #expect(failures.map(\.retryable) == [true])
+        }
+    }
+
+    @Test func `renews its certificate at half-life and comes back with the new one`() async throws
+    {
+        try await Arrangement.with(lifetime: .seconds(3600), issuedAgo: 3000) { all in
+            try await eventually("two certificates were shown") {
+                await all.coordinator.serials.count == 2
+            }
+            #expect(await all.coordinator.renewalCount == 1)
+            let saved = try #require(try all.state.identity())
+            #expect(saved.certificate.notAfter > Date() + 20 * 3600)
+        }
+    }
+
+    @Test func `ends with a sentence when it is revoked`() async throws {
+        try await Arrangement.with { all in
+            try await all.connected()
+            await all.coordinator.refuse(
+                CoordinatorError(.identityRefused, "worker edge-1 is revoked"))
+            await all.coordinator.stop()
+            try await all.coordinator.start()
+            let error = await #expect(throws: CoordinatorError.self) { try await all.running.value }
+            #expect(error?.code == .identityRefused)
+            #expect(error?.message.contains("revoked") == true)
+        }
+    }
+
+    @Test func `ends with a sentence when its certificate has expired`() async throws {
+        try await Arrangement.with(lifetime: .seconds(60), issuedAgo: 120) { all in
+            let error = await #expect(throws: CoordinatorError.self) { try await all.running.value }
+            #expect(error?.code == .identityRefused)
+            #expect(error?.hint?.contains("lsworker join") == true)
+        }
+    }
+}

@@ -1,0 +1,189 @@
+// Messages to values and back; whatever is too large, too short or impossible is refused.
+import Foundation
+import GRPCCore
+import LanguageSystem
+import SwiftProtobuf
+import Testing
+import WorkerWire
+
+@Suite struct `Wire mapping` {
+    static func digest(_ byte: UInt8) -> Digest {
+        Digest(bytes: [UInt8](repeating: byte, count: 32))!
+    }
+
+    static func token(_ text: String) -> WireLeaseToken { try! WireLeaseToken(wire: text) }
+
+    static let train = LeasedWork(
+        token: token("t-1"), taskID: TaskID(7), attempt: 2, leaseDuration: .seconds(10),
+        work: .train(
+            TrainWork(
+                rankerName: "math.listwise", rankerConfiguration: "{\"a\":1}",
+                trainingConfiguration: "{}",
+                features: [NamedBlob(digest: digest(1), byteCount: 5, name: "math train")],
+                initialWeights: NamedBlob(digest: digest(2), byteCount: 6, name: "w"))))
+    static let evaluate = LeasedWork(
+        token: token("t-2"), taskID: TaskID(8), attempt: 1, leaseDuration: .milliseconds(1_500),
+        work: .evaluate(
+            EvaluateWork(
+                rankerName: "r", weights: NamedBlob(digest: digest(3), byteCount: 7, name: "w"),
+                features: [NamedBlob(digest: digest(4), byteCount: 8, name: "f")],
+                evaluationConfiguration: "{}")))
+
+    @Test(arguments: [
+        CoordinatorNotice.welcome(
+            workerName: "edge-1", coordinatorVersion: "1", heartbeatInterval: .milliseconds(900)),
+        .task(train), .task(evaluate),
+        .heartbeatReply(lost: [token("a")], cancelled: [token("b")], leaseDuration: .seconds(9)),
+    ])
+    func `of a coordinator's messages keeps every value`(notice: CoordinatorNotice) throws {
+        let message = Languagesystem_V1_CoordinatorMessage(notice)
+        let sent = try Languagesystem_V1_CoordinatorMessage(
+            serializedBytes: try message.serializedBytes() as [UInt8])
+        #expect(try CoordinatorNotice(sent) == notice)
+    }
+
+    @Test(arguments: [
+        WorkerReport.hello(
+            WorkerIntroduction(
+                programVersion: "1", capacity: 3, taskKinds: [.train, .evaluate],
+                heldDigests: [digest(1)],
+                heldLeases: [token("x")])),
+        .heartbeat([WireLeaseProgress(token: token("x"), progress: 0.5, note: "step 1")]),
+        .inventory([digest(1), digest(2)]), .draining,
+    ])
+    func `of a worker's messages keeps every value`(report: WorkerReport) throws {
+        #expect(try WorkerReport(Languagesystem_V1_WorkerMessage(report)) == report)
+    }
+
+    @Test(arguments: ["", "a b", "é", "a/b", String(repeating: "x", count: 65)])
+    func `refuses a token that is none`(text: String) {
+        #expect(throws: CoordinatorError.self) { try WireLeaseToken(wire: text) }
+    }
+
+    @Test(arguments: [Double.nan, .infinity, -0.01, 1.01])
+    func `refuses progress outside of 0 to 1`(progress: Double) {
+        var message = Languagesystem_V1_LeaseProgress()
+        message.leaseToken = "x"
+        message.progress = progress
+        #expect(throws: CoordinatorError.self) { try WireLeaseProgress(message) }
+    }
+
+    @Test func `refuses a digest of another length`() {
+        #expect(throws: CoordinatorError.self) { try Digest(wire: Data(count: 31)) }
+        #expect(throws: CoordinatorError.self) { try Digest(wire: Data()) }
+    }
+
+    @Test func `refuses what is too many`() {
+        var hello = Languagesystem_V1_Hello()
+        hello.capacity = 1
+        hello.taskKinds = ["train"]
+        hello.heldDigests = Array(
+            repeating: Data(count: 32), count: WireLimits.heldDigestCountMax + 1)
+        #expect(throws: CoordinatorError.self) { try WorkerIntroduction(hello) }
+        hello.heldDigests = []
+        hello.heldLeases = Array(repeating: "x", count: WireLimits.leaseCountMax + 1)
+        #expect(throws: CoordinatorError.self) { try WorkerIntroduction(hello) }
+        hello.heldLeases = []
+        for capacity in [0, 65, UInt32.max] {
+            hello.capacity = capacity
+            #expect(throws: CoordinatorError.self) { try WorkerIntroduction(hello) }
+        }
+    }
+
+    @Test func `ignores kinds of task it does not know, but not all of them`() throws {
+        var hello = Languagesystem_V1_Hello()
+        hello.capacity = 1
+        hello.taskKinds = ["train", "dream"]
+        #expect(try WorkerIntroduction(hello).taskKinds == [.train])
+        hello.taskKinds = ["dream"]
+        #expect(throws: CoordinatorError.self) { try WorkerIntroduction(hello) }
+    }
+
+    @Test(arguments: [
+        "", "[]", "1", "{", "\"{}\"", "{\"a\":}",
+        "{\"a\":\"\(String(repeating: "x", count: 300_000))\"}",
+    ])
+    func `refuses JSON that is no object of acceptable size`(text: String) {
+        #expect(throws: CoordinatorError.self) { try WireLimits.json(text) }
+    }
+
+    @Test func `refuses a task without work, features or weights`() {
+        var lease = Languagesystem_V1_TaskLease(Self.train)
+        lease.work = nil
+        #expect(throws: CoordinatorError.self) { try LeasedWork(lease) }
+        lease = Languagesystem_V1_TaskLease(Self.train)
+        lease.train.features = []
+        #expect(throws: CoordinatorError.self) { try LeasedWork(lease) }
+        lease = Languagesystem_V1_TaskLease(Self.evaluate)
+        lease.evaluate.clearWeights()
+        #expect(throws: CoordinatorError.self) { try LeasedWork(lease) }
+        lease = Languagesystem_V1_TaskLease(Self.evaluate)
+        lease.evaluate.features[0].byteCount = .max
+        #expect(throws: CoordinatorError.self) { try LeasedWork(lease) }
+    }
+
+    @Test func `refuses a piece beyond its blob`() {
+        var chunk = Languagesystem_V1_BlobChunk()
+        chunk.bytes = Data(count: 10)
+        chunk.byteCount = 15
+        chunk.offset = 6
+        #expect(throws: CoordinatorError.self) { try BlobPiece(chunk) }
+        chunk.offset = .max
+        #expect(throws: CoordinatorError.self) { try BlobPiece(chunk) }
+        chunk.byteCount = .max
+        #expect(throws: CoordinatorError.self) { try BlobPiece(chunk) }
+        chunk.offset = 0
+        chunk.byteCount = 4 << 20
+        chunk.bytes = Data(count: WireLimits.chunkByteCount + 1)
+        #expect(throws: CoordinatorError.self) { try BlobPiece(chunk) }
+    }
+
+    @Test func `makes a note one line of acceptable length`() {
+        let note = WireLimits.line("a\nb\u{1b}[31m" + String(repeating: "é", count: 1_000))
+        #expect(note.hasPrefix("a b [31m"))
+        #expect(note.utf8.count <= WireLimits.lineByteCountMax)
+    }
+
+    @Test(arguments: ErrorCode.allCases)
+    func `of a refusal keeps code, sentence and hint`(code: ErrorCode) {
+        let error = CoordinatorError(
+            code, "cannot do it: found ü", hint: "try ‘this’", cause: "secret detail")
+        let rpc = RPCError(error)
+        #expect(rpc.code.rawValue == code.grpcStatus)
+        #expect(!"\(rpc)".contains("secret detail"))
+        let back = CoordinatorError(rpc)
+        #expect(back == CoordinatorError(code, error.message, hint: error.hint))
+    }
+
+    @Test func `of a transport's own failure is a failure to answer`() {
+        #expect(CoordinatorError(RPCError(code: .unavailable, message: "x")).code == .unavailable)
+        #expect(CoordinatorError(RPCError(code: .internalError, message: "x")).code == .internal)
+    }
+}
+
+@Suite struct `Join messages` {
+    @Test func `are the JSON that the plan says`() throws {
+        let request = JoinRequest(id: "i", secret: "s", name: nil, certificateRequest: [1, 2, 255])
+        let json = try #require(
+            try JSONSerialization.jsonObject(with: try JSONEncoder().encode(request))
+                as? [String: String])
+        #expect(json == ["id": "i", "secret": "s", "certificate_request": "AQL/"])
+        #expect(
+            try JSONDecoder().decode(JoinRequest.self, from: try JSONEncoder().encode(request))
+                == request)
+        #expect(!"\(request)".contains("secret"))
+        let reply = try JSONDecoder().decode(
+            JoinReply.self,
+            from: Data(#"{"worker":"w","certificate_chain":"PEM","worker_port":8444}"#.utf8))
+        #expect(reply == JoinReply(worker: "w", certificateChain: "PEM", workerPort: 8444))
+    }
+
+    @Test(arguments: [
+        #"{"id":"i","secret":"s"}"#, #"{"id":"i","secret":"s","certificate_request":"%"}"#, "[]",
+    ])
+    func `are refused when incomplete`(text: String) {
+        #expect(throws: (any Error).self) {
+            try JSONDecoder().decode(JoinRequest.self, from: Data(text.utf8))
+        }
+    }
+}
