@@ -31,9 +31,11 @@ let grpcProtobuf: Target.Dependency = .product(
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdTLS: Target.Dependency = .product(name: "HummingbirdTLS", package: "hummingbird")
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioFoundation: Target.Dependency = .product(name: "NIOFoundationCompat", package: "swift-nio")
 let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 
 let package = Package(
@@ -156,6 +158,39 @@ let package = Package(
                 "EdgeWork", "LanguageSystem", "PKI", "ProgramLog", arguments, configuration,
                 logging,
                 system,
+            ],
+            swiftSettings: strict),
+
+        // The coordinator.
+        .target(
+            name: "Coordination",
+            dependencies: [
+                "LanguageSystem", "Ledger", "RankerMath", "Rankers", lifecycle, logging,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "CoordinationTests",
+            dependencies: [
+                "Coordination", "CoordinationTesting", "LanguageSystem", "Ledger", "PostgresAccess",
+                "Rankers", logging,
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "CoordinatorServer",
+            dependencies: [
+                "Coordination", "LanguageSystem", "Ledger", "PKI", "RankerMath", "Rankers",
+                "WorkerWire", certificates, crypto, grpc, grpcTransport, logging, lifecycle,
+                grpcProtobuf, hummingbird, hummingbirdTLS, nio, nioFoundation, nioSSL,
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "lscoord",
+            dependencies: [
+                "Coordination", "CoordinatorServer", "LanguageSystem", "Ledger", "LedgerSchema",
+                "PKI", "PostgresAccess", "ProgramLog", "RankerMath", "Rankers",
+                arguments, configuration, httpClient, lifecycle, logging, nio, nioFoundation,
+                nioHTTP,
+                nioSSL, signals, system,
             ],
             swiftSettings: strict),
     ]

@@ -1,0 +1,42 @@
+// What dispatch wants said to a worker, free of any wire.
+public import LanguageSystem
+public import Ledger
+
+/// One message to one worker.
+public enum WorkerInstruction: Sendable {
+    case welcome(workerName: String, heartbeatInterval: Duration)
+    case lease(LeasedTask, lasting: Duration)
+    /// The answer to a heartbeat, or an unasked cancellation: stop these.
+    case stop(lost: [LeaseToken], cancelled: [LeaseToken], leaseDuration: Duration)
+}
+
+/// Who a session belongs to, as its verified certificate says.
+public struct Worker: Sendable, Hashable {
+    public let id: WorkerID
+    public let name: String
+
+    public init(id: WorkerID, name: String) {
+        self.id = id
+        self.name = name
+    }
+}
+
+/// What a worker said when its session opened.
+public struct WorkerHello: Sendable {
+    public let programVersion: String
+    public let capacity: Int
+    public let taskKinds: [TaskKind]
+    public let heldDigests: [Digest]
+    public let heldLeases: [LeaseToken]
+
+    public init(
+        programVersion: String, capacity: Int, taskKinds: [TaskKind], heldDigests: [Digest],
+        heldLeases: [LeaseToken]
+    ) {
+        self.programVersion = programVersion
+        self.capacity = capacity
+        self.taskKinds = taskKinds
+        self.heldDigests = heldDigests
+        self.heldLeases = heldLeases
+    }
+}

@@ -1,0 +1,65 @@
+// What a rerank asks and what it answers, free of any wire.
+public import LanguageSystem
+public import Ledger
+public import RankerMath
+
+public struct RerankRequest: Sendable {
+    public static let candidateCountMax = 1_000
+
+    /// A base model's name, or `ranker`, `ranker:alias`, `ranker@version`.
+    public let model: String
+    public let user: String?
+    public let domain: DomainName?
+    /// [K + 1, D] numbers of `dtype`, row-major, little-endian; row 0 is the instruction.
+    public let features: [UInt8]
+    public let dtype: FeatureType
+    /// K
+    public let candidateCount: Int
+    /// D
+    public let hiddenSize: Int
+
+    /// - Precondition: `features` holds (K + 1) * D numbers.
+    public init(
+        model: String, user: String?, domain: DomainName?, features: [UInt8], dtype: FeatureType,
+        candidateCount: Int, hiddenSize: Int
+    ) {
+        precondition(
+            features.count == (candidateCount + 1) * hiddenSize * dtype.byteCount,
+            "a rerank request holds one row for the instruction and one for each candidate")
+        self.model = model
+        self.user = user
+        self.domain = domain
+        self.features = features
+        self.dtype = dtype
+        self.candidateCount = candidateCount
+        self.hiddenSize = hiddenSize
+    }
+}
+
+public struct RerankReply: Sendable {
+    public struct Place: Sendable, Equatable {
+        public let candidateIndex: Int
+        /// The ranker's own score; a cosine in [-1, 1] for cosine similarity.
+        public let score: Float
+        /// (1 + cos) / 2, in [0, 1]; the raw score where the similarity is affine.
+        public let relevance: Float
+    }
+
+    public struct Timings: Sendable, Equatable {
+        public var route: Duration = .zero
+        public var load: Duration = .zero
+        public var queue: Duration = .zero
+        public var compute: Duration = .zero
+    }
+
+    /// Best first; ties keep the order of the request.
+    public let ranking: [Place]
+    /// Nil: no ranker fits and the candidates kept their order.
+    public let route: Route?
+    public let reason: RouteReason
+    public let isFallback: Bool
+    public let explanation: String
+    public let timings: Timings
+    /// `ranker@version`, or the base model when no ranker served.
+    public let servedModel: String
+}

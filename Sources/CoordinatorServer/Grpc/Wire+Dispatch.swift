@@ -1,0 +1,93 @@
+// Between the wire's values and those of dispatch and ledger: the same things, seen from two sides.
+import Coordination
+import Foundation
+import LanguageSystem
+import Ledger
+import WorkerWire
+
+extension LeaseToken {
+    /// - Throws: `invalidArgument`: a token we never gave out.
+    init(_ token: WireLeaseToken) throws(CoordinatorError) {
+        guard let known = LeaseToken(token.description) else {
+            throw CoordinatorError(
+                .invalidArgument,
+                "cannot find the lease '\(token)': it is not a token of this coordinator")
+        }
+        self = known
+    }
+
+    init(wire text: String) throws(CoordinatorError) {
+        try self.init(try WireLeaseToken(wire: text))
+    }
+
+    /// Ours are UUIDs, which the wire accepts.
+    fileprivate var wire: WireLeaseToken { try! WireLeaseToken(wire: description) }
+}
+
+extension WorkerHello {
+    init(_ introduction: WorkerIntroduction) throws(CoordinatorError) {
+        var leases: [LeaseToken] = []
+        for token in introduction.heldLeases { leases.append(try LeaseToken(token)) }
+        self.init(
+            programVersion: introduction.programVersion, capacity: introduction.capacity,
+            taskKinds: introduction.taskKinds, heldDigests: introduction.heldDigests,
+            heldLeases: leases)
+    }
+}
+
+extension LeaseProgress {
+    init(_ progress: WireLeaseProgress) throws(CoordinatorError) {
+        self.init(
+            token: try LeaseToken(progress.token), progress: progress.progress, note: progress.note)
+    }
+}
+
+extension CoordinatorNotice {
+    init(_ instruction: WorkerInstruction) {
+        switch instruction {
+        case .welcome(let workerName, let heartbeatInterval):
+            self = .welcome(
+                workerName: workerName, coordinatorVersion: ProductVersion.current,
+                heartbeatInterval: heartbeatInterval)
+        case .lease(let task, let duration):
+            self = .task(LeasedWork(task, lasting: duration))
+        case .stop(let lost, let cancelled, let duration):
+            self = .heartbeatReply(
+                lost: lost.map(\.wire), cancelled: cancelled.map(\.wire), leaseDuration: duration)
+        }
+    }
+}
+
+extension LeasedWork {
+    init(_ task: LeasedTask, lasting duration: Duration) {
+        let work: Work
+        switch task.kind {
+        case .train:
+            work = .train(
+                TrainWork(
+                    rankerName: task.rankerName, rankerConfiguration: task.rankerConfiguration,
+                    trainingConfiguration: task.configuration,
+                    features: task.features.map(NamedBlob.init),
+                    initialWeights: task.weights.map(NamedBlob.init)))
+        case .evaluate:
+            guard let weights = task.weights else {
+                preconditionFailure(
+                    "an evaluate task was leased without a version: the schema forbids it")
+            }
+            work = .evaluate(
+                EvaluateWork(
+                    rankerName: task.rankerName, weights: NamedBlob(weights),
+                    features: task.features.map(NamedBlob.init),
+                    evaluationConfiguration: task.configuration))
+        }
+        self.init(
+            token: task.token.wire, taskID: task.taskID, attempt: task.attempt,
+            leaseDuration: duration, work: work)
+    }
+}
+
+extension NamedBlob {
+    fileprivate init(_ blob: Ledger.BlobReference) {
+        self.init(digest: blob.digest, byteCount: blob.byteCount, name: blob.name)
+    }
+}

@@ -1,0 +1,111 @@
+// The port workers connect to: gRPC over mutual TLS, and nothing else on it. A service: it listens
+// until asked to stop, then ends the sessions, which would otherwise last for ever.
+public import Coordination
+import GRPCCore
+import GRPCNIOTransportHTTP2Posix
+public import LanguageSystem
+public import Ledger
+public import Logging
+public import ServiceLifecycle
+import WorkerWire
+
+public struct WorkerEndpoint: Service {
+    public struct Certificates: Sendable {
+        let chainPEM: [String]
+        let keyPEM: String
+        let authorityPEM: String
+
+        /// - Parameters:
+        ///   - chainPEM: the server's certificate, then its issuers.
+        ///   - authorityPEM: whose client certificates are accepted.
+        public init(chainPEM: [String], keyPEM: String, authorityPEM: String) {
+            self.chainPEM = chainPEM
+            self.keyPEM = keyPEM
+            self.authorityPEM = authorityPEM
+        }
+    }
+
+    private let hub: DispatchHub
+    private let server: GRPCServer<HTTP2ServerTransport.Posix>
+    private let transport: HTTP2ServerTransport.Posix
+    private let onListening: @Sendable (Int) async -> Void
+    private let address: String
+
+    public init(
+        host: String, port: Int, certificates: Certificates, hub: DispatchHub, ledger: LedgerStore,
+        enrolment: Enrolment, logger: Logger, onListening: @escaping @Sendable (Int) async -> Void
+    ) {
+        self.hub = hub
+        self.onListening = onListening
+        self.address = "\(host):\(port)"
+        transport = HTTP2ServerTransport.Posix(
+            address: host.contains(":")
+                ? .ipv6(host: host, port: port) : .ipv4(host: host, port: port),
+            transportSecurity: .mTLS(
+                certificateChain: certificates.chainPEM.map {
+                    .bytes(Array($0.utf8), format: .pem)
+                },
+                privateKey: .bytes(Array(certificates.keyPEM.utf8), format: .pem)
+            ) {
+                $0.trustRoots = .certificates([
+                    .bytes(Array(certificates.authorityPEM.utf8), format: .pem)
+                ])
+                $0.requireALPN = true
+            },
+            config: .defaults {
+                $0.http2.targetWindowSize = WireLimits.windowByteCount
+                $0.http2.maxFrameSize = WireLimits.frameByteCount
+                $0.rpc.maxRequestPayloadSize = WireLimits.messageByteCountMax
+                // A worker behind a vanished NAT entry is noticed, and the entry kept alive.
+                $0.connection.keepalive.time = .seconds(20)
+                $0.connection.keepalive.timeout = .seconds(10)
+            })
+        server = GRPCServer(
+            transport: transport,
+            services: [
+                WorkerService(hub: hub, ledger: ledger, enrolment: enrolment, logger: logger)
+            ],
+            interceptors: [WorkerIdentityInterceptor(ledger: ledger, logger: logger)])
+    }
+
+    /// - Throws: `addressInUse` when the port is taken.
+    public func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                do {
+                    try await withGracefulShutdownHandler {
+                        try await server.serve()
+                    } onGracefulShutdown: {
+                        server.beginGracefulShutdown()
+                        // Not structured: the handler is synchronous, and ending sessions is what
+                        // lets serve() return.
+                        Task { await hub.endAllSessions() }
+                    }
+                } catch {
+                    throw CoordinatorError.cannotListen(address, what: "workers", cause: error)
+                }
+            }
+            group.addTask {
+                if let port = try? await transport.listeningAddress.port { await onListening(port) }
+            }
+            try await group.waitForAll()
+        }
+    }
+}
+
+extension GRPCNIOTransportHTTP2Posix.SocketAddress {
+    fileprivate var port: Int? { ipv4?.port ?? ipv6?.port }
+}
+
+extension CoordinatorError {
+    /// For any listener that could not open its port.
+    public static func cannotListen(_ address: String, what: String, cause: any Error) -> Self {
+        let inUse = "\(cause)".lowercased().contains("in use")
+        return Self(
+            inUse ? .addressInUse : .unavailable,
+            inUse
+                ? "cannot listen for \(what) on \(address): the port is in use"
+                : "cannot listen for \(what) on \(address)",
+            hint: inUse ? "stop the other program, or choose another port" : nil, cause: "\(cause)")
+    }
+}

@@ -1,0 +1,228 @@
+// The workers' calls, translated: messages to values, values to messages. What is leased to whom
+// is decided by dispatch, what counts by the ledger; here, sizes and digests are held to their word.
+import Coordination
+import struct Crypto.SHA256
+import GRPCCore
+import LanguageSystem
+import Ledger
+import Logging
+import PKI
+import Rankers
+import WorkerWire
+
+struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
+    let hub: DispatchHub
+    let ledger: LedgerStore
+    let enrolment: Enrolment
+    let logger: Logger
+
+    func session(
+        request: RPCAsyncSequence<Languagesystem_V1_WorkerMessage, any Error>,
+        response: RPCWriter<Languagesystem_V1_CoordinatorMessage>, context: ServerContext
+    ) async throws {
+        let worker = context.worker
+        var messages = request.makeAsyncIterator()
+        guard let first = try await messages.next(),
+            case .hello(let introduction) = try WorkerReport(first)
+        else { throw CoordinatorError.sessionWithoutHello(worker.name) }
+        let (session, instructions) = try await hub.open(worker, try WorkerHello(introduction))
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    for await instruction in instructions {
+                        try await response.write(
+                            Languagesystem_V1_CoordinatorMessage(CoordinatorNotice(instruction)))
+                    }
+                }
+                // The iterator is used by this task alone from here on.
+                nonisolated(unsafe) var messages = messages
+                group.addTask {
+                    while let message = try await messages.next() {
+                        try await receive(try WorkerReport(message), session)
+                    }
+                }
+                // Either end is the end: the worker left, or dispatch ended the session.
+                try await group.next()
+                group.cancelAll()
+            }
+        } catch {
+            await hub.close(session)
+            throw error
+        }
+        await hub.close(session)
+    }
+
+    private func receive(_ report: WorkerReport, _ session: DispatchHub.SessionID) async throws {
+        switch report {
+        case .heartbeat(let leases):
+            try await hub.heartbeat(session, try leases.map { try LeaseProgress($0) })
+        case .inventory(let digests): await hub.inventory(session, digests)
+        case .draining: await hub.drain(session)
+        case .hello: throw CoordinatorError.unexpectedMessage()
+        }
+    }
+
+    func fetchBlob(
+        request: Languagesystem_V1_FetchBlobRequest,
+        response: RPCWriter<Languagesystem_V1_BlobChunk>, context: ServerContext
+    ) async throws {
+        let digest = try Digest(wire: request.digest)
+        var offset = Int64(clamping: request.offset)
+        // One chunk at a time: the writer waits for the worker, so no more than a chunk is held.
+        while true {
+            let piece = try await ledger.readBlob(
+                digest, from: offset, byteCountMax: WireLimits.chunkByteCount)
+            try await response.write(
+                Languagesystem_V1_BlobChunk(
+                    WorkerWire.BlobPiece(
+                        offset: offset, bytes: piece.bytes, byteCount: piece.byteCount)))
+            offset += Int64(piece.bytes.count)
+            if offset >= piece.byteCount || piece.bytes.isEmpty { return }
+        }
+    }
+
+    func completeTraining(
+        request: RPCAsyncSequence<Languagesystem_V1_TrainingUpload, any Error>,
+        context: ServerContext
+    ) async throws -> Languagesystem_V1_CompletionReply {
+        let worker = context.worker
+        var upload: WeightsUpload?
+        for try await part in request {
+            switch part.message {
+            case .header(let header):
+                guard upload == nil else { throw CoordinatorError.unexpectedMessage() }
+                upload = try WeightsUpload(try TrainingResultHeader(header))
+            case .chunk(let chunk):
+                guard upload != nil else { throw CoordinatorError.unexpectedMessage() }
+                try upload!.append(try WorkerWire.BlobPiece(chunk))
+            case nil:
+                throw CoordinatorError.unexpectedMessage()
+            }
+        }
+        guard let upload else { throw CoordinatorError.unexpectedMessage() }
+        let weights = try upload.verified()
+        // NaN, absurd shapes, a truncated file: refused here, with a sentence, before SQL sees them.
+        _ = try RankerWeights(safetensors: weights)
+        let completion = try await ledger.completeTraining(
+            by: worker.id, upload.token, digest: upload.digest, weights: weights,
+            report: upload.report)
+        await hub.attemptEnded(upload.token, of: worker.id)
+        return Languagesystem_V1_CompletionReply(
+            Completion(counted: completion.counted, versionID: completion.versionID))
+    }
+
+    func completeEvaluation(
+        request: Languagesystem_V1_EvaluationResult, context: ServerContext
+    ) async throws -> Languagesystem_V1_CompletionReply {
+        let reports = try [EvaluationResultReport](request).map { ($0.featureSet, $0.report) }
+        let token = try LeaseToken(wire: request.leaseToken)
+        let counted = try await ledger.completeEvaluation(
+            by: context.worker.id, token, reports: reports)
+        await hub.attemptEnded(token, of: context.worker.id)
+        return Languagesystem_V1_CompletionReply(Completion(counted: counted, versionID: nil))
+    }
+
+    func failAttempt(
+        request: Languagesystem_V1_FailAttemptRequest, context: ServerContext
+    ) async throws -> Languagesystem_V1_FailAttemptReply {
+        let token = try LeaseToken(wire: request.leaseToken)
+        let counted = try await ledger.failAttempt(
+            by: context.worker.id, token, code: WireLimits.line(request.code),
+            message: WireLimits.line(request.message), retryable: request.retryable)
+        await hub.attemptEnded(token, of: context.worker.id)
+        logger.warning(
+            "attempt failed",
+            metadata: [
+                "worker": "\(context.worker.name)", "code": "\(WireLimits.line(request.code))",
+                "message": "\(WireLimits.line(request.message))", "counted": "\(counted)",
+            ])
+        var reply = Languagesystem_V1_FailAttemptReply()
+        reply.counted = counted
+        return reply
+    }
+
+    func renewCertificate(
+        request: Languagesystem_V1_RenewCertificateRequest, context: ServerContext
+    ) async throws -> Languagesystem_V1_RenewCertificateReply {
+        let chain = try await enrolment.renew(
+            context.worker, certificateRequest: [UInt8](request.certificateRequest))
+        var reply = Languagesystem_V1_RenewCertificateReply()
+        reply.certificateChain = chain
+        return reply
+    }
+}
+
+/// Weights as they arrive: in order, no more than announced, and with the digest announced.
+struct WeightsUpload {
+    let token: LeaseToken
+    let digest: Digest
+    let report: String
+    private let byteCount: Int
+    private var bytes: [UInt8] = []
+
+    /// What is held in memory for one worker at a time; larger rankers are not for sending around.
+    static let byteCountMax = 128 << 20
+
+    init(_ header: TrainingResultHeader) throws(CoordinatorError) {
+        guard header.byteCount <= Self.byteCountMax else {
+            throw .weightsTooLarge(header.byteCount)
+        }
+        token = try LeaseToken(header.token)
+        digest = header.digest
+        report = header.report
+        byteCount = Int(header.byteCount)
+        bytes.reserveCapacity(min(byteCount, 4 << 20))
+    }
+
+    mutating func append(_ piece: WorkerWire.BlobPiece) throws(CoordinatorError) {
+        guard piece.offset == bytes.count, bytes.count + piece.bytes.count <= byteCount else {
+            throw .uploadOutOfOrder(
+                offset: piece.offset, count: piece.bytes.count, expected: bytes.count, of: byteCount
+            )
+        }
+        bytes += piece.bytes
+    }
+
+    func verified() throws -> [UInt8] {
+        guard bytes.count == byteCount, Digest(bytes: SHA256.hash(data: bytes)) == digest else {
+            throw CoordinatorError.uploadDamaged(found: bytes.count, expected: byteCount)
+        }
+        return bytes
+    }
+}
+
+extension CoordinatorError {
+    static func sessionWithoutHello(_ worker: String) -> Self {
+        Self(
+            .invalidArgument, "cannot open a session for \(worker): its first message is not Hello")
+    }
+
+    static func unexpectedMessage() -> Self {
+        Self(
+            .invalidArgument, "cannot follow this call: found a message out of its place",
+            hint: "are lsworker and lscoord of the same version?")
+    }
+
+    static func weightsTooLarge(_ byteCount: Int64) -> Self {
+        Self(
+            .tooLarge,
+            "cannot take these weights: found \(byteCount) bytes, expected at most \(WeightsUpload.byteCountMax)"
+        )
+    }
+
+    static func uploadOutOfOrder(offset: Int64, count: Int, expected: Int, of byteCount: Int)
+        -> Self
+    {
+        Self(
+            .invalidWeights,
+            "cannot take these weights: found \(count) bytes at offset \(offset), expected offset \(expected) and \(byteCount) in all"
+        )
+    }
+
+    static func uploadDamaged(found: Int, expected: Int) -> Self {
+        Self(
+            .invalidWeights,
+            "cannot take these weights: found \(found) bytes of \(expected), or another SHA-256 than announced",
+            hint: "the upload was cut or damaged; the worker sends it again")
+    }
+}

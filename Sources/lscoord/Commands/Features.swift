@@ -1,0 +1,173 @@
+// Brings feature files into the ledger. Each is checked whole before its first byte is sent.
+import ArgumentParser
+import Foundation
+import LanguageSystem
+import Ledger
+import Rankers
+
+struct Features: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Feature sets: labelled hidden states to train on and to measure with.",
+        subcommands: [FeaturesImport.self, FeaturesList.self])
+}
+
+struct FeaturesImport: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "import",
+        abstract: "Import feature files, or every one beneath a directory.",
+        discussion: """
+            A file says itself which base model, domain and split it is of; both must be registered. A
+            JSONL file beside it gives each query's id. The same bytes again change nothing; other bytes
+            for the same base model, domain and split become the current set.
+
+            Examples:
+              lscoord features import features/math/algebra/train.safetensors
+              lscoord features import features/math
+              lscoord features import --user ada her-notes.safetensors
+            """)
+
+    @Argument(help: ArgumentHelp("Feature files or directories.", valueName: "path"))
+    var paths: [String]
+    @Option(help: "Whose data it is, for a user's own ranker.")
+    var user: String?
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        let settings = try await Settings.resolve(common)
+        let files = try FeatureFiles.find(paths)
+        let user = user
+        try await Database.withLedger(settings) { ledger in
+            // All are checked before the first is stored: one bad file stops the command early.
+            for path in files {
+                let file = try FeatureFile(path: path, user: user)
+                let imported = try await ledger.importFeatureSet(
+                    file.description, queries: file.queries, bytes: file.bytes(in:))
+                let set = file.description
+                print(
+                    "\(set.domain) \(set.split.rawValue): \(set.queryCount) queries, \(set.responseCount) responses, \(set.digest.short)"
+                        + (imported.wasAlreadyStored ? " (already stored)" : ""))
+            }
+        }
+    }
+}
+
+struct FeaturesList: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "Show the feature sets that are stored.")
+
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        let settings = try await Settings.resolve(common)
+        let sets = try await Database.withLedger(settings) { try await $0.featureSets() }
+        var table = TextTable(
+            ["domain", "split", "user", "queries", "responses", "bytes", "digest", "current"],
+            rightAligned: [3, 4, 5])
+        for set in sets {
+            table.add([
+                "\(set.domain)", set.split.rawValue, set.user ?? "-", "\(set.queryCount)",
+                "\(set.responseCount)", "\(set.byteCount)", set.digest.short,
+                set.isCurrent ? "yes" : "",
+            ])
+        }
+        print(table.text)
+    }
+}
+
+enum FeatureFiles {
+    /// The `.safetensors` files meant by `paths`, each directory searched, in one stable order.
+    static func find(_ paths: [String]) throws(CoordinatorError) -> [String] {
+        var files: [String] = []
+        for path in paths {
+            var isDirectory: ObjCBool = false
+            guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
+                throw CoordinatorError(
+                    .invalidArgument, "cannot import \(path): found no such file or directory")
+            }
+            guard isDirectory.boolValue else {
+                files.append(path)
+                continue
+            }
+            let beneath =
+                (FileManager.default.enumerator(atPath: path)?.compactMap { $0 as? String } ?? [])
+                .filter { $0.hasSuffix(".safetensors") }.sorted()
+            guard !beneath.isEmpty else {
+                throw CoordinatorError(
+                    .invalidArgument,
+                    "cannot import \(path): found no .safetensors file in this directory")
+            }
+            files += beneath.map { path.hasSuffix("/") ? path + $0 : path + "/" + $0 }
+        }
+        return files
+    }
+}
+
+/// One checked feature file, described for the ledger.
+struct FeatureFile: Sendable {
+    let description: FeatureSetDescription
+    let queries: [QueryDescription]
+    private let set: FeatureSet
+
+    /// - Throws: `invalidFeatures`, naming the file, for whatever is wrong with it.
+    init(path: String, user: String?) throws(CoordinatorError) {
+        let set = try FeatureSet(contentsOf: path)
+        self.set = set
+        let metadata = set.metadata
+        description = FeatureSetDescription(
+            digest: set.digest, byteCount: Int64(set.byteCount), baseModel: metadata.baseModel,
+            domain: metadata.domain, split: metadata.split, user: user,
+            labelKind: metadata.labelKind.rawValue, hiddenSize: set.hiddenSize,
+            queryCount: set.queryCount, responseCount: Int64(set.responseCount),
+            layer: metadata.contract["layer"].flatMap(Int.init),
+            layerFraction: metadata.contract["layer_fraction"].flatMap(Double.init))
+        let notes = try Self.readNotes(beside: path, queryCount: set.queryCount)
+        queries = (0..<set.queryCount).map { index in
+            let rows = set.offsets[index]..<set.offsets[index + 1]
+            return QueryDescription(
+                id: notes?[index].id ?? "\(index)", level: notes?[index].level,
+                firstRow: Int64(rows.lowerBound), candidateCount: rows.count,
+                positiveCount: rows.count { set.labels[$0] > 0 })
+        }
+    }
+
+    @Sendable func bytes(in range: Range<Int>) -> [UInt8] {
+        set.withBytes { Array($0[range]) }
+    }
+
+    private struct Note {
+        let id: String
+        let level: String?
+    }
+
+    /// The JSONL file of the same name: one line a query. Nil when there is none.
+    private static func readNotes(beside path: String, queryCount: Int) throws(CoordinatorError)
+        -> [Note]?
+    {
+        let jsonl = path.replacing(/\.safetensors$/, with: ".jsonl")
+        guard jsonl != path, let text = try? String(contentsOfFile: jsonl, encoding: .utf8) else {
+            return nil
+        }
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: true)
+        guard lines.count == queryCount else {
+            throw CoordinatorError(
+                .invalidFeatures,
+                "cannot import \(path): \(jsonl) has \(lines.count) lines, expected \(queryCount), one a query"
+            )
+        }
+        var notes: [Note] = []
+        for (index, line) in lines.enumerated() {
+            guard
+                let object = (try? JSONSerialization.jsonObject(with: Data(line.utf8)))
+                    as? [String: Any],
+                let id = object["query_id"] as? String
+            else {
+                throw CoordinatorError(
+                    .invalidFeatures,
+                    "cannot import \(path): line \(index + 1) of \(jsonl) is not a JSON object with query_id"
+                )
+            }
+            notes.append(Note(id: id, level: object["level"].map { "\($0)" }))
+        }
+        return notes
+    }
+}

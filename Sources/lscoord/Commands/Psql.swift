@@ -1,0 +1,35 @@
+// psql with the right connection: admins ask and act in SQL.
+import ArgumentParser
+import Foundation
+import LanguageSystem
+
+struct Psql: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Open psql on the coordinator's database; all arguments go to psql.",
+        discussion: """
+            Examples:
+              lscoord psql
+              lscoord psql -c 'select * from ls.ranker_status'
+              lscoord psql -c "select ls.request_training('math/algebra.listwise')"
+
+            Which database: LSCOORD_DATA_DIR or LSCOORD_DATABASE, or --config in LSCOORD_CONFIG.
+            """)
+
+    @Argument(parsing: .captureForPassthrough, help: "Arguments for psql.")
+    var arguments: [String] = []
+
+    func run() async throws {
+        if arguments == ["--help"] || arguments == ["-h"] { throw CleanExit.helpRequest(self) }
+        let settings = try await Settings.resolve(CommonOptions.parse([]))
+        let connection = try Database.connectionInfo(settings)
+        // The conninfo goes through the environment: a URL may hold a password, and ps shows arguments.
+        setenv("PGAPPNAME", "lscoord psql", 1)
+        let values = ["psql", "-d", connection] + arguments
+        var pointers: [UnsafeMutablePointer<CChar>?] = values.map { strdup($0) }
+        pointers.append(nil)
+        execvp("psql", pointers)
+        throw CoordinatorError(
+            .unavailable, "cannot start psql: \(String(cString: strerror(errno)))",
+            hint: "apt-get install postgresql-client")
+    }
+}

@@ -1,0 +1,107 @@
+// Registry entries, for those who would rather not write SQL. Each is one SQL function.
+public import ArgumentParser
+public import LanguageSystem
+import Ledger
+import Rankers
+
+extension RankerKind: ExpressibleByArgument {}
+
+struct Register: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract:
+            "Register a base model, a domain or a ranker. Again with the same values: nothing changes.",
+        subcommands: [RegisterBaseModel.self, RegisterDomain.self, RegisterRanker.self])
+}
+
+struct RegisterBaseModel: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "base-model",
+        abstract: "A frozen LLM whose hidden states are the features.",
+        discussion:
+            "Example:\n  lscoord register base-model llama-3.1-8b --hidden-size 4096 --layer 19 --revision 0e9e39f"
+    )
+
+    @Argument(help: "Its name, as requests will say it.") var name: String
+    @Option(help: "Numbers in one hidden state (D).") var hiddenSize: Int
+    @Option(help: "The model's revision.") var revision: String?
+    @Option(help: "The layer the features come from.") var layer: Int?
+    @Option(help: "The same as a fraction from the bottom.") var layerFraction: Double?
+    @Option(help: "How the final token is pooled.") var pooling: String?
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        let settings = try await Settings.resolve(common)
+        let contract = FeatureContract(
+            revision: revision, layer: layer, layerFraction: layerFraction, pooling: pooling)
+        let (name, hiddenSize) = (name, hiddenSize)
+        _ = try await Database.withLedger(settings) { ledger in
+            try await ledger.registerBaseModel(name, hiddenSize: hiddenSize, contract: contract)
+        }
+        print("base model \(name), hidden size \(hiddenSize)")
+    }
+}
+
+struct RegisterDomain: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "domain",
+        abstract: "A kind of request with its own best ranker; broader domains come with it.",
+        discussion: "Example:\n  lscoord register domain math/algebra")
+
+    @Argument(help: "Words joined by slashes.") var name: String
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        let settings = try await Settings.resolve(common)
+        let domain = try DomainName(name)
+        _ = try await Database.withLedger(settings) { try await $0.registerDomain(domain) }
+        print("domain \(domain)")
+    }
+}
+
+struct RegisterRanker: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ranker",
+        abstract: "A line of models for a user, a domain, both, or (neither) everyone.",
+        discussion: """
+            The defaults are the presets measured in Rankers.docc; --configuration and --training take a
+            JSON object whose keys replace single values of them.
+
+            Examples:
+              lscoord register ranker --base-model M --domain math/algebra --kind listwise
+              lscoord register ranker --base-model M --user ada --kind pointwise --training '{"epochs": 2}'
+            """)
+
+    @Option(help: "The base model's name.") var baseModel: String
+    @Option(help: "listwise or pointwise.") var kind: RankerKind
+    @Option(help: "Whose it is.") var user: String?
+    @Option(help: "For which domain.") var domain: String?
+    @Option(help: "Its name; by default made from user, domain and kind.") var name: String?
+    @Option(help: ArgumentHelp("RankerConfiguration keys to replace.", valueName: "json"))
+    var configuration: String?
+    @Option(help: ArgumentHelp("TrainingConfiguration keys to replace.", valueName: "json"))
+    var training: String?
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        let settings = try await Settings.resolve(common)
+        let domain = try domain.map { text throws(CoordinatorError) in try DomainName(text) }
+        let (baseModel, kind, user, name) = (baseModel, kind, user, name)
+        let (configurationChanges, trainingChanges) = (configuration, training)
+        let registered = try await Database.withLedger(settings) { ledger in
+            let hiddenSize = try await ledger.hiddenSize(of: baseModel)
+            let configuration = try RankerConfiguration(
+                json: JSONMerge.merging(
+                    configurationChanges,
+                    into: RankerConfiguration.preset(kind: kind, hiddenSize: hiddenSize).json,
+                    flag: "--configuration"))
+            let training = try TrainingConfiguration(
+                json: JSONMerge.merging(
+                    trainingChanges, into: TrainingConfiguration.preset(kind: kind).json,
+                    flag: "--training"))
+            return try await ledger.registerRanker(
+                baseModel: baseModel, kind: kind, configuration: configuration.json,
+                training: training.json, user: user, domain: domain, name: name)
+        }
+        print("ranker \(registered.name)")
+    }
+}

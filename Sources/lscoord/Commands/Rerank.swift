@@ -1,0 +1,214 @@
+// A small client of POST /v1/rerank, useful by itself: takes a query from a feature file, asks, and
+// prints the order. With --print-request it prints the body for curl instead.
+import ArgumentParser
+import AsyncHTTPClient
+import Foundation
+import LanguageSystem
+import NIOCore
+import NIOFoundationCompat
+import NIOHTTP1
+import NIOSSL
+import RankerMath
+import Rankers
+
+struct Rerank: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Ask a running coordinator to rerank one query of a feature file.",
+        discussion: """
+            Examples:
+              lscoord rerank --model minilm-l6-math-l5 --user ada --domain math/algebra \\
+                  --features deploy/demo/math/algebra/test.safetensors --query 3
+              lscoord rerank --model 'math/algebra.listwise@1' --features FILE --query 0 --top 3
+              lscoord rerank --model M --features FILE --query 0 --print-request | curl … --data-binary @-
+            """)
+
+    @Option(help: "A base model, or ranker, ranker:alias, ranker@version.")
+    var model: String
+    @Option(help: "Whose request it is.")
+    var user: String?
+    @Option(help: "The request's domain, such as math/algebra.")
+    var domain: String?
+    @Option(help: ArgumentHelp("A feature file.", valueName: "file"))
+    var features: String
+    @Option(help: ArgumentHelp("Which query of the file, from 0.", valueName: "n"))
+    var query: Int
+    @Option(help: ArgumentHelp("Only the first K candidates.", valueName: "k"))
+    var candidates: Int?
+    @Option(help: ArgumentHelp("How many places to show.", valueName: "n"))
+    var top: Int?
+    @Option(help: ArgumentHelp("Address of the coordinator's HTTPS port.", valueName: "host:port"))
+    var coordinator: String?
+    @Option(
+        help: ArgumentHelp(
+            "Certificate authority to trust. Default: the data directory's.", valueName: "file"))
+    var ca: String?
+    @Flag(help: "Print the reply as it came.")
+    var json = false
+    @Flag(help: "Print the request's body and send nothing.")
+    var printRequest = false
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        let set = try FeatureSet(contentsOf: features)
+        let body = try requestBody(set)
+        if printRequest {
+            print(String(decoding: body, as: UTF8.self))
+            return
+        }
+        let settings = try await Settings.resolve(common)
+        let address =
+            try coordinator.map { text throws(CoordinatorError) in
+                try ListenAddress(
+                    text.contains(":") ? text : text + ":8443", setting: "--coordinator")
+            } ?? settings.restAddress
+        let authority = ca ?? settings.dataDirectory + "/ca/ca.pem"
+        let (status, reply) = try await post(body, to: address, trusting: authority)
+        guard status == 200 else { throw CoordinatorError.refusedByServer(status, reply) }
+        if json {
+            print(String(decoding: reply, as: UTF8.self))
+        } else {
+            try show(reply, set)
+        }
+    }
+
+    private func requestBody(_ set: FeatureSet) throws -> Data {
+        guard (0..<set.queryCount).contains(query) else {
+            throw CoordinatorError.noSuchQuery(query, in: features, count: set.queryCount)
+        }
+        let rows = set.offsets[query]..<set.offsets[query + 1]
+        let count = min(candidates ?? rows.count, rows.count)
+        let bytes = try rowBytes(set, query: query, rows: rows.lowerBound..<rows.lowerBound + count)
+        var object: [String: Any] = [
+            "model": model,
+            "features": [
+                "dtype": Self.jsonNames[set.responseType]!, "shape": [count + 1, set.hiddenSize],
+                "data": bytes.base64EncodedString(),
+            ] as [String: Any],
+        ]
+        if let user { object["user"] = user }
+        if let domain { object["domain"] = domain }
+        if let top { object["top_n"] = top }
+        return try JSONSerialization.data(
+            withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
+    }
+
+    private static let jsonNames: [FeatureType: String] = [
+        .float16: "float16", .bfloat16: "bfloat16", .float32: "float32",
+    ]
+
+    /// The instruction, then the responses, as the file stores them.
+    private func rowBytes(_ set: FeatureSet, query: Int, rows: Range<Int>) throws -> Data {
+        guard set.instructionType == set.responseType else {
+            throw CoordinatorError(
+                .invalidFeatures,
+                "cannot rerank from \(features): instructions and responses are of two types")
+        }
+        return try set.withBytes { bytes in
+            let file = try SafetensorsFile(parsing: bytes, name: features, code: .invalidFeatures)
+            let rowByteCount = set.hiddenSize * set.responseType.byteCount
+            func part(_ tensor: String, _ rows: Range<Int>) -> UnsafeRawBufferPointer {
+                // A feature set has both tensors, or it could not have been opened.
+                let start = file.tensors[tensor]!.byteRange.lowerBound
+                return UnsafeRawBufferPointer(
+                    rebasing: bytes[
+                        start + rows.lowerBound * rowByteCount..<start + rows.upperBound
+                            * rowByteCount])
+            }
+            return Data(part("instruction", query..<query + 1)) + Data(part("responses", rows))
+        }
+    }
+
+    private func post(_ body: Data, to address: ListenAddress, trusting authority: String)
+        async throws -> (UInt, Data)
+    {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        do {
+            tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(authority))
+        } catch {
+            throw CoordinatorError.unreadableAuthority(authority)
+        }
+        // The server's certificate always names localhost, not every loopback address.
+        let host = address.host == "127.0.0.1" ? "localhost" : address.host
+        let client = HTTPClient(
+            eventLoopGroupProvider: .singleton, configuration: .init(tlsConfiguration: tls))
+        defer { client.shutdown { _ in } }
+        do {
+            var request = HTTPClientRequest(url: "https://\(host):\(address.port)/v1/rerank")
+            request.method = .POST
+            request.headers.add(name: "content-type", value: "application/json")
+            request.body = .bytes(ByteBuffer(data: body))
+            let response = try await client.execute(request, timeout: .seconds(30))
+            let reply = try await response.body.collect(upTo: 16 << 20)
+            return (UInt(response.status.code), Data(buffer: reply))
+        } catch {
+            throw CoordinatorError.unreachable(address, cause: error)
+        }
+    }
+
+    private func show(_ reply: Data, _ set: FeatureSet) throws {
+        let reply = try JSONDecoder().decode(Reply.self, from: reply)
+        print("served by \(reply.model) (\(reply.meta.reason)): \(reply.meta.explanation)")
+        var table = TextTable(
+            ["place", "candidate", "relevance", "label"], rightAligned: [0, 1, 2, 3])
+        for (place, result) in reply.results.enumerated() {
+            let label = set.labels[set.offsets[query] + result.index]
+            table.add([
+                "\(place + 1)", "\(result.index)", String(format: "%.4f", result.relevance_score),
+                String(format: "%g", label),
+            ])
+        }
+        print(table.text)
+    }
+
+    private struct Reply: Decodable {
+        struct Result: Decodable {
+            let index: Int
+            let relevance_score: Double
+        }
+        struct Meta: Decodable {
+            let reason: String
+            let explanation: String
+        }
+        let model: String
+        let results: [Result]
+        let meta: Meta
+    }
+}
+
+extension CoordinatorError {
+    static func noSuchQuery(_ query: Int, in file: String, count: Int) -> Self {
+        Self(
+            .invalidArgument, "cannot rerank query \(query) of \(file): expected 0 to \(count - 1)")
+    }
+
+    static func unreadableAuthority(_ path: String) -> Self {
+        Self(
+            .invalidSettings,
+            "cannot trust the coordinator: found no certificate authority at \(path)",
+            hint: "pass --ca FILE, or --data-dir of the coordinator")
+    }
+
+    static func unreachable(_ address: ListenAddress, cause: any Error) -> Self {
+        Self(
+            .unavailable, "cannot reach a coordinator at https://\(address)",
+            hint: "is lscoord serve running there? --coordinator names another", cause: "\(cause)")
+    }
+
+    /// The server's own words.
+    static func refusedByServer(_ status: UInt, _ reply: Data) -> Self {
+        struct Body: Decodable {
+            struct Content: Decodable {
+                let message: String
+                let code: String
+                let hint: String?
+            }
+            let error: Content
+        }
+        guard let body = try? JSONDecoder().decode(Body.self, from: reply) else {
+            return Self(.internal, "cannot rerank: the server answered \(status)")
+        }
+        return Self(
+            ErrorCode(rawValue: body.error.code) ?? .internal, body.error.message,
+            hint: body.error.hint)
+    }
+}

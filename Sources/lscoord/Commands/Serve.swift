@@ -1,0 +1,211 @@
+// Puts the parts together in order of need, says what it listens on, and runs until asked to stop:
+// first the surfaces close, then dispatch, then the pool, and the database last.
+import ArgumentParser
+import Coordination
+import CoordinatorServer
+import Foundation
+import LanguageSystem
+import Ledger
+import Logging
+import NIOSSL
+import PKI
+import PostgresAccess
+import ProgramLog
+import ServiceLifecycle
+import UnixSignals
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run the coordinator: HTTPS for reranking, mutual TLS for workers.",
+        discussion: """
+            Without --database it keeps a private PostgreSQL cluster in its data directory, on a Unix
+            socket, started and stopped with it. The first start makes a certificate authority there.
+            The HTTPS port has no keys yet: keep it on loopback or behind a proxy that has.
+
+            Examples:
+              lscoord serve
+              lscoord serve --data-dir /srv/lscoord --rest-address 0.0.0.0:8443 \\
+                  --worker-address 0.0.0.0:8444 --server-name coordinator.example.org
+              lscoord serve --database postgres://lscoord@db1,db2/language_system?target_session_attrs=read-write
+            """)
+
+    @OptionGroup var options: ServeOptions
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        let settings = try await Settings.resolve(common, serve: options)
+        let logger = ProgramLog.bootstrap(
+            label: "lscoord", format: settings.logFormat, level: settings.logLevel)
+        var cluster: EmbeddedCluster?
+        if settings.database == nil {
+            let embedded = Database.embeddedCluster(settings, logger: logger)
+            try await embedded.start()
+            cluster = embedded
+        }
+        do {
+            try await serve(settings, cluster, logger)
+        } catch {
+            await cluster?.stop()
+            throw error
+        }
+        await cluster?.stop()
+    }
+
+    private func serve(_ settings: Settings, _ cluster: EmbeddedCluster?, _ logger: Logger)
+        async throws
+    {
+        let connection = cluster?.connectionInfo ?? settings.database!
+        let pool = ConnectionPool(PoolConfiguration(connection), logger: logger)
+        let parts: Parts
+        do {
+            parts = try await prepare(
+                settings, pool, isEmbedded: cluster != nil, connection, logger)
+        } catch {
+            await pool.close()
+            throw error
+        }
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [
+                    cluster.map { .init(service: $0) }, .init(service: pool),
+                    .init(service: parts.hub),
+                    .init(service: parts.reranker), .init(service: parts.workers),
+                    .init(service: parts.rest),
+                ].compactMap { $0 },
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        do {
+            try await group.run()
+        } catch let error as CoordinatorError {
+            throw error
+        } catch is CancellationError {
+            return  // asked to stop
+        } catch {
+            // Of ours, only the REST listener reports what the system said.
+            throw CoordinatorError.cannotListen(
+                "\(settings.restAddress)", what: "HTTPS", cause: error)
+        }
+    }
+
+    private struct Parts {
+        let hub: DispatchHub
+        let reranker: Reranker
+        let workers: WorkerEndpoint
+        let rest: any Service
+    }
+
+    private func prepare(
+        _ settings: Settings, _ pool: ConnectionPool, isEmbedded: Bool, _ connection: String,
+        _ logger: Logger
+    ) async throws -> Parts {
+        let migrator = LedgerStore.migrator(logger: logger)
+        // The embedded cluster is ours alone; somebody else's database is migrated when they say so.
+        if isEmbedded { try await migrator.migrate(pool) } else { try await migrator.check(pool) }
+
+        let ledger = LedgerStore(pool: pool)
+        let authority = try CertificateAuthority.loadOrCreate(in: settings.authorityDirectory)
+        try await ledger.setCertificateAuthority(
+            pem: authority.certificatePEM, publicKeySHA256: authority.publicKeySHA256)
+        let certificate = try authority.issueServerCertificate(
+            names: Self.certificateNames(settings))
+
+        let hints = LedgerHints(Listener(ConnectionConfiguration(connection), logger: logger))
+        let listening = Listening(settings)
+        let enrolment = Enrolment(authority: authority, ledger: ledger, logger: logger) {
+            await listening.workerPort
+        }
+        let hub = DispatchHub(
+            ledger: ledger, hints: hints,
+            settings: DispatchSettings(
+                leaseDuration: settings.leaseDuration,
+                heartbeatInterval: settings.heartbeatInterval,
+                coordinatorName:
+                    "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)"
+            ),
+            logger: logger)
+        let reranker = Reranker(
+            ledger: ledger, hints: hints, threadCount: settings.scoringThreadCount,
+            cacheByteCountMax: settings.rankerCacheByteCount)
+        let workers = WorkerEndpoint(
+            host: settings.workerAddress.host, port: settings.workerAddress.port,
+            certificates: .init(
+                chainPEM: certificate.chain, keyPEM: certificate.keyPEM,
+                authorityPEM: authority.certificatePEM),
+            hub: hub, ledger: ledger, enrolment: enrolment, logger: logger,
+            onListening: { await listening.workers($0) })
+        var tls = TLSConfiguration.makeServerConfiguration(
+            certificateChain: try certificate.chain.flatMap {
+                try NIOSSLCertificate.fromPEMBytes(Array($0.utf8)).map { .certificate($0) }
+            },
+            privateKey: .privateKey(
+                try NIOSSLPrivateKey(bytes: Array(certificate.keyPEM.utf8), format: .pem)))
+        tls.minimumTLSVersion = .tlsv12
+        let rest = try buildRestApplication(
+            RestSettings(
+                host: settings.restAddress.host, port: settings.restAddress.port, tls: tls),
+            reranker: reranker, ledger: ledger, enrolment: enrolment, logger: logger,
+            onListening: { await listening.rest($0) })
+        if !settings.restAddress.isLoopback {
+            logger.warning(
+                "the HTTPS port is open beyond this machine and asks for no key",
+                metadata: ["address": "\(settings.restAddress)"])
+        }
+        return Parts(hub: hub, reranker: reranker, workers: workers, rest: rest)
+    }
+
+    /// What clients may call this server: what was configured, this machine's name, loopback.
+    private static func certificateNames(_ settings: Settings) -> [String] {
+        var names = settings.serverNames + ["localhost", "127.0.0.1", "::1"]
+        for host in [
+            ProcessInfo.processInfo.hostName, settings.restAddress.host,
+            settings.workerAddress.host,
+        ]
+        where !names.contains(host) && host != "0.0.0.0" && host != "::" {
+            names.append(host)
+        }
+        return names
+    }
+}
+
+/// Says, once both ports are open, where they are and what to do next.
+private actor Listening {
+    private let settings: Settings
+    private var restPort: Int?
+    private var openWorkerPort: Int?
+
+    init(_ settings: Settings) { self.settings = settings }
+
+    var workerPort: Int { openWorkerPort ?? settings.workerAddress.port }
+
+    func rest(_ port: Int) {
+        restPort = port
+        announce()
+    }
+
+    func workers(_ port: Int) {
+        openWorkerPort = port
+        announce()
+    }
+
+    private func announce() {
+        guard let restPort, let openWorkerPort else { return }
+        var (rest, workers) = (settings.restAddress, settings.workerAddress)
+        rest.port = restPort
+        workers.port = openWorkerPort
+        print(
+            """
+            lscoord \(ProductVersion.current) is ready
+              HTTPS     https://\(rest)   (trust \(settings.authorityDirectory)/ca.pem)
+              workers   \(workers)   (gRPC, mutual TLS)
+              database  \(settings.database == nil ? "embedded, in \(settings.clusterDirectory)" : "yours")
+            next
+              lscoord token create --name edge-1        then, where the worker is:
+              lsworker join --coordinator \(rest.isLoopback ? "localhost" : "HOST"):\(rest.port) --token TOKEN
+            """)
+        // Whoever reads this through a pipe waits for it.
+        fflush(nil)
+    }
+}
+
+extension ListenAddress {
+    var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+}

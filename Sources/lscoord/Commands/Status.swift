@@ -1,0 +1,81 @@
+import ArgumentParser
+import LanguageSystem
+import Ledger
+
+struct Status: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "What is registered, who is connected, what is under way.",
+        discussion: """
+            Examples:
+              lscoord status
+              lscoord status --wait-for-workers 2      return when two are connected
+            """)
+
+    @Option(
+        help: ArgumentHelp(
+            "Wait until this many workers are connected, at most a minute.", valueName: "n"))
+    var waitForWorkers: Int?
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        let settings = try await Settings.resolve(common)
+        let wanted = waitForWorkers
+        try await Database.withLedger(settings) { ledger in
+            if let wanted { try await Self.wait(for: wanted, ledger) }
+            try await Self.show(ledger)
+        }
+    }
+
+    private static func wait(for count: Int, _ ledger: LedgerStore) async throws {
+        let deadline = ContinuousClock.now + .seconds(60)
+        while try await ledger.statusSummary().connectedWorkerCount < count {
+            guard ContinuousClock.now < deadline else {
+                throw CoordinatorError(
+                    .deadlineExceeded,
+                    "cannot see \(count) workers: found \(try await ledger.statusSummary().connectedWorkerCount) after a minute",
+                    hint: "look at the workers' logs; lsworker status on their machines says more")
+            }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+    }
+
+    private static func show(_ ledger: LedgerStore) async throws {
+        let summary = try await ledger.statusSummary()
+        print(
+            "   \(summary.rankerCount) rankers (\(summary.championCount) with a champion), \(summary.versionCount) versions, \(summary.featureSetCount) feature sets, \(summary.evaluationCount) evaluations"
+        )
+        let tasks = TaskState.allCases.map { "\(summary.taskCounts[$0] ?? 0) \($0.rawValue)" }
+        print("   tasks: \(tasks.joined(separator: ", "))")
+        let workers = try await ledger.workers()
+        if !workers.isEmpty {
+            var table = TextTable(
+                ["worker", "state", "leases", "succeeded", "failed", "certificate until"],
+                rightAligned: [2, 3, 4])
+            for worker in workers {
+                table.add([
+                    worker.name, worker.state, "\(worker.leaseCount)", "\(worker.succeededCount)",
+                    "\(worker.failedCount)", worker.certificateUntil.map { "\($0)" } ?? "-",
+                ])
+            }
+            print(indented(table))
+        }
+        let open = try await ledger.taskProgress()
+        if !open.isEmpty {
+            var table = TextTable(
+                ["task", "kind", "ranker", "state", "worker", "done", "note"], rightAligned: [0, 5])
+            for task in open.prefix(20) {
+                table.add([
+                    "\(task.id)", task.kind.rawValue, task.ranker, task.state.rawValue,
+                    task.worker ?? "-",
+                    "\(Int(task.progress * 100))%", task.note,
+                ])
+            }
+            print(indented(table))
+            if open.count > 20 { print("   … and \(open.count - 20) more") }
+        }
+    }
+
+    private static func indented(_ table: TextTable) -> String {
+        table.text.split(separator: "\n").map { "   \($0)" }.joined(separator: "\n")
+    }
+}

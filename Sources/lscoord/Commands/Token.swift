@@ -1,0 +1,43 @@
+import ArgumentParser
+import LanguageSystem
+import Ledger
+
+struct Token: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Invite workers.", subcommands: [TokenCreate.self])
+}
+
+struct TokenCreate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "create",
+        abstract: "Make a single-use token for one worker; it is shown this once.",
+        discussion: """
+            The token pins this coordinator's certificate authority, so the worker knows whom it talks to
+            before it sends the secret.
+
+            Examples:
+              lscoord token create --name edge-1
+              lscoord token create --name edge-1 --quiet > token   # then: lsworker join --token-file token
+            """)
+
+    @Option(help: "The name the worker gets; by default the one it asks for.") var name: String?
+    @Option(help: ArgumentHelp("Minutes the token can be used.", valueName: "n"))
+    var lifetimeMinutes = 60
+    @Flag(help: "Print the token and nothing else.") var quiet = false
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        let settings = try await Settings.resolve(common)
+        let (name, lifetime) = (name, Duration.seconds(lifetimeMinutes * 60))
+        let token = try await Database.withLedger(settings) {
+            try await $0.createJoinToken(for: name, lasting: lifetime)
+        }
+        if quiet {
+            print(token)
+            return
+        }
+        print(token)
+        print("\nUse it once, within \(lifetimeMinutes) minutes, on the worker's machine:")
+        print("  lsworker join --coordinator \(settings.restAddress) --token \(token)")
+    }
+}

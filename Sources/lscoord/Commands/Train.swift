@@ -1,0 +1,127 @@
+import ArgumentParser
+import LanguageSystem
+import Ledger
+
+struct Train: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Ask for rankers to be trained by the workers.",
+        discussion: """
+            Each training makes a new version; it is then measured on its own domain's test sets and
+            becomes champion if it is not worse than the one before. Asking twice while the first is
+            open gives the same task.
+
+            Examples:
+              lscoord train math/algebra.listwise --wait
+              lscoord train --domain 'math/*' --wait
+              lscoord train '~ada.listwise' --features math/algebra --features math/geometry
+            """)
+
+    @Argument(help: "Names of rankers.") var rankers: [String] = []
+    @Option(
+        help: ArgumentHelp(
+            "All rankers of a domain, or of everything beneath it (math/*). Repeatable.",
+            valueName: "pattern"))
+    var domain: [String] = []
+    @Option(
+        help: ArgumentHelp(
+            "Train on this domain's current train set instead of the ranker's own. Repeatable.",
+            valueName: "domain"))
+    var features: [String] = []
+    @Option(help: ArgumentHelp("Seed of groups, order and initial weights.", valueName: "n"))
+    var seed: Int64?
+    @Flag(help: "Show progress and return when versions and their evaluations are there.")
+    var wait = false
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        if rankers.isEmpty && domain.isEmpty {
+            throw ValidationError("name a ranker, or --domain PATTERN")
+        }
+    }
+
+    func run() async throws {
+        let settings = try await Settings.resolve(common)
+        let (rankers, patterns, features, seed, wait) = (rankers, domain, features, seed, wait)
+        try await Database.withLedger(settings) { ledger in
+            let names = try await Self.names(rankers, patterns, ledger)
+            let sets = try await Self.trainSets(of: features, ledger)
+            var tasks: [TaskID] = []
+            for name in names {
+                let task = try await ledger.requestTraining(name, featureSets: sets, seed: seed)
+                tasks.append(task)
+                if !wait { print("task \(task): train \(name)") }
+            }
+            guard wait else { return }
+            try await Waiting.untilEnded(tasks, ledger)
+            try await Waiting.untilNoneOpen(of: Set(names), ledger)
+            try await Self.printResults(names, ledger)
+        }
+    }
+
+    private static func names(_ rankers: [String], _ patterns: [String], _ ledger: LedgerStore)
+        async throws -> [String]
+    {
+        var names = rankers
+        if !patterns.isEmpty {
+            let known = try await ledger.rankers()
+            for pattern in patterns {
+                let found = known.filter {
+                    $0.user == nil && ($0.domain?.matches(pattern) ?? false)
+                }
+                guard !found.isEmpty else {
+                    throw CoordinatorError(
+                        .unknownRanker, "cannot train: no ranker's domain matches '\(pattern)'",
+                        hint: "register one: lscoord register ranker --domain …")
+                }
+                names += found.map(\.name).filter { !names.contains($0) }
+            }
+        }
+        return names
+    }
+
+    /// The current train sets of the named domains; nil when none is named.
+    private static func trainSets(of domains: [String], _ ledger: LedgerStore) async throws
+        -> [FeatureSetID]?
+    {
+        guard !domains.isEmpty else { return nil }
+        let known = try await ledger.featureSets().filter { $0.split == .train && $0.isCurrent }
+        return try domains.flatMap { name throws(CoordinatorError) -> [FeatureSetID] in
+            let found = known.filter { $0.domain.matches(name) }.map(\.id)
+            guard !found.isEmpty else {
+                throw CoordinatorError(
+                    .unknownFeatureSet,
+                    "cannot train on '\(name)': no current train set is of this domain",
+                    hint: "lscoord features list")
+            }
+            return found
+        }
+    }
+
+    private static func printResults(_ names: [String], _ ledger: LedgerStore) async throws {
+        let status = try await ledger.rankers()
+        var table = TextTable(
+            ["ranker", "champion", "accuracy", "first sample"], rightAligned: [1, 2, 3])
+        for ranker in status where names.contains(ranker.name) {
+            table.add([
+                ranker.name, ranker.championNumber.map { "@\($0)" } ?? "none",
+                ranker.accuracy.map(Percent.text) ?? "-",
+                ranker.firstSample.map(Percent.text) ?? "-",
+            ])
+        }
+        print(table.text.split(separator: "\n").map { "   \($0)" }.joined(separator: "\n"))
+    }
+}
+
+enum Percent {
+    /// 0.5531 as "55.3".
+    static func text(_ share: Double) -> String {
+        let tenths = Int((share * 1_000).rounded())
+        return "\(tenths < 0 ? "-" : "")\(abs(tenths) / 10).\(abs(tenths) % 10)"
+    }
+
+    /// With its sign: "+1.2".
+    static func signed(_ share: Double) -> String {
+        let text = text(share)
+        return text.hasPrefix("-") ? text : "+" + text
+    }
+}

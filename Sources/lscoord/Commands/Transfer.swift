@@ -1,0 +1,136 @@
+import ArgumentParser
+import LanguageSystem
+import Ledger
+
+struct Transfer: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Measure every domain's ranker on every domain, and print the matrix.",
+        discussion: """
+            The form of the paper's Table 6: rows are what a ranker was trained on, columns what it is
+            measured on; beneath each figure the difference from the column's own ranker. Figures known
+            already are not measured again.
+
+            Examples:
+              lscoord transfer --base-model minilm-l6-math-l5 --pattern 'math/*' --wait
+              lscoord transfer --base-model minilm-l6-math-l5 --kind listwise
+            """)
+
+    @Option(help: "The base model's name.") var baseModel: String
+    @Option(help: "Which domains.") var pattern = "math/*"
+    @Option(help: "listwise or pointwise; both by default.") var kind: RankerKind?
+    @Flag(help: "Ask for what is missing and wait for it; otherwise print what is known.")
+    var wait = false
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        let settings = try await Settings.resolve(common)
+        let (baseModel, pattern, kind, wait) = (baseModel, pattern, kind, wait)
+        try await Database.withLedger(settings) { ledger in
+            if wait {
+                let tasks = try await ledger.requestTransferMatrix(
+                    baseModel: baseModel, pattern: pattern, kind: kind)
+                try await Waiting.untilEnded(tasks, ledger)
+            }
+            let cells = try await ledger.transferMatrix(
+                baseModel: baseModel, pattern: pattern, kind: kind)
+            guard !cells.isEmpty else {
+                throw CoordinatorError(
+                    .unknownVersion,
+                    "cannot print a transfer matrix of \(baseModel): nothing is measured yet",
+                    hint: "lscoord transfer --base-model \(baseModel) --wait")
+            }
+            for configuration in Set(cells.map(\.configuration)).sorted() {
+                for kind in RankerKind.allCases {
+                    let matrix = cells.filter {
+                        $0.kind == kind && $0.configuration == configuration
+                    }
+                    if !matrix.isEmpty { print(TransferTable(matrix, kind: kind).text) }
+                }
+            }
+        }
+    }
+}
+
+/// Cells of one kind and one configuration, as text.
+struct TransferTable {
+    let text: String
+
+    init(_ cells: [TransferCell], kind: RankerKind) {
+        let targets = Self.ordered(cells.map(\.targetDomain))
+        let sources = Self.ordered(cells.map(\.sourceDomain))
+        let first = cells[0]
+        var table = TextTable(
+            ["trained on \\ measured on"] + targets.map(Self.short) + ["all"],
+            rightAligned: Set(1...(targets.count + 1)))
+
+        for source in sources {
+            let row = targets.map { target in
+                cells.first { $0.sourceDomain == source && $0.targetDomain == target }
+            }
+            table.add(
+                ["\(source)"] + row.map { $0.map { Percent.text($0.accuracy) } ?? "-" }
+                    + [Self.pooled(row.compactMap { $0 }, \.accuracy)])
+            let differences = row.map { cell in
+                cell.flatMap { $0.sourceDomain == $0.targetDomain ? nil : $0.difference }.map(
+                    Percent.signed) ?? ""
+            }
+            if differences.contains(where: { !$0.isEmpty }) { table.add([""] + differences + [""]) }
+        }
+        let columns = targets.map { target in cells.first { $0.targetDomain == target } }
+        func baseline(_ name: String, _ value: (TransferCell) -> Double?) {
+            guard columns.contains(where: { $0.flatMap(value) != nil }) else { return }
+            table.add(
+                [name] + columns.map { $0.flatMap(value).map(Percent.text) ?? "-" }
+                    + [Self.pooled(columns.compactMap { $0 }, value)])
+        }
+        baseline("first sample") { $0.firstSample }
+        baseline("majority") { $0.majority }
+        baseline("highest log-probability") { $0.highestLogProbability }
+        baseline("oracle") { $0.oracle }
+        table.add(
+            ["problems"] + columns.map { "\($0?.queryCount ?? 0)" } + [
+                "\(columns.reduce(0) { $0 + ($1?.queryCount ?? 0) })"
+            ])
+        let errors = cells.map(\.standardError)
+        text = """
+
+            \(kind.rawValue), accuracy in % at K = \(first.candidateCount); beneath: difference from the column's own ranker
+            \(table.text)
+            standard error of a figure: \(Percent.text(errors.min() ?? 0)) to \(Percent.text(errors.max() ?? 0)) points (bootstrap by problem)
+            """
+    }
+
+    /// Over all problems; "-" unless every column is there.
+    private static func pooled(_ cells: [TransferCell], _ value: (TransferCell) -> Double?)
+        -> String
+    {
+        let weighted = cells.compactMap { cell in value(cell).map { ($0, Double(cell.groupCount)) }
+        }
+        let weight = weighted.reduce(0) { $0 + $1.1 }
+        guard weight > 0, weighted.count == cells.count else { return "-" }
+        return Percent.text(weighted.reduce(0) { $0 + $1.0 * $1.1 } / weight)
+    }
+
+    /// The paper's order for MATH, then by name; broader domains last.
+    private static func ordered(_ domains: [DomainName]) -> [DomainName] {
+        let paper = [
+            "math/prealgebra", "math/algebra", "math/number_theory",
+            "math/counting_and_probability",
+            "math/geometry", "math/intermediate_algebra", "math/precalculus",
+        ]
+        func place(_ domain: DomainName) -> (Int, Int, DomainName) {
+            let depth = domain.ancestors.count
+            return (-depth, paper.firstIndex(of: domain.description) ?? paper.count, domain)
+        }
+        return Set(domains).sorted { place($0) < place($1) }
+    }
+
+    /// Initials of the last word: counting_and_probability is CP, as in the paper.
+    private static func short(_ domain: DomainName) -> String {
+        let paper = ["prealgebra": "PA", "precalculus": "PC"]
+        let word = String(domain.description.split(separator: "/").last ?? "")
+        if let known = paper[word] { return known }
+        return word.split(separator: "_").filter { $0 != "and" }.compactMap(\.first)
+            .map { $0.uppercased() }.joined()
+    }
+}

@@ -1,0 +1,72 @@
+// How a command reaches the ledger: your own PostgreSQL, or the socket of the embedded cluster that
+// a running `lscoord serve` keeps.
+import Foundation
+import LanguageSystem
+import Ledger
+import Logging
+import PostgresAccess
+
+enum Database {
+    /// The conninfo a command uses.
+    ///
+    /// - Throws: `unavailable` when the embedded cluster is meant and none is running.
+    static func connectionInfo(_ settings: Settings) throws(CoordinatorError) -> String {
+        if let database = settings.database { return database }
+        let cluster = embeddedCluster(settings, logger: quietLogger)
+        guard
+            FileManager.default.fileExists(atPath: settings.clusterDirectory + "/run/.s.PGSQL.5432")
+        else {
+            throw .coordinatorNotRunning(settings.dataDirectory)
+        }
+        return cluster.connectionInfo
+    }
+
+    /// The cluster that `serve` keeps in the data directory.
+    static func embeddedCluster(_ settings: Settings, logger: Logger) -> EmbeddedCluster {
+        EmbeddedCluster(
+            EmbeddedClusterConfiguration(dataDirectory: settings.clusterDirectory), logger: logger)
+    }
+
+    /// Opens the ledger for one command, refusing a schema this program does not know.
+    static func withLedger<T: Sendable>(
+        _ settings: Settings, _ body: @Sendable (LedgerStore) async throws -> T
+    ) async throws -> T {
+        try await withPool(settings) { pool in
+            try await LedgerStore.migrator(logger: quietLogger).check(pool)
+            return try await body(LedgerStore(pool: pool))
+        }
+    }
+
+    static func withPool<T: Sendable>(
+        _ settings: Settings, _ body: @Sendable (ConnectionPool) async throws -> T
+    ) async throws -> T {
+        var configuration = PoolConfiguration(try connectionInfo(settings))
+        configuration.connection.applicationName = "lscoord"
+        configuration.connectionCountMax = 2
+        let pool = ConnectionPool(configuration, logger: quietLogger)
+        do {
+            let value = try await body(pool)
+            await pool.close()
+            return value
+        } catch {
+            await pool.close()
+            throw error is PostgresError ? CoordinatorError(database: error) : error
+        }
+    }
+
+    /// A command's output is its own; only what is wrong is worth a log line.
+    private static var quietLogger: Logger {
+        var logger = Logger(label: "lscoord")
+        logger.logLevel = .error
+        return logger
+    }
+}
+
+extension CoordinatorError {
+    static func coordinatorNotRunning(_ dataDirectory: String) -> Self {
+        Self(
+            .unavailable,
+            "cannot reach the database: no lscoord serve is running on \(dataDirectory)",
+            hint: "start it, or name another place with --data-dir, LSCOORD_DATA_DIR or --database")
+    }
+}

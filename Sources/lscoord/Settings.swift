@@ -1,0 +1,232 @@
+// Every setting of lscoord, read once: flag, then environment (LSCOORD_…), then the file
+// (--config, JSON), then the default. Checked whole before anything starts.
+import ArgumentParser
+import Configuration
+import Coordination
+import Foundation
+import LanguageSystem
+import SystemPackage
+
+struct Settings: Sendable {
+    /// Holds the embedded cluster, the certificate authority and the server's certificate.
+    var dataDirectory: String
+    /// A PostgreSQL URL or conninfo; nil means the embedded cluster.
+    var database: String?
+    var restAddress: ListenAddress
+    var workerAddress: ListenAddress
+    /// Names and addresses that the server's certificate is good for, beside localhost.
+    var serverNames: [String]
+    var logFormat: String
+    var logLevel: String
+    var leaseDuration: Duration
+    var heartbeatInterval: Duration
+    var scoringThreadCount: Int
+    var rankerCacheByteCount: Int
+}
+
+extension Settings {
+    /// The embedded cluster's place within the data directory.
+    var clusterDirectory: String { dataDirectory + "/postgres" }
+    /// The certificate authority's: ca.pem for all to read, ca-key.pem for nobody else.
+    var authorityDirectory: String { dataDirectory + "/ca" }
+}
+
+/// `host:port`; port 0 lets the system choose.
+struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
+    var host: String
+    var port: Int
+
+    init(_ text: String, setting: String) throws(CoordinatorError) {
+        guard let colon = text.lastIndex(of: ":"),
+            let port = UInt16(text[text.index(after: colon)...])
+        else { throw .malformedAddress(text, setting: setting) }
+        var host = String(text[..<colon])
+        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+        guard !host.isEmpty else { throw .malformedAddress(text, setting: setting) }
+        self.host = host
+        self.port = Int(port)
+    }
+
+    var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+}
+
+/// The flags that every command shares: which installation is meant.
+struct CommonOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Directory of the embedded cluster and the certificate authority.", valueName: "dir"))
+    var dataDir: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Your own PostgreSQL instead of the embedded one: postgres://user@host/name, several hosts with commas.",
+            valueName: "url"))
+    var database: String?
+
+    @Option(
+        help: ArgumentHelp("Settings file (JSON); flags and environment win.", valueName: "file"))
+    var config: String?
+
+    @Option(help: "Log lines as 'text' or 'json'.")
+    var logFormat: String?
+
+    @Option(help: "trace, debug, info, notice, warning, error or critical.")
+    var logLevel: String?
+}
+
+/// The flags of `serve` alone.
+struct ServeOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "HTTPS: rerank, join, health. Default 127.0.0.1:8443.", valueName: "host:port"))
+    var restAddress: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "gRPC for workers, mutual TLS. Default 127.0.0.1:8444.", valueName: "host:port"))
+    var workerAddress: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A further name or address clients use; goes into the server's certificate. Repeatable.",
+            valueName: "name"))
+    var serverName: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Seconds a worker may stay silent before its task is leased again. Default 10.",
+            valueName: "n"))
+    var leaseSeconds: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Threads that score rerank requests. Default: one per two cores.", valueName: "n"))
+    var scoringThreads: Int?
+
+    @Option(help: ArgumentHelp("Megabytes of rankers kept in memory. Default 512.", valueName: "n"))
+    var rankerCacheMb: Int?
+}
+
+extension Settings {
+    static func resolve(_ common: CommonOptions, serve: ServeOptions? = nil) async throws
+        -> Settings
+    {
+        let reader = try await reader(file: common.config)
+        func text(_ flag: String?, _ key: ConfigKey) -> String? {
+            flag ?? reader.string(forKey: key)
+        }
+        func whole(
+            _ flag: Int?, _ key: ConfigKey, name: String, default value: Int,
+            in range: ClosedRange<Int>
+        )
+            throws -> Int
+        {
+            var found = flag
+            if found == nil, let written = reader.string(forKey: key) {
+                guard let number = Int(written) else {
+                    throw CoordinatorError.settingOutOfRange(name, found: written, range)
+                }
+                found = number
+            }
+            found = found ?? reader.int(forKey: key) ?? value
+            guard let found, range.contains(found) else {
+                throw CoordinatorError.settingOutOfRange(name, found: "\(found ?? 0)", range)
+            }
+            return found
+        }
+
+        let cores = ProcessInfo.processInfo.activeProcessorCount
+        let leaseSeconds = try whole(
+            serve?.leaseSeconds, "leaseSeconds", name: "--lease-seconds", default: 10, in: 2...3600)
+        let logLevel = text(common.logLevel, "logLevel") ?? "info"
+        guard
+            ["trace", "debug", "info", "notice", "warning", "error", "critical"].contains(logLevel)
+        else {
+            throw CoordinatorError.unknownChoice(
+                "--log-level", found: logLevel, expected: "trace to critical")
+        }
+        let logFormat = text(common.logFormat, "logFormat") ?? "text"
+        guard ["text", "json"].contains(logFormat) else {
+            throw CoordinatorError.unknownChoice(
+                "--log-format", found: logFormat, expected: "text or json")
+        }
+        let listedNames =
+            reader.string(forKey: "serverNames")?
+            .split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } ?? []
+        return Settings(
+            dataDirectory: absolute(text(common.dataDir, "dataDir") ?? defaultDataDirectory()),
+            database: text(common.database, "database"),
+            restAddress: try ListenAddress(
+                text(serve?.restAddress, "restAddress") ?? "127.0.0.1:8443",
+                setting: "--rest-address"),
+            workerAddress: try ListenAddress(
+                text(serve?.workerAddress, "workerAddress") ?? "127.0.0.1:8444",
+                setting: "--worker-address"),
+            serverNames: (serve?.serverName).flatMap { $0.isEmpty ? nil : $0 } ?? listedNames,
+            logFormat: logFormat,
+            logLevel: logLevel,
+            leaseDuration: .seconds(leaseSeconds),
+            heartbeatInterval: .milliseconds(max(250, min(5_000, leaseSeconds * 1_000 / 4))),
+            scoringThreadCount: try whole(
+                serve?.scoringThreads, "scoringThreads", name: "--scoring-threads",
+                default: max(1, cores / 2), in: 1...256),
+            rankerCacheByteCount: try whole(
+                serve?.rankerCacheMb, "rankerCacheMb", name: "--ranker-cache-mb", default: 512,
+                in: 1...1_000_000) << 20)
+    }
+
+    /// Environment over file; flags are laid over both by `resolve`.
+    private static func reader(file: String?) async throws -> ConfigReader {
+        var providers: [any ConfigProvider] = [
+            EnvironmentVariablesProvider().prefixKeys(with: "lscoord")
+        ]
+        let path = file ?? ProcessInfo.processInfo.environment["LSCOORD_CONFIG"]
+        if let path {
+            do {
+                providers.append(try await FileProvider<JSONSnapshot>(filePath: FilePath(path)))
+            } catch {
+                throw CoordinatorError.unreadableSettings(path, cause: "\(error)")
+            }
+        }
+        return ConfigReader(providers: providers)
+    }
+
+    /// Root keeps state where services do; a person, in their own data directory.
+    private static func defaultDataDirectory() -> String {
+        if getuid() == 0 { return "/var/lib/lscoord" }
+        let environment = ProcessInfo.processInfo.environment
+        let base = environment["XDG_DATA_HOME"] ?? (environment["HOME"] ?? ".") + "/.local/share"
+        return base + "/lscoord"
+    }
+
+    private static func absolute(_ path: String) -> String {
+        URL(fileURLWithPath: path).standardizedFileURL.path
+    }
+}
+
+extension CoordinatorError {
+    static func malformedAddress(_ text: String, setting: String) -> Self {
+        Self(
+            .invalidSettings, "cannot listen on '\(text)': \(setting) is not host:port",
+            hint: "for example \(setting) 0.0.0.0:8443")
+    }
+
+    static func settingOutOfRange(_ name: String, found: String, _ range: ClosedRange<Int>) -> Self
+    {
+        Self(
+            .invalidSettings,
+            "cannot use \(name) \(found): expected a whole number from \(range.lowerBound) to \(range.upperBound)"
+        )
+    }
+
+    static func unknownChoice(_ name: String, found: String, expected: String) -> Self {
+        Self(.invalidSettings, "cannot use \(name) '\(found)': expected \(expected)")
+    }
+
+    static func unreadableSettings(_ path: String, cause: String) -> Self {
+        Self(
+            .invalidSettings,
+            "cannot read the settings file \(path): found no readable JSON object",
+            cause: cause)
+    }
+}

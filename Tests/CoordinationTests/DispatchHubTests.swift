@@ -1,0 +1,210 @@
+// Dispatch on a real database: what workers see over their sessions.
+import Coordination
+import CoordinationTesting
+import Foundation
+import LanguageSystem
+import Ledger
+import Logging
+import PostgresAccess
+import Testing
+
+/// A database of one test, with a hub on it that runs.
+struct TestDispatch: Sendable {
+    static let template = ThrowAwayDatabase.Template("dispatch") { pool in
+        try await LedgerStore.migrator(logger: quiet).migrate(pool)
+        try await pool.execute("select ls.register_base_model('tiny', 4)")
+        try await pool.execute("select ls.register_domain('code')")
+        try await pool.execute(
+            """
+            select ls.register_ranker('tiny', 'listwise', '{"kind": "listwise", "hidden_size": 4}', '{}', p_domain => 'code')
+            """)
+        try await pool.withConnection { connection in
+            // One feature set of one query; what is in it is of no interest here.
+            try connection.executeScript(
+                """
+                begin;
+                select ls.begin_feature_set(sha256('bytes'), 5, 'tiny', 'code', 'train', null, 'binary', 4, 1, 2);
+                insert into ls.feature_chunk select feature_set_id, 0, 'bytes' from ls.feature_set;
+                insert into ls.query select feature_set_id, 0, 'q', null, 0, 2, 1 from ls.feature_set;
+                select ls.finish_feature_set(feature_set_id) from ls.feature_set;
+                commit;
+                """)
+        }
+    }
+
+    static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+    let ledger: LedgerStore
+    let hub: DispatchHub
+    let pool: ConnectionPool
+
+    static func with(
+        leaseDuration: Duration = .seconds(30), _ body: (TestDispatch) async throws -> Void
+    ) async throws {
+        try await ThrowAwayDatabase.with(template) { database in
+            let ledger = LedgerStore(pool: database.pool)
+            let hub = DispatchHub(
+                ledger: ledger,
+                hints: LedgerHints(
+                    Listener(ConnectionConfiguration(database.connectionInfo), logger: quiet)),
+                settings: DispatchSettings(
+                    leaseDuration: leaseDuration, pollInterval: .milliseconds(200),
+                    coordinatorName: "test"),
+                logger: quiet)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try? await hub.run() }
+                try await body(TestDispatch(ledger: ledger, hub: hub, pool: database.pool))
+                group.cancelAll()
+            }
+        }
+    }
+
+    func worker(_ name: String) async throws -> Worker {
+        let token = try await pool.execute(
+            "insert into ls.worker (name, public_key_sha256) values ($1, sha256($1::text::bytea)) returning worker_id",
+            name)
+        return Worker(id: try token.one().decode(WorkerID.self, "worker_id"), name: name)
+    }
+
+    func hello(_ capacity: Int = 1, holding leases: [LeaseToken] = []) -> WorkerHello {
+        WorkerHello(
+            programVersion: "test", capacity: capacity, taskKinds: [.train, .evaluate],
+            heldDigests: [], heldLeases: leases)
+    }
+
+    func requestTraining(_ seed: Int64) async throws -> TaskID {
+        try await ledger.requestTraining("code.listwise", seed: seed)
+    }
+}
+
+/// Reads a session's instructions one by one.
+actor Inbox {
+    private var iterator: AsyncStream<WorkerInstruction>.Iterator
+    init(_ stream: AsyncStream<WorkerInstruction>) { iterator = stream.makeAsyncIterator() }
+
+    func next() async -> WorkerInstruction? {
+        var copy = iterator
+        let value = await copy.next(isolation: self)
+        iterator = copy
+        return value
+    }
+
+    func nextLease() async -> LeasedTask? {
+        while let instruction = await next() {
+            if case .lease(let task, _) = instruction { return task }
+        }
+        return nil
+    }
+
+    func nextStop() async -> (lost: [LeaseToken], cancelled: [LeaseToken])? {
+        while let instruction = await next() {
+            if case .stop(let lost, let cancelled, _) = instruction { return (lost, cancelled) }
+        }
+        return nil
+    }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct `Dispatch` {
+    @Test
+    func `a task asked for after the worker connected reaches it, with what it needs to begin`()
+        async throws
+    {
+        try await TestDispatch.with { dispatch in
+            let worker = try await dispatch.worker("edge-1")
+            let (_, stream) = try await dispatch.hub.open(worker, dispatch.hello())
+            let inbox = Inbox(stream)
+            let task = try await dispatch.requestTraining(1)
+            let leased = try #require(await inbox.nextLease())
+            #expect(leased.taskID == task)
+            #expect(leased.attempt == 1)
+            #expect(leased.features.map(\.byteCount) == [5])
+        }
+    }
+
+    @Test func `capacity bounds what is pushed; a completed attempt makes room`() async throws {
+        try await TestDispatch.with { dispatch in
+            let worker = try await dispatch.worker("edge-1")
+            let (session, stream) = try await dispatch.hub.open(worker, dispatch.hello(2))
+            let inbox = Inbox(stream)
+            for seed in 1...3 { _ = try await dispatch.requestTraining(Int64(seed)) }
+            let first = try #require(await inbox.nextLease())
+            let second = try #require(await inbox.nextLease())
+            try await dispatch.hub.heartbeat(
+                session, [LeaseProgress(token: first.token), LeaseProgress(token: second.token)])
+            #expect(
+                try await dispatch.ledger.taskProgress().map(\.state.rawValue).sorted()
+                    == ["leased", "leased", "waiting"])
+            _ = try await dispatch.ledger.failAttempt(
+                by: worker.id, first.token, code: "test", message: "done with it", retryable: false)
+            await dispatch.hub.attemptEnded(first.token, of: worker.id)
+            #expect(await inbox.nextLease() != nil)
+        }
+    }
+
+    @Test func `a worker that comes back without its leases gives them to others at once`()
+        async throws
+    {
+        try await TestDispatch.with { dispatch in
+            let worker = try await dispatch.worker("edge-1")
+            let task = try await dispatch.requestTraining(1)
+            let (_, old) = try await dispatch.hub.open(worker, dispatch.hello())
+            _ = try #require(await Inbox(old).nextLease())
+            // Killed and started again: it knows nothing of the lease.
+            let (_, new) = try await dispatch.hub.open(worker, dispatch.hello())
+            let again = try #require(await Inbox(new).nextLease())
+            #expect(again.taskID == task)
+            #expect(again.attempt == 2)
+        }
+    }
+
+    @Test func `a worker that comes back with its lease keeps it, and the older session ends`()
+        async throws
+    {
+        try await TestDispatch.with { dispatch in
+            let worker = try await dispatch.worker("edge-1")
+            _ = try await dispatch.requestTraining(1)
+            let (_, old) = try await dispatch.hub.open(worker, dispatch.hello())
+            let oldInbox = Inbox(old)
+            let leased = try #require(await oldInbox.nextLease())
+            let (session, new) = try await dispatch.hub.open(
+                worker, dispatch.hello(holding: [leased.token]))
+            #expect(await oldInbox.next() == nil)
+            try await dispatch.hub.heartbeat(
+                session, [LeaseProgress(token: leased.token, progress: 0.5)])
+            let stop = try #require(await Inbox(new).nextStop())
+            #expect(stop.lost.isEmpty && stop.cancelled.isEmpty)
+        }
+    }
+
+    @Test func `a silent worker's lease runs out and another worker gets the task`() async throws {
+        try await TestDispatch.with(leaseDuration: .milliseconds(300)) { dispatch in
+            let silent = try await dispatch.worker("silent")
+            let task = try await dispatch.requestTraining(1)
+            let (session, stream) = try await dispatch.hub.open(silent, dispatch.hello())
+            let lost = try #require(await Inbox(stream).nextLease())
+            await dispatch.hub.drain(session)
+            let other = try await dispatch.worker("other")
+            let (_, otherStream) = try await dispatch.hub.open(other, dispatch.hello())
+            let leased = try #require(await Inbox(otherStream).nextLease())
+            #expect(leased.taskID == task)
+            #expect(leased.attempt == 2)
+            // The silent one wakes up: its result is late and changes nothing.
+            let late = try await dispatch.ledger.failAttempt(
+                by: silent.id, lost.token, code: "late", message: "late", retryable: true)
+            #expect(!late)
+        }
+    }
+
+    @Test func `a cancellation reaches the worker unasked`() async throws {
+        try await TestDispatch.with { dispatch in
+            let worker = try await dispatch.worker("edge-1")
+            let (_, stream) = try await dispatch.hub.open(worker, dispatch.hello())
+            let inbox = Inbox(stream)
+            let task = try await dispatch.requestTraining(1)
+            let leased = try #require(await inbox.nextLease())
+            try await dispatch.ledger.cancelTask(task, because: "test")
+            let stop = try #require(await inbox.nextStop())
+            #expect(stop.cancelled == [leased.token])
+        }
+    }
+}
