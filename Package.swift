@@ -193,5 +193,7 @@ let package = Package(
                 nioSSL, signals, system,
             ],
             swiftSettings: strict),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["lscoord", "lsworker"], swiftSettings: strict),
     ]
 )

@@ -1,0 +1,61 @@
+import Foundation
+import Testing
+
+/// The arrows of STYLE: each target sees only what stands below it. Read from the sources, because
+/// an undeclared import of a sibling builds once that sibling is built.
+@Suite struct `Imports between our targets` {
+    static let allowed: [String: Set<String>] = [
+        "LanguageSystem": [],
+        "ProgramLog": [],
+        "RankerMath": ["CKernels", "COneDNN"],
+        "Rankers": ["LanguageSystem", "RankerMath"],
+        "PostgresAccess": ["CLibPQ", "LanguageSystem"],
+        "CoordinationTesting": ["LanguageSystem", "PostgresAccess", "LedgerSchema", "PKI"],
+        "Ledger": ["LanguageSystem", "LedgerSchema", "PostgresAccess"],
+        "PKI": ["LanguageSystem"],
+        "WorkerWire": ["LanguageSystem"],
+        "EdgeWork": ["LanguageSystem", "PKI", "Rankers", "WorkerWire"],
+        "Coordination": ["LanguageSystem", "Ledger", "RankerMath", "Rankers"],
+        "CoordinatorServer": [
+            "Coordination", "LanguageSystem", "Ledger", "PKI", "RankerMath", "Rankers",
+            "WorkerWire",
+        ],
+        "lsworker": ["EdgeWork", "LanguageSystem", "ProgramLog", "PKI", "WorkerWire"],
+        "lscoord": [
+            "Coordination", "CoordinatorServer", "LanguageSystem", "Ledger", "LedgerSchema", "PKI",
+            "PostgresAccess", "ProgramLog", "RankerMath", "Rankers",
+        ],
+        "lsbench": ["LanguageSystem", "RankerMath", "Rankers", "CKernels"],
+    ]
+
+    static let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Sources")
+
+    @Test(arguments: allowed.keys.sorted())
+    func `point one way`(target: String) throws {
+        let ours = Set(Self.allowed.keys).union(["CKernels", "COneDNN", "CLibPQ", "LedgerSchema"])
+        let folder = Self.sources.appendingPathComponent(target)
+        let files = try #require(FileManager.default.enumerator(atPath: folder.path))
+            .compactMap { $0 as? String }.filter { $0.hasSuffix(".swift") }
+        try #require(!files.isEmpty, "\(target) has no sources")
+        for file in files {
+            let text = try String(contentsOf: folder.appendingPathComponent(file), encoding: .utf8)
+            for match in text.matches(
+                of:
+                    /(?m)^(?:public |package |internal |private |fileprivate |@_exported |@testable )*import (?:struct |class |enum |func )?([A-Za-z_]+)/
+            ) {
+                let imported = String(match.1)
+                guard ours.contains(imported) else { continue }
+                #expect(
+                    Self.allowed[target]!.contains(imported),
+                    "\(target)/\(file) imports \(imported), which does not stand below it")
+            }
+        }
+    }
+
+    @Test func `every target is in the list`() throws {
+        let folders = try FileManager.default.contentsOfDirectory(atPath: Self.sources.path)
+        let known = Set(Self.allowed.keys).union(["CKernels", "COneDNN", "CLibPQ"])
+        #expect(Set(folders).subtracting(known).isEmpty)
+    }
+}
