@@ -8,7 +8,7 @@ typealias WeightsSource = @Sendable (Digest) async throws -> [UInt8]
 
 actor RankerCache {
     private var ready: ByteBoundedCache<Digest, RankerScorer>
-    private var loading: [Digest: Task<RankerScorer, any Error>] = [:]
+    private var loading: [Digest: Task<(RankerScorer, byteCount: Int), any Error>] = [:]
     private let source: WeightsSource
     private(set) var hitCount = 0
     private(set) var missCount = 0
@@ -25,14 +25,13 @@ actor RankerCache {
             return scorer
         }
         missCount += 1
-        if let running = loading[digest] { return try await running.value }
+        if let running = loading[digest] { return try await running.value.0 }
         // Unstructured on purpose: the load belongs to all who wait, not to the first, who may leave.
         let load = Task { [source] in
             let bytes = try await source(digest)
-            return (RankerScorer(try RankerWeights(safetensors: bytes)), bytes.count)
+            return (RankerScorer(try RankerWeights(safetensors: bytes)), byteCount: bytes.count)
         }
-        let shared = Task { try await load.value.0 }
-        loading[digest] = shared
+        loading[digest] = load
         do {
             let (scorer, byteCount) = try await load.value
             ready.insert(scorer, for: digest, byteCount: byteCount)
