@@ -1,8 +1,8 @@
 import ArgumentParser
 import LanguageSystem
 import Ledger
-import Logging
 import PostgresAccess
+import ProgramLog
 
 struct Migrate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -19,9 +19,10 @@ struct Migrate: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try await Settings.resolve(common)
+        let logger = ProgramLog.bootstrap(
+            label: "lscoord", format: settings.logFormat, level: settings.logLevel)
         try await Database.withPool(settings) { pool in
-            let report = try await LedgerStore.migrator(logger: Logger(label: "lscoord")).migrate(
-                pool)
+            let report = try await LedgerStore.migrator(logger: logger).migrate(pool)
             let schema = report.from == report.to ? "was" : "is now, from version \(report.from),"
             print(
                 "the schema \(schema) at version \(report.to)"
