@@ -333,7 +333,7 @@ struct Arrangement {
     }
 
     @Test func `drains: the running task may finish, then it leaves`() async throws {
-        try await Arrangement.with { all in
+        try await Arrangement.with(drain: .seconds(120)) { all in
             try await all.connected()
             let features = await all.coordinator.add(
                 try Arrangement.features("train"), name: "train")
@@ -364,7 +364,7 @@ struct Arrangement {
     @Test func `renews its certificate at half-life and comes back with the new one`() async throws
     {
         try await Arrangement.with(lifetime: .seconds(3600), issuedAgo: 3000) { all in
-            try await eventually("two certificates were shown") {
+            try await eventually("two certificates were shown", within: .seconds(60)) {
                 await all.coordinator.serials.count == 2
             }
             #expect(await all.coordinator.renewalCount == 1)
