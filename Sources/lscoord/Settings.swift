@@ -211,22 +211,7 @@ extension CoordinatorError {
             hint: "for example \(setting) 0.0.0.0:8443")
     }
 
-    static func settingOutOfRange(_ name: String, found: String, _ range: ClosedRange<Int>) -> Self
-    {
-        Self(
-            .invalidSettings,
-            "cannot use \(name) \(found): expected a whole number from \(range.lowerBound) to \(range.upperBound)"
-        )
-    }
-
     static func unknownChoice(_ name: String, found: String, expected: String) -> Self {
         Self(.invalidSettings, "cannot use \(name) '\(found)': expected \(expected)")
-    }
-
-    static func unreadableSettings(_ path: String, cause: String) -> Self {
-        Self(
-            .invalidSettings,
-            "cannot read the settings file \(path): found no readable JSON object",
-            cause: cause)
     }
 }

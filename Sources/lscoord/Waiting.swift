@@ -6,8 +6,8 @@ import Ledger
 enum Waiting {
     /// Returns when none of `tasks` is open any more.
     ///
-    /// - Throws: `unknownTask`-free; `cancelled` when one was cancelled, `internal` with the attempt's own
-    ///   words when one is dead.
+    /// - Throws: `cancelled` when one was cancelled, `internal` with the attempt's own words when one is
+    ///   dead.
     static func untilEnded(_ tasks: [TaskID], _ ledger: LedgerStore) async throws {
         guard !tasks.isEmpty else { return }
         var display = ProgressDisplay()

@@ -202,23 +202,8 @@ extension Settings {
 }
 
 extension CoordinatorError {
-    static func settingOutOfRange(_ name: String, found: String, _ range: ClosedRange<Int>) -> Self
-    {
-        Self(
-            .invalidSettings,
-            "cannot use \(name) \(found): expected a whole number from \(range.lowerBound) to \(range.upperBound)"
-        )
-    }
-
     static func unknownChoice(_ name: String, found: String, expected: String) -> Self {
         Self(.invalidSettings, "cannot use \(name) '\(found)': expected one of \(expected)")
-    }
-
-    static func unreadableSettings(_ path: String, cause: String) -> Self {
-        Self(
-            .invalidSettings,
-            "cannot read the settings file \(path): found no readable JSON object",
-            cause: cause)
     }
 
     static func unreadableTokenFile(_ path: String) -> Self {

@@ -64,8 +64,6 @@ public actor DispatchHub: Service {
         self.logger = logger
     }
 
-    public var sessionCount: Int { sessions.count }
-
     // MARK: What workers do
 
     /// Opens a session; an older one of the same worker is ended, for its connection is dead or

@@ -30,7 +30,7 @@ public final class Reranker: Service, Sendable {
     /// Follows alias moves until asked to stop.
     public func run() async throws { await cancelWhenGracefulShutdown { await self.routes.run() } }
 
-    /// - Throws: `unknownBaseModel`, `unknownRanker`, `unknownVersion`, `invalidArgument` for another
+    /// - Throws: `unknownBaseModel`, `unknownRanker`, `unknownVersion`, `contractMismatch` for another
     ///   width, `invalidFeatures` for numbers that are not finite, `busy`, `unavailable`.
     public func rerank(_ request: RerankRequest) async throws -> RerankReply {
         var timings = RerankReply.Timings()

@@ -47,12 +47,12 @@ public func buildRestApplication(
         Response.json(ModelList(try await ledger.rankers()))
     }
 
-    router.get("/v1/ca") { _, _ in
+    router.get(RouterPath(JoinPaths.authority)) { _, _ in
         Response(
             status: .ok, headers: [.contentType: "application/x-pem-file"],
             body: .init(byteBuffer: ByteBuffer(string: enrolment.authorityPEM)))
     }
-    router.post("/v1/join") { request, _ in
+    router.post(RouterPath(JoinPaths.join)) { request, _ in
         let bytes = try await request.body.collect(upTo: JoinPaths.byteCountMax)
         guard let join = try? JSONDecoder().decode(JoinRequest.self, from: Data(buffer: bytes))
         else {
