@@ -1,147 +1,77 @@
 // Measures a ranker on groups that the feature set and the seed decide, beside the baselines on the
-// same groups. The standard error is over queries: groups of one query are not independent.
-public import LanguageSystem
+// same groups. Every query and group has a sequence of numbers of its own, so that a group of K
+// candidates begins with the same query's group of fewer.
+internal import LanguageSystem
 internal import RankerMath
 
 /// Accuracy of the best-scored candidate, and everything to compare it with.
+///
+/// - Parameter progress: called on the caller's thread after every few queries; what it throws ends
+///   the evaluation and is passed on.
+/// - Throws: `contractMismatch` for features of another width than the ranker's.
 public func evaluate(
     _ weights: RankerWeights, on set: FeatureSet,
-    _ configuration: EvaluationConfiguration = .preset, threadCount: Int = 1
-) throws(CoordinatorError) -> EvaluationReport {
+    _ configuration: EvaluationConfiguration = .preset, threadCount: Int = 1,
+    progress: (EvaluationProgress) throws -> Void = { _ in }
+) throws -> EvaluationReport {
     try configuration.validate()
-    try checkWidth(weights.configuration, set)
-    let clock = ContinuousClock()
-    let start = clock.now
-    let team = ThreadTeam(count: threadCount)
-    let results = QueryResults(count: set.queryCount)
-    team.run { thread in
-        let scorer = PoolScorer(weights, configuration, set)
-        for query in team.share(of: set.queryCount, for: thread) {
-            results.store(scorer.evaluate(query: query), at: query)
-        }
-    }
-    let parts = (clock.now - start).components
-    return results.report(
-        set, configuration, seconds: Double(parts.seconds) + Double(parts.attoseconds) * 1e-18)
-}
-
-/// Mean labels of one query's picks.
-private struct QueryResult {
-    var ranker = 0.0
-    var firstSample = 0.0
-    var majority = 0.0
-    var highestLogProbability = 0.0
-    var oracle = 0.0
-}
-
-/// Filled by several threads, each query by one of them.
-private final class QueryResults: @unchecked Sendable {
-    private let results: UnsafeMutableBufferPointer<QueryResult>
-
-    init(count: Int) {
-        results = .allocate(capacity: count)
-        results.initialize(repeating: QueryResult())
-    }
-
-    deinit { results.deallocate() }
-
-    func store(_ result: QueryResult, at query: Int) { results[query] = result }
-
-    func report(
-        _ set: FeatureSet, _ configuration: EvaluationConfiguration, seconds: Double
-    ) -> EvaluationReport {
-        let count = results.count
-        func mean(_ path: KeyPath<QueryResult, Double>) -> Double {
-            results.reduce(0) { $0 + $1[keyPath: path] } / Double(count)
-        }
-        let pools = zip(set.offsets, set.offsets.dropFirst()).map { $1 - $0 }
-        return EvaluationReport(
-            accuracy: mean(\.ranker),
-            standardError: bootstrapStandardError(
-                of: results.map(\.ranker), seed: configuration.seed),
-            firstSample: mean(\.firstSample),
-            majority: set.answers == nil ? nil : mean(\.majority),
-            highestLogProbability: set.logProbabilities == nil
-                ? nil : mean(\.highestLogProbability),
-            oracle: mean(\.oracle), groupCount: count * configuration.groupsPerQuery,
-            queryCount: count, candidateCount: configuration.candidateCount,
-            groupsPerQuery: configuration.groupsPerQuery,
-            smallerPoolCount: pools.count { $0 < configuration.candidateCount },
-            seed: configuration.seed, seconds: seconds)
-    }
-}
-
-/// Standard deviation of the mean over resampled queries, 1,000 resamples.
-func bootstrapStandardError(of values: [Double], seed: UInt64) -> Double {
-    guard values.count > 1 else { return 0 }
-    let resampleCount = 1_000
-    var generator = Generator(seed: seed, stream: RandomStream.bootstrap)
-    var sum = 0.0
-    var squares = 0.0
-    for _ in 0..<resampleCount {
-        var total = 0.0
-        for _ in values.indices { total += values[generator.below(values.count)] }
-        let mean = total / Double(values.count)
-        sum += mean
-        squares += mean * mean
-    }
-    let mean = sum / Double(resampleCount)
-    return max(0, squares / Double(resampleCount) - mean * mean).squareRoot()
+    let plan = GroupPlan(
+        candidateCounts: [configuration.candidateCount],
+        groupsPerQuery: configuration.groupsPerQuery, seed: configuration.seed)
+    return try measure(weights, on: set, plan, threadCount: threadCount, progress: progress)[0]
 }
 
 /// One thread's evaluation of whole pools: each row is projected once, however many groups hold it.
-private final class PoolScorer {
-    private let set: FeatureSet
-    private let configuration: EvaluationConfiguration
+final class PoolScorer {
+    private let plan: GroupPlan
     private let layout: RankerLayout
     private let weights: RankerWeights
     private let projector: Projector
-    private let tail: Tail
+    /// One for each K, so that a K is computed in the same way whatever stands beside it.
+    private let tails: [Tail]
     private var z: [Float]
     private var scores: [Float]
 
-    init(_ weights: RankerWeights, _ configuration: EvaluationConfiguration, _ set: FeatureSet) {
-        self.set = set
-        self.configuration = configuration
+    /// - Parameter poolCountMax: Responses of the largest pool.
+    init(_ weights: RankerWeights, _ plan: GroupPlan, poolCountMax: Int) {
+        self.plan = plan
         self.weights = weights
         layout = RankerLayout(weights.configuration)
         projector = Projector(layout)
-        let largest = zip(set.offsets, set.offsets.dropFirst()).map { $1 - $0 }.max() ?? 1
-        let candidates = min(configuration.candidateCount, largest)
-        let groups = max(1, min(configuration.groupsPerQuery, 352 / (candidates + 1)))
-        tail = Tail(shape: layout.tail, groupCountMax: groups, tokenCountMax: candidates + 1)
-        z = Array(repeating: 0, count: (largest + 1) * weights.configuration.width)
-        scores = Array(repeating: 0, count: groups * candidates)
+        let shape = layout.tail
+        tails = plan.candidateCounts.map { count in
+            let candidates = min(count, poolCountMax)
+            let groups = max(1, min(plan.groupsPerQuery, 352 / (candidates + 1)))
+            return Tail(shape: shape, groupCountMax: groups, tokenCountMax: candidates + 1)
+        }
+        z = Array(repeating: 0, count: (poolCountMax + 1) * weights.configuration.width)
+        let scoreCount = tails.map { $0.groupCountMax * ($0.tokenCountMax - 1) }.max() ?? 0
+        scores = Array(repeating: 0, count: scoreCount)
     }
 
-    func evaluate(query: Int) -> QueryResult {
+    /// The query's mean labels, one value for each K of the plan.
+    func evaluate(_ set: FeatureSet, query: Int) -> [QueryResult] {
         let pool = set.offsets[query]..<set.offsets[query + 1]
-        project(query, pool)
-        let k = min(configuration.candidateCount, pool.count)
-        var generator = Generator(
-            seed: configuration.seed, stream: RandomStream.groups + UInt64(query))
-        let groups = (0..<configuration.groupsPerQuery).map { _ in
-            generator.choose(k, of: pool.count)
-        }
-        var result = QueryResult()
-        for start in stride(from: 0, to: groups.count, by: tail.groupCountMax) {
-            let chunk = groups[start..<min(start + tail.groupCountMax, groups.count)]
-            score(chunk, k)
-            for (index, group) in chunk.enumerated() {
-                let best = greatest(scores[index * k..<(index + 1) * k])
-                add(group.map { pool.lowerBound + $0 }, picked: best, to: &result)
+        project(set, query, pool)
+        let groups = plan.groups(of: query, poolCount: pool.count)
+        return zip(plan.candidateCounts, tails).map { count, tail in
+            let k = min(count, pool.count)
+            var result = QueryResult()
+            for start in stride(from: 0, to: groups.count, by: tail.groupCountMax) {
+                let chunk = groups[start..<min(start + tail.groupCountMax, groups.count)]
+                    .map { Array($0[..<k]) }
+                score(chunk[...], k, tail)
+                for (index, group) in chunk.enumerated() {
+                    let best = greatest(scores[index * k..<(index + 1) * k])
+                    result.add(group.map { pool.lowerBound + $0 }, picked: best, of: set)
+                }
             }
+            return result.divided(by: groups.count)
         }
-        let share = 1 / Double(groups.count)
-        return QueryResult(
-            ranker: result.ranker * share, firstSample: result.firstSample * share,
-            majority: result.majority * share,
-            highestLogProbability: result.highestLogProbability * share,
-            oracle: result.oracle * share)
     }
 
     /// z row 0 is the instruction, row 1 + i the pool's response i.
-    private func project(_ query: Int, _ pool: Range<Int>) {
+    private func project(_ set: FeatureSet, _ query: Int, _ pool: Range<Int>) {
         z.withUnsafeMutableBufferPointer { z in
             weights.values.withUnsafeBufferPointer { values in
                 projector.project(
@@ -157,7 +87,7 @@ private final class PoolScorer {
         }
     }
 
-    private func score(_ groups: ArraySlice<[Int]>, _ k: Int) {
+    private func score(_ groups: ArraySlice<[Int]>, _ k: Int, _ tail: Tail) {
         let d = weights.configuration.width
         weights.values.withUnsafeBufferPointer { values in
             z.withUnsafeBufferPointer { z in
@@ -180,37 +110,4 @@ private final class PoolScorer {
             }
         }
     }
-
-    private func add(_ rows: [Int], picked best: Int, to result: inout QueryResult) {
-        func label(_ index: Int) -> Double { Double(set.labels[rows[index]]) }
-        result.ranker += label(best)
-        result.firstSample += label(0)
-        result.oracle += rows.indices.map(label).max() ?? 0
-        if let answers = set.answers {
-            result.majority += label(mostFrequent(rows.map { answers[$0] }))
-        }
-        if let logs = set.logProbabilities {
-            result.highestLogProbability += label(greatest(rows.map { logs[$0] }[...]))
-        }
-    }
-}
-
-/// The position of the greatest value; the first of equals.
-private func greatest(_ values: ArraySlice<Float>) -> Int {
-    var best = values.startIndex
-    for index in values.indices where values[index] > values[best] { best = index }
-    return best - values.startIndex
-}
-
-/// The first position of the most frequent answer; ties and unknown answers give the first sample.
-private func mostFrequent(_ answers: [Int32]) -> Int {
-    var counts: [Int32: Int] = [:]
-    for answer in answers where answer >= 0 { counts[answer, default: 0] += 1 }
-    var best = 0
-    var bestCount = 0
-    for (index, answer) in answers.enumerated() {
-        let count = counts[answer] ?? 0
-        if count > bestCount { (best, bestCount) = (index, count) }
-    }
-    return best
 }

@@ -1,5 +1,16 @@
 // How one version did on one feature set, beside everything it has to be compared with.
 
+/// A few more queries are measured, told to the caller.
+public struct EvaluationProgress: Sendable, Hashable {
+    /// Measured so far.
+    public let query: Int
+    public let queryCount: Int
+
+    public var fraction: Double { Double(query) / Double(queryCount) }
+    /// `query 16 of 57`
+    public var note: String { "query \(query) of \(queryCount)" }
+}
+
 /// Shares of picks with label 1 (for score labels: mean labels of the picks), 0 to 1.
 public struct EvaluationReport: Codable, Sendable, Hashable {
     public var accuracy: Double

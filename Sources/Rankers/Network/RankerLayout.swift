@@ -101,8 +101,11 @@ enum RandomStream {
     static let weights: UInt64 = 1
     static let order: UInt64 = 2
     static let bootstrap: UInt64 = 3
-    /// Plus the query's number.
+    static let heldOut: UInt64 = 4
+    /// Plus the epoch times 2^40, plus the query's number.
     static let groups: UInt64 = 1 << 32
+    /// Plus the query's number times 2^14, plus the group's.
+    static let evaluation: UInt64 = 1 << 63
 }
 
 private struct Builder {

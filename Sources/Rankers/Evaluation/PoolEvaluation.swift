@@ -1,0 +1,67 @@
+// The walk over queries that evaluation, the scaling curve and early stopping share: whole pools,
+// a few queries a thread, then a word to the caller. Which thread takes a query changes no result.
+internal import LanguageSystem
+internal import RankerMath
+
+/// Which groups are measured: the seed and the query's number alone decide them.
+struct GroupPlan: Sendable {
+    /// The values of K, each 1 or more.
+    let candidateCounts: [Int]
+    let groupsPerQuery: Int
+    let seed: UInt64
+
+    /// Groups of the greatest K (of the whole pool where that is smaller). Their first k are the
+    /// groups of k: a choice does not depend on how many more are chosen after it.
+    func groups(of query: Int, poolCount: Int) -> [[Int]] {
+        let count = min(candidateCounts.max() ?? 1, poolCount)
+        return (0..<groupsPerQuery).map { group in
+            let stream = RandomStream.evaluation + UInt64(query) << 14 + UInt64(group)
+            var generator = Generator(seed: seed, stream: stream)
+            return generator.choose(count, of: poolCount)
+        }
+    }
+}
+
+/// A query of one of several feature sets.
+struct QueryPlace: Sendable {
+    let set: Int
+    let query: Int
+}
+
+struct PoolEvaluation {
+    let weights: RankerWeights
+    let sets: [FeatureSet]
+    let plan: GroupPlan
+    /// Of each thread, between two calls of `progress`.
+    private static let queriesPerRound = 4
+
+    /// Measures the queries at `places`.
+    func run(
+        _ places: [QueryPlace], team: ThreadTeam, progress: (EvaluationProgress) throws -> Void
+    ) throws -> QueryResults {
+        let results = QueryResults(queryCount: places.count, plan: plan)
+        let poolCountMax = sets.map(\.poolCountMax).max() ?? 1
+        let scorers = (0..<team.count).map { _ in
+            PoolScorer(weights, plan, poolCountMax: poolCountMax)
+        }
+        let round = team.count * Self.queriesPerRound
+        for first in stride(from: 0, to: places.count, by: round) {
+            let count = min(round, places.count - first)
+            team.run { thread in
+                for index in team.share(of: count, for: thread) {
+                    let place = places[first + index]
+                    let result = scorers[thread].evaluate(sets[place.set], query: place.query)
+                    results.store(result, at: first + index)
+                }
+            }
+            try progress(EvaluationProgress(query: first + count, queryCount: places.count))
+        }
+        return results
+    }
+}
+
+extension FeatureSet {
+    /// Responses of each query.
+    var poolCounts: [Int] { zip(offsets, offsets.dropFirst()).map { $1 - $0 } }
+    var poolCountMax: Int { poolCounts.max() ?? 1 }
+}

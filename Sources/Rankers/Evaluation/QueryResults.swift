@@ -1,0 +1,70 @@
+// What an evaluation found, query by query, and the report it adds up to. The standard error is over
+// queries: groups of one query are not independent.
+internal import RankerMath
+
+/// Filled by several threads, each query by one of them.
+final class QueryResults: @unchecked Sendable {
+    private let plan: GroupPlan
+    private let queryCount: Int
+    /// [queries, values of K]
+    private let results: UnsafeMutableBufferPointer<QueryResult>
+
+    init(queryCount: Int, plan: GroupPlan) {
+        self.plan = plan
+        self.queryCount = queryCount
+        results = .allocate(capacity: queryCount * plan.candidateCounts.count)
+        results.initialize(repeating: QueryResult())
+    }
+
+    deinit { results.deallocate() }
+
+    /// - Parameter result: One for each K of the plan.
+    func store(_ result: [QueryResult], at query: Int) {
+        let first = query * plan.candidateCounts.count
+        for (index, value) in result.enumerated() { results[first + index] = value }
+    }
+
+    /// One method's mean label of each query, for the K at `index` of the plan.
+    func values(of method: KeyPath<QueryResult, Double>, at index: Int) -> [Double] {
+        let width = plan.candidateCounts.count
+        return (0..<queryCount).map { results[$0 * width + index][keyPath: method] }
+    }
+
+    func mean(of method: KeyPath<QueryResult, Double>, at index: Int) -> Double {
+        values(of: method, at: index).reduce(0, +) / Double(queryCount)
+    }
+
+    /// The report for the K at `index` of the plan.
+    func report(on set: FeatureSet, at index: Int, seconds: Double) -> EvaluationReport {
+        let k = plan.candidateCounts[index]
+        return EvaluationReport(
+            accuracy: mean(of: \.ranker, at: index),
+            standardError: bootstrapStandardError(
+                of: values(of: \.ranker, at: index), seed: plan.seed),
+            firstSample: mean(of: \.firstSample, at: index),
+            majority: set.answers == nil ? nil : mean(of: \.majority, at: index),
+            highestLogProbability: set.logProbabilities == nil
+                ? nil : mean(of: \.highestLogProbability, at: index),
+            oracle: mean(of: \.oracle, at: index), groupCount: queryCount * plan.groupsPerQuery,
+            queryCount: queryCount, candidateCount: k, groupsPerQuery: plan.groupsPerQuery,
+            smallerPoolCount: set.poolCounts.count { $0 < k }, seed: plan.seed, seconds: seconds)
+    }
+}
+
+/// Standard deviation of the mean over resampled queries, 1,000 resamples.
+func bootstrapStandardError(of values: [Double], seed: UInt64) -> Double {
+    guard values.count > 1 else { return 0 }
+    let resampleCount = 1_000
+    var generator = Generator(seed: seed, stream: RandomStream.bootstrap)
+    var sum = 0.0
+    var squares = 0.0
+    for _ in 0..<resampleCount {
+        var total = 0.0
+        for _ in values.indices { total += values[generator.below(values.count)] }
+        let mean = total / Double(values.count)
+        sum += mean
+        squares += mean * mean
+    }
+    let mean = sum / Double(resampleCount)
+    return max(0, squares / Double(resampleCount) - mean * mean).squareRoot()
+}
