@@ -25,6 +25,8 @@ public struct TrainingConfiguration: Codable, Sendable, Hashable {
     /// K, candidates in a group.
     public var candidateCount: Int
     public var epochs: Int
+    /// Nil trains every epoch on every query, as the paper.
+    public var earlyStopping: EarlyStopping?
     public var seed: UInt64
 
     public init(
@@ -76,6 +78,7 @@ public struct TrainingConfiguration: Codable, Sendable, Hashable {
             (2...1_024).contains(candidateCount),
             "found candidate_count \(candidateCount), expected 2 to 1024")
         try require((1...1_000).contains(epochs), "found epochs \(epochs), expected 1 to 1000")
+        try earlyStopping?.validate(epochs: epochs)
         try optimizer.validate()
     }
 }
@@ -143,6 +146,7 @@ extension TrainingConfiguration {
         case batchGroups = "batch_groups"
         case groupsPerQuery = "groups_per_query"
         case candidateCount = "candidate_count"
+        case earlyStopping = "early_stopping"
     }
 
     public init(json: String) throws(CoordinatorError) {
@@ -166,6 +170,8 @@ extension TrainingConfiguration {
         groupsPerQuery = try value(.groupsPerQuery, 100)
         candidateCount = try value(.candidateCount, 10)
         epochs = try value(.epochs, 1)
+        earlyStopping = try container.decodeIfPresent(
+            EarlyStopping.self, forKey: .earlyStopping)
         seed = try value(.seed, 1)
         start = try value(.start, .uniform)
         try validate()

@@ -20,12 +20,16 @@ package struct CandidateGroups: Sendable {
 
     /// Draws N groups a query; drops those whose labels are all equal, and queries whose pool is
     /// smaller than K or gives no group.
-    package init(training table: FeatureTable, _ training: TrainingConfiguration, epoch: Int) {
+    /// - Parameter heldOut: queries that give no groups and are not counted.
+    package init(
+        training table: FeatureTable, _ training: TrainingConfiguration, epoch: Int,
+        without heldOut: Set<Int> = []
+    ) {
         self.init(candidateCount: training.candidateCount)
         let k = training.candidateCount
-        for query in 0..<table.queryCount {
+        for query in 0..<table.queryCount where !heldOut.contains(query) {
             let pool = table.pool(of: query)
-            guard pool.count >= k, Self.differ(table.labels[pool]) else {
+            guard pool.count >= k, table.labelsDiffer(in: pool) else {
                 droppedQueryCount += 1
                 continue
             }
@@ -46,7 +50,7 @@ package struct CandidateGroups: Sendable {
         }
     }
 
-    private static func differ(_ labels: some Sequence<Float>) -> Bool {
+    fileprivate static func differ(_ labels: some Sequence<Float>) -> Bool {
         var least = Float.infinity
         var greatest = -Float.infinity
         for label in labels {
@@ -86,6 +90,15 @@ package struct FeatureTable: Sendable {
 
     package var rowCount: Int { labels.count }
 
+    func place(of query: Int) -> QueryPlace {
+        let set = Int(setOfQuery[query])
+        return QueryPlace(set: set, query: query - firstQuery[set])
+    }
+
+    /// Whether the responses of `rows` leave anything to choose.
+    func labelsDiffer(in rows: Range<Int>) -> Bool { CandidateGroups.differ(labels[rows]) }
+
+    /// The query's responses, numbered through.
     func pool(of query: Int) -> Range<Int> {
         let set = Int(setOfQuery[query])
         let local = query - firstQuery[set]

@@ -10,6 +10,10 @@ internal import RankerMath
 ///   - initial: where to start; nil starts from the seed.
 ///   - threadCount: the caller's thread included.
 ///   - progress: called after each step; what it throws ends the run and is passed on.
+/// - Returns: the weights after the last epoch, or with early stopping those of the epoch that did
+///   best on the held-out queries; and what there is to say about the run.
+/// - Throws: `invalidArgument`, `contractMismatch`, `invalidFeatures` or `invalidWeights` where
+///   configuration, features and initial weights do not fit or leave nothing to learn.
 public func train(
     _ configuration: RankerConfiguration, _ training: TrainingConfiguration,
     on sets: [FeatureSet], initial: RankerWeights? = nil, threadCount: Int = 1,
@@ -27,9 +31,8 @@ public func train(
         weights = weights.standardised(for: table)
     }
     let trainer = Trainer(weights, training, on: table, team: team)
-    var run = TrainingRun(table: table, training: training)
-    try run.walk(trainer, progress: progress)
-    let trained = trainer.weights
+    var run = try TrainingRun(table: table, training: training)
+    let trained = try run.walk(trainer, team: team, progress: progress)
     guard trained.values.allSatisfy(\.isFinite) else {
         throw CoordinatorError.diverged(run.stepCount)
     }
@@ -38,66 +41,13 @@ public func train(
     let report = TrainingReport(
         featureSetCount: sets.count, queryCount: table.queryCount,
         droppedQueryCount: run.droppedQueryCount, groupCount: run.groupCount,
-        droppedGroupCount: run.droppedGroupCount, positiveShare: run.positiveShare,
+        droppedGroupCount: run.droppedGroupCount, poolPositiveShare: run.poolPositiveShare,
+        positiveShare: run.positiveShare,
         stepCount: run.stepCount, firstLoss: run.firstLoss, lastLoss: run.lastLoss,
         seconds: seconds, groupsPerSecond: Double(run.groupCount) / max(seconds, 1e-9),
-        threadCount: threadCount, parameterCount: trained.parameterCount)
+        threadCount: threadCount, parameterCount: trained.parameterCount,
+        earlyStopping: run.earlyStopping)
     return (trained, report)
-}
-
-/// The walk over epochs and batches, and what it counts on the way.
-private struct TrainingRun {
-    let table: FeatureTable
-    let training: TrainingConfiguration
-    var groupCount = 0
-    var droppedGroupCount = 0
-    var droppedQueryCount = 0
-    var labelSum = 0.0
-    var stepCount = 0
-    var firstLoss = 0.0
-    var lastLoss = 0.0
-
-    var positiveShare: Double {
-        labelSum / Double(max(1, groupCount * training.candidateCount))
-    }
-
-    mutating func walk(_ trainer: Trainer, progress: (TrainingProgress) throws -> Void) throws {
-        // Every epoch's groups are drawn before the first step: a schedule must know its end.
-        let epochs = (0..<training.epochs).map {
-            CandidateGroups(training: table, training, epoch: $0)
-        }
-        let batch = training.batchGroups
-        let total = epochs.map { ($0.count + batch - 1) / batch }.reduce(0, +)
-        for (epoch, groups) in epochs.enumerated() {
-            guard groups.count > 0 else { throw CoordinatorError.nothingToLearn(training) }
-            count(groups, first: epoch == 0)
-            var order = Array(Int32(0)..<Int32(groups.count))
-            var generator = Generator(
-                seed: training.seed, stream: RandomStream.order + UInt64(epoch) << 8)
-            generator.shuffle(&order)
-            for start in stride(from: 0, to: order.count, by: batch) {
-                let rate = learningRate(
-                    training.optimizer.rate, cosine: training.optimizer.schedule == .cosine,
-                    step: stepCount, of: total)
-                let end = min(start + batch, order.count)
-                lastLoss = trainer.step(groups, order: order[start..<end], rate: rate)
-                guard lastLoss.isFinite else { throw CoordinatorError.diverged(stepCount + 1) }
-                if stepCount == 0 { firstLoss = lastLoss }
-                stepCount += 1
-                try progress(
-                    TrainingProgress(
-                        step: stepCount, stepCount: total, epoch: epoch + 1,
-                        epochCount: training.epochs, loss: lastLoss))
-            }
-        }
-    }
-
-    private mutating func count(_ groups: CandidateGroups, first: Bool) {
-        groupCount += groups.count
-        droppedGroupCount += groups.droppedGroupCount
-        if first { droppedQueryCount = groups.droppedQueryCount }
-        for row in groups.rows { labelSum += Double(table.labels[Int(row)]) }
-    }
 }
 
 private func checkFit(

@@ -21,13 +21,16 @@ public struct TrainingProgress: Sendable, Hashable {
 public struct TrainingReport: Codable, Sendable, Hashable {
     public var featureSetCount: Int
     public var queryCount: Int
-    /// Queries that gave no group: a smaller pool than K, or one label only.
+    /// Of those not held out, queries that gave no group: a smaller pool than K, or one label only.
     public var droppedQueryCount: Int
-    /// Trained on, all epochs together.
+    /// Trained on, all epochs run together.
     public var groupCount: Int
     /// Drawn, but without both a positive and a negative.
     public var droppedGroupCount: Int
-    /// Of the candidates of the groups trained on; the mean label for score labels.
+    /// Class balance before anything is dropped: of all responses of the queries not held out; the
+    /// mean label for score labels.
+    public var poolPositiveShare: Double
+    /// Class balance after: of the candidates of the groups trained on.
     public var positiveShare: Double
     public var stepCount: Int
     public var firstLoss: Double
@@ -36,6 +39,8 @@ public struct TrainingReport: Codable, Sendable, Hashable {
     public var groupsPerSecond: Double
     public var threadCount: Int
     public var parameterCount: Int
+    /// Nil without early stopping.
+    public var earlyStopping: EarlyStoppingReport?
 
     enum CodingKeys: String, CodingKey {
         case seconds
@@ -44,6 +49,7 @@ public struct TrainingReport: Codable, Sendable, Hashable {
         case droppedQueryCount = "dropped_query_count"
         case groupCount = "group_count"
         case droppedGroupCount = "dropped_group_count"
+        case poolPositiveShare = "pool_positive_share"
         case positiveShare = "positive_share"
         case stepCount = "step_count"
         case firstLoss = "first_loss"
@@ -51,8 +57,27 @@ public struct TrainingReport: Codable, Sendable, Hashable {
         case groupsPerSecond = "groups_per_second"
         case threadCount = "thread_count"
         case parameterCount = "parameter_count"
+        case earlyStopping = "early_stopping"
     }
 
     /// One line, keys sorted.
     public var json: String { StrictJSON.encode(self) }
+}
+
+/// How early stopping chose.
+public struct EarlyStoppingReport: Codable, Sendable, Hashable {
+    /// Epochs run, the one whose weights were kept and those after it.
+    public var epochCount: Int
+    /// From 1.
+    public var bestEpoch: Int
+    public var heldOutQueryCount: Int
+    /// After each epoch, on the same groups; 0 to 1, for score labels the mean label of the picks.
+    public var heldOutAccuracies: [Double]
+
+    enum CodingKeys: String, CodingKey {
+        case epochCount = "epoch_count"
+        case bestEpoch = "best_epoch"
+        case heldOutQueryCount = "held_out_query_count"
+        case heldOutAccuracies = "held_out_accuracies"
+    }
 }
