@@ -24,6 +24,23 @@ import Testing
         #expect(gradient == [-0.25, 0.25])
     }
 
+    @Test func `list KL shares the labels out: one to three against equal scores, by hand`() {
+        // p = 1/4, 3/4; q = 1/2, 1/2; p1 log(p1/q1) + p2 log(p2/q2)
+        let (value, gradient) = evaluate(.listKL, [0.5, 0.5], [1, 3], temperature: 2)
+        #expect(abs(value - 0.13081203594113694) < 1e-12)
+        #expect(gradient == [0.5, -0.5])
+    }
+
+    @Test func `a preference is a mean over its pairs: one of two right by log 3, by hand`() {
+        // Candidate 0 is preferred to 1 and to 2; margins log 3 and 0: (log(4/3) + log 2) / 2.
+        let scores: [Float] = [1.0986123, 0, 1.0986123]
+        let (value, gradient) = evaluate(.pairPreference, scores, [1, 0, 0])
+        #expect(abs(value - 0.4904146265058631) < 1e-7)
+        for (found, expected) in zip(gradient, [-0.375, 0.125, 0.25] as [Float]) {
+            #expect(abs(found - expected) < 1e-6)
+        }
+    }
+
     @Test func `squares are means over the candidates`() {
         #expect(evaluate(.listMSE, [1, 3], [0, 5]).value == 2.5)
         #expect(evaluate(.pointMSE, [1, 3], [0, 5]).gradient == [1, -2])
