@@ -69,21 +69,31 @@ struct JSONSpoiler {
                 .preset(kind: .listwise, hiddenSize: 384),
                 RankerConfiguration(
                     kind: .pointwise, hiddenSize: 8, projectionWidth: nil, instruction: .learned,
-                    blocks: 2, activation: .relu, residual: true, similarity: .affine),
+                    blocks: 2, heads: 2, mlpMultiple: 3, activation: .relu, residual: true,
+                    similarity: .affine),
             ])
     }
 
     @Test func `a training's is read or refused with one sentence`() throws {
-        var stopping = TrainingConfiguration.preset(kind: .listwise)
-        stopping.epochs = 5
-        stopping.earlyStopping = try EarlyStopping()
+        // Nothing as it is by default: what is lost on the way does not come back by itself.
+        var stopping = try TrainingConfiguration(
+            loss: .listMSE, temperature: 3,
+            optimizer: .sgd(rate: 0.2, momentum: 0.5, weightDecay: 0.01, schedule: .cosine),
+            batchGroups: 7, groupsPerQuery: 9, candidateCount: 3, epochs: 5, seed: 7,
+            start: .standardised)
+        stopping.optimizer.betas = [0.8, 0.9]
+        stopping.optimizer.epsilon = 1e-6
+        stopping.earlyStopping = try EarlyStopping(heldOut: 0.5, patience: 4)
         try spoil(
             [stopping, .preset(kind: .pointwise)]
                 + TrainingConfiguration.paperGrid(kind: .listwise)[...1])
     }
 
     @Test func `an evaluation's is read or refused with one sentence`() throws {
-        try spoil([EvaluationConfiguration.preset])
+        try spoil([
+            EvaluationConfiguration.preset,
+            EvaluationConfiguration(candidateCount: 5, groupsPerQuery: 3, seed: 2),
+        ])
     }
 
     @Test func `an unknown key is refused by name, in every configuration`() {

@@ -6,11 +6,11 @@ import Testing
 
 @Suite struct `Scaling curve` {
     static let counts = [1, 2, 4, 8, 16, 32]
-    static let pools: [Int64] = [12, 40]
+    static let pools: [Int64] = [8, 40]
 
-    /// Pools of 12 and 40, with answers and log-probabilities.
+    /// Pools of 8 and 40, with answers and log-probabilities.
     func set() throws -> FeatureSet {
-        var builder = FeatureBuilder(queries: 12, pool: 26, seed: 7)
+        var builder = FeatureBuilder(queries: 12, pool: 24, seed: 7)
         builder.offsets = [0]
         for query in 0..<12 {
             builder.offsets.append(builder.offsets[query] + Self.pools[query % 2])
