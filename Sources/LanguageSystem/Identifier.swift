@@ -22,6 +22,7 @@ public enum Entities {
     public enum FeatureSet {}
     public enum WorkTask {}
     public enum Worker {}
+    public enum Sweep {}
 }
 
 public typealias BaseModelID = Identifier<Entities.BaseModel>
@@ -31,3 +32,4 @@ public typealias RankerVersionID = Identifier<Entities.RankerVersion>
 public typealias FeatureSetID = Identifier<Entities.FeatureSet>
 public typealias TaskID = Identifier<Entities.WorkTask>
 public typealias WorkerID = Identifier<Entities.Worker>
+public typealias SweepID = Identifier<Entities.Sweep>

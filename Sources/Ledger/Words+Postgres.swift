@@ -8,6 +8,7 @@ extension TaskKind: PostgresEncodable, PostgresDecodable {}
 extension TaskState: PostgresDecodable {}
 extension RouteReason: PostgresDecodable {}
 extension LeaseAnswer: PostgresDecodable {}
+extension SweepResult.State: PostgresDecodable {}
 extension LeaseToken: PostgresEncodable, PostgresDecodable {}
 
 extension DomainName: PostgresEncodable, PostgresDecodable {

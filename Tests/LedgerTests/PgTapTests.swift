@@ -9,7 +9,7 @@ import Testing
     ).filter { $0.pathExtension == "sql" }.map(\.lastPathComponent).sorted()
 
     @Test func `have their tests`() {
-        #expect(Self.files.count >= 14)
+        #expect(Self.files.count >= 16)
     }
 
     @Test(arguments: files)

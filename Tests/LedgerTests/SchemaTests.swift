@@ -62,6 +62,43 @@ import Testing
         }
     }
 
+    /// From each released schema on: what was stored is there afterwards, and the new tables with it.
+    @Test(arguments: 1..<LedgerSchema.migrations.count)
+    func `is brought forward from an older release with its rows`(version: Int) async throws {
+        let older = LedgerSchema.migrations.prefix(version).enumerated().map { index, file in
+            Migration(version: index + 1, name: file.name, sql: file.bytes)
+        }
+        try await ThrowAwayDatabase.with { database in
+            try await Migrator(migrations: older, functions: [], logger: TestLedger.quiet)
+                .migrate(database.pool)
+            try await database.pool.withConnection { connection in
+                try connection.executeScript(
+                    """
+                    insert into ls.base_model (name, hidden_size) values ('tiny', 4);
+                    insert into ls.domain (name) values ('code');
+                    insert into ls.ranker (name, base_model_id, domain_id, kind, configuration, training)
+                        values ('old', 1, 1, 'listwise', '{}', '{"seed": 7}');
+                    insert into ls.task (kind, ranker_id, configuration, request_key, requested_by)
+                        values ('train', 1, '{"seed": 7}', 'key', 'ada');
+                    insert into ls.worker (name, public_key_sha256) values ('w', sha256(''));
+                    insert into ls.feature_set (base_model_id, domain_id, split, digest, byte_count,
+                            label_kind, query_count, response_count, imported_by, ready_at)
+                        select 1, 1, s, sha256(s::bytea), 1, 'binary', 1, 1, 'ada', now()
+                        from unnest(array['train', 'test']) s;
+                    """)
+            }
+            let report = try await LedgerStore.migrator(logger: TestLedger.quiet)
+                .migrate(database.pool)
+            #expect(report.from == version && report.to == LedgerSchema.migrations.count)
+            let store = LedgerStore(pool: database.pool)
+            let open = try await store.taskProgress()
+            #expect(open.map(\.ranker) == ["old"] && open.first?.state == .waiting)
+            try await database.pool.execute(
+                "select ls.request_sweep('old', '[{\"epochs\": 1}, {\"epochs\": 2}]')")
+            #expect(try await store.taskProgress().count == 3)
+        }
+    }
+
     /// Roles belong to the cluster: databases migrated at the same time create the same ones.
     @Test func `is migrated in several databases at once`() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in

@@ -20,6 +20,7 @@ import Testing
             #expect(try await ledger.count("ls.ranker_version") > 0)
             #expect(try await ledger.count("ls.attempt where state = 'expired'") > 0)
             #expect(try await ledger.count("ls.task where state = 'done'") > 0)
+            #expect(try await ledger.count("ls.sweep") > 0)
         }
     }
 
@@ -44,7 +45,7 @@ import Testing
 /// Does one random thing at a time. Remembers tokens longer than it should.
 private struct Player {
     enum Step: CaseIterable {
-        case requestTraining, requestEvaluation, lease, renew, completeTraining
+        case requestTraining, requestEvaluation, requestSweep, lease, renew, completeTraining
         case completeEvaluation, fail, loseLease, expire, release, cancel, redrive, promote
     }
 
@@ -70,7 +71,7 @@ private struct Player {
         // Work comes up more often than trouble, or nothing would ever be done.
         let steps: [Step] =
             Step.allCases + [.lease, .lease, .completeTraining, .completeTraining]
-            + [.completeEvaluation, .completeEvaluation, .requestTraining]
+            + [.completeEvaluation, .completeEvaluation, .requestTraining, .loseLease]
         let step = steps.randomElement(using: &generator)!
         do {
             try await perform(step)
@@ -97,6 +98,10 @@ private struct Player {
                 ranker, seed: Int64.random(in: 1...4, using: &generator))
         case .requestEvaluation:
             _ = try await store.requestEvaluation(version)
+        case .requestSweep:
+            let epochs = Int.random(in: 1...2, using: &generator)
+            _ = try await store.requestSweep(
+                ranker, configurations: #"[{"epochs": \#(epochs)}, {"epochs": 3}]"#)
         case .lease:
             leases += try await store.leaseTasks(
                 for: worker, kinds: TaskKind.allCases,

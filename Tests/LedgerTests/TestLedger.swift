@@ -116,6 +116,14 @@ struct TestLedger: Sendable {
                     order by alias_history_id desc limit 1)
             union all select 'request ' || request_key || ' is open twice' from ls.task
                 where state in ('waiting', 'leased') group by request_key having count(*) > 1
+            union all select 'sweep ' || s.sweep_id || ' waits for nothing' from ls.sweep s
+                where s.ended_at is null and not exists (
+                    select from ls.sweep_result r where r.sweep_id = s.sweep_id
+                        and r.state in ('waiting', 'training', 'measuring'))
+            union all select 'sweep ' || s.sweep_id || ' ended before its trainings' from ls.sweep s
+                where s.ended_at is not null and exists (
+                    select from ls.sweep_result r where r.sweep_id = s.sweep_id
+                        and r.state in ('waiting', 'training'))
             """)
         return try rows.map { try $0.decode("rule") }
     }

@@ -1,6 +1,7 @@
 -- ls.cancel_task(task, reason, by) -> whether it was cancelled now (false: it was cancelled before).
 -- waiting or leased -> cancelled. The worker hears of it by its next heartbeat at the latest, and before
 -- that on channel ls_cancel (payload: lease token); what it still hands in does not count.
+-- It may have been the last of a sweep.
 -- Called by: LedgerStore.cancelTask, an operator.
 create or replace function ls.cancel_task(p_task_id bigint, p_reason text, p_by text default null)
 returns boolean
@@ -26,6 +27,7 @@ begin
     update ls.task set state = 'cancelled', ended_at = clock_timestamp(), ended_because = coalesce(nullif(p_reason, ''), 'no reason given')
     where task_id = p_task_id;
     perform ls.record_audit(p_by, 'cancel task', format('task %s', p_task_id), p_reason);
+    perform ls.end_sweeps(v_task.ranker_id);
     if v_token is not null then
         perform pg_notify('ls_cancel', v_token::text);
     end if;

@@ -1,8 +1,9 @@
 -- ls.complete_evaluation(worker, token, digests, reports) -> counted.
 -- Takes the result of an evaluate task, all or nothing: one report (EvaluationReport as JSON) for each
--- feature set of the task, the attempt succeeded, the task leased -> done. Then the promotion gate:
+-- feature set of the task, the attempt succeeded, the task leased -> done. Then, when the figures are
+-- those the gate compares (its K, groups and seed; a scaling curve's are not), the promotion gate:
 -- for the version measured, and when that is the champion, for the newer versions that waited for
--- its figures. Twice with one token: counted, nothing more happens. Lease lost: not counted.
+-- its figures. Versions of a sweep wait for its end instead, which may be now. Twice with one token: counted, nothing more happens. Lease lost: not counted.
 -- Called by: LedgerStore.completeEvaluation.
 create or replace function ls.complete_evaluation(p_worker_id bigint, p_token uuid, p_digests bytea[], p_reports jsonb[])
 returns boolean
@@ -41,18 +42,24 @@ begin
     where a.task_id = v_task.task_id and a.number = v_attempt.number;
     update ls.task t set state = 'done', ended_at = clock_timestamp() where t.task_id = v_task.task_id;
 
-    perform ls.consider_promotion(v_task.version_id, v_task.configuration);
-    for v_candidate in
-        select c.version_id from ls.ranker_alias a
-            join ls.ranker_version h on h.version_id = a.version_id
-            join ls.ranker_version c on c.ranker_id = a.ranker_id and c.number > h.number
-        where a.ranker_id = v_task.ranker_id and a.alias = 'champion' and a.version_id = v_task.version_id
-            and not exists (select from ls.promotion_decision d
-                where d.version_id = c.version_id and d.champion_version_id = h.version_id)
-        order by c.number
-    loop
-        perform ls.consider_promotion(v_candidate, v_task.configuration);
-    end loop;
+    if v_task.configuration = ls.default_evaluation_configuration() then
+        if not ls.is_withheld(v_task.version_id) then
+            perform ls.consider_promotion(v_task.version_id);
+        end if;
+        for v_candidate in
+            select c.version_id from ls.ranker_alias a
+                join ls.ranker_version h on h.version_id = a.version_id
+                join ls.ranker_version c on c.ranker_id = a.ranker_id and c.number > h.number
+            where a.ranker_id = v_task.ranker_id and a.alias = 'champion' and a.version_id = v_task.version_id
+                and not exists (select from ls.promotion_decision d
+                    where d.version_id = c.version_id and d.champion_version_id = h.version_id)
+                and not ls.is_withheld(c.version_id)
+            order by c.number
+        loop
+            perform ls.consider_promotion(v_candidate);
+        end loop;
+    end if;
+    perform ls.end_sweeps(v_task.ranker_id);
     return true;
 end
 $$;

@@ -1,6 +1,7 @@
 -- ls.complete_training(worker, token, digest, weights, report) -> version id, counted.
 -- Takes the result of a train task, all or nothing: the version with its lineage, the attempt
--- succeeded, the task leased -> done, and the evaluate task of the new version.
+-- succeeded, the task leased -> done, and the evaluate task of the new version. A version of a sweep is
+-- measured on the sweep's test sets, and the last one ends the sweep.
 --   twice with one token      the same version id, counted, nothing more happens
 --   late, the lease is lost   not counted, nothing happens
 --   the bytes are a version   that version's id; no second version of the same bytes
@@ -14,6 +15,7 @@ declare
     v_attempt ls.attempt;
     v_task ls.task;
     v_version record;
+    v_sweep ls.sweep;
 begin
     perform ls.check_worker(p_worker_id);
     select * into v_attempt from ls.lock_attempt(p_worker_id, p_token);
@@ -39,7 +41,14 @@ begin
     update ls.attempt a set state = 'succeeded', ended_at = clock_timestamp(), progress = 1, version_id = v_version.version_id
     where a.task_id = v_task.task_id and a.number = v_attempt.number;
     update ls.task t set state = 'done', ended_at = clock_timestamp() where t.task_id = v_task.task_id;
-    perform ls.evaluate_new_version(v_version.version_id, v_task.requested_by);
+    select s.* into v_sweep from ls.sweep_entry e join ls.sweep s using (sweep_id) where e.task_id = v_task.task_id;
+    if v_sweep.sweep_id is null then
+        perform ls.evaluate_new_version(v_version.version_id, v_task.requested_by);
+    else
+        perform ls.request_evaluation(v_version.version_id, v_sweep.test_feature_set_ids, v_sweep.evaluation,
+            p_by => v_task.requested_by);
+        perform ls.end_sweeps(v_task.ranker_id);
+    end if;
     return query select v_version.version_id, true;
 end
 $$;

@@ -3,7 +3,8 @@
 --   no champion yet            the first evaluated version, or the first at all without test sets
 --   same test sets, K, seed    a newer version that is not worse; an older one only if it is better
 --   has been champion before   never by itself: someone rolled it back, and may promote it by hand
--- The champion's figures are asked for when they are missing; their arrival decides.
+-- The champion's figures are asked for when they are missing; their arrival decides. With another
+-- configuration than the default it is a person who asks, and who asks again when they are there.
 -- Called by: evaluate_new_version, complete_evaluation, an operator.
 create or replace function ls.consider_promotion(p_version_id bigint, p_configuration jsonb default null)
 returns boolean

@@ -1,5 +1,6 @@
 -- ls.drop_feature_set(feature_set, reason, by): removes the bytes and the queries, keeps the name.
--- Evaluations and lineage go on pointing at it. Refused while an open task needs it (LS021).
+-- Evaluations and lineage go on pointing at it. Refused while an open task or
+-- an open sweep needs it (LS021).
 -- Called by: LedgerStore.dropFeatureSet, an admin.
 create or replace function ls.drop_feature_set(p_feature_set_id bigint, p_reason text, p_by text default null)
 returns void
@@ -8,6 +9,7 @@ as $$
 declare
     v_set ls.feature_set;
     v_task_id bigint;
+    v_sweep_id bigint;
 begin
     select * into v_set from ls.feature_set where feature_set_id = p_feature_set_id for update;
     if not found then
@@ -21,6 +23,12 @@ begin
     if v_task_id is not null then
         perform ls.refuse('LS021', format('cannot drop feature set %s: task %s needs it', p_feature_set_id, v_task_id),
             'cancel the task first, or wait for its end');
+    end if;
+    select min(sweep_id) into v_sweep_id from ls.sweep
+    where ended_at is null and p_feature_set_id = any (train_feature_set_ids || test_feature_set_ids);
+    if v_sweep_id is not null then
+        perform ls.refuse('LS021', format('cannot drop feature set %s: sweep %s needs it', p_feature_set_id, v_sweep_id),
+            'wait for its end, or cancel its tasks');
     end if;
     delete from ls.feature_chunk where feature_set_id = p_feature_set_id;
     delete from ls.query where feature_set_id = p_feature_set_id;

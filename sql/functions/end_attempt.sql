@@ -2,7 +2,8 @@
 -- Ends an open attempt without a result; the task goes leased -> waiting, or -> dead when it may not be
 -- tried again. A lost lease uses up an attempt: a worker that crashes on this task must not crash on it
 -- for ever. With backoff the next attempt waits 1, 2, 4, 8 s, a quarter more or less.
--- The caller holds the locks of the task and of the attempt.
+-- A task that is dead may have been the last of a sweep. The caller holds the locks of the task and of
+-- the attempt.
 -- Called by: fail_attempt, expire_leases, release_leases, revoke_worker.
 create or replace function ls.end_attempt(p_task_id bigint, p_number integer, p_state text, p_code text,
     p_message text, p_retryable boolean, p_backoff boolean)
@@ -20,6 +21,7 @@ begin
         update ls.task set state = 'dead', ended_at = clock_timestamp(),
             ended_because = format('attempt %s of %s: %s', p_number, v_task.attempt_count_max, p_message)
         where task_id = p_task_id;
+        perform ls.end_sweeps(v_task.ranker_id);
         return 'dead';
     end if;
     if p_backoff then

@@ -1,14 +1,16 @@
 -- ls.insert_task(…) -> task id: of the new waiting task, or of the open one that asks for the same.
--- The order of the feature sets counts: training visits them in this order.
--- Called by: request_training, request_evaluation.
+-- The order of the feature sets counts: training visits them in this order. A sweep's tasks are its own:
+-- the same training asked for outside it is another task, whose version goes straight to the gate.
+-- Called by: request_training, request_evaluation, request_sweep, resume_sweep.
 create or replace function ls.insert_task(p_kind text, p_ranker_id bigint, p_version_id bigint,
-    p_initial_version_id bigint, p_configuration jsonb, p_feature_set_ids bigint[], p_priority smallint, p_by text)
+    p_initial_version_id bigint, p_configuration jsonb, p_feature_set_ids bigint[], p_priority smallint, p_by text,
+    p_sweep_id bigint default null)
 returns bigint
 language plpgsql
 as $$
 declare
     v_key text := encode(sha256(convert_to(concat_ws('|', p_kind, p_ranker_id, coalesce(p_version_id, 0),
-        coalesce(p_initial_version_id, 0), p_configuration, p_feature_set_ids::text), 'UTF8')), 'hex');
+        coalesce(p_initial_version_id, 0), p_configuration, p_feature_set_ids::text, 'sweep ' || p_sweep_id), 'UTF8')), 'hex');
     v_id bigint;
 begin
     -- Twice at most in practice: the task that stood in the way may end before it is read.
@@ -31,5 +33,5 @@ begin
     end loop;
 end
 $$;
-comment on function ls.insert_task(text, bigint, bigint, bigint, jsonb, bigint[], smallint, text) is
+comment on function ls.insert_task(text, bigint, bigint, bigint, jsonb, bigint[], smallint, text, bigint) is
     'Adds a waiting task, or finds the open one that asks for the same.';

@@ -1,4 +1,5 @@
--- ls.redrive(task, reason, by): dead -> waiting, with five more attempts.
+-- ls.redrive(task, reason, by): dead -> waiting, with five more attempts. A sweep that thereby has
+-- something to wait for again is open again, and chooses its best again at its end.
 -- Refused for a task that is not dead (LS021), or when an open task asks for the same by now (LS020).
 -- Called by: LedgerStore.redrive, an operator.
 create or replace function ls.redrive(p_task_id bigint, p_reason text, p_by text default null)
@@ -22,6 +23,10 @@ begin
     exception when unique_violation then
         perform ls.refuse('LS020', format('cannot redrive task %s: an open task asks for the same', p_task_id));
     end;
+    perform from ls.ranker where ranker_id = v_task.ranker_id for no key update;
+    update ls.sweep s set ended_at = null, best_position = null, best_version_id = null
+    where s.ranker_id = v_task.ranker_id and s.ended_at is not null and exists (
+        select from ls.sweep_result r where r.sweep_id = s.sweep_id and r.state in ('waiting', 'measuring'));
     perform ls.record_audit(p_by, 'redrive', format('task %s', p_task_id), p_reason);
     perform pg_notify('ls_task', v_task.kind);
 end

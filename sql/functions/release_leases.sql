@@ -11,6 +11,10 @@ declare
     v_number integer;
     v_count integer := 0;
 begin
+    -- All tasks before the first ranker, which the end of a sweep locks.
+    perform from ls.task where task_id in (
+        select task_id from ls.attempt where worker_id = p_worker_id and state = 'open' and token <> all (p_keeping))
+    order by task_id for no key update;
     for v_open in
         select task_id, number from ls.attempt
         where worker_id = p_worker_id and state = 'open' and token <> all (p_keeping) order by task_id

@@ -1,6 +1,6 @@
 -- ls.consider_promotion, promote, rollback, set_alias: which version is champion, and why.
 begin;
-select plan(33);
+select plan(36);
 select fixture.base_model();
 select fixture.ranker('code');
 select fixture.worker('w');
@@ -55,10 +55,15 @@ select ls.cancel_task(max(task_id), 'by hand') from ls.task;
 select ls.request_evaluation(6, p_configuration => '{"candidate_count": 4, "groups_per_query": 20, "seed": 1}');
 select ls.complete_evaluation(1, token, array[sha256('codetestnewer')], array[fixture.report(0.9, '{"candidate_count": 4}')]) from ls.lease_tasks(1, '{evaluate}', 1, 60);
 select is(pg_temp.champion(), 5, 'nobody is promoted by another K');
+select is_empty($$ select from ls.task where state in ('waiting', 'leased') $$, 'and the champion is not asked for it');
+create function pg_temp.consider() returns boolean language sql as $$
+    select ls.consider_promotion(6, '{"candidate_count": 4, "groups_per_query": 20, "seed": 1}') $$;
+select is(pg_temp.consider(), null, 'unless a person asks: then the champion''s figures are missing');
 select is((select version_id || ' ' || (configuration ->> 'candidate_count') from ls.task where state = 'waiting'), '5 4', 'the champion is asked for the same K');
-select fixture.evaluate(1, 0.9) where false;
 select ls.complete_evaluation(1, token, array[sha256('codetestnewer')], array[fixture.report(0.8, '{"candidate_count": 4}')]) from ls.lease_tasks(1, '{evaluate}', 1, 60);
-select is(pg_temp.champion(), 6, 'and then they are compared');
+select is(pg_temp.champion(), 5, 'their arrival decides nothing by itself');
+select pg_temp.consider();
+select is(pg_temp.champion(), 6, 'asked again, they are compared');
 
 -- By hand.
 select throws_ok($$ select ls.promote(1, '') $$, 'LS001', 'cannot move alias ''champion'': a reason is needed', 'a promotion by hand has a reason');

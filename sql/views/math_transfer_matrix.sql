@@ -1,6 +1,7 @@
 -- ls.math_transfer_matrix: the 7x7 of Table 6, for reading: accuracy in percent and, in brackets, the
 -- difference from the column's own ranker. Below the seven: the ranker of all of math, and per column
--- what needs no ranker: first sample, most frequent answer (majority), best possible (oracle).
+-- what needs no ranker: first sample, most frequent answer (majority), best possible (oracle). The
+-- standard errors are in ls.transfer_matrix. The matrix of the gate's own configuration comes first.
 create or replace view ls.math_transfer_matrix as
 with cell as (
     select base_model, configuration, kind, source_ranker as source,
@@ -25,5 +26,5 @@ select base_model, kind, source,
     configuration
 from cell
 group by base_model, configuration, kind, position, source
-order by base_model, configuration, kind, position, source;
+order by base_model, configuration <> ls.default_evaluation_configuration(), configuration, kind, position, source;
 comment on view ls.math_transfer_matrix is 'The transfer matrix of the seven MATH subjects in the form of the paper''s Table 6.';

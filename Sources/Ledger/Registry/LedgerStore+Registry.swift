@@ -137,6 +137,7 @@ extension RankerStatus {
         accuracy = try row.decode("accuracy")
         firstSample = try row.decode("first_sample")
         openTaskCount = try row.decode("open_tasks")
+        training = try row.decode("training")
     }
 }
 

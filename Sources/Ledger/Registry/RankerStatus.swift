@@ -25,6 +25,8 @@ public struct RankerStatus: Sendable, Hashable {
     /// Of the first candidate on the same groups.
     public let firstSample: Double?
     public let openTaskCount: Int
+    /// TrainingConfiguration as JSON: what `requestTraining` uses.
+    public let training: String
 }
 
 /// One row of `ls.version_lineage`.

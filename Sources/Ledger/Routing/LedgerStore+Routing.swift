@@ -18,9 +18,13 @@ extension LedgerStore {
         try await call("select * from ls.resolve($1)", reference) { try Route(row: $0.one()) }
     }
 
-    /// All cells of a base model, ordered by configuration, kind, source and target.
+    /// All cells of a base model, ordered by kind, source and target.
+    ///
+    /// - Parameter configuration: EvaluationConfiguration as JSON; nil: the database's default.
+    ///   Figures of other configurations, as of a scaling curve, are another matrix.
     public func transferMatrix(
-        baseModel: String, pattern: String = "math/*", kind: RankerKind? = nil
+        baseModel: String, pattern: String = "math/*", kind: RankerKind? = nil,
+        configuration: String? = nil
     ) async throws(CoordinatorError) -> [TransferCell] {
         try await call(
             """
@@ -28,7 +32,8 @@ extension LedgerStore {
             where base_model = $1 and ls.domain_matches(target_domain, $2)
                 and (ls.domain_matches(source_domain, $2) or source_domain || '/*' = $2)
                 and ($3::text is null or kind = $3)
-            """, baseModel, pattern, kind
+                and configuration = coalesce($4, ls.default_evaluation_configuration())
+            """, baseModel, pattern, kind, configuration
         ) { try $0.map(TransferCell.init(row:)) }
     }
 }

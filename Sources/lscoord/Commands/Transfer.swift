@@ -39,19 +39,15 @@ struct Transfer: AsyncParsableCommand {
                     "cannot print a transfer matrix of \(baseModel): nothing is measured yet",
                     hint: "lscoord transfer --base-model \(baseModel) --wait")
             }
-            for configuration in Set(cells.map(\.configuration)).sorted() {
-                for kind in RankerKind.allCases {
-                    let matrix = cells.filter {
-                        $0.kind == kind && $0.configuration == configuration
-                    }
-                    if !matrix.isEmpty { print(TransferTable(matrix, kind: kind).text) }
-                }
+            for kind in RankerKind.allCases {
+                let matrix = cells.filter { $0.kind == kind }
+                if !matrix.isEmpty { print(TransferTable(matrix, kind: kind).text) }
             }
         }
     }
 }
 
-/// Cells of one kind and one configuration, as text.
+/// Cells of one kind, as text.
 struct TransferTable {
     let text: String
 

@@ -1,0 +1,85 @@
+// How a version does with more candidates to choose from (Figure 4): asking for what is missing, and
+// reading what is known. Figures at another K than the promotion gate's promote nobody.
+public import LanguageSystem
+import PostgresAccess
+
+/// One row of `ls.scaling_curve`: a version on one test set with K candidates a group. Figures are 0
+/// to 1 for binary labels.
+public struct ScalingPoint: Sendable, Hashable {
+    public let ranker: String
+    public let versionNumber: Int
+    public let versionID: RankerVersionID
+    public let domain: DomainName
+    /// K.
+    public let candidateCount: Int
+    public let accuracy: Double
+    public let standardError: Double
+    /// What needs no ranker, on the same groups; nil where not known.
+    public let firstSample: Double
+    public let majority: Double?
+    public let highestLogProbability: Double?
+    public let oracle: Double
+    public let queryCount: Int
+    public let groupCount: Int64
+    /// Queries with fewer than K candidates, which gave them all; nil where not told.
+    public let smallerPoolCount: Int?
+    public let groupsPerQuery: Int
+    public let seed: Int64
+}
+
+extension LedgerStore {
+    /// - Parameters:
+    ///   - reference: `ranker` (its champion), `ranker:alias` or `ranker@number`.
+    ///   - candidateCounts: K, each 1 to 1024, at most 32 of them.
+    ///   - pattern: On the test sets of these domains; nil: the ranker's own.
+    /// - Returns: The tasks to wait for; none: the curve is complete.
+    public func requestScalingCurve(
+        _ reference: String, candidateCounts: [Int] = [1, 2, 4, 8, 16, 32],
+        pattern: String? = nil, by actor: String? = nil
+    ) async throws(CoordinatorError) -> [TaskID] {
+        try await call(
+            "select task_id from ls.request_scaling_curve($1, $2, $3, $4)", reference,
+            candidateCounts, pattern, actor
+        ) { rows in try rows.map { try $0.decode() } }
+    }
+
+    /// The points of a version with the promotion gate's groups per query and seed, by domain and K.
+    public func scalingCurve(
+        of version: RankerVersionID, candidateCounts: [Int] = [1, 2, 4, 8, 16, 32],
+        pattern: String? = nil
+    ) async throws(CoordinatorError) -> [ScalingPoint] {
+        try await call(
+            """
+            select c.*, c.smaller_pools::integer as smaller_pool_count
+            from ls.scaling_curve c, ls.ranker_status r, ls.default_evaluation_configuration() g
+            where c.version_id = $1 and c.k = any ($2) and r.name = c.ranker
+                and c.groups_per_query = (g ->> 'groups_per_query')::integer
+                and c.seed = (g ->> 'seed')::bigint
+                and (ls.domain_matches(c.domain, $3)
+                    or $3::text is null and ls.domain_is_within(c.domain, r.domain))
+            order by c.domain collate "C", c.k
+            """, version, candidateCounts, pattern
+        ) { try $0.map(ScalingPoint.init(row:)) }
+    }
+}
+
+extension ScalingPoint {
+    init(row: Row) throws {
+        ranker = try row.decode("ranker")
+        versionNumber = try row.decode("version")
+        versionID = try row.decode("version_id")
+        domain = try row.decode("domain")
+        candidateCount = try row.decode("k")
+        accuracy = try row.decode("accuracy")
+        standardError = try row.decode("standard_error")
+        firstSample = try row.decode("first_sample")
+        majority = try row.decode("majority")
+        highestLogProbability = try row.decode("highest_log_probability")
+        oracle = try row.decode("oracle")
+        queryCount = try row.decode("query_count")
+        groupCount = try row.decode("group_count")
+        smallerPoolCount = try row.decode("smaller_pool_count")
+        groupsPerQuery = try row.decode("groups_per_query")
+        seed = try row.decode("seed")
+    }
+}
