@@ -194,6 +194,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["lscoord", "lsworker"], swiftSettings: strict),
+            name: "EndToEndTests",
+            dependencies: ["LanguageSystem", "Ledger", "Rankers", "lscoord", "lsworker"],
+            swiftSettings: strict),
     ]
 )

@@ -22,6 +22,19 @@ enum JSONMerge {
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    /// - Returns: `base` with the keys of `changes` replaced, each value whole.
+    ///
+    /// What `ls.request_sweep` does with an entry.
+    static func replacingKeys(of base: String, with changes: String) -> String {
+        guard let original = object(base), let changed = object(changes) else {
+            preconditionFailure("both were read as JSON objects before")
+        }
+        let merged = original.merging(changed) { $1 }
+        // Made of values JSONSerialization gave us: it can write them again.
+        let bytes = try! JSONSerialization.data(withJSONObject: merged, options: [.sortedKeys])
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
     private static func object(_ text: String) -> [String: Any]? {
         (try? JSONSerialization.jsonObject(with: Data(text.utf8))) as? [String: Any]
     }

@@ -15,7 +15,9 @@ struct Coordinator: AsyncParsableCommand {
               lscoord token create --name edge-1             a token for one worker
               lscoord features import features/math          every feature file beneath a directory
               lscoord train --domain 'math/*' --wait         train, and watch
+              lscoord train RANKER --sweep paper             40 configurations, compared
               lscoord transfer --base-model M --wait         the transfer matrix
+              lscoord curve RANKER                           accuracy against the number of candidates
               lscoord rerank --model M --features FILE --query 3
 
             Settings come from flags, then LSCOORD_… in the environment, then --config FILE, then defaults.
@@ -23,7 +25,7 @@ struct Coordinator: AsyncParsableCommand {
         version: "lscoord \(ProductVersion.current)",
         subcommands: [
             Serve.self, Migrate.self, Register.self, Features.self, Token.self, Train.self,
-            Transfer.self,
+            Transfer.self, Curve.self,
             Status.self, Rerank.self, Psql.self,
         ])
 

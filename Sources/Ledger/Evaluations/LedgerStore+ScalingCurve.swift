@@ -25,6 +25,31 @@ public struct ScalingPoint: Sendable, Hashable {
     public let smallerPoolCount: Int?
     public let groupsPerQuery: Int
     public let seed: Int64
+
+    public init(
+        ranker: String, versionNumber: Int, versionID: RankerVersionID, domain: DomainName,
+        candidateCount: Int, accuracy: Double, standardError: Double, firstSample: Double,
+        majority: Double? = nil, highestLogProbability: Double? = nil, oracle: Double,
+        queryCount: Int, groupCount: Int64, smallerPoolCount: Int? = nil, groupsPerQuery: Int,
+        seed: Int64
+    ) {
+        self.ranker = ranker
+        self.versionNumber = versionNumber
+        self.versionID = versionID
+        self.domain = domain
+        self.candidateCount = candidateCount
+        self.accuracy = accuracy
+        self.standardError = standardError
+        self.firstSample = firstSample
+        self.majority = majority
+        self.highestLogProbability = highestLogProbability
+        self.oracle = oracle
+        self.queryCount = queryCount
+        self.groupCount = groupCount
+        self.smallerPoolCount = smallerPoolCount
+        self.groupsPerQuery = groupsPerQuery
+        self.seed = seed
+    }
 }
 
 extension LedgerStore {

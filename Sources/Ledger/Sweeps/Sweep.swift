@@ -69,4 +69,25 @@ public struct SweepResult: Sendable, Hashable {
     public let error: String?
     /// TrainingConfiguration as JSON.
     public let configuration: String
+
+    public init(
+        position: Int, state: State, accuracy: Double? = nil, standardError: Double? = nil,
+        firstSample: Double? = nil, versionID: RankerVersionID? = nil, versionNumber: Int? = nil,
+        isBest: Bool = false, taskID: TaskID, worker: String? = nil, progress: Double = 0,
+        error: String? = nil, configuration: String
+    ) {
+        self.position = position
+        self.state = state
+        self.accuracy = accuracy
+        self.standardError = standardError
+        self.firstSample = firstSample
+        self.versionID = versionID
+        self.versionNumber = versionNumber
+        self.isBest = isBest
+        self.taskID = taskID
+        self.worker = worker
+        self.progress = progress
+        self.error = error
+        self.configuration = configuration
+    }
 }

@@ -10,10 +10,17 @@ struct Train: AsyncParsableCommand {
             becomes champion if it is not worse than the one before. Asking twice while the first is
             open gives the same task.
 
+            --sweep trains many configurations of each ranker side by side, waits, and prints a table like
+            the paper's Table 5. Their versions stay candidates; only the best meets the promotion gate.
+            A FILE holds a JSON list of up to 500 objects whose keys replace those of the ranker's own
+            training configuration. The same sweep asked for again is the same one, also after its end.
+
             Examples:
               lscoord train math/algebra.listwise --wait
               lscoord train --domain 'math/*' --wait
               lscoord train '~ada.listwise' --features math/algebra --features math/geometry
+              lscoord train math/algebra.listwise --sweep paper
+              lscoord train --domain 'math/*' --sweep rates.json --no-wait
             """)
 
     @Argument(help: "Names of rankers.") var rankers: [String] = []
@@ -29,8 +36,17 @@ struct Train: AsyncParsableCommand {
     var features: [String] = []
     @Option(help: ArgumentHelp("Seed of groups, order and initial weights.", valueName: "n"))
     var seed: Int64?
-    @Flag(help: "Show progress and return when versions and their evaluations are there.")
-    var wait = false
+    @Option(
+        help: ArgumentHelp(
+            "'paper' (the 40 configurations of Table 8) or a JSON file with a list of them.",
+            valueName: "paper|file"))
+    var sweep: String?
+    @Flag(
+        inversion: .prefixedNo,
+        help:
+            "Show progress and return when versions and their evaluations are there; a sweep does so by itself."
+    )
+    var wait: Bool?
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
@@ -41,10 +57,21 @@ struct Train: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try await Settings.resolve(common)
-        let (rankers, patterns, features, seed, wait) = (rankers, domain, features, seed, wait)
+        let (rankers, patterns, features, seed) = (rankers, domain, features, seed)
+        let list = try sweep.map { text throws(CoordinatorError) in try SweepList(text) }
+        let wait = wait ?? (list != nil)
         try await Database.withLedger(settings) { ledger in
             let names = try await Self.names(rankers, patterns, ledger)
             let sets = try await Self.trainSets(of: features, ledger)
+            if let list {
+                let run = SweepRun(ledger: ledger)
+                let sweeps = try await run.request(
+                    list, rankers: names, featureSets: sets, seed: seed)
+                guard wait else { return }
+                try await run.wait(for: sweeps)
+                for sweep in sweeps { try await run.printResult(of: sweep) }
+                return
+            }
             var tasks: [TaskID] = []
             for name in names {
                 let task = try await ledger.requestTraining(name, featureSets: sets, seed: seed)
