@@ -1,6 +1,6 @@
 -- ls.request_scaling_curve, view scaling_curve: one evaluation a K, none twice, and nobody is promoted by them.
 begin;
-select plan(18);
+select plan(20);
 select fixture.base_model();
 select fixture.worker('w');
 select fixture.ranker(d) from unnest(array['code', 'math']) d;
@@ -38,6 +38,8 @@ select count(*) from ls.request_scaling_curve('code.listwise', '{10}');
 select count(*) from ls.request_scaling_curve('code.listwise@2', '{10}');
 select pg_temp.measure(0.5), pg_temp.measure(0.6);
 select is((select version from ls.scaling_curve where is_champion group by version), 2, 'at its own K the gate compares');
+-- The matrices stay as they were.
+select is((select count(distinct k) from ls.scaling_curve where is_champion), 7::bigint, 'seven points');
 -- A broader ranker, domain by domain.
 select fixture.version('math.listwise', 'm');
 select pg_temp.measure(0.5);
@@ -46,6 +48,7 @@ select pg_temp.measure(0.4), pg_temp.measure(0.45);
 select results_eq($$ select domain, k from ls.scaling_curve where ranker = 'math.listwise' and k < 10 $$,
     $$ values ('math/algebra', 1), ('math/algebra', 2), ('math/geometry', 1), ('math/geometry', 2) $$, 'a row for each domain');
 select is((select count(*) from ls.request_scaling_curve('math.listwise', '{1}', 'code')), 1::bigint, 'or on another domain');
+select is((select array_agg(distinct configuration) from ls.math_transfer_matrix), array[ls.default_evaluation_configuration()], 'a curve is no matrix');
 select fixture.feature_set('math/algebra', 'test', 'newer');
 select is((select count(*) from ls.scaling_curve where ranker = 'math.listwise' and domain = 'math/algebra'), 0::bigint, 'figures of an older test set are no longer shown');
 select * from finish();
