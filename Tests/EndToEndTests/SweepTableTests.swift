@@ -49,12 +49,18 @@ import Testing
 
     @Test func `an entry's keys replace the ranker's own, the optimiser whole`() throws {
         let own = TrainingConfiguration.preset(kind: .listwise)
-        let list = SweepList.entries(
-            name: "x", json: [#"{"optimizer": {"name": "sgd", "lr": 0.5}}"#])
-        let text = try list.configurations(kind: .listwise, training: own.json)
+        let entry = #"{"optimizer": {"name": "sgd", "lr": 0.5}}"#
+        let merged = JSONMerge.replacingKeys(of: own.json, with: entry)
         var expected = own
         expected.optimizer = .sgd(rate: 0.5, momentum: 0)
-        #expect(text == "[\(expected.json)]")
+        #expect(try TrainingConfiguration(json: merged) == expected)
+        let list = SweepList.file(name: "x", entries: [entry, "{}"], text: "[…]")
+        #expect(try list.configurations(training: own.json) == "[…]")
+        let bad = SweepList.file(name: "x", entries: ["{}", #"{"epochs": -1}"#], text: "[…]")
+        let refused = #expect(throws: CoordinatorError.self) {
+            try bad.configurations(training: own.json)
+        }
+        #expect(refused?.message.hasPrefix("cannot use --sweep x, entry 2: ") == true)
     }
 
     @Test func `a curve over several domains weighs by groups and adds variances`() throws {

@@ -2,7 +2,7 @@
 -- Batch 256 and 1024; SGD 0.05 0.1 0.5 1.0 with momentum 0 and 0.9, AdamW 1e-5 1e-4; constant and
 -- cosine; one epoch, weight decay 1e-4, temperature 1, 100 groups of 10 candidates a query.
 -- The same list as TrainingConfiguration.paperGrid(kind:) in Swift; a test compares the two.
--- Called by: request_sweep, an operator.
+-- Called by: sweep_configurations, an operator.
 create or replace function ls.paper_grid(p_kind text)
 returns jsonb
 language sql immutable

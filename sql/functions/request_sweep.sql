@@ -24,7 +24,7 @@ begin
     -- One after the other for a ranker, and before its tasks end: as everywhere, the ranker before the sweep.
     select * into strict v_ranker from ls.ranker where ranker_id = ls.ranker_id(p_ranker) for no key update;
     select name into v_domain from ls.domain where domain_id = v_ranker.domain_id;
-    v_configurations := ls.sweep_configurations(v_ranker, coalesce(p_configurations, ls.paper_grid(v_ranker.kind)), p_seed);
+    v_configurations := ls.sweep_configurations(v_ranker, p_configurations, p_seed);
     if v_train is null then
         select array_agg(c.feature_set_id order by c.domain collate "C", c.feature_set_id) into v_train
         from ls.current_feature_sets(v_ranker.base_model_id, v_domain, 'train', v_ranker.user_name) c;

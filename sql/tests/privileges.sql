@@ -1,6 +1,6 @@
 -- Who may do what, that tables are private, and that everything is described.
 begin;
-select plan(17);
+select plan(19);
 select fixture.base_model();
 select fixture.feature_set('code', 'train'), fixture.feature_set('code', 'test');
 select fixture.ranker('code');
@@ -15,6 +15,8 @@ select lives_ok($$ select pg_temp.as_role('ls_reader', 'select * from ls.route('
 select throws_ok($$ select pg_temp.as_role('ls_reader', 'select * from ls.worker') $$, '42501', null, 'but no table');
 select throws_ok($$ select pg_temp.as_role('ls_reader', 'select ls.request_training(''code.listwise'')') $$, '42501', null, 'and asks for no work');
 select lives_ok($$ select pg_temp.as_role('ls_operator', 'select ls.request_training(''code.listwise''), ls.promote(1, ''why'')') $$, 'an operator does');
+select lives_ok($$ select pg_temp.as_role('ls_operator', 'select ls.request_sweep(''code.listwise''), ls.request_scaling_curve(''code.listwise'')') $$, 'asks for sweeps and curves');
+select throws_ok($$ select pg_temp.as_role('ls_operator', 'update ls.sweep set best_version_id = null') $$, '42501', null, 'whose end is not theirs to write');
 select throws_ok($$ select pg_temp.as_role('ls_operator', 'update ls.task set state = ''done''') $$, '42501', null, 'but moves no state by hand');
 select throws_ok($$ select pg_temp.as_role('ls_operator', 'select ls.create_join_token()') $$, '42501', null, 'and invites nobody');
 select throws_ok($$ select pg_temp.as_role('ls_admin', 'select ls.create_join_token()') $$, 'LS050', null, 'an admin does');

@@ -1,6 +1,6 @@
 -- ls.request_scaling_curve, view scaling_curve: one evaluation a K, none twice, and nobody is promoted by them.
 begin;
-select plan(20);
+select plan(21);
 select fixture.base_model();
 select fixture.worker('w');
 select fixture.ranker(d) from unnest(array['code', 'math']) d;
@@ -38,6 +38,12 @@ select count(*) from ls.request_scaling_curve('code.listwise', '{10}');
 select count(*) from ls.request_scaling_curve('code.listwise@2', '{10}');
 select pg_temp.measure(0.5), pg_temp.measure(0.6);
 select is((select version from ls.scaling_curve where is_champion group by version), 2, 'at its own K the gate compares');
+-- One that was compared already: its curve does not ask the gate again.
+select fixture.version('code.listwise', 'c');
+select pg_temp.measure(0.4);
+select count(*) from ls.request_scaling_curve('code.listwise@3', '{1,2}');
+select pg_temp.measure(0.9), pg_temp.measure(0.9);
+select results_eq('select promoted from ls.promotion_decision where version_id = 3', array[false], 'one comparison, one decision');
 -- The matrices stay as they were.
 select is((select count(distinct k) from ls.scaling_curve where is_champion), 7::bigint, 'seven points');
 -- A broader ranker, domain by domain.

@@ -1,7 +1,7 @@
 -- ls.request_sweep, end_sweeps, resume_sweep, views sweep_result and sweep_status: asked once, whatever happens to
 -- a configuration the sweep ends, and only the best version meets the promotion gate.
 begin;
-select plan(55);
+select plan(56);
 select fixture.base_model();
 select fixture.ranker('code');
 select fixture.worker('w');
@@ -119,6 +119,8 @@ select is((select count(distinct c) from jsonb_array_elements(ls.paper_grid('poi
 create temporary table paper as select ls.request_sweep('code.listwise') as id, ls.request_sweep('code.listwise', p_seed => 9) as other;
 select results_eq('select sweep, configurations, waiting from ls.sweep_status, paper where sweep_id = id', $$ values ('paper', 40::bigint, 40::bigint) $$,
     'is what is asked when nobody says otherwise');
+select is((select jsonb_agg(configuration order by position) from ls.sweep_result, paper where sweep_id = id), ls.paper_grid('listwise'),
+    'and takes nothing from the ranker''s own');
 select is((select count(distinct configuration ->> 'seed') || ' ' || min(configuration ->> 'seed') from ls.sweep_result, paper where sweep_id = other), '1 9',
     'another seed is another sweep');
 select * from finish();

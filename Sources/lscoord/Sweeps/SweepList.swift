@@ -6,8 +6,9 @@ import Rankers
 
 enum SweepList: Sendable {
     case paper
-    /// Objects whose keys replace those of the ranker's own training configuration.
-    case entries(name: String, json: [String])
+    /// Objects whose keys replace those of the ranker's own training configuration, and the list's
+    /// own text.
+    case file(name: String, entries: [String], text: String)
 
     static let entryCountMax = 500
     static let fileByteCountMax = 4 << 20
@@ -15,7 +16,7 @@ enum SweepList: Sendable {
     var name: String {
         switch self {
         case .paper: "paper"
-        case .entries(let name, _): name
+        case .file(let name, _, _): name
         }
     }
 
@@ -36,17 +37,19 @@ enum SweepList: Sendable {
             throw .unusableSweep(
                 argument, "found more than \(Self.fileByteCountMax) bytes, expected a short list")
         }
-        self = .entries(
+        guard let text = String(data: data, encoding: .utf8),
+            let list = (try? JSONSerialization.jsonObject(with: Data(text.utf8))) as? [Any]
+        else {
+            throw .unusableSweep(argument, "found no JSON list, expected training configurations")
+        }
+        self = .file(
             name: String(url.lastPathComponent.prefix(200)),
-            json: try Self.entries(of: data, argument))
+            entries: try Self.entries(of: list, argument), text: text)
     }
 
-    private static func entries(of data: Data, _ file: String) throws(CoordinatorError)
+    private static func entries(of list: [Any], _ file: String) throws(CoordinatorError)
         -> [String]
     {
-        guard let list = (try? JSONSerialization.jsonObject(with: data)) as? [Any] else {
-            throw .unusableSweep(file, "found no JSON list, expected training configurations")
-        }
         guard (1...entryCountMax).contains(list.count) else {
             throw .unusableSweep(
                 file, "found \(list.count) configurations, expected 1 to \(entryCountMax)")
@@ -61,33 +64,23 @@ enum SweepList: Sendable {
         return entries
     }
 
-    /// The whole configurations for one ranker, as one JSON list.
+    /// What `requestSweep` is given for one ranker, once every entry was read as it will be there.
     ///
     /// - Parameter training: The ranker's own training configuration, as JSON.
-    func configurations(kind: RankerKind, training: String) throws(CoordinatorError) -> String {
-        switch self {
-        case .paper:
-            return Self.list(TrainingConfiguration.paperGrid(kind: kind))
-        case .entries(let name, let json):
-            var whole: [TrainingConfiguration] = []
-            for (index, entry) in json.enumerated() {
-                do {
-                    whole.append(
-                        try TrainingConfiguration(
-                            json: JSONMerge.replacingKeys(of: training, with: entry)))
-                } catch {
-                    throw CoordinatorError(
-                        error.code,
-                        "cannot use --sweep \(name), entry \(index + 1): \(error.message)",
-                        hint: error.hint)
-                }
+    /// - Returns: Nil for the paper's grid, which the database knows, too; a test compares the two.
+    func configurations(training: String) throws(CoordinatorError) -> String? {
+        guard case .file(let name, let entries, let text) = self else { return nil }
+        for (index, entry) in entries.enumerated() {
+            do {
+                _ = try TrainingConfiguration(
+                    json: JSONMerge.replacingKeys(of: training, with: entry))
+            } catch {
+                throw CoordinatorError(
+                    error.code, "cannot use --sweep \(name), entry \(index + 1): \(error.message)",
+                    hint: error.hint)
             }
-            return Self.list(whole)
         }
-    }
-
-    private static func list(_ configurations: [TrainingConfiguration]) -> String {
-        "[\(configurations.map(\.json).joined(separator: ","))]"
+        return text
     }
 }
 

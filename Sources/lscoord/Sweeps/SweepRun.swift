@@ -15,15 +15,12 @@ struct SweepRun {
         let known = try await ledger.rankers()
         var asked: [(ranker: String, configurations: String?)] = []
         for name in rankers {
-            // A name nobody knows is refused by the ledger, in its own words.
-            let ranker = known.first { $0.name == name }
-            asked.append(
-                (
-                    name,
-                    try ranker.map {
-                        try list.configurations(kind: $0.kind, training: $0.training)
-                    }
-                ))
+            guard let ranker = known.first(where: { $0.name == name }) else {
+                throw CoordinatorError(
+                    .unknownRanker, "cannot sweep ranker '\(name)': it is not registered",
+                    hint: "select name from ls.ranker_status lists the rankers")
+            }
+            asked.append((name, try list.configurations(training: ranker.training)))
         }
         var sweeps: [SweepID] = []
         for (ranker, configurations) in asked {
