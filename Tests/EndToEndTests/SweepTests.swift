@@ -7,7 +7,7 @@ import Testing
     static let ranker = "math/geometry.listwise"
     /// Two that take some seconds on one thread, and one whose weights grow a hundredfold each step.
     static let list = """
-        [{"epochs": 150}, {"epochs": 120},
+        [{"epochs": 80}, {"epochs": 60},
          {"optimizer": {"name": "sgd", "lr": 100, "weight_decay": 1}, "epochs": 50}]
         """
 
@@ -69,7 +69,7 @@ import Testing
         let last = try #require(output.split(separator: "\n").last)
         let json = try #require(
             JSONSerialization.jsonObject(with: Data(last.utf8)) as? [String: Any])
-        #expect([150, 120].contains(json["epochs"] as? Int))
+        #expect([80, 60].contains(json["epochs"] as? Int))
     }
 
     private func curve(_ installation: Installation) async throws {
