@@ -112,8 +112,16 @@ let package = Package(
         .testTarget(
             name: "RankersTests", dependencies: ["LanguageSystem", "RankerMath", "Rankers"],
             exclude: ["Fixtures", "Golden"], swiftSettings: strict),
+        .target(
+            name: "Benchmarking", dependencies: ["LanguageSystem", "RankerMath", "Rankers"],
+            swiftSettings: optimised),
+        .testTarget(
+            name: "BenchmarkingTests",
+            dependencies: ["Benchmarking", "LanguageSystem", "RankerMath", "Rankers"],
+            swiftSettings: strict),
         .executableTarget(
-            name: "lsbench", dependencies: ["LanguageSystem", "RankerMath", "Rankers", arguments],
+            name: "lsbench",
+            dependencies: ["Benchmarking", "LanguageSystem", "RankerMath", "Rankers", arguments],
             swiftSettings: optimised),
 
         // Identities and the wire.

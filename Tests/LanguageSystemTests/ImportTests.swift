@@ -25,7 +25,8 @@ import Testing
             "Coordination", "CoordinatorServer", "LanguageSystem", "Ledger", "LedgerSchema", "PKI",
             "PostgresAccess", "ProgramLog", "RankerMath", "Rankers",
         ],
-        "lsbench": ["LanguageSystem", "RankerMath", "Rankers", "CKernels"],
+        "Benchmarking": ["LanguageSystem", "RankerMath", "Rankers"],
+        "lsbench": ["Benchmarking", "LanguageSystem", "RankerMath", "Rankers"],
     ]
 
     static let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent()

@@ -1,0 +1,92 @@
+// The two things `lsbench score` sets side by side, each one call: a group scored by a ranker, and
+// the bare product of matrices at its heart. Both take their weights from a given ranker of many,
+// so that many rankers' weights do not stay in cache.
+package import LanguageSystem
+internal import RankerMath
+internal import Rankers
+
+/// Rankers of one shape and a group of float16 features, made from a seed.
+package final class ScoringCase {
+    package let kind: RankerKind
+    package let candidateCount: Int
+    private let hiddenSize: Int
+    private let scorers: [RankerScorer]
+    private let features: [UInt16]
+    package private(set) var scores: [Float]
+
+    package init(kind: RankerKind, hiddenSize: Int, candidateCount: Int, rankerCount: Int) {
+        let configuration = RankerConfiguration.preset(kind: kind, hiddenSize: hiddenSize)
+        self.kind = kind
+        self.hiddenSize = hiddenSize
+        self.candidateCount = candidateCount
+        scorers = (0..<rankerCount).map {
+            RankerScorer(RankerWeights(fresh: configuration, seed: UInt64($0)))
+        }
+        features = randomFloat16(count: (candidateCount + 1) * hiddenSize)
+        scores = [Float](repeating: 0, count: candidateCount)
+    }
+
+    /// Multiplications and additions of one call.
+    package var operations: Double {
+        Arithmetic(.preset(kind: kind, hiddenSize: hiddenSize))
+            .scoring(candidateCount: candidateCount)
+    }
+
+    /// Scores the group with one of the rankers.
+    package func score(ranker: Int) throws(CoordinatorError) {
+        let (scorer, count) = (scorers[ranker], candidateCount)
+        let result = features.withUnsafeBytes { bytes in
+            scores.withUnsafeMutableBufferPointer { target in
+                Result<Void, CoordinatorError> { () throws(CoordinatorError) in
+                    try scorer.score(
+                        features: bytes, dtype: .float16, candidateCount: count, into: target)
+                }
+            }
+        }
+        try result.get()
+    }
+}
+
+/// z [rows, 64] = x [rows, D] W' in float32, with W of one of many rankers.
+package final class BareProduct {
+    private static let width = 64
+    private let rows: Int
+    private let hiddenSize: Int
+    private let memory: Scratch
+    private let x, z: UnsafeMutablePointer<Float>
+    private let weights: [UnsafeMutablePointer<Float>]
+
+    package init(rows: Int, hiddenSize: Int, rankerCount: Int) {
+        self.rows = rows
+        self.hiddenSize = hiddenSize
+        let (xCount, wCount) = (rows * hiddenSize, Self.width * hiddenSize)
+        let memory = Scratch(
+            count: Scratch.rounded(xCount) + Scratch.rounded(rows * Self.width)
+                + rankerCount * Scratch.rounded(wCount))
+        self.memory = memory
+        x = memory.take(xCount)
+        z = memory.take(rows * Self.width)
+        weights = (0..<rankerCount).map { _ in memory.take(wCount) }
+        var generator = Generator(seed: 3)
+        for index in 0..<xCount { x[index] = 2 * generator.unitFloat() - 1 }
+        for weight in weights {
+            for index in 0..<wCount { weight[index] = 2 * generator.unitFloat() - 1 }
+        }
+        keepProductsOnThisThread()
+    }
+
+    /// Multiplications and additions of one call.
+    package var operations: Double { 2 * Double(rows * hiddenSize * Self.width) }
+
+    package func run(ranker: Int) {
+        multiply(
+            x, lda: hiddenSize, weights[ranker], ldb: hiddenSize, transposeB: true, into: z,
+            ldc: Self.width, accumulate: false, m: rows, n: Self.width, k: hiddenSize)
+    }
+}
+
+/// Float16 bits of numbers of either sign, 1 to 2.
+private func randomFloat16(count: Int) -> [UInt16] {
+    var generator = Generator(seed: 2)
+    return (0..<count).map { _ in UInt16(truncatingIfNeeded: generator.next()) & 0x83ff | 0x3c00 }
+}
