@@ -1,10 +1,35 @@
-// Times what this project claims to be fast: training on real or synthetic features, and scoring
-// one group. Prints a line for people and one JSON line per case.
+// Times what this project claims to be fast: training on real or synthetic features, scoring one
+// group, and the products of matrices beneath both. Prints lines for people and one JSON line per
+// case.
 import ArgumentParser
+import Foundation
+import LanguageSystem
 
 @main
 struct LSBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lsbench", abstract: "Time training and scoring of rankers.",
-        subcommands: [TrainCommand.self, ScoreCommand.self])
+        discussion: """
+            Examples:
+              lsbench generate --out mbpp.safetensors       synthetic features of the paper's size
+              lsbench train --paper --kind listwise --features mbpp.safetensors --threads 2
+              lsbench score --rankers 100
+              lsbench kernels --threads 2
+            """,
+        version: "lsbench \(ProductVersion.current)",
+        subcommands: [
+            TrainCommand.self, GenerateCommand.self, ScoreCommand.self, KernelsCommand.self,
+        ])
+
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let error as CoordinatorError {
+            FileHandle.standardError.write(Data("lsbench: \(error)\n".utf8))
+            Foundation.exit(error.code.exitStatus)
+        } catch {
+            exit(withError: error)
+        }
+    }
 }

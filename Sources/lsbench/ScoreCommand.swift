@@ -1,42 +1,79 @@
-// `lsbench score`: one group, one thread, straight from float16, as a request would bring it.
+// `lsbench score`: one group on one thread, straight from float16, as a request would bring it;
+// interleaved with the bare float32 product of the projection's shape, so that the ratio of the
+// two holds on a machine whose clock moves.
 import ArgumentParser
+import Benchmarking
 import LanguageSystem
-import RankerMath
 import Rankers
 
 struct ScoreCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "score", abstract: "Time the scoring of one group on one thread.")
 
-    @Option(help: "listwise or pointwise.") var kind: RankerKind = .listwise
+    @Option(name: .long, parsing: .upToNextOption, help: "Of listwise and pointwise.")
+    var kind: [RankerKind] = RankerKind.allCases
     @Option(help: "Numbers of one feature.") var hiddenSize = 4096
-    @Option(help: "Candidates.") var candidates = 10
-    @Option(help: "Calls.") var calls = 2_000
+    @Option(help: "Candidates, 1 to 1024.") var candidates = 10
+    @Option(
+        name: .long, parsing: .upToNextOption,
+        help: "Different rankers called in turn at random: 1 stays in cache, 100 do not.")
+    var rankers = [1, 100]
+    @Option(help: "Calls of each.") var calls = 3_000
+    @Option(help: "float32 or bfloat16.") var precision: BenchPrecision = .float32
+
+    func validate() throws {
+        guard (1...65_536).contains(hiddenSize),
+            (1...RankerScorer.candidateCountMax).contains(candidates),
+            (1...1_000_000).contains(calls), !kind.isEmpty, !rankers.isEmpty,
+            rankers.allSatisfy({ (1...10_000).contains($0) })
+        else {
+            throw ValidationError(
+                "expected hidden size 1 to 65536, 1 to 1024 candidates, 1 to 1000000 calls and "
+                    + "1 to 10000 rankers")
+        }
+    }
 
     func run() throws {
-        let configuration = RankerConfiguration.preset(kind: kind, hiddenSize: hiddenSize)
-        let scorer = RankerScorer(RankerWeights(fresh: configuration, seed: 1))
-        var generator = Generator(seed: 2)
-        // Float16 bits of numbers of about +-1 to 2.
-        let features = (0..<(candidates + 1) * hiddenSize).map { _ in
-            UInt16(truncatingIfNeeded: generator.next()) & 0x83ff | 0x3c00
-        }
-        var scores = [Float](repeating: 0, count: candidates)
-        var times: [Duration] = []
-        let clock = ContinuousClock()
-        for _ in 0..<calls {
-            let start = clock.now
-            try features.withUnsafeBytes { bytes in
-                try scores.withUnsafeMutableBufferPointer { target in
-                    try scorer.score(
-                        features: bytes, dtype: .float16, candidateCount: candidates, into: target)
-                }
+        try precision.check(for: "score")
+        let peak = MachinePeak.gigaflops(threadCount: 1)
+        let columns = Columns(ScoreCase.heading)
+        var lines: [String] = []
+        for rankerCount in rankers {
+            for measured in try measure(rankerCount: rankerCount, peak: peak) {
+                columns.row(measured.cells)
+                lines.append(oneLine(measured))
             }
-            times.append(clock.now - start)
         }
-        times.sort()
-        print(
-            "\(kind) \(candidates + 1) x \(hiddenSize): median \(times[calls / 2]), "
-                + "least \(times[0])")
+        for line in lines { print(line) }
+    }
+
+    /// All cases of one number of rankers.
+    private func measure(rankerCount: Int, peak: Double) throws -> [ScoreCase] {
+        let product = BareProduct(
+            rows: candidates + 1, hiddenSize: hiddenSize, rankerCount: rankerCount)
+        let groups = kind.map {
+            ScoringCase(
+                kind: $0, hiddenSize: hiddenSize, candidateCount: candidates,
+                rankerCount: rankerCount)
+        }
+        var turns = CallTimes(caseCount: groups.count + 1, rankerCount: rankerCount)
+        turns.warmUp { product.run(ranker: $0) }
+        for group in groups { try turns.warmUp { try group.score(ranker: $0) } }
+        while turns.callCount < calls {
+            turns.takeTurn(0) { product.run(ranker: $0) }
+            for (index, group) in groups.enumerated() {
+                try turns.takeTurn(index + 1) { try group.score(ranker: $0) }
+            }
+        }
+        let bare = turns.times(0)
+        let shape = (rankerCount, candidates + 1, hiddenSize)
+        return [
+            ScoreCase("bare float32 product", bare, bare, product.operations, shape, peak)
+        ]
+            + groups.enumerated().map { index, group in
+                ScoreCase(
+                    "\(group.kind.rawValue) \(precision.rawValue)", turns.times(index + 1), bare,
+                    group.operations, shape, peak)
+            }
     }
 }

@@ -1,18 +1,22 @@
-// `lsbench train`: one training run on feature files, then its accuracy on others.
-public import ArgumentParser
-public import LanguageSystem
-internal import Foundation
-internal import RankerMath
-internal import Rankers
-
-extension RankerKind: ExpressibleByArgument {}
+// `lsbench train`: reads the inputs, runs, reports. With `--paper` or `--groups` it times the steps
+// over given groups, as a peer would do them; otherwise it runs training as a worker does.
+import ArgumentParser
+import Benchmarking
+import LanguageSystem
+import RankerMath
+import Rankers
 
 struct TrainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "train", abstract: "Train once and say how long it took.",
+        commandName: "train", abstract: "Train, and say how long each part took.",
         discussion: """
-            Example: lsbench train --kind listwise --features deploy/demo/math/*/train.safetensors \
+            Examples:
+              lsbench train --kind listwise --features deploy/demo/math/*/train.safetensors \
             --test deploy/demo/math/*/test.safetensors
+              lsbench train --paper --kind pointwise --features mbpp.safetensors --threads 2 \
+            --write-groups g.safetensors --write-init i.safetensors
+              lsbench train --paper --kind pointwise --features mbpp.safetensors --threads 2 \
+            --groups g.safetensors --init i.safetensors --trace losses.json
             """)
 
     @Option(name: .long, parsing: .upToNextOption, help: "Feature files to train on.")
@@ -20,46 +24,70 @@ struct TrainCommand: ParsableCommand {
     @Option(name: .long, parsing: .upToNextOption, help: "Feature files to measure on.")
     var test: [String] = []
     @Option(help: "listwise or pointwise.") var kind: RankerKind = .listwise
-    @Option(help: "Threads.") var threads = 1
+    @Option(help: "Threads, 1 to 256.") var threads = 1
     @Option(help: "Runs, with seeds one apart.") var repeats = 1
     @Option(help: "Seed of the first run.") var seed: UInt64 = 1
+    @Option(help: "Passes over the groups, in place of the configuration's.") var epochs: Int?
     @Option(help: "Training configuration as JSON, in place of the preset.") var training: String?
     @Option(help: "Ranker configuration as JSON, in place of the preset.") var ranker: String?
+    @Option(help: "float32 or bfloat16.") var precision: BenchPrecision = .float32
+    @Flag(
+        help: """
+            The paper's setting: SGD 0.5, momentum 0.9, weight decay 1e-4, 256 groups a step, \
+            100 groups of 10 a query after filtering, temperature 1, uniform start.
+            """)
+    var paper = false
+    @Option(help: "Groups and their order to train on (safetensors, groups/1).")
+    var groups: String?
+    @Option(help: "Where to write the groups that were drawn; implies --paper's drawing.")
+    var writeGroups: String?
+    @Option(
+        name: .customLong("init"),
+        help: "Weights to start from (safetensors, with or without our metadata).")
+    var initial: String?
+    @Option(help: "Where to write the weights started from.") var writeInit: String?
+    @Option(help: "Where to write the last run's loss of every step, as JSON.")
+    var trace: String?
     @Option(help: "Candidates of an evaluated group.") var candidates = 10
     @Option(help: "Where to write the last run's weights.") var out: String?
 
-    func run() throws {
-        let clock = ContinuousClock()
-        let start = clock.now
-        let sets = try features.map { try FeatureSet(contentsOf: $0) }
-        let tests = try test.map { try FeatureSet(contentsOf: $0) }
-        print("loading: \(clock.now - start)")
-        guard let first = sets.first else { throw ValidationError("--features names no file") }
-        let configuration =
-            try ranker.map { try RankerConfiguration(json: $0) }
-            ?? .preset(kind: kind, hiddenSize: first.hiddenSize)
-        for index in 0..<repeats {
-            var plan =
-                try training.map { try TrainingConfiguration(json: $0) } ?? .preset(kind: kind)
-            plan.seed = seed + UInt64(index)
-            let (weights, report) = try train(configuration, plan, on: sets, threadCount: threads)
-            print(report.json)
-            if !tests.isEmpty { try measure(weights, tests) }
-            if let out { try Data(weights.safetensors()).write(to: URL(filePath: out)) }
+    func validate() throws {
+        guard !features.isEmpty else { throw ValidationError("--features names no file") }
+        guard (1...256).contains(threads), (1...1_000).contains(repeats) else {
+            throw ValidationError("expected 1 to 256 threads and 1 to 1000 repeats")
+        }
+        guard !paper || training == nil else {
+            throw ValidationError("--paper and --training both say how to train; give one")
+        }
+        guard groups == nil || writeGroups == nil else {
+            throw ValidationError("--groups reads what --write-groups would write; give one")
         }
     }
 
-    private func measure(_ weights: RankerWeights, _ tests: [FeatureSet]) throws {
-        let plan = try EvaluationConfiguration(candidateCount: candidates)
-        let reports = try tests.map { try evaluate(weights, on: $0, plan, threadCount: threads) }
-        func mean(_ path: KeyPath<EvaluationReport, Double>) -> Double {
-            let total = reports.reduce(0) { $0 + $1[keyPath: path] * Double($1.queryCount) }
-            return total / Double(reports.map(\.queryCount).reduce(0, +))
+    func run() throws {
+        try precision.check(for: "train")
+        let peak = MachinePeak.gigaflops(threadCount: threads)
+        let columns = Columns(TrainCase.heading)
+        var runs: [TrainRun] = []
+        for index in 0..<repeats {
+            let run = try TrainRun(self, seed: seed + UInt64(index))
+            columns.row(run.cells(peak: peak))
+            runs.append(run)
         }
-        func percent(_ x: Double) -> String { "\((x * 1000).rounded() / 10)" }
-        let each = reports.map { percent($0.accuracy) }.joined(separator: " ")
-        print(
-            "accuracy \(percent(mean(\.accuracy)))  first sample \(percent(mean(\.firstSample)))  "
-                + "oracle \(percent(mean(\.oracle)))  each: \(each)")
+        print(oneLine(TrainCase(self, runs, peak: peak)))
+        try writeResults(of: runs[runs.count - 1])
+    }
+
+    private func writeResults(of run: TrainRun) throws {
+        if let trace {
+            let losses = LossTrace(
+                impl: "lsbench-\(precision.rawValue)", losses: run.losses, weights: run.weights)
+            try write(losses.json.utf8, to: trace)
+        }
+        if let out { try write(run.weights.safetensors(), to: out) }
+        if !test.isEmpty {
+            try printAccuracy(
+                of: run.weights, on: test, candidates: candidates, threadCount: threads)
+        }
     }
 }

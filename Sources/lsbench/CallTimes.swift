@@ -1,0 +1,39 @@
+// Times single calls of several cases in turns, so that a change of the machine's clock meets all
+// of them.
+import Benchmarking
+import RankerMath
+
+/// Each case meets the same rankers in the same random order.
+struct CallTimes {
+    static let turn = 25
+    private var seconds: [[Double]]
+    private var generators: [Generator]
+    private let rankerCount: Int
+    private let clock = ContinuousClock()
+
+    init(caseCount: Int, rankerCount: Int) {
+        seconds = Array(repeating: [], count: caseCount)
+        generators = Array(repeating: Generator(seed: 4), count: caseCount)
+        self.rankerCount = rankerCount
+    }
+
+    /// Calls of each case so far, warming up not counted.
+    var callCount: Int { seconds[0].count }
+
+    func times(_ index: Int) -> Times { Times(seconds[index]) }
+
+    /// Calls each ranker once, untimed: its first call allocates what the later ones use.
+    func warmUp(_ body: (Int) throws -> Void) rethrows {
+        for ranker in 0..<rankerCount { try body(ranker) }
+    }
+
+    /// One turn of case `index`; `body` gets the ranker to call.
+    mutating func takeTurn(_ index: Int, _ body: (Int) throws -> Void) rethrows {
+        for _ in 0..<Self.turn {
+            let ranker = generators[index].below(rankerCount)
+            let start = clock.now
+            try body(ranker)
+            seconds[index].append((clock.now - start).inSeconds)
+        }
+    }
+}

@@ -1,0 +1,58 @@
+// What `lsbench score` reports of one case: a row for people and a JSON line.
+import Benchmarking
+
+struct ScoreCase: Encodable {
+    let bench = "score"
+    /// `listwise float32`, or `bare float32 product`.
+    let name: String
+    let threadCount = 1
+    /// How many rankers were called in turn.
+    let rankerCount: Int
+    /// The candidates and the instruction.
+    let rowCount: Int
+    let hiddenSize: Int
+    let secondsMin: Double
+    let secondsMedian: Double
+    let secondsP90: Double
+    let secondsP99: Double
+    /// Median to median.
+    let ratioToBareProduct: Double
+    /// By the median.
+    let gigaflops: Double
+    /// Measured peak, float32 product, one thread.
+    let peakGigaflops: Double
+    let shareOfPeak: Double
+    let machine: Machine
+
+    init(
+        _ name: String, _ times: Times, _ bare: Times, _ operations: Double,
+        _ shape: (rankers: Int, rows: Int, hiddenSize: Int), _ peak: Double
+    ) {
+        self.name = name
+        (rankerCount, rowCount, hiddenSize) = shape
+        secondsMin = figure(times.least)
+        secondsMedian = figure(times.median)
+        secondsP90 = figure(times.percentile(90))
+        secondsP99 = figure(times.percentile(99))
+        ratioToBareProduct = figure(times.median / bare.median)
+        let rate = operations / times.median / 1e9
+        (gigaflops, peakGigaflops, shareOfPeak) = (figure(rate), figure(peak), figure(rate / peak))
+        machine = .current()
+    }
+}
+
+extension ScoreCase {
+    static let heading: [(name: String, width: Int)] = [
+        ("case", 20), ("rankers", 7), ("min us", 7), ("median", 7), ("p90", 7), ("p99", 7),
+        ("x product", 9), ("GFLOP/s", 7), ("of peak", 7),
+    ]
+
+    /// A row under `heading`.
+    var cells: [String] {
+        [
+            name, "\(rankerCount)", text(secondsMin * 1e6, 1), text(secondsMedian * 1e6, 1),
+            text(secondsP90 * 1e6, 1), text(secondsP99 * 1e6, 1), text(ratioToBareProduct, 2),
+            text(gigaflops, 0), text(100 * shareOfPeak, 0) + " %",
+        ]
+    }
+}
