@@ -49,7 +49,7 @@ extension TrainCommand {
                 .invalidArgument,
                 "cannot time steps over given groups from a standardised start: it is training's "
                     + "own",
-                hint: "give --init, or a --training whose start is uniform")
+                hint: "give --paper, --init, or a --training whose start is uniform")
         }
         if let groups { return try OrderedGroups(contentsOf: groups, for: sets) }
         let drawn = OrderedGroups(

@@ -67,9 +67,11 @@ struct TrainCommand: ParsableCommand {
     func run() throws {
         try precision.check(for: "train")
         let peak = MachinePeak.gigaflops(threadCount: threads)
+        // A refusal stands alone: the heading waits for the first run.
+        var runs = [try TrainRun(self, seed: seed)]
         let columns = Columns(TrainCase.heading)
-        var runs: [TrainRun] = []
-        for index in 0..<repeats {
+        columns.row(runs[0].cells(peak: peak))
+        for index in 1..<repeats {
             let run = try TrainRun(self, seed: seed + UInt64(index))
             columns.row(run.cells(peak: peak))
             runs.append(run)
