@@ -109,8 +109,10 @@ let package = Package(
             swiftSettings: optimised),
         .testTarget(
             name: "RankerMathTests", dependencies: ["RankerMath"], swiftSettings: strict),
+        .target(name: "CountedAllocations", path: "Tests/CountedAllocations"),
         .testTarget(
-            name: "RankersTests", dependencies: ["LanguageSystem", "RankerMath", "Rankers"],
+            name: "RankersTests",
+            dependencies: ["CountedAllocations", "LanguageSystem", "RankerMath", "Rankers"],
             exclude: ["Fixtures", "Golden"], swiftSettings: strict),
         .target(
             name: "Benchmarking", dependencies: ["LanguageSystem", "RankerMath", "Rankers"],

@@ -2,31 +2,9 @@
 // the last place, without branches, so that the loops run in vector lanes.
 #include "CKernels.h"
 #include "Dispatch.h"
+#include "Exponential.h"
 
 #include <math.h>
-#include <stdint.h>
-#include <string.h>
-
-// exp(x) for x <= 0, relative error about 1e-7; 0 below -87.
-static inline float exp_negative(float x) {
-    float clamped = x < -87.0f ? -87.0f : x;
-    // n = round(x / ln 2), by adding and taking away 1.5 * 2^23
-    float shifted = clamped * 1.44269504f + 12582912.0f;
-    float n = shifted - 12582912.0f;
-    float f = clamped - n * 0.693359375f;
-    f = f + n * 2.12194440e-4f;
-    float p = 1.9875691500e-4f;
-    p = p * f + 1.3981999507e-3f;
-    p = p * f + 8.3334519073e-3f;
-    p = p * f + 4.1665795894e-2f;
-    p = p * f + 1.6666665459e-1f;
-    p = p * f + 5.0000001201e-1f;
-    p = p * f * f + f + 1.0f;
-    int32_t bits = ((int32_t)n + 127) << 23;
-    float scale;
-    memcpy(&scale, &bits, 4);
-    return x < -87.0f ? 0.0f : p * scale;
-}
 
 static inline float erf_one(float x) {
     float t = fabsf(x), s = x * x;
@@ -49,23 +27,23 @@ static inline float erf_one(float x) {
     return t > 0.927734375f ? far : near;
 }
 
-LS_DISPATCH void ls_gelu(const float *x, float *y, size_t count) {
+LS_DISPATCH void ls_gelu(const float *restrict x, float *restrict y, size_t count) {
     for (size_t i = 0; i < count; i++)
         y[i] = 0.5f * x[i] * (1.0f + erf_one(x[i] * 0.70710678f));
 }
 
-LS_DISPATCH void ls_gelu_backward(const float *x, const float *dy, float *dx, size_t count) {
+LS_DISPATCH void ls_gelu_backward(const float *restrict x, float *restrict d, size_t count) {
     for (size_t i = 0; i < count; i++) {
         float distribution = 0.5f * (1.0f + erf_one(x[i] * 0.70710678f));
         float density = 0.39894228f * exp_negative(-0.5f * x[i] * x[i]);
-        dx[i] = dy[i] * (distribution + x[i] * density);
+        d[i] *= distribution + x[i] * density;
     }
 }
 
-LS_DISPATCH void ls_relu(const float *x, float *y, size_t count) {
+LS_DISPATCH void ls_relu(const float *restrict x, float *restrict y, size_t count) {
     for (size_t i = 0; i < count; i++) y[i] = x[i] > 0 ? x[i] : 0;
 }
 
-LS_DISPATCH void ls_relu_backward(const float *x, const float *dy, float *dx, size_t count) {
-    for (size_t i = 0; i < count; i++) dx[i] = x[i] > 0 ? dy[i] : 0;
+LS_DISPATCH void ls_relu_backward(const float *restrict x, float *restrict d, size_t count) {
+    for (size_t i = 0; i < count; i++) d[i] = x[i] > 0 ? d[i] : 0;
 }

@@ -14,11 +14,11 @@ static inline int ls_onednn_sgemm(
     return dnnl_sgemm(transpose_a, transpose_b, m, n, k, 1.0f, a, lda, b, ldb, beta, c, ldc);
 }
 
-// Limits OpenMP to the calling thread for calls made from this thread. Looked up at run time: an
-// oneDNN built without OpenMP has no such function and needs none.
-static inline void ls_onednn_stay_on_this_thread(void) {
-    void (*set)(int) = (void (*)(int))dlsym(NULL, "omp_set_num_threads");
-    if (set) set(1);
+// OpenMP's function that sets how many threads calls from the calling thread may use. Looked up at
+// run time: an oneDNN built without OpenMP has no such function and needs none.
+typedef void (*ls_onednn_thread_setter)(int);
+static inline ls_onednn_thread_setter ls_onednn_find_thread_setter(void) {
+    return (ls_onednn_thread_setter)dlsym(NULL, "omp_set_num_threads");
 }
 
 #endif

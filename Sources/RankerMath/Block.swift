@@ -17,32 +17,32 @@ public struct MLP: Sendable {
     }
 
     func forward(
-        _ parameters: UnsafePointer<Float>, _ x: UnsafePointer<Float>, _ memory: BlockMemory,
-        _ y: UnsafeMutablePointer<Float>, rows: Int
+        _ parameters: Parameters, _ x: UnsafePointer<Float>, _ memory: BlockMemory,
+        _ shared: SharedMemory, _ y: UnsafeMutablePointer<Float>, rows: Int
     ) {
         let count = rows * fc1.outputs
-        fc1.forward(parameters, x, memory.hidden, rows: rows)
+        fc1.forward(parameters, x, memory.hidden, shared.pairs, rows: rows)
         switch activation {
         case .gelu: ls_gelu(memory.hidden, memory.activated, count)
         case .relu: ls_relu(memory.hidden, memory.activated, count)
         }
-        fc2.forward(parameters, memory.activated, y, rows: rows)
+        fc2.forward(parameters, memory.activated, y, shared.pairs, rows: rows)
     }
 
     /// dx is overwritten; the memory's `hidden` is used up.
     func backward(
-        _ parameters: UnsafePointer<Float>, _ gradient: UnsafeMutablePointer<Float>,
+        _ parameters: Parameters, _ gradient: UnsafeMutablePointer<Float>,
         _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>, _ memory: BlockMemory,
         _ shared: SharedMemory, _ dx: UnsafeMutablePointer<Float>, rows: Int
     ) {
         let count = rows * fc1.outputs
         let dh = shared.wide
-        fc2.backward(parameters, gradient, memory.activated, dy, dh, rows: rows)
+        fc2.backward(parameters, gradient, memory.activated, dy, dh, shared.pairs, rows: rows)
         switch activation {
-        case .gelu: ls_gelu_backward(memory.hidden, dh, dh, count)
-        case .relu: ls_relu_backward(memory.hidden, dh, dh, count)
+        case .gelu: ls_gelu_backward(memory.hidden, dh, count)
+        case .relu: ls_relu_backward(memory.hidden, dh, count)
         }
-        fc1.backward(parameters, gradient, x, dh, dx, rows: rows)
+        fc1.backward(parameters, gradient, x, dh, dx, shared.pairs, rows: rows)
     }
 }
 
@@ -76,49 +76,53 @@ public struct TransformerBlock: Sendable {
     }
 
     func forward(
-        _ w: UnsafePointer<Float>, _ x: UnsafePointer<Float>, _ memory: BlockMemory,
-        _ y: UnsafeMutablePointer<Float>, groups: Int, tokens: Int
+        _ w: Parameters, _ x: UnsafePointer<Float>, _ memory: BlockMemory,
+        _ shared: SharedMemory, _ y: UnsafeMutablePointer<Float>, groups: Int, tokens: Int
     ) {
         let (d, rows) = (out.outputs, groups * tokens)
         ls_layer_norm(
-            x, w + norm1.weight, w + norm1.bias, memory.normalised1, memory.inverse1,
+            x, w.values + norm1.weight, w.values + norm1.bias, memory.normalised1, memory.inverse1,
             memory.input1, rows, d)
-        qkv.forward(w, memory.input1, memory.qkv, rows: rows)
+        qkv.forward(w, memory.input1, memory.qkv, shared.pairs, rows: rows)
+        let square = heads * tokens * Scratch.rounded(tokens)
         for g in 0..<groups {
             ls_attention(
-                memory.qkv + g * tokens * 3 * d, memory.probabilities + g * heads * tokens * tokens,
-                memory.attended + g * tokens * d, tokens, d, heads)
+                memory.qkv + g * tokens * 3 * d, memory.probabilities + g * square,
+                memory.attended + g * tokens * d, shared.attention, tokens, d, heads)
         }
-        out.forward(w, memory.attended, memory.middle, rows: rows)
+        out.forward(w, memory.attended, memory.middle, shared.pairs, rows: rows)
         ls_add(x, memory.middle, rows * d)
         ls_layer_norm(
-            memory.middle, w + norm2.weight, w + norm2.bias, memory.normalised2, memory.inverse2,
+            memory.middle, w.values + norm2.weight, w.values + norm2.bias, memory.normalised2,
+            memory.inverse2,
             memory.input2, rows, d)
-        mlp.forward(w, memory.input2, memory, y, rows: rows)
+        mlp.forward(w, memory.input2, memory, shared, y, rows: rows)
         ls_add(memory.middle, y, rows * d)
     }
 
     /// `dy` [n, d] becomes dx in place.
     func backward(
-        _ w: UnsafePointer<Float>, _ gradient: UnsafeMutablePointer<Float>, _ memory: BlockMemory,
+        _ w: Parameters, _ gradient: UnsafeMutablePointer<Float>, _ memory: BlockMemory,
         _ shared: SharedMemory, _ dy: UnsafeMutablePointer<Float>, groups: Int, tokens: Int
     ) {
         let (d, rows) = (out.outputs, groups * tokens)
         let narrow = shared.narrow
         mlp.backward(w, gradient, memory.input2, dy, memory, shared, narrow, rows: rows)
         ls_layer_norm_backward(
-            narrow, memory.normalised2, memory.inverse2, w + norm2.weight, dy,
+            narrow, memory.normalised2, memory.inverse2, w.values + norm2.weight, dy,
             gradient + norm2.weight, gradient + norm2.bias, rows, d)
-        out.backward(w, gradient, memory.attended, dy, narrow, rows: rows)
+        out.backward(w, gradient, memory.attended, dy, narrow, shared.pairs, rows: rows)
+        let square = heads * tokens * Scratch.rounded(tokens)
         for g in 0..<groups {
             ls_attention_backward(
-                memory.qkv + g * tokens * 3 * d, memory.probabilities + g * heads * tokens * tokens,
-                narrow + g * tokens * d, shared.wide + g * tokens * 3 * d, shared.row, tokens, d,
-                heads)
+                memory.qkv + g * tokens * 3 * d, memory.probabilities + g * square,
+                narrow + g * tokens * d, shared.wide + g * tokens * 3 * d, shared.attention,
+                tokens, d, heads)
         }
-        qkv.backward(w, gradient, memory.input1, shared.wide, narrow, rows: rows)
+        qkv.backward(
+            w, gradient, memory.input1, shared.wide, narrow, shared.pairs, rows: rows)
         ls_layer_norm_backward(
-            narrow, memory.normalised1, memory.inverse1, w + norm1.weight, dy,
+            narrow, memory.normalised1, memory.inverse1, w.values + norm1.weight, dy,
             gradient + norm1.weight, gradient + norm1.bias, rows, d)
     }
 }
@@ -134,16 +138,16 @@ public struct MLPBlock: Sendable {
     }
 
     func forward(
-        _ w: UnsafePointer<Float>, _ x: UnsafePointer<Float>, _ memory: BlockMemory,
-        _ y: UnsafeMutablePointer<Float>, rows: Int
+        _ w: Parameters, _ x: UnsafePointer<Float>, _ memory: BlockMemory,
+        _ shared: SharedMemory, _ y: UnsafeMutablePointer<Float>, rows: Int
     ) {
-        mlp.forward(w, x, memory, y, rows: rows)
+        mlp.forward(w, x, memory, shared, y, rows: rows)
         if residual { ls_add(x, y, rows * mlp.fc2.outputs) }
     }
 
     /// `dy` [n, d] becomes dx in place.
     func backward(
-        _ w: UnsafePointer<Float>, _ gradient: UnsafeMutablePointer<Float>,
+        _ w: Parameters, _ gradient: UnsafeMutablePointer<Float>,
         _ x: UnsafePointer<Float>, _ memory: BlockMemory, _ shared: SharedMemory,
         _ dy: UnsafeMutablePointer<Float>, rows: Int
     ) {
@@ -164,12 +168,14 @@ struct BlockMemory {
     let hidden, activated: UnsafeMutablePointer<Float>
 }
 
-/// What backward needs for a moment, the same for all blocks.
+/// What is needed for a moment, the same for all blocks.
 struct SharedMemory {
     /// [n, d]
     let narrow: UnsafeMutablePointer<Float>
     /// [n, max(3, multiple) d]
     let wide: UnsafeMutablePointer<Float>
-    /// [T]
-    let row: UnsafeMutablePointer<Float>
+    /// [T (d + T)], T rounded up to 16
+    let attention: UnsafeMutablePointer<Float>
+    /// Of products in bfloat16; nil for float32.
+    let pairs: PairMemory?
 }

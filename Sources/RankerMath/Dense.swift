@@ -17,29 +17,58 @@ public struct Dense: Sendable {
     }
 
     /// y [rows, outputs] = x [rows, inputs] W' + b
-    public func forward(
-        _ parameters: UnsafePointer<Float>, _ x: UnsafePointer<Float>,
-        _ y: UnsafeMutablePointer<Float>, rows: Int
+    func forward(
+        _ parameters: Parameters, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
+        _ pairs: PairMemory?, rows: Int
     ) {
-        ls_fill_rows(parameters + bias, y, rows, outputs)
-        multiply(
-            x, lda: inputs, parameters + weight, ldb: inputs, transposeB: true, into: y,
-            ldc: outputs, accumulate: true, m: rows, n: outputs, k: inputs)
+        let bias = parameters.values + bias
+        if let paired = parameters.paired, let pairs {
+            ls_narrow(LS_STORED_F32, x, pairs.first, rows * inputs)
+            ls_product_bf16(
+                pairs.first, inputs / 2, 1, paired.forward + weight / 2, outputs, y, outputs, rows,
+                outputs, inputs / 2, bias, 0)
+        } else if let turned = parameters.turned {
+            ls_product_f32(
+                x, inputs, 1, turned + weight, outputs, y, outputs, rows, outputs, inputs, bias, 0)
+        } else {
+            ls_fill_rows(bias, y, rows, outputs)
+            libraryMultiply(
+                x, lda: inputs, parameters.values + weight, ldb: inputs, transposeB: true, into: y,
+                ldc: outputs, accumulate: true, m: rows, n: outputs, k: inputs)
+        }
     }
 
-    /// dW += dy' x, db += column sums of dy; dx = dy W where `dx` is given.
-    public func backward(
-        _ parameters: UnsafePointer<Float>, _ gradient: UnsafeMutablePointer<Float>,
-        _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>,
-        _ dx: UnsafeMutablePointer<Float>?, rows: Int
+    /// dW += dy' x, db += column sums of dy; dx = dy W.
+    func backward(
+        _ parameters: Parameters, _ gradient: UnsafeMutablePointer<Float>,
+        _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>, _ dx: UnsafeMutablePointer<Float>,
+        _ pairs: PairMemory?, rows: Int
     ) {
-        multiply(
-            dy, lda: outputs, transposeA: true, x, ldb: inputs, into: gradient + weight,
-            ldc: inputs, accumulate: true, m: outputs, n: inputs, k: rows)
         ls_add_column_sums(dy, gradient + bias, rows, outputs)
-        guard let dx else { return }
-        multiply(
-            dy, lda: outputs, parameters + weight, ldb: inputs, into: dx, ldc: inputs,
-            accumulate: false, m: rows, n: inputs, k: outputs)
+        let dw = gradient + weight
+        if let paired = parameters.paired, let pairs {
+            ls_pair_rows(dy, pairs.first, rows, outputs)
+            ls_pair_rows(x, pairs.second, rows, inputs)
+            ls_product_bf16(
+                pairs.first, 1, outputs, pairs.second, inputs, dw, inputs, outputs, inputs,
+                (rows + 1) / 2, dw, inputs)
+            ls_narrow(LS_STORED_F32, dy, pairs.first, rows * outputs)
+            ls_product_bf16(
+                pairs.first, outputs / 2, 1, paired.backward + weight / 2, inputs, dx, inputs, rows,
+                inputs, outputs / 2, nil, 0)
+        } else {
+            multiply(
+                dy, lda: outputs, transposeA: true, x, ldb: inputs, into: dw, ldc: inputs,
+                accumulate: true, m: outputs, n: inputs, k: rows)
+            multiply(
+                dy, lda: outputs, parameters.values + weight, ldb: inputs, into: dx, ldc: inputs,
+                accumulate: false, m: rows, n: inputs, k: outputs)
+        }
     }
+}
+
+/// Where a layer's factors become bfloat16 pairs, each [(n + 1) / 2, widest layer].
+struct PairMemory {
+    let first: UnsafeMutablePointer<UInt32>
+    let second: UnsafeMutablePointer<UInt32>
 }

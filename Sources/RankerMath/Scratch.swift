@@ -24,6 +24,11 @@ public final class Scratch: @unchecked Sendable {
         return buffer.baseAddress! + start
     }
 
+    /// The same as 32-bit words.
+    public func takeWords(_ count: Int) -> UnsafeMutablePointer<UInt32> {
+        UnsafeMutableRawPointer(take(count)).assumingMemoryBound(to: UInt32.self)
+    }
+
     public static func rounded(_ count: Int) -> Int { (count + 15) / 16 * 16 }
 }
 

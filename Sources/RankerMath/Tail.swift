@@ -32,7 +32,8 @@ public struct TailShape: Sendable {
 /// One thread's forward and backward passes; not to be used by two threads at once.
 public final class Tail {
     public let shape: TailShape
-    public let groupCountMax: Int
+    /// Tokens of all groups of one pass.
+    public let tokenTotal: Int
     /// T = K + 1: token 0 is the instruction.
     public let tokenCountMax: Int
     private let scratch: Scratch
@@ -45,12 +46,18 @@ public final class Tail {
     private let cosines: UnsafeMutablePointer<Float>
     private let dcosines: UnsafeMutablePointer<Float>
 
-    public init(shape: TailShape, groupCountMax: Int, tokenCountMax: Int) {
+    /// - Parameter isPaired: whether the parameters will come with pairs.
+    public init(
+        shape: TailShape, tokenTotal: Int, tokenCountMax: Int, isPaired: Bool = false
+    ) {
         self.shape = shape
-        self.groupCountMax = groupCountMax
+        self.tokenTotal = tokenTotal
         self.tokenCountMax = tokenCountMax
-        let (d, n) = (shape.width, groupCountMax * tokenCountMax)
-        let attention = groupCountMax * shape.heads * tokenCountMax * tokenCountMax
+        let (d, n) = (shape.width, tokenTotal)
+        // Groups of T tokens keep h T T' numbers each, T' rounded up: h T' for each token.
+        let rowLength = Scratch.rounded(tokenCountMax)
+        let attention = tokenTotal * shape.heads * rowLength
+        let square = rowLength * (d + tokenCountMax)
         let hasAttention = shape.blocks.contains {
             if case .transformer = $0 { true } else { false }
         }
@@ -61,10 +68,11 @@ public final class Tail {
         let hidden = n * shape.multiple * d
         let wide = n * max(3, shape.multiple) * d
         let levels = shape.blocks.count + 1
+        let pairCount = isPaired ? (n + 1) / 2 * max(3, shape.multiple) * d : 0
         let counts =
             (perBlock + [hidden, hidden]).map(Scratch.rounded).reduce(0, +) * shape.blocks.count
             + Scratch.rounded(n * d) * (levels + 2) + Scratch.rounded(wide)
-            + Scratch.rounded(tokenCountMax) + 3 * Scratch.rounded(n)
+            + Scratch.rounded(square) + 3 * Scratch.rounded(n) + 2 * Scratch.rounded(pairCount)
         let scratch = Scratch(count: counts)
         memories = shape.blocks.map { _ in
             let p = perBlock.map(scratch.take)
@@ -74,7 +82,11 @@ public final class Tail {
                 hidden: scratch.take(hidden), activated: scratch.take(hidden))
         }
         shared = SharedMemory(
-            narrow: scratch.take(n * d), wide: scratch.take(wide), row: scratch.take(tokenCountMax))
+            narrow: scratch.take(n * d), wide: scratch.take(wide), attention: scratch.take(square),
+            pairs: isPaired
+                ? PairMemory(
+                    first: scratch.takeWords(pairCount), second: scratch.takeWords(pairCount)) : nil
+        )
         x = (0..<levels).map { _ in scratch.take(n * d) }
         dx = scratch.take(n * d)
         norms = scratch.take(n)
@@ -88,18 +100,19 @@ public final class Tail {
 
     /// scores [groups, T - 1] of the tokens in `input`. (eq. 1 to 4)
     public func forward(
-        _ parameters: UnsafePointer<Float>, groups: Int, tokens: Int,
+        _ parameters: Parameters, groups: Int, tokens: Int,
         scores: UnsafeMutablePointer<Float>
     ) {
-        precondition(groups <= groupCountMax && tokens <= tokenCountMax && tokens >= 2)
+        precondition(groups * tokens <= tokenTotal && (2...tokenCountMax).contains(tokens))
         let rows = groups * tokens
         for (l, block) in shape.blocks.enumerated() {
             switch block {
             case .transformer(let block):
                 block.forward(
-                    parameters, x[l], memories[l], x[l + 1], groups: groups, tokens: tokens)
+                    parameters, x[l], memories[l], shared, x[l + 1], groups: groups,
+                    tokens: tokens)
             case .mlp(let block):
-                block.forward(parameters, x[l], memories[l], x[l + 1], rows: rows)
+                block.forward(parameters, x[l], memories[l], shared, x[l + 1], rows: rows)
             }
         }
         let (d, last, k) = (shape.width, x[shape.blocks.count], tokens - 1)
@@ -107,7 +120,7 @@ public final class Tail {
             ls_cosine(last + g * tokens * d, norms + g * tokens, cosines + g * k, tokens, d)
         }
         if let affine = shape.affine {
-            let (a, c) = (parameters[affine.scale], parameters[affine.bias])
+            let (a, c) = (parameters.values[affine.scale], parameters.values[affine.bias])
             for i in 0..<groups * k { scores[i] = a * cosines[i] + c }
         } else {
             scores.update(from: cosines, count: groups * k)
@@ -117,13 +130,13 @@ public final class Tail {
     /// Adds to `gradient`; returns dL/dtokens [groups, T, d], valid until the next call.
     /// - Precondition: the last call was `forward` with the same parameters and counts.
     public func backward(
-        _ parameters: UnsafePointer<Float>, _ gradient: UnsafeMutablePointer<Float>,
+        _ parameters: Parameters, _ gradient: UnsafeMutablePointer<Float>,
         dscores: UnsafePointer<Float>, groups: Int, tokens: Int
     ) -> UnsafePointer<Float> {
         let (d, k, rows) = (shape.width, tokens - 1, groups * tokens)
         var slope: Float = 1
         if let affine = shape.affine {
-            slope = parameters[affine.scale]
+            slope = parameters.values[affine.scale]
             for i in 0..<groups * k {
                 gradient[affine.scale] += dscores[i] * cosines[i]
                 gradient[affine.bias] += dscores[i]

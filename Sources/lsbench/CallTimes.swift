@@ -27,13 +27,15 @@ struct CallTimes {
         for ranker in 0..<rankerCount { try body(ranker) }
     }
 
-    /// One turn of case `index`; `body` gets the ranker to call.
-    mutating func takeTurn(_ index: Int, _ body: (Int) throws -> Void) rethrows {
-        for _ in 0..<Self.turn {
+    /// One turn of case `index`; `body` gets the ranker to call. Its time is shared by `parts`.
+    mutating func takeTurn(
+        _ index: Int, of parts: Int = 1, _ body: (Int) throws -> Void
+    ) rethrows {
+        for _ in 0..<max(1, Self.turn / parts) {
             let ranker = generators[index].below(rankerCount)
             let start = clock.now
             try body(ranker)
-            seconds[index].append((clock.now - start).inSeconds)
+            seconds[index].append((clock.now - start).inSeconds / Double(parts))
         }
     }
 }

@@ -21,10 +21,12 @@ struct KernelsCommand: ParsableCommand {
         let columns = Columns(KernelCase.heading)
         var lines: [String] = []
         for shape in ProductShape.all {
-            let measured = KernelCase(
-                shape, shape.times(threadCount: threads, rounds: rounds), threads, peak)
-            columns.row(measured.cells)
-            lines.append(oneLine(measured))
+            for way in BareProduct.Way.allCases {
+                let times = shape.times(way, threadCount: threads, rounds: rounds)
+                let measured = KernelCase(shape, way, times, threads, peak)
+                columns.row(measured.cells)
+                lines.append(oneLine(measured))
+            }
         }
         for line in lines { print(line) }
     }
@@ -33,6 +35,7 @@ struct KernelsCommand: ParsableCommand {
 struct KernelCase: Encodable {
     let bench = "kernels"
     let name: String
+    let way: String
     let precision = "float32"
     let m, n, k: Int
     let threadCount: Int
@@ -44,8 +47,12 @@ struct KernelCase: Encodable {
     let shareOfPeak: Double
     let machine: Machine
 
-    init(_ shape: ProductShape, _ times: Times, _ threadCount: Int, _ peak: Double) {
+    init(
+        _ shape: ProductShape, _ way: BareProduct.Way, _ times: Times, _ threadCount: Int,
+        _ peak: Double
+    ) {
         name = shape.name
+        self.way = way.rawValue
         (m, n, k) = (shape.m, shape.n, shape.k)
         self.threadCount = threadCount
         (secondsMin, secondsMedian) = (figure(times.least), figure(times.median))
@@ -55,14 +62,15 @@ struct KernelCase: Encodable {
     }
 
     static let heading: [(name: String, width: Int)] = [
-        ("product", 19), ("shape", 16), ("min us", 8), ("median", 8), ("GFLOP/s", 7),
+        ("product", 19), ("by", 20), ("shape", 16), ("min us", 8), ("median", 8), ("GFLOP/s", 7),
         ("of peak", 7),
     ]
 
     /// A row under `heading`.
     var cells: [String] {
         [
-            name, "\(m) x \(k) x \(n)", text(secondsMin * 1e6, 1), text(secondsMedian * 1e6, 1),
+            name, way, "\(m) x \(k) x \(n)", text(secondsMin * 1e6, 1),
+            text(secondsMedian * 1e6, 1),
             text(gigaflops, 0), text(100 * shareOfPeak, 0) + " %",
         ]
     }

@@ -1,16 +1,15 @@
-// In which type the large products are computed. The one place that says what this build can do.
-import ArgumentParser
+// `--precision`: refused where the processor would silently compute in another one.
+public import ArgumentParser
 import LanguageSystem
+public import RankerMath
 
-enum BenchPrecision: String, CaseIterable, ExpressibleByArgument {
-    case float32, bfloat16
-
-    /// - Throws: `invalidArgument` for what the rankers do not offer.
+extension Precision: ExpressibleByArgument {
+    /// - Throws: `invalidArgument` for what this processor does not offer.
     func check(for work: String) throws(CoordinatorError) {
-        guard self == .float32 else {
+        guard available == self else {
             throw CoordinatorError(
                 .invalidArgument,
-                "cannot \(work) in \(rawValue): the products of matrices are float32 only")
+                "cannot \(work) in \(rawValue): this processor lacks its products (AVX-512 BF16)")
         }
     }
 }

@@ -3,8 +3,10 @@ import Benchmarking
 
 struct ScoreCase: Encodable {
     let bench = "score"
-    /// `listwise float32`, or `bare float32 product`.
+    /// `listwise float32`, or which bare product.
     let name: String
+    /// Groups of one call; times are of one group.
+    let groupCount: Int
     let threadCount = 1
     /// How many rankers were called in turn.
     let rankerCount: Int
@@ -15,7 +17,7 @@ struct ScoreCase: Encodable {
     let secondsMedian: Double
     let secondsP90: Double
     let secondsP99: Double
-    /// Median to median.
+    /// Median to oneDNN's median.
     let ratioToBareProduct: Double
     /// By the median.
     let gigaflops: Double
@@ -25,10 +27,11 @@ struct ScoreCase: Encodable {
     let machine: Machine
 
     init(
-        _ name: String, _ times: Times, _ bare: Times, _ operations: Double,
+        _ name: String, _ groupCount: Int, _ times: Times, _ bare: Times, _ operations: Double,
         _ shape: (rankers: Int, rows: Int, hiddenSize: Int), _ peak: Double
     ) {
         self.name = name
+        self.groupCount = groupCount
         (rankerCount, rowCount, hiddenSize) = shape
         secondsMin = figure(times.least)
         secondsMedian = figure(times.median)
@@ -43,14 +46,16 @@ struct ScoreCase: Encodable {
 
 extension ScoreCase {
     static let heading: [(name: String, width: Int)] = [
-        ("case", 20), ("rankers", 7), ("min us", 7), ("median", 7), ("p90", 7), ("p99", 7),
+        ("case", 20), ("groups", 6), ("rankers", 7), ("min us", 7), ("median", 7), ("p90", 7),
+        ("p99", 7),
         ("x product", 9), ("GFLOP/s", 7), ("of peak", 7),
     ]
 
     /// A row under `heading`.
     var cells: [String] {
         [
-            name, "\(rankerCount)", text(secondsMin * 1e6, 1), text(secondsMedian * 1e6, 1),
+            name, "\(groupCount)", "\(rankerCount)", text(secondsMin * 1e6, 1),
+            text(secondsMedian * 1e6, 1),
             text(secondsP90 * 1e6, 1), text(secondsP99 * 1e6, 1), text(ratioToBareProduct, 2),
             text(gigaflops, 0), text(100 * shareOfPeak, 0) + " %",
         ]

@@ -1,14 +1,15 @@
-// `lsbench score`: one group on one thread, straight from float16, as a request would bring it;
-// interleaved with the bare float32 product of the projection's shape, so that the ratio of the
+// `lsbench score`: groups on one thread, straight from float16, as requests would bring them;
+// interleaved with the bare float32 product of one group's projection, so that the ratio of the
 // two holds on a machine whose clock moves.
 import ArgumentParser
 import Benchmarking
 import LanguageSystem
+import RankerMath
 import Rankers
 
 struct ScoreCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "score", abstract: "Time the scoring of one group on one thread.")
+        commandName: "score", abstract: "Time the scoring of groups on one thread.")
 
     @Option(name: .long, parsing: .upToNextOption, help: "Of listwise and pointwise.")
     var kind: [RankerKind] = RankerKind.allCases
@@ -19,17 +20,19 @@ struct ScoreCommand: ParsableCommand {
         help: "Different rankers called in turn at random: 1 stays in cache, 100 do not.")
     var rankers = [1, 100]
     @Option(help: "Calls of each.") var calls = 3_000
-    @Option(help: "float32 or bfloat16.") var precision: BenchPrecision = .float32
+    @Option(help: "Groups of the batched form, 2 to 1000; timed per group.") var batch = 32
+    @Option(help: "float32 or bfloat16.") var precision: Precision = .float32
 
     func validate() throws {
         guard (1...65_536).contains(hiddenSize),
             (1...RankerScorer.candidateCountMax).contains(candidates),
-            (1...1_000_000).contains(calls), !kind.isEmpty, !rankers.isEmpty,
+            (1...1_000_000).contains(calls), (2...1_000).contains(batch), !kind.isEmpty,
+            !rankers.isEmpty,
             rankers.allSatisfy({ (1...10_000).contains($0) })
         else {
             throw ValidationError(
-                "expected hidden size 1 to 65536, 1 to 1024 candidates, 1 to 1000000 calls and "
-                    + "1 to 10000 rankers")
+                "expected hidden size 1 to 65536, 1 to 1024 candidates, 1 to 1000000 calls, "
+                    + "batches of 2 to 1000 and 1 to 10000 rankers")
         }
     }
 
@@ -51,29 +54,36 @@ struct ScoreCommand: ParsableCommand {
     private func measure(rankerCount: Int, peak: Double) throws -> [ScoreCase] {
         let product = BareProduct(
             rows: candidates + 1, hiddenSize: hiddenSize, rankerCount: rankerCount)
-        let groups = kind.map {
-            ScoringCase(
-                kind: $0, hiddenSize: hiddenSize, candidateCount: candidates,
-                rankerCount: rankerCount)
+        let ways = BareProduct.Way.allCases
+        let groups = [1, batch].flatMap { groupCount in
+            kind.map {
+                ScoringCase(
+                    kind: $0, precision: precision, hiddenSize: hiddenSize,
+                    candidateCount: candidates, groupCount: groupCount, rankerCount: rankerCount)
+            }
         }
-        var turns = CallTimes(caseCount: groups.count + 1, rankerCount: rankerCount)
-        turns.warmUp { product.run(ranker: $0) }
+        var turns = CallTimes(caseCount: groups.count + ways.count, rankerCount: rankerCount)
+        for way in ways { turns.warmUp { product.run(way, ranker: $0) } }
         for group in groups { try turns.warmUp { try group.score(ranker: $0) } }
         while turns.callCount < calls {
-            turns.takeTurn(0) { product.run(ranker: $0) }
+            for (index, way) in ways.enumerated() {
+                turns.takeTurn(index) { product.run(way, ranker: $0) }
+            }
             for (index, group) in groups.enumerated() {
-                try turns.takeTurn(index + 1) { try group.score(ranker: $0) }
+                try turns.takeTurn(ways.count + index, of: group.groupCount) {
+                    try group.score(ranker: $0)
+                }
             }
         }
         let bare = turns.times(0)
         let shape = (rankerCount, candidates + 1, hiddenSize)
-        return [
-            ScoreCase("bare float32 product", bare, bare, product.operations, shape, peak)
-        ]
+        return ways.enumerated().map { index, way in
+            ScoreCase(way.rawValue, 1, turns.times(index), bare, product.operations, shape, peak)
+        }
             + groups.enumerated().map { index, group in
                 ScoreCase(
-                    "\(group.kind.rawValue) \(precision.rawValue)", turns.times(index + 1), bare,
-                    group.operations, shape, peak)
+                    "\(group.kind.rawValue) \(precision.rawValue)", group.groupCount,
+                    turns.times(ways.count + index), bare, group.operations, shape, peak)
             }
     }
 }

@@ -1,6 +1,7 @@
 // What `lsbench train` reports: a row a run for people, and all runs as one JSON line.
 import Benchmarking
 import LanguageSystem
+import RankerMath
 import Rankers
 
 struct TrainCase: Encodable {
@@ -45,7 +46,7 @@ struct TrainCase: Encodable {
     init(_ command: TrainCommand, _ runs: [TrainRun], peak: Double) {
         let last = runs[runs.count - 1]
         kind = last.configuration.kind.rawValue
-        precision = command.precision.rawValue
+        precision = last.plan.precision.rawValue
         threadCount = command.threads
         hiddenSize = last.configuration.hiddenSize
         (queryCount, responseCount) = (last.queryCount, last.responseCount)

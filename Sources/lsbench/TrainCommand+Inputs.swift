@@ -1,6 +1,7 @@
 // From the flags of `lsbench train` to what is trained: shapes, plan, groups, first weights.
 import Benchmarking
 import LanguageSystem
+import RankerMath
 import Rankers
 
 extension TrainCommand {
@@ -25,6 +26,7 @@ extension TrainCommand {
             try training.map { try TrainingConfiguration(json: $0) }
             ?? (paper ? .paperSetting(kind: kind) : .preset(kind: kind))
         if let epochs { plan.epochs = epochs }
+        if precision != .float32 { plan.precision = precision }
         plan.seed = seed
         // Reading its own text checks it once more, the flags' values included.
         return try TrainingConfiguration(json: plan.json)
@@ -50,6 +52,11 @@ extension TrainCommand {
                 "cannot time steps over given groups from a standardised start: it is training's "
                     + "own",
                 hint: "give --paper, --init, or a --training whose start is uniform")
+        }
+        guard plan.earlyStopping == nil else {
+            throw CoordinatorError(
+                .invalidArgument,
+                "cannot time steps over given groups with early_stopping: they are all trained on")
         }
         if let groups { return try OrderedGroups(contentsOf: groups, for: sets) }
         let drawn = OrderedGroups(

@@ -30,7 +30,7 @@ struct TrainCommand: ParsableCommand {
     @Option(help: "Passes over the groups, in place of the configuration's.") var epochs: Int?
     @Option(help: "Training configuration as JSON, in place of the preset.") var training: String?
     @Option(help: "Ranker configuration as JSON, in place of the preset.") var ranker: String?
-    @Option(help: "float32 or bfloat16.") var precision: BenchPrecision = .float32
+    @Option(help: "float32 or bfloat16.") var precision: Precision = .float32
     @Flag(
         help: """
             The paper's setting: SGD 0.5, momentum 0.9, weight decay 1e-4, 256 groups a step, \
@@ -48,8 +48,13 @@ struct TrainCommand: ParsableCommand {
     @Option(help: "Where to write the weights started from.") var writeInit: String?
     @Option(help: "Where to write the last run's loss of every step, as JSON.")
     var trace: String?
-    @Option(help: "Candidates of an evaluated group.") var candidates = 10
+    @Option(
+        name: .long, parsing: .upToNextOption,
+        help: "Candidates of the groups measured on --test, one or more values of K.")
+    var candidates = [10]
     @Option(help: "Where to write the last run's weights.") var out: String?
+    @Flag(help: "Say where the last run's time went; needs --paper or --groups.")
+    var profile = false
 
     func validate() throws {
         guard !features.isEmpty else { throw ValidationError("--features names no file") }
@@ -77,7 +82,11 @@ struct TrainCommand: ParsableCommand {
             runs.append(run)
         }
         print(oneLine(TrainCase(self, runs, peak: peak)))
+        if profile { printProfile(of: runs[runs.count - 1]) }
         try writeResults(of: runs[runs.count - 1])
+        guard !test.isEmpty else { return }
+        try printAccuracy(
+            of: runs.map(\.weights), on: test, candidateCounts: candidates, threadCount: threads)
     }
 
     private func writeResults(of run: TrainRun) throws {
@@ -87,9 +96,15 @@ struct TrainCommand: ParsableCommand {
             try write(losses.json.utf8, to: trace)
         }
         if let out { try write(run.weights.safetensors(), to: out) }
-        if !test.isEmpty {
-            try printAccuracy(
-                of: run.weights, on: test, candidates: candidates, threadCount: threads)
+    }
+
+    private func printProfile(of run: TrainRun) {
+        guard let phases = run.phases else { return }
+        let columns = Columns([("phase", 32), ("seconds", 8), ("of run", 7)])
+        for (name, seconds) in phases.named + [("between steps", run.trainSeconds - phases.total)] {
+            columns.row([
+                name, text(seconds, 3), text(100 * seconds / run.trainSeconds, 1) + " %",
+            ])
         }
     }
 }

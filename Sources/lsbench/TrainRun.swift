@@ -25,6 +25,8 @@ struct TrainRun {
     private(set) var distinctRowCounts: [Int] = []
     private(set) var operations: Double?
     let report: TrainingReport?
+    /// Nil where training drew its own groups.
+    let phases: TrainingPhases?
     let peakByteCount: Int?
 
     var totalSeconds: Double { loadSeconds + (groupSeconds ?? 0) + trainSeconds }
@@ -57,6 +59,7 @@ struct TrainRun {
             stepSeconds = steps.stepSeconds.count > 1 ? steps.stepSeconds.dropLast() : []
             groupCount = ordered.groups.count * plan.epochs
             report = nil
+            phases = steps.phases
             self.plan = plan
             count(ordered)
         } else {
@@ -71,6 +74,7 @@ struct TrainRun {
             (losses, stepSeconds) = (progress.losses, progress.stepSeconds)
             (groupSeconds, groupCount) = (nil, report.groupCount)
             self.report = report
+            phases = nil
             self.plan = plan
         }
     }

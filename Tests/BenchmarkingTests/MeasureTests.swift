@@ -69,7 +69,7 @@ import Testing
     }
 
     @Test func `a product of matrices is timed as often as asked`() {
-        let times = ProductShape.all[2].times(threadCount: 2, rounds: 3)
+        let times = ProductShape.all[2].times(.own, threadCount: 2, rounds: 3)
         #expect(times.least > 0 && times.percentile(100) >= times.median)
         #expect(ProductShape.all[2].operations == 2 * 11 * 64 * 4096)
     }

@@ -13,6 +13,7 @@ package struct MeasuredSteps: Sendable {
     package let stepSeconds: [Double]
     /// From the trainer's making to the last step's end.
     package let seconds: Double
+    package let phases: TrainingPhases
 
     /// Trains on `ordered` for the plan's epochs: the first in the file's order, later ones
     /// shuffled again.
@@ -46,6 +47,7 @@ package struct MeasuredSteps: Sendable {
         self.losses = losses
         stepSeconds = seconds
         weights = trainer.weights
+        phases = trainer.phases
     }
 }
 

@@ -2,7 +2,7 @@
 // a whole step or call is not theirs.
 internal import RankerMath
 
-/// C [m, n] = A [m, k] B [k, n], stored as the ranker stores them.
+/// C [m, n] = A [m, k] B [k, n]: by oneDNN with B as a ranker stores it, by our kernel with B turned.
 package struct ProductShape: Sendable {
     package let name: String
     package let m, n, k: Int
@@ -29,14 +29,14 @@ package struct ProductShape: Sendable {
 
     /// Seconds of `rounds` rounds in which each thread does the whole product once, on its own
     /// matrices; the first round warms up and does not count.
-    package func times(threadCount: Int, rounds: Int) -> Times {
+    package func times(_ way: BareProduct.Way, threadCount: Int, rounds: Int) -> Times {
         let team = ThreadTeam(count: threadCount)
         let matrices = (0..<threadCount).map { _ in ProductMatrices(self) }
         let clock = ContinuousClock()
         var seconds: [Double] = []
         for round in 0...rounds {
             let start = clock.now
-            team.run { matrices[$0].multiplyOnce() }
+            team.run { matrices[$0].multiplyOnce(way) }
             if round > 0 { seconds.append((clock.now - start).inSeconds) }
         }
         return Times(seconds)
@@ -59,11 +59,18 @@ private final class ProductMatrices {
         for index in 0..<counts[1] { b[index] = Float(index % 5) - 2 }
     }
 
-    func multiplyOnce() {
+    func multiplyOnce(_ way: BareProduct.Way) {
         let (m, n, k) = (shape.m, shape.n, shape.k)
-        multiply(
-            a, lda: shape.transposeA ? m : k, transposeA: shape.transposeA, b,
-            ldb: shape.transposeB ? k : n, transposeB: shape.transposeB, into: c, ldc: n,
-            accumulate: false, m: m, n: n, k: k)
+        switch way {
+        case .library:
+            libraryMultiply(
+                a, lda: shape.transposeA ? m : k, transposeA: shape.transposeA, b,
+                ldb: shape.transposeB ? k : n, transposeB: shape.transposeB, into: c, ldc: n,
+                accumulate: false, m: m, n: n, k: k)
+        case .own:
+            multiply(
+                a, lda: shape.transposeA ? m : k, transposeA: shape.transposeA, b, ldb: n, into: c,
+                ldc: n, accumulate: false, m: m, n: n, k: k)
+        }
     }
 }

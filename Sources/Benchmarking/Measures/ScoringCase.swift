@@ -1,45 +1,55 @@
-// The two things `lsbench score` sets side by side, each one call: a group scored by a ranker, and
-// the bare product of matrices at its heart. Both take their weights from a given ranker of many,
+// What `lsbench score` sets side by side, each one call: groups scored by a ranker, and the bare
+// product of matrices at the heart of one group. Both take their weights from a given ranker of many,
 // so that many rankers' weights do not stay in cache.
 package import LanguageSystem
-internal import RankerMath
+package import RankerMath
 internal import Rankers
 
-/// Rankers of one shape and a group of float16 features, made from a seed.
+/// Rankers of one shape and some groups of float16 features, made from a seed.
 package final class ScoringCase {
     package let kind: RankerKind
+    package let precision: Precision
     package let candidateCount: Int
+    /// Groups scored by one call.
+    package let groupCount: Int
     private let hiddenSize: Int
     private let scorers: [RankerScorer]
     private let features: [UInt16]
     package private(set) var scores: [Float]
 
-    package init(kind: RankerKind, hiddenSize: Int, candidateCount: Int, rankerCount: Int) {
+    package init(
+        kind: RankerKind, precision: Precision, hiddenSize: Int, candidateCount: Int,
+        groupCount: Int = 1, rankerCount: Int
+    ) {
         let configuration = RankerConfiguration.preset(kind: kind, hiddenSize: hiddenSize)
         self.kind = kind
+        self.precision = precision
+        self.groupCount = groupCount
         self.hiddenSize = hiddenSize
         self.candidateCount = candidateCount
         scorers = (0..<rankerCount).map {
-            RankerScorer(RankerWeights(fresh: configuration, seed: UInt64($0)))
+            RankerScorer(
+                RankerWeights(fresh: configuration, seed: UInt64($0)), precision: precision)
         }
-        features = randomFloat16(count: (candidateCount + 1) * hiddenSize)
-        scores = [Float](repeating: 0, count: candidateCount)
+        features = randomFloat16(count: groupCount * (candidateCount + 1) * hiddenSize)
+        scores = [Float](repeating: 0, count: groupCount * candidateCount)
     }
 
-    /// Multiplications and additions of one call.
+    /// Multiplications and additions of one group.
     package var operations: Double {
         Arithmetic(.preset(kind: kind, hiddenSize: hiddenSize))
             .scoring(candidateCount: candidateCount)
     }
 
-    /// Scores the group with one of the rankers.
+    /// Scores the groups with one of the rankers.
     package func score(ranker: Int) throws(CoordinatorError) {
-        let (scorer, count) = (scorers[ranker], candidateCount)
+        let (scorer, count, groups) = (scorers[ranker], candidateCount, groupCount)
         let result = features.withUnsafeBytes { bytes in
             scores.withUnsafeMutableBufferPointer { target in
                 Result<Void, CoordinatorError> { () throws(CoordinatorError) in
                     try scorer.score(
-                        features: bytes, dtype: .float16, candidateCount: count, into: target)
+                        features: bytes, dtype: .float16, candidateCount: count, groupCount: groups,
+                        into: target)
                 }
             }
         }
@@ -47,8 +57,14 @@ package final class ScoringCase {
     }
 }
 
-/// z [rows, 64] = x [rows, D] W' in float32, with W of one of many rankers.
+/// z [rows, 64] = x [rows, D] W' in float32, with W of one of many rankers: by oneDNN with W as it
+/// is stored, or by our kernel with W' as a scorer keeps it.
 package final class BareProduct {
+    package enum Way: String, CaseIterable, Sendable {
+        case library = "bare product, oneDNN"
+        case own = "bare product, ours"
+    }
+
     private static let width = 64
     private let rows: Int
     private let hiddenSize: Int
@@ -78,10 +94,17 @@ package final class BareProduct {
     /// Multiplications and additions of one call.
     package var operations: Double { 2 * Double(rows * hiddenSize * Self.width) }
 
-    package func run(ranker: Int) {
-        multiply(
-            x, lda: hiddenSize, weights[ranker], ldb: hiddenSize, transposeB: true, into: z,
-            ldc: Self.width, accumulate: false, m: rows, n: Self.width, k: hiddenSize)
+    package func run(_ way: Way, ranker: Int) {
+        switch way {
+        case .library:
+            libraryMultiply(
+                x, lda: hiddenSize, weights[ranker], ldb: hiddenSize, transposeB: true, into: z,
+                ldc: Self.width, accumulate: false, m: rows, n: Self.width, k: hiddenSize)
+        case .own:
+            multiply(
+                x, lda: hiddenSize, weights[ranker], ldb: Self.width, into: z, ldc: Self.width,
+                accumulate: false, m: rows, n: Self.width, k: hiddenSize)
+        }
     }
 }
 

@@ -16,6 +16,42 @@ bool ls_finite_f16(const uint16_t *x, size_t count);
 bool ls_finite_bf16(const uint16_t *x, size_t count);
 bool ls_finite_f32(const float *x, size_t count);
 
+// How a feature is stored.
+typedef enum { LS_STORED_F16, LS_STORED_BF16, LS_STORED_F32 } ls_stored;
+
+// E1, for processors with AVX-512; ask before calling any function up to the next blank comment.
+//   C[i, j] = start[i, j] + sum over k of A[i, k] B[k, j]      C [m, n], start null: zero
+// A[i, k] lies at a[i a_row + k a_k], so that A and its transpose read alike; B [k, n] has ldb
+// numbers from row to row; ld_start 0 starts every row with the same numbers (a bias).
+bool ls_has_products_f32(void);
+void ls_product_f32(
+    const float *a, size_t a_row, size_t a_k, const float *b, size_t ldb, float *c, size_t ldc,
+    size_t m, size_t n, size_t k, const float *start, size_t ld_start);
+// The same with bfloat16 pairs, sums in float32; k counts pairs:
+//   C[i, j] = start[i, j] + sum over k of A[i, k].low B[k, j].low + A[i, k].high B[k, j].high
+bool ls_has_products_bf16(void);
+void ls_product_bf16(
+    const uint32_t *a, size_t a_row, size_t a_k, const uint32_t *b, size_t ldb, float *c,
+    size_t ldc, size_t m, size_t n, size_t k, const float *start, size_t ld_start);
+// A stored row to float32, cut into panels of 64 columns: column c goes to y[c / 64 stride + c % 64].
+void ls_widen_panels(ls_stored type, const void *x, float *y, size_t count, size_t stride);
+// Two stored rows to pairs (x0[c], x1[c]), cut into panels in the same way.
+void ls_pair_panels(
+    ls_stored type, const void *x0, const void *x1, uint32_t *y, size_t count, size_t stride);
+// A stored row to pairs (x[2 i], x[2 i + 1]); an odd last one is paired with zero.
+void ls_narrow(ls_stored type, const void *x, uint32_t *y, size_t count);
+// x [rows, width] to pairs of rows y [(rows + 1) / 2, width].
+void ls_pair_rows(const float *x, uint32_t *y, size_t rows, size_t width);
+// w [rows, columns] to pairs of its columns, transposed: t [(columns + 1) / 2, rows].
+void ls_pair_columns(
+    const float *w, size_t ldw, uint32_t *t, size_t ldt, size_t rows, size_t columns);
+//
+// Asks for memory to be brought into the second cache, and does not wait for it.
+void ls_prefetch(const void *x, size_t byte_count);
+// t [columns, rows] = w [rows, columns]'
+void ls_transpose(
+    const float *w, size_t ldw, float *t, size_t ldt, size_t rows, size_t columns);
+
 // y[row, :] = bias
 void ls_fill_rows(const float *bias, float *y, size_t rows, size_t width);
 // total[j] += sum over rows of x[row, j]
@@ -32,17 +68,20 @@ void ls_layer_norm_backward(
     const float *dy, const float *normalised, const float *inverse_deviation, const float *weight,
     float *dx, float *dweight, float *dbias, size_t rows, size_t width);
 
-// E5. y = x Phi(x), Phi the normal distribution function (erf form); dx = dy (Phi + x phi).
-void ls_gelu(const float *x, float *y, size_t count);
-void ls_gelu_backward(const float *x, const float *dy, float *dx, size_t count);
-void ls_relu(const float *x, float *y, size_t count);
-void ls_relu_backward(const float *x, const float *dy, float *dx, size_t count);
+// E5. y = x Phi(x), Phi the normal distribution function (erf form). Backward turns dL/dy in `d`
+// into dL/dx in place. x and y, x and d must not overlap.
+void ls_gelu(const float *restrict x, float *restrict y, size_t count);
+void ls_gelu_backward(const float *restrict x, float *restrict d, size_t count);
+void ls_relu(const float *restrict x, float *restrict y, size_t count);
+void ls_relu_backward(const float *restrict x, float *restrict d, size_t count);
 
 // E3. One group's attention: qkv [tokens, 3 width] with q, k, v side by side, heads contiguous in
-// each; probabilities [heads, tokens, tokens]; y [tokens, width].
+// each; y [tokens, width]; probabilities [heads, tokens, T], T the tokens rounded up to 16.
+// Scratch holds T (width + tokens) numbers.
 void ls_attention(
-    const float *qkv, float *probabilities, float *y, size_t tokens, size_t width, size_t heads);
-// dqkv is overwritten; scratch holds `tokens` numbers.
+    const float *qkv, float *probabilities, float *y, float *scratch, size_t tokens, size_t width,
+    size_t heads);
+// dqkv is overwritten.
 void ls_attention_backward(
     const float *qkv, const float *probabilities, const float *dy, float *dqkv, float *scratch,
     size_t tokens, size_t width, size_t heads);

@@ -95,12 +95,15 @@ struct AttemptRunner: Sendable {
             return try zip(evaluate.features, paths).enumerated().map { index, pair in
                 let (blob, path) = pair
                 try stop.check()
-                report(
-                    .working, Double(index) / Double(paths.count),
-                    "feature set \(index + 1) of \(paths.count), \(blob.name)")
+                let place = "feature set \(index + 1) of \(paths.count), \(blob.name)"
                 let figures = try Rankers.evaluate(
                     weights, on: try FeatureSet(contentsOf: path), configuration,
-                    threadCount: threadCount)
+                    threadCount: threadCount
+                ) { progress in
+                    try stop.check()
+                    report(
+                        .working, (Double(index) + progress.fraction) / Double(paths.count), place)
+                }
                 return EvaluationResultReport(featureSet: blob.digest, report: figures.json)
             }
         }

@@ -28,11 +28,14 @@ public struct TrainingConfiguration: Codable, Sendable, Hashable {
     /// Nil trains every epoch on every query, as the paper.
     public var earlyStopping: EarlyStopping?
     public var seed: UInt64
+    /// Of all products of matrices; bfloat16 is computed as float32 where the processor lacks it.
+    public var precision: Precision
 
     public init(
         loss: Loss, temperature: Double = 1, optimizer: OptimizerConfiguration,
         batchGroups: Int = 256, groupsPerQuery: Int = 100, candidateCount: Int = 10,
-        epochs: Int = 1, seed: UInt64 = 1, start: Start = .uniform
+        epochs: Int = 1, seed: UInt64 = 1, start: Start = .uniform,
+        precision: Precision = .float32
     ) throws(CoordinatorError) {
         self.start = start
         self.loss = loss
@@ -43,6 +46,7 @@ public struct TrainingConfiguration: Codable, Sendable, Hashable {
         self.candidateCount = candidateCount
         self.epochs = epochs
         self.seed = seed
+        self.precision = precision
         try validate()
     }
 
@@ -142,7 +146,7 @@ public struct OptimizerConfiguration: Codable, Sendable, Hashable {
 
 extension TrainingConfiguration {
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case loss, temperature, optimizer, epochs, seed, start
+        case loss, temperature, optimizer, epochs, seed, start, precision
         case batchGroups = "batch_groups"
         case groupsPerQuery = "groups_per_query"
         case candidateCount = "candidate_count"
@@ -174,7 +178,25 @@ extension TrainingConfiguration {
             EarlyStopping.self, forKey: .earlyStopping)
         seed = try value(.seed, 1)
         start = try value(.start, .uniform)
+        precision = try value(.precision, .float32)
         try validate()
+    }
+
+    /// Leaves out what is absent or, as float32, goes without saying: a worker that does not know
+    /// the key can then still read it.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(loss, forKey: .loss)
+        try container.encode(temperature, forKey: .temperature)
+        try container.encode(optimizer, forKey: .optimizer)
+        try container.encode(batchGroups, forKey: .batchGroups)
+        try container.encode(groupsPerQuery, forKey: .groupsPerQuery)
+        try container.encode(candidateCount, forKey: .candidateCount)
+        try container.encode(epochs, forKey: .epochs)
+        try container.encodeIfPresent(earlyStopping, forKey: .earlyStopping)
+        try container.encode(seed, forKey: .seed)
+        try container.encode(start, forKey: .start)
+        if precision != .float32 { try container.encode(precision, forKey: .precision) }
     }
 }
 

@@ -23,29 +23,30 @@ public func evaluate(
 
 /// One thread's evaluation of whole pools: each row is projected once, however many groups hold it.
 final class PoolScorer {
+    /// Tokens that pass the blocks together.
+    private static let tokenTotal = 352
     private let plan: GroupPlan
-    private let layout: RankerLayout
-    private let weights: RankerWeights
-    private let projector: Projector
+    private let weights: FrozenWeights
+    private let scratch: ProjectionScratch
     /// One for each K, so that a K is computed in the same way whatever stands beside it.
-    private let tails: [Tail]
+    private let tails: [(tail: Tail, groupCountMax: Int)]
     private var z: [Float]
     private var scores: [Float]
 
     /// - Parameter poolCountMax: Responses of the largest pool.
-    init(_ weights: RankerWeights, _ plan: GroupPlan, poolCountMax: Int) {
+    init(_ weights: FrozenWeights, _ plan: GroupPlan, poolCountMax: Int) {
         self.plan = plan
         self.weights = weights
-        layout = RankerLayout(weights.configuration)
-        projector = Projector(layout)
-        let shape = layout.tail
+        scratch = weights.projector.makeScratch()
+        let shape = weights.layout.tail
         tails = plan.candidateCounts.map { count in
-            let candidates = min(count, poolCountMax)
-            let groups = max(1, min(plan.groupsPerQuery, 352 / (candidates + 1)))
-            return Tail(shape: shape, groupCountMax: groups, tokenCountMax: candidates + 1)
+            let tokens = min(count, poolCountMax) + 1
+            let groups = max(1, min(plan.groupsPerQuery, Self.tokenTotal / tokens))
+            let tail = Tail(shape: shape, tokenTotal: groups * tokens, tokenCountMax: tokens)
+            return (tail, groups)
         }
-        z = Array(repeating: 0, count: (poolCountMax + 1) * weights.configuration.width)
-        let scoreCount = tails.map { $0.groupCountMax * ($0.tokenCountMax - 1) }.max() ?? 0
+        z = Array(repeating: 0, count: (poolCountMax + 1) * weights.layout.configuration.width)
+        let scoreCount = tails.map { $0.groupCountMax * ($0.tail.tokenCountMax - 1) }.max() ?? 0
         scores = Array(repeating: 0, count: scoreCount)
     }
 
@@ -54,13 +55,13 @@ final class PoolScorer {
         let pool = set.offsets[query]..<set.offsets[query + 1]
         project(set, query, pool)
         let groups = plan.groups(of: query, poolCount: pool.count)
-        return zip(plan.candidateCounts, tails).map { count, tail in
+        return zip(plan.candidateCounts, tails).map { count, each in
             let k = min(count, pool.count)
             var result = QueryResult()
-            for start in stride(from: 0, to: groups.count, by: tail.groupCountMax) {
-                let chunk = groups[start..<min(start + tail.groupCountMax, groups.count)]
+            for start in stride(from: 0, to: groups.count, by: each.groupCountMax) {
+                let chunk = groups[start..<min(start + each.groupCountMax, groups.count)]
                     .map { Array($0[..<k]) }
-                score(chunk[...], k, tail)
+                score(chunk[...], k, each.tail)
                 for (index, group) in chunk.enumerated() {
                     let best = greatest(scores[index * k..<(index + 1) * k])
                     result.add(group.map { pool.lowerBound + $0 }, picked: best, of: set)
@@ -72,42 +73,33 @@ final class PoolScorer {
 
     /// z row 0 is the instruction, row 1 + i the pool's response i.
     private func project(_ set: FeatureSet, _ query: Int, _ pool: Range<Int>) {
+        let rows = [set.instructionRow(query)] + pool.map(set.responseRow)
         z.withUnsafeMutableBufferPointer { z in
-            weights.values.withUnsafeBufferPointer { values in
-                projector.project(
-                    values.baseAddress!, rowCount: pool.count + 1, into: z.baseAddress!
-                ) { row, target in
-                    if row == 0 {
-                        set.widenInstruction(query, into: target)
-                    } else {
-                        set.widenResponse(pool.lowerBound + row - 1, into: target)
-                    }
-                }
+            rows.withUnsafeBufferPointer {
+                weights.projector.project($0, scratch, into: z.baseAddress!)
             }
         }
     }
 
     private func score(_ groups: ArraySlice<[Int]>, _ k: Int, _ tail: Tail) {
-        let d = weights.configuration.width
-        weights.values.withUnsafeBufferPointer { values in
-            z.withUnsafeBufferPointer { z in
-                var target = tail.input
-                for group in groups {
-                    let first =
-                        layout.instruction.map { values.baseAddress! + $0 } ?? z.baseAddress!
-                    target.update(from: first, count: d)
-                    for (index, candidate) in group.enumerated() {
-                        (target + (index + 1) * d).update(
-                            from: z.baseAddress! + (candidate + 1) * d, count: d)
-                    }
-                    target += (k + 1) * d
+        let d = weights.layout.configuration.width
+        let parameters = weights.parameters
+        z.withUnsafeBufferPointer { z in
+            var target = tail.input
+            for group in groups {
+                let first =
+                    weights.layout.instruction.map { parameters.values + $0 } ?? z.baseAddress!
+                target.update(from: first, count: d)
+                for (index, candidate) in group.enumerated() {
+                    (target + (index + 1) * d).update(
+                        from: z.baseAddress! + (candidate + 1) * d, count: d)
                 }
+                target += (k + 1) * d
             }
-            scores.withUnsafeMutableBufferPointer { scores in
-                tail.forward(
-                    values.baseAddress!, groups: groups.count, tokens: k + 1,
-                    scores: scores.baseAddress!)
-            }
+        }
+        scores.withUnsafeMutableBufferPointer { scores in
+            tail.forward(
+                parameters, groups: groups.count, tokens: k + 1, scores: scores.baseAddress!)
         }
     }
 }

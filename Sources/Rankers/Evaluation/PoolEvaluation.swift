@@ -41,8 +41,9 @@ struct PoolEvaluation {
     ) throws -> QueryResults {
         let results = QueryResults(queryCount: places.count, plan: plan)
         let poolCountMax = sets.map(\.poolCountMax).max() ?? 1
+        let frozen = FrozenWeights(weights, precision: .float32)
         let scorers = (0..<team.count).map { _ in
-            PoolScorer(weights, plan, poolCountMax: poolCountMax)
+            PoolScorer(frozen, plan, poolCountMax: poolCountMax)
         }
         let round = team.count * Self.queriesPerRound
         for first in stride(from: 0, to: places.count, by: round) {

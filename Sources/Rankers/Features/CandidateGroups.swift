@@ -66,6 +66,7 @@ package struct FeatureTable: Sendable {
     package let sets: [FeatureSet]
     package let labels: [Float]
     package let queryCount: Int
+    private let places: [(instructions: StoredMatrix, responses: StoredMatrix)]
     private let firstQuery: [Int]
     private let firstRow: [Int]
     private let setOfQuery: [Int32]
@@ -74,6 +75,7 @@ package struct FeatureTable: Sendable {
     package init(_ sets: [FeatureSet]) {
         self.sets = sets
         labels = sets.flatMap(\.labels)
+        places = sets.map { ($0.instructionMatrix, $0.responseMatrix) }
         var (queries, rows) = ([0], [0])
         for set in sets {
             queries.append(queries.last! + set.queryCount)
@@ -107,16 +109,13 @@ package struct FeatureTable: Sendable {
     }
 
     /// The token numbered `index`: query `index`, or response `index - queryCount`.
-    func widen(
-        token index: Int, columns: Range<Int>, into target: UnsafeMutablePointer<Float>
-    ) {
+    func row(ofToken index: Int) -> StoredRow {
         if index < queryCount {
             let set = Int(setOfQuery[index])
-            sets[set].widen(row: -1 - (index - firstQuery[set]), columns: columns, into: target)
-        } else {
-            let row = index - queryCount
-            let set = Int(setOfRow[row])
-            sets[set].widen(row: row - firstRow[set], columns: columns, into: target)
+            return places[set].instructions.row(index - firstQuery[set])
         }
+        let row = index - queryCount
+        let set = Int(setOfRow[row])
+        return places[set].responses.row(row - firstRow[set])
     }
 }

@@ -94,30 +94,29 @@ public struct FeatureSet: Sendable {
         self.name = name
     }
 
-    /// Widens one instruction row to float32.
-    func widenInstruction(_ query: Int, into row: UnsafeMutablePointer<Float>) {
-        widen(instructionType, instructionStart, query, into: row)
-    }
+    func instructionRow(_ query: Int) -> StoredRow { instructionMatrix.row(query) }
 
-    /// Widens one response row to float32.
-    func widenResponse(_ index: Int, into row: UnsafeMutablePointer<Float>) {
-        widen(responseType, responseStart, index, into: row)
-    }
+    func responseRow(_ index: Int) -> StoredRow { responseMatrix.row(index) }
 
-    /// Widens columns `columns` of a row: `row` is the response, or the instruction at -1 - query.
-    func widen(row: Int, columns: Range<Int>, into target: UnsafeMutablePointer<Float>) {
-        let (type, start, index) =
-            row < 0
-            ? (instructionType, instructionStart, -1 - row) : (responseType, responseStart, row)
-        let first = start + (index * hiddenSize + columns.lowerBound) * type.byteCount
-        type.widen(storage.bytes.baseAddress! + first, into: target, count: columns.count)
-    }
+    /// Both are valid as long as the set.
+    var instructionMatrix: StoredMatrix { matrix(instructionType, instructionStart) }
+    var responseMatrix: StoredMatrix { matrix(responseType, responseStart) }
 
-    private func widen(
-        _ type: FeatureType, _ start: Int, _ index: Int, into row: UnsafeMutablePointer<Float>
-    ) {
-        let first = start + index * hiddenSize * type.byteCount
-        type.widen(storage.bytes.baseAddress! + first, into: row, count: hiddenSize)
+    private func matrix(_ type: FeatureType, _ start: Int) -> StoredMatrix {
+        StoredMatrix(
+            start: storage.bytes.baseAddress! + start, type: type,
+            rowByteCount: hiddenSize * type.byteCount)
+    }
+}
+
+/// Rows one after the other.
+struct StoredMatrix: @unchecked Sendable {
+    let start: UnsafeRawPointer
+    let type: FeatureType
+    let rowByteCount: Int
+
+    func row(_ index: Int) -> StoredRow {
+        StoredRow(start: start + index * rowByteCount, type: type)
     }
 }
 

@@ -1,37 +1,32 @@
-// From stored features to the ranker's width: widens a few rows at a time into cache and
-// multiplies them, so that the whole set is never in float32.
+// From stored features to the ranker's width, outside training: the projection where there is one,
+// the features themselves where there is none.
 internal import RankerMath
 
-/// One thread's projection; the identity for rankers without one.
-final class Projector {
-    /// Rows widened at once.
-    static let blockRowCount = 64
-    private let layout: RankerLayout
-    private let scratch: Scratch
-    private let wide: UnsafeMutablePointer<Float>
+/// Fixed weights; any number of threads may read them, each with its own scratch.
+struct Projector: Sendable {
+    private let projection: ProjectionWeights?
+    private let size: Int
 
-    init(_ layout: RankerLayout) {
-        self.layout = layout
-        let count =
-            layout.projection == nil ? 0 : Self.blockRowCount * layout.configuration.hiddenSize
-        scratch = Scratch(count: count)
-        wide = scratch.take(count)
+    init(_ weights: RankerWeights, precision: Precision) {
+        size = weights.configuration.hiddenSize
+        projection = RankerLayout(weights.configuration).projection.map {
+            ProjectionWeights($0, precision: precision)
+        }
+        weights.values.withUnsafeBufferPointer {
+            projection?.fill(from: $0.baseAddress!)
+        }
     }
 
-    /// z [rows, d] of `rowCount` features; `widen(i, target)` writes feature i, D numbers.
+    func makeScratch() -> ProjectionScratch {
+        ProjectionScratch(inputs: projection?.layer.inputs ?? 0)
+    }
+
+    /// z [rows, d] of the features.
     func project(
-        _ parameters: UnsafePointer<Float>, rowCount: Int, into z: UnsafeMutablePointer<Float>,
-        widen: (Int, UnsafeMutablePointer<Float>) -> Void
+        _ rows: UnsafeBufferPointer<StoredRow>, _ scratch: ProjectionScratch,
+        into z: UnsafeMutablePointer<Float>
     ) {
-        let size = layout.configuration.hiddenSize
-        guard let projection = layout.projection else {
-            for row in 0..<rowCount { widen(row, z + row * size) }
-            return
-        }
-        for start in stride(from: 0, to: rowCount, by: Self.blockRowCount) {
-            let rows = min(Self.blockRowCount, rowCount - start)
-            for row in 0..<rows { widen(start + row, wide + row * size) }
-            projection.forward(parameters, wide, z + start * projection.outputs, rows: rows)
-        }
+        if let projection { return projection.forward(rows, scratch, into: z) }
+        for (index, row) in rows.enumerated() { row.widen(0..<size, into: z + index * size) }
     }
 }

@@ -75,6 +75,9 @@ struct RankerLayout: Sendable {
         count = builder.count
     }
 
+    /// Where the parameters that are not the projection's begin.
+    var tailStart: Int { projection.map { $0.bias + $0.outputs } ?? 0 }
+
     /// The weights a fresh ranker starts with; the seed alone decides them.
     func initialValues(seed: UInt64) -> [Float] {
         var generator = Generator(seed: seed, stream: RandomStream.weights)

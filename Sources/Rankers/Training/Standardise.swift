@@ -34,7 +34,7 @@ extension FeatureTable {
         let scratch = Scratch(count: size)
         let row = scratch.take(size)
         for index in 0..<rowCount {
-            widen(token: queryCount + index, columns: 0..<size, into: row)
+            self.row(ofToken: queryCount + index).widen(0..<size, into: row)
             for column in 0..<size {
                 let value = Double(row[column])
                 sums[column] += value

@@ -2,7 +2,7 @@
 // row of a batch is projected once and its gradients are summed before the one product; the
 // features themselves get no gradient. Phases, with all threads waiting for each other between them:
 // project (split by rows), blocks and loss (by groups), sum, projection's gradient (by columns),
-// update (by parameters).
+// update (by columns, the rest by thread 0).
 internal import LanguageSystem
 package import RankerMath
 
@@ -14,13 +14,19 @@ package final class Trainer {
     private let optimiser: Optimiser
     private let memory: Scratch
     private let parameters: UnsafeMutablePointer<Float>
-    /// z [U, d] and dz of each thread, U the distinct rows of a batch.
+    /// The tail's weights turned for multiplying; nil where they are multiplied as they are.
+    private let turned: UnsafeMutablePointer<Float>?
+    private let paired: PairedWeights?
+    private let projection: ProjectionWeights?
+    /// z [U, d], U the distinct rows of a batch.
     private let z: UnsafeMutablePointer<Float>
+    /// The sum of the threads' dz as pairs of rows.
+    private let pairs: UnsafeMutablePointer<UInt32>
     private let workers: [TrainerThread]
     private let candidateCount: Int
-    private var slotOfToken: [Int32]
-    private var distinct: [Int32] = []
-    private var slots: [Int32] = []
+    private let batch: DistinctRows
+    /// Time spent in each phase since the start.
+    package private(set) var phases = TrainingPhases()
 
     package init(
         _ weights: RankerWeights, _ training: TrainingConfiguration, on table: FeatureTable,
@@ -42,17 +48,46 @@ package final class Trainer {
             kind, weightDecay: optimizer.weightDecay, parameterCount: layout.count)
         let rowCountMax = training.batchGroups * (training.candidateCount + 1)
         let (width, count) = (weights.configuration.width, layout.count)
-        memory = Scratch(count: Scratch.rounded(count) + Scratch.rounded(rowCountMax * width))
+        let zCount = rowCountMax * width
+        let isPaired = layout.tail.isPaired(training.precision)
+        let turnedCount = layout.tail.isTurned ? count : 0
+        let zPairCount = (rowCountMax + 1) / 2 * width
+        let pairCount = isPaired ? count / 2 : 0
+        memory = Scratch(
+            count: [count, zCount, zPairCount, turnedCount, pairCount, pairCount]
+                .map(Scratch.rounded).reduce(0, +))
         let parameters = memory.take(count)
         self.parameters = parameters
         weights.values.withUnsafeBufferPointer {
             parameters.update(from: $0.baseAddress!, count: count)
         }
-        z = memory.take(rowCountMax * width)
-        slotOfToken = Array(repeating: -1, count: table.queryCount + table.rowCount)
-        workers = (0..<team.count).map { _ in
-            TrainerThread(layout, candidateCount: training.candidateCount, rowCountMax: rowCountMax)
+        z = memory.take(zCount)
+        pairs = memory.takeWords(zPairCount)
+        turned = layout.tail.isTurned && !isPaired ? memory.take(count) : nil
+        paired =
+            isPaired
+            ? PairedWeights(
+                forward: memory.takeWords(pairCount), backward: memory.takeWords(pairCount)) : nil
+        projection = layout.projection.map {
+            ProjectionWeights($0, precision: training.precision)
         }
+        projection?.fill(from: parameters)
+        batch = DistinctRows(
+            table, groupCountMax: training.batchGroups, candidateCount: candidateCount,
+            hasLearnedInstruction: layout.instruction != nil)
+        workers = (0..<team.count).map { _ in
+            TrainerThread(
+                layout, candidateCount: training.candidateCount, rowCountMax: rowCountMax,
+                isPaired: isPaired)
+        }
+        followUpdate()
+    }
+
+    /// Brings what is kept of the smaller parameters up to date.
+    private func followUpdate() {
+        projection?.fillBias(from: parameters)
+        if let turned { layout.tail.turn(parameters, into: turned) }
+        if let paired { layout.tail.pair(parameters, into: paired) }
     }
 
     package var weights: RankerWeights {
@@ -66,16 +101,16 @@ package final class Trainer {
         Array(UnsafeBufferPointer(start: workers[0].gradient, count: layout.count))
     }
 
-    /// One step on groups `range`, in the order given.
+    /// One step on groups `order`.
     /// - Returns: the mean loss before the update.
     package func step(
         _ groups: CandidateGroups, order: ArraySlice<Int32>, rate: Double
     ) -> Double {
         let loss = computeGradient(groups, order: order)
         optimiser.begin()
-        team.run { thread in
-            let range = team.share(of: layout.count, for: thread, step: 16)
-            optimiser.step(parameters, workers[0].gradient, range: range, rate: rate)
+        phases.measure(\.update) {
+            team.run { update(thread: $0, rate: rate) }
+            followUpdate()
         }
         return loss
     }
@@ -84,189 +119,108 @@ package final class Trainer {
     package func computeGradient(_ groups: CandidateGroups, order: ArraySlice<Int32>) -> Double {
         precondition(order.count <= training.batchGroups && !order.isEmpty, "a batch has groups")
         precondition(groups.candidateCount == candidateCount, "groups of another size")
-        findDistinctRows(groups, order)
-        let rowCount = distinct.count
-        let width = layout.configuration.width
-        team.run { thread in
-            let range = team.share(of: rowCount, for: thread)
-            workers[thread].projector.project(
-                parameters, rowCount: range.count, into: z + range.lowerBound * width
-            ) { row, target in
-                table.widen(
-                    token: Int(distinct[range.lowerBound + row]),
-                    columns: 0..<layout.configuration.hiddenSize, into: target)
-            }
+        phases.measure(\.gather) { batch.find(groups, order) }
+        phases.measure(\.project) { project(batch.rows) }
+        phases.measure(\.blocks) {
+            team.run { runGroups(groups, order, thread: $0) }
         }
-        team.run { thread in
-            let range = team.share(of: order.count, for: thread)
-            workers[thread].runGroups(
-                range, batchCount: order.count, rowCount: rowCount, parameters: parameters, z: z,
-                slots: slots, training: training
-            ) { group, labels in
-                let first = Int(order[order.startIndex + group]) * candidateCount
-                for k in 0..<candidateCount {
-                    labels[k] = table.labels[Int(groups.rows[first + k])]
-                }
-            }
-        }
-        team.run { sumThreads(thread: $0, rowCount: rowCount) }
-        if layout.projection != nil {
-            team.run { projectionGradient(thread: $0, rowCount: rowCount) }
+        phases.measure(\.sum) { team.run { sumThreads(thread: $0) } }
+        if projection != nil {
+            phases.measure(\.gradient) { projectionGradient(batch.rows) }
         }
         var loss = 0.0
         for worker in workers { loss += worker.loss }
         return loss / Double(order.count)
     }
 
-    /// Fills `distinct` with the batch's rows, each once, and `slots` [groups, K + 1] with where
-    /// each token's row stands in it (-1: the learned instruction).
-    private func findDistinctRows(_ groups: CandidateGroups, _ order: ArraySlice<Int32>) {
-        for token in distinct { slotOfToken[Int(token)] = -1 }
-        distinct.removeAll(keepingCapacity: true)
-        slots.removeAll(keepingCapacity: true)
-        for group in order {
-            if layout.instruction == nil {
-                slots.append(slot(of: Int(groups.queries[Int(group)])))
+    private func project(_ rows: UnsafeBufferPointer<StoredRow>) {
+        let (width, size) = (layout.configuration.width, layout.configuration.hiddenSize)
+        team.run { thread in
+            let range = team.share(of: rows.count, for: thread)
+            let target = z + range.lowerBound * width
+            let part = UnsafeBufferPointer(rebasing: rows[range])
+            if let projection {
+                projection.forward(part, workers[thread].projectionScratch, into: target)
             } else {
-                slots.append(-1)
-            }
-            for k in 0..<candidateCount {
-                let row = Int(groups.rows[Int(group) * candidateCount + k])
-                slots.append(slot(of: table.queryCount + row))
+                for (index, row) in part.enumerated() {
+                    row.widen(0..<size, into: target + index * size)
+                }
             }
         }
     }
 
-    private func slot(of token: Int) -> Int32 {
-        if slotOfToken[token] < 0 {
-            slotOfToken[token] = Int32(distinct.count)
-            distinct.append(Int32(token))
+    private func runGroups(
+        _ groups: CandidateGroups, _ order: ArraySlice<Int32>, thread: Int
+    ) {
+        workers[thread].runGroups(
+            team.share(of: order.count, for: thread), batchCount: order.count,
+            rowCount: batch.rows.count,
+            parameters: Parameters(values: parameters, turned: turned, paired: paired), z: z,
+            slots: batch.slots, training: training
+        ) { group, labels in
+            let first = Int(order[order.startIndex + group]) * candidateCount
+            for k in 0..<candidateCount {
+                labels[k] = table.labels[Int(groups.rows[first + k])]
+            }
         }
-        return slotOfToken[token]
     }
 
     /// Adds the other threads' gradients to thread 0's, each thread its share, in thread order.
-    private func sumThreads(thread: Int, rowCount: Int) {
-        let tailStart = layout.projection.map { $0.bias + $0.outputs } ?? 0
+    private func sumThreads(thread: Int) {
+        let (tailStart, width) = (layout.tailStart, layout.configuration.width)
         let part = team.share(of: layout.count - tailStart, for: thread, step: 16)
-        let rows = team.share(of: rowCount * layout.configuration.width, for: thread, step: 16)
+        let range = team.share(of: batch.rows.count, for: thread, step: 2)
         for other in workers.dropFirst() {
             add(
                 other.gradient + tailStart + part.lowerBound,
                 to: workers[0].gradient + tailStart + part.lowerBound, count: part.count)
-            if layout.projection != nil {
+            if projection != nil {
                 add(
-                    other.dz + rows.lowerBound, to: workers[0].dz + rows.lowerBound,
-                    count: rows.count)
+                    other.dz + range.lowerBound * width,
+                    to: workers[0].dz + range.lowerBound * width, count: range.count * width)
             }
+        }
+        if projection?.precision == .bfloat16 {
+            pairRows(
+                workers[0].dz + range.lowerBound * width,
+                into: pairs + range.lowerBound / 2 * width, rows: range.count, width: width)
         }
     }
 
-    /// dW [d, D] = dz' X for this thread's columns of X, db by thread 0.
-    private func projectionGradient(thread: Int, rowCount: Int) {
-        guard let projection = layout.projection else { return }
-        let (d, size) = (projection.outputs, projection.inputs)
+    private func projectionGradient(_ rows: UnsafeBufferPointer<StoredRow>) {
+        guard let projection else { return }
         let (dz, gradient) = (workers[0].dz, workers[0].gradient)
-        let columns = team.share(of: size, for: thread, step: 16)
-        let wide = workers[thread].columnBlock
-        for start in stride(
-            from: columns.lowerBound, to: columns.upperBound, by: TrainerThread.blockColumnCount)
-        {
-            let end = min(start + TrainerThread.blockColumnCount, columns.upperBound)
-            for first in stride(from: 0, to: rowCount, by: TrainerThread.blockRowCount) {
-                let rows = min(TrainerThread.blockRowCount, rowCount - first)
-                for row in 0..<rows {
-                    table.widen(
-                        token: Int(distinct[first + row]), columns: start..<end,
-                        into: wide + row * (end - start))
-                }
-                multiply(
-                    dz + first * d, lda: d, transposeA: true, wide, ldb: end - start,
-                    into: gradient + projection.weight + start, ldc: size, accumulate: first > 0,
-                    m: d, n: end - start, k: rows)
-            }
-        }
-        if thread == 0 {
-            (gradient + projection.bias).update(repeating: 0, count: d)
-            addColumnSums(of: dz, to: gradient + projection.bias, rows: rowCount, width: d)
+        team.run { thread in
+            projection.gradient(
+                rows, columns: columns(of: thread), dz: dz, pairs: pairs,
+                workers[thread].projectionScratch, into: gradient)
+            guard thread == 0 else { return }
+            let (bias, d) = (gradient + projection.layer.bias, projection.layer.outputs)
+            bias.update(repeating: 0, count: d)
+            addColumnSums(of: dz, to: bias, rows: rows.count, width: d)
         }
     }
-}
 
-/// What one thread of a training team owns.
-final class TrainerThread {
-    static let blockRowCount = 256
-    static let blockColumnCount = 512
-    let projector: Projector
-    let gradient: UnsafeMutablePointer<Float>
-    let dz: UnsafeMutablePointer<Float>
-    let columnBlock: UnsafeMutablePointer<Float>
-    private(set) var loss = 0.0
-    private let layout: RankerLayout
-    private let tail: Tail
-    private let memory: Scratch
-    private let scores, dscores, labels: UnsafeMutablePointer<Float>
-    private let groupCountMax: Int
-    private let candidateCount: Int
-
-    init(_ layout: RankerLayout, candidateCount: Int, rowCountMax: Int) {
-        self.layout = layout
-        self.candidateCount = candidateCount
-        groupCountMax = max(1, 352 / (candidateCount + 1))
-        projector = Projector(layout)
-        tail = Tail(
-            shape: layout.tail, groupCountMax: groupCountMax, tokenCountMax: candidateCount + 1)
-        let hasProjection = layout.projection != nil
-        let dzCount = hasProjection ? rowCountMax * layout.configuration.width : 0
-        let block = hasProjection ? Self.blockRowCount * Self.blockColumnCount : 0
-        let scoreCount = groupCountMax * candidateCount
-        memory = Scratch(
-            count: [layout.count, dzCount, block, scoreCount, scoreCount, candidateCount]
-                .map(Scratch.rounded).reduce(0, +))
-        gradient = memory.take(layout.count)
-        dz = memory.take(dzCount)
-        columnBlock = memory.take(block)
-        scores = memory.take(scoreCount)
-        dscores = memory.take(scoreCount)
-        labels = memory.take(candidateCount)
+    /// The columns of the projection that are this thread's.
+    private func columns(of thread: Int) -> Range<Int> {
+        team.share(
+            of: layout.configuration.hiddenSize, for: thread, step: ProjectionWeights.columnStep)
     }
 
-    /// Forward, loss and backward of groups `range` of the batch; into `gradient`, `dz`, `loss`.
-    func runGroups(
-        _ range: Range<Int>, batchCount: Int, rowCount: Int, parameters: UnsafePointer<Float>,
-        z: UnsafePointer<Float>, slots: [Int32], training: TrainingConfiguration,
-        fillLabels: (Int, UnsafeMutablePointer<Float>) -> Void
-    ) {
-        let (d, tokens, k) = (layout.configuration.width, candidateCount + 1, candidateCount)
-        loss = 0
-        let tailStart = layout.projection.map { $0.bias + $0.outputs } ?? 0
-        (gradient + tailStart).update(repeating: 0, count: layout.count - tailStart)
-        if layout.projection != nil { dz.update(repeating: 0, count: rowCount * d) }
-        for first in stride(from: range.lowerBound, to: range.upperBound, by: groupCountMax) {
-            let groups = min(groupCountMax, range.upperBound - first)
-            for token in 0..<groups * tokens {
-                let slot = Int(slots[first * tokens + token])
-                let source = slot < 0 ? parameters + layout.instruction! : z + slot * d
-                (tail.input + token * d).update(from: source, count: d)
-            }
-            tail.forward(parameters, groups: groups, tokens: tokens, scores: scores)
-            for group in 0..<groups {
-                fillLabels(first + group, labels)
-                loss += training.loss.evaluate(
-                    scores: scores + group * k, labels: labels, count: k,
-                    temperature: training.temperature, weight: 1 / Double(batchCount),
-                    gradient: dscores + group * k)
-            }
-            let dx = tail.backward(
-                parameters, gradient, dscores: dscores, groups: groups, tokens: tokens)
-            for token in 0..<groups * tokens {
-                let slot = Int(slots[first * tokens + token])
-                if slot < 0 {
-                    add(dx + token * d, to: gradient + layout.instruction!, count: d)
-                } else if layout.projection != nil {
-                    add(dx + token * d, to: dz + slot * d, count: d)
-                }
-            }
+    private func update(thread: Int, rate: Double) {
+        func step(_ range: Range<Int>) {
+            optimiser.step(parameters, workers[0].gradient, range: range, rate: rate)
         }
+        guard let projection else {
+            step(team.share(of: layout.count, for: thread, step: 16))
+            return
+        }
+        if thread == 0 { step(projection.layer.bias..<layout.count) }
+        let columns = columns(of: thread)
+        for output in 0..<projection.layer.outputs {
+            let row = projection.layer.weight + output * projection.layer.inputs
+            step(row + columns.lowerBound..<row + columns.upperBound)
+        }
+        projection.fill(from: parameters, columns: columns)
     }
 }

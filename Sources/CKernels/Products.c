@@ -1,0 +1,120 @@
+// Matrix products for the shapes of a ranker: thousands of rows by a few dozen columns. One tile
+// of C stays in registers while k runs; A is read one number (or pair) at a time and spread over
+// a vector, B one vector at a time. Needs AVX-512; callers ask first and use a library otherwise.
+#include "CKernels.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define LS_F32 __attribute__((target("avx512f,avx512bw,avx512vl")))
+#define LS_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
+#define LS_INLINE static inline __attribute__((always_inline))
+
+bool ls_has_products_f32(void) {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl");
+}
+bool ls_has_products_bf16(void) {
+    return ls_has_products_f32() && __builtin_cpu_supports("avx512bf16");
+}
+
+// The tile's vectors: all full but the last, of which `last` names the lanes.
+#define LS_TILE(NAME, TARGET, A_TYPE, B_TYPE, STEP)                                               \
+    TARGET LS_INLINE void NAME(                                                                   \
+        int rows, int vectors, const A_TYPE *a, size_t a_row, size_t a_k, const B_TYPE *b,        \
+        size_t ldb, float *c, size_t ldc, size_t k, const float *start, size_t ld_start,          \
+        __mmask16 last) {                                                                         \
+        __m512 sum[6][4];                                                                         \
+        _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++)                         \
+            _Pragma("clang loop unroll(full)") for (int j = 0; j < vectors; j++) {                \
+            __mmask16 mask = j == vectors - 1 ? last : (__mmask16)0xffff;                         \
+            sum[i][j] = start ? _mm512_maskz_loadu_ps(mask, start + i * ld_start + 16 * j)        \
+                              : _mm512_setzero_ps();                                              \
+        }                                                                                         \
+        for (size_t step = 0; step < k; step++, a += a_k, b += ldb) {                             \
+            __m512 row[4];                                                                        \
+            _Pragma("clang loop unroll(full)") for (int j = 0; j < vectors; j++) {                \
+                __mmask16 mask = j == vectors - 1 ? last : (__mmask16)0xffff;                     \
+                row[j] = _mm512_maskz_loadu_ps(mask, b + 16 * j);                                 \
+            }                                                                                     \
+            _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {                   \
+                STEP                                                                              \
+            }                                                                                     \
+        }                                                                                         \
+        _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++)                         \
+            _Pragma("clang loop unroll(full)") for (int j = 0; j < vectors; j++) {                \
+            __mmask16 mask = j == vectors - 1 ? last : (__mmask16)0xffff;                         \
+            _mm512_mask_storeu_ps(c + i * ldc + 16 * j, mask, sum[i][j]);                         \
+        }                                                                                         \
+    }
+
+LS_TILE(tile_f32, LS_F32, float, float, {
+    __m512 spread = _mm512_set1_ps(a[i * a_row]);
+    _Pragma("clang loop unroll(full)") for (int j = 0; j < vectors; j++)
+        sum[i][j] = _mm512_fmadd_ps(spread, row[j], sum[i][j]);
+})
+
+LS_TILE(tile_bf16, LS_BF16, uint32_t, uint32_t, {
+    __m512bh spread = (__m512bh)_mm512_set1_epi32((int)a[i * a_row]);
+    _Pragma("clang loop unroll(full)") for (int j = 0; j < vectors; j++)
+        sum[i][j] = _mm512_dpbf16_ps(sum[i][j], spread, (__m512bh)row[j]);
+})
+
+#define LS_ROWS(TILE, R, V)                                                                       \
+    case R:                                                                                       \
+        TILE(R, V, a, a_row, a_k, b, ldb, c, ldc, k, start, ld_start, last);                      \
+        break;
+#define LS_VECTORS(TILE, V)                                                                       \
+    case V:                                                                                       \
+        switch (rows) {                                                                           \
+            LS_ROWS(TILE, 1, V)                                                                   \
+            LS_ROWS(TILE, 2, V)                                                                   \
+            LS_ROWS(TILE, 3, V)                                                                   \
+            LS_ROWS(TILE, 4, V)                                                                   \
+            LS_ROWS(TILE, 5, V)                                                                   \
+            LS_ROWS(TILE, 6, V)                                                                   \
+        }                                                                                         \
+        break;
+#define LS_ANY(NAME, TARGET, A_TYPE, B_TYPE, TILE)                                                \
+    TARGET static void NAME(                                                                      \
+        size_t rows, size_t columns, const A_TYPE *a, size_t a_row, size_t a_k, const B_TYPE *b,  \
+        size_t ldb, float *c, size_t ldc, size_t k, const float *start, size_t ld_start) {        \
+        __mmask16 last = (__mmask16)(0xffffu >> (15 - (columns - 1) % 16));                       \
+        switch ((columns + 15) / 16) {                                                            \
+            LS_VECTORS(TILE, 1)                                                                   \
+            LS_VECTORS(TILE, 2)                                                                   \
+            LS_VECTORS(TILE, 3)                                                                   \
+            LS_VECTORS(TILE, 4)                                                                   \
+        }                                                                                         \
+    }                                                                                             \
+    TARGET void ls_product_##NAME(                                                                \
+        const A_TYPE *a, size_t a_row, size_t a_k, const B_TYPE *b, size_t ldb, float *c,         \
+        size_t ldc, size_t m, size_t n, size_t k, const float *start, size_t ld_start) {          \
+        for (size_t j = 0; j < n; j += 64) {                                                      \
+            size_t columns = n - j < 64 ? n - j : 64;                                             \
+            for (size_t i = 0; i < m; i += 6) {                                                   \
+                size_t rows = m - i < 6 ? m - i : 6;                                              \
+                NAME(                                                                             \
+                    rows, columns, a + i * a_row, a_row, a_k, b + j, ldb, c + i * ldc + j, ldc,   \
+                    k, start ? start + i * ld_start + j : 0, ld_start);                           \
+            }                                                                                     \
+        }                                                                                         \
+    }
+
+LS_ANY(f32, LS_F32, float, float, tile_f32)
+LS_ANY(bf16, LS_BF16, uint32_t, uint32_t, tile_bf16)
+#else
+// Never called: the answer to the question is no.
+bool ls_has_products_f32(void) { return false; }
+bool ls_has_products_bf16(void) { return false; }
+void ls_product_f32(
+    const float *a, size_t a_row, size_t a_k, const float *b, size_t ldb, float *c, size_t ldc,
+    size_t m, size_t n, size_t k, const float *start, size_t ld_start) {
+    __builtin_trap();
+}
+void ls_product_bf16(
+    const uint32_t *a, size_t a_row, size_t a_k, const uint32_t *b, size_t ldb, float *c,
+    size_t ldc, size_t m, size_t n, size_t k, const float *start, size_t ld_start) {
+    __builtin_trap();
+}
+#endif

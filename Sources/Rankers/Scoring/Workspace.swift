@@ -1,0 +1,99 @@
+// Where a call of a scorer computes, kept for the next call of any ranker of the same shape.
+internal import Foundation
+internal import LanguageSystem
+internal import RankerMath
+
+/// Idle workspaces of one shape of ranker; as many as were ever used at once, up to a bound.
+final class WorkspacePool: @unchecked Sendable {
+    static let idleCountMax = 64
+    private let lock = NSLock()
+    private var idle: [Workspace] = []
+
+    init() { idle.reserveCapacity(Self.idleCountMax) }
+
+    func borrow(_ weights: FrozenWeights, tokenCount: Int, groupTokenCount: Int) -> Workspace {
+        let kept = lock.withLock { idle.popLast() }
+        if let kept, kept.fits(tokenCount: tokenCount, groupTokenCount: groupTokenCount) {
+            return kept
+        }
+        // The smaller one is let go: what was asked for once will be asked for again.
+        return Workspace(
+            weights, tokenCount: max(tokenCount, 17), groupTokenCount: max(groupTokenCount, 17))
+    }
+
+    func giveBack(_ workspace: Workspace) {
+        lock.withLock { if idle.count < Self.idleCountMax { idle.append(workspace) } }
+    }
+
+    /// The pool of all rankers of this shape.
+    static func shared(for configuration: RankerConfiguration) -> WorkspacePool {
+        directory.pool(for: configuration)
+    }
+
+    private static let directory = Directory()
+
+    /// Holds pools weakly: a shape no ranker has any more costs nothing.
+    private final class Directory: @unchecked Sendable {
+        private struct Entry { weak var pool: WorkspacePool? }
+        private let lock = NSLock()
+        private var entries: [RankerConfiguration: Entry] = [:]
+
+        func pool(for configuration: RankerConfiguration) -> WorkspacePool {
+            lock.withLock {
+                if let pool = entries[configuration]?.pool { return pool }
+                entries = entries.filter { $0.value.pool != nil }
+                let pool = WorkspacePool()
+                entries[configuration] = Entry(pool: pool)
+                return pool
+            }
+        }
+    }
+}
+
+/// What one call computes in.
+final class Workspace {
+    let tail: Tail
+    private let scratch: ProjectionScratch
+    private let rows: UnsafeMutableBufferPointer<StoredRow>
+
+    /// - Parameters:
+    ///   - tokenCount: of all groups of one call.
+    ///   - groupTokenCount: of the largest group.
+    init(_ weights: FrozenWeights, tokenCount: Int, groupTokenCount: Int) {
+        scratch = weights.projector.makeScratch()
+        tail = Tail(
+            shape: weights.layout.tail, tokenTotal: tokenCount, tokenCountMax: groupTokenCount)
+        rows = .allocate(capacity: tokenCount)
+    }
+
+    func fits(tokenCount: Int, groupTokenCount: Int) -> Bool {
+        rows.count >= tokenCount && tail.tokenCountMax >= groupTokenCount
+    }
+
+    deinit { rows.deallocate() }
+
+    func groupCount(_ candidateCount: Int) -> Int { rows.count / (candidateCount + 1) }
+
+    func score(
+        _ weights: FrozenWeights, _ features: UnsafeRawPointer, _ dtype: FeatureType,
+        _ candidateCount: Int, groupCount: Int, into scores: UnsafeMutablePointer<Float>
+    ) {
+        let configuration = weights.layout.configuration
+        let (width, tokens) = (configuration.width, candidateCount + 1)
+        let rowByteCount = configuration.hiddenSize * dtype.byteCount
+        for row in 0..<groupCount * tokens {
+            rows.initializeElement(
+                at: row, to: StoredRow(start: features + row * rowByteCount, type: dtype))
+        }
+        weights.projector.project(
+            UnsafeBufferPointer(rebasing: rows[..<(groupCount * tokens)]), scratch,
+            into: tail.input)
+        if let instruction = weights.layout.instruction {
+            for group in 0..<groupCount {
+                (tail.input + group * tokens * width).update(
+                    from: weights.parameters.values + instruction, count: width)
+            }
+        }
+        tail.forward(weights.parameters, groups: groupCount, tokens: tokens, scores: scores)
+    }
+}
