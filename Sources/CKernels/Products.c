@@ -18,7 +18,8 @@ bool ls_has_products_bf16(void) {
     return ls_has_products_f32() && __builtin_cpu_supports("avx512bf16");
 }
 
-// The tile's vectors: all full but the last, of which `last` names the lanes.
+// The tile's vectors: all full but the last, of which `last` names the lanes. `start` is added at the
+// end: sums of blocks of k, not one long sum, keep rounding small.
 #define LS_TILE(NAME, TARGET, A_TYPE, B_TYPE, STEP)                                               \
     TARGET LS_INLINE void NAME(                                                                   \
         int rows, int vectors, const A_TYPE *a, size_t a_row, size_t a_k, const B_TYPE *b,        \
@@ -27,9 +28,7 @@ bool ls_has_products_bf16(void) {
         __m512 sum[6][4];                                                                         \
         _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++)                         \
             _Pragma("clang loop unroll(full)") for (int j = 0; j < vectors; j++) {                \
-            __mmask16 mask = j == vectors - 1 ? last : (__mmask16)0xffff;                         \
-            sum[i][j] = start ? _mm512_maskz_loadu_ps(mask, start + i * ld_start + 16 * j)        \
-                              : _mm512_setzero_ps();                                              \
+            sum[i][j] = _mm512_setzero_ps();                                                      \
         }                                                                                         \
         for (size_t step = 0; step < k; step++, a += a_k, b += ldb) {                             \
             __m512 row[4];                                                                        \
@@ -44,6 +43,9 @@ bool ls_has_products_bf16(void) {
         _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++)                         \
             _Pragma("clang loop unroll(full)") for (int j = 0; j < vectors; j++) {                \
             __mmask16 mask = j == vectors - 1 ? last : (__mmask16)0xffff;                         \
+            if (start)                                                                            \
+                sum[i][j] = _mm512_add_ps(                                                        \
+                    sum[i][j], _mm512_maskz_loadu_ps(mask, start + i * ld_start + 16 * j));       \
             _mm512_mask_storeu_ps(c + i * ldc + 16 * j, mask, sum[i][j]);                         \
         }                                                                                         \
     }

@@ -104,7 +104,7 @@ actor Inbox {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct `Dispatch` {
+@Suite(.timeLimit(.minutes(5))) struct `Dispatch` {
     @Test
     func `a task asked for after the worker connected reaches it, with what it needs to begin`()
         async throws

@@ -91,7 +91,7 @@ actor JoinServer {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct `Joining a coordinator` {
+@Suite(.timeLimit(.minutes(5))) struct `Joining a coordinator` {
     static let secret = String(repeating: "5e", count: 32)
 
     func with(

@@ -104,7 +104,7 @@ struct Arrangement {
     }
 }
 
-@Suite(.timeLimit(.minutes(2))) struct `Worker session` {
+@Suite(.timeLimit(.minutes(5))) struct `Worker session` {
     @Test(arguments: ["127.0.0.1", "localhost"])
     func `trains what it is leased, reports progress and hands in weights of the announced digest`(
         host: String

@@ -9,7 +9,7 @@ import Testing
 
 @testable import PostgresAccess
 
-@Suite(.serialized, .timeLimit(.minutes(2))) struct `Embedded cluster` {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct `Embedded cluster` {
     /// A cluster in a directory that is removed afterwards.
     private func withCluster<T>(
         isDurable: Bool = false, _ body: (EmbeddedCluster, ClusterDirectory) async throws -> T

@@ -62,6 +62,7 @@ import Testing
         builder.offsets = [0, 8, 16, 24]
         var plan = plan(.listwise)
         plan.candidateCount = 4
+        plan.groupsPerQuery = 30
         let configuration = RankerConfiguration.preset(kind: .listwise, hiddenSize: 8)
         let report = try train(configuration, plan, on: [builder.set()]).report
         #expect(report.droppedQueryCount == 1)
@@ -134,6 +135,7 @@ import Testing
             kind: kind, hiddenSize: 8, projectionWidth: 8, blocks: 2, heads: 2, similarity: .affine)
         var plan = plan(kind)
         plan.candidateCount = 4
+        plan.groupsPerQuery = 30
         let table = FeatureTable([set])
         let groups = CandidateGroups(training: table, plan, epoch: 0)
         let order: ArraySlice<Int32> = [0, 1, 2, 3][...]

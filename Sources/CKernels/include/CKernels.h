@@ -19,7 +19,9 @@ bool ls_finite_f32(const float *x, size_t count);
 // How a feature is stored.
 typedef enum { LS_STORED_F16, LS_STORED_BF16, LS_STORED_F32 } ls_stored;
 
-// E1, for processors with AVX-512; ask before calling any function up to the next blank comment.
+// E1 where the processor has AVX-512: call only what the question before it allows.
+//
+// ls_has_products_f32 allows ls_product_f32 and ls_widen_panels:
 //   C[i, j] = start[i, j] + sum over k of A[i, k] B[k, j]      C [m, n], start null: zero
 // A[i, k] lies at a[i a_row + k a_k], so that A and its transpose read alike; B [k, n] has ldb
 // numbers from row to row; ld_start 0 starts every row with the same numbers (a bias).
@@ -27,14 +29,15 @@ bool ls_has_products_f32(void);
 void ls_product_f32(
     const float *a, size_t a_row, size_t a_k, const float *b, size_t ldb, float *c, size_t ldc,
     size_t m, size_t n, size_t k, const float *start, size_t ld_start);
-// The same with bfloat16 pairs, sums in float32; k counts pairs:
+// A stored row to float32, cut into panels of 64 columns: column c goes to y[c / 64 stride + c % 64].
+void ls_widen_panels(ls_stored type, const void *x, float *y, size_t count, size_t stride);
+//
+// ls_has_products_bf16 allows what works on pairs of bfloat16; sums in float32, k counts pairs:
 //   C[i, j] = start[i, j] + sum over k of A[i, k].low B[k, j].low + A[i, k].high B[k, j].high
 bool ls_has_products_bf16(void);
 void ls_product_bf16(
     const uint32_t *a, size_t a_row, size_t a_k, const uint32_t *b, size_t ldb, float *c,
     size_t ldc, size_t m, size_t n, size_t k, const float *start, size_t ld_start);
-// A stored row to float32, cut into panels of 64 columns: column c goes to y[c / 64 stride + c % 64].
-void ls_widen_panels(ls_stored type, const void *x, float *y, size_t count, size_t stride);
 // Two stored rows to pairs (x0[c], x1[c]), cut into panels in the same way.
 void ls_pair_panels(
     ls_stored type, const void *x0, const void *x1, uint32_t *y, size_t count, size_t stride);
@@ -45,7 +48,7 @@ void ls_pair_rows(const float *x, uint32_t *y, size_t rows, size_t width);
 // w [rows, columns] to pairs of its columns, transposed: t [(columns + 1) / 2, rows].
 void ls_pair_columns(
     const float *w, size_t ldw, uint32_t *t, size_t ldt, size_t rows, size_t columns);
-//
+
 // Asks for memory to be brought into the second cache, and does not wait for it.
 void ls_prefetch(const void *x, size_t byte_count);
 // t [columns, rows] = w [rows, columns]'

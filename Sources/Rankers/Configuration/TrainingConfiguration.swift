@@ -53,13 +53,18 @@ public struct TrainingConfiguration: Codable, Sendable, Hashable {
     /// What a newcomer gets: measured on seven subjects together and on each alone, from 21 queries
     /// on (the page Decisions has the figures). Small batches, so that few queries still make steps.
     public static func preset(kind: RankerKind) -> Self {
-        let isListwise = kind == .listwise
         do {
-            return try Self(
-                loss: isListwise ? .listKL : .pointBCE, temperature: isListwise ? 10 : 5,
-                optimizer: .adamW(rate: 3e-3, schedule: .cosine),
-                batchGroups: isListwise ? 64 : 32, groupsPerQuery: 30, candidateCount: 8,
-                start: isListwise ? .uniform : .standardised)
+            switch kind {
+            case .listwise:
+                return try Self(
+                    loss: .listKL, optimizer: .sgd(rate: 0.5, momentum: 0, schedule: .cosine),
+                    batchGroups: 64)
+            case .pointwise:
+                return try Self(
+                    loss: .pointBCE, temperature: 5,
+                    optimizer: .adamW(rate: 3e-3, schedule: .cosine), batchGroups: 32,
+                    groupsPerQuery: 30, candidateCount: 8, start: .standardised)
+            }
         } catch {
             preconditionFailure("\(error)")
         }
