@@ -1,5 +1,5 @@
 -- ls.cancel_task(task, reason, by) -> whether it was cancelled now (false: it was cancelled before).
--- waiting or leased -> cancelled. The worker hears of it by its next heartbeat at the latest, and before
+-- blocked, waiting or leased -> cancelled, and with it what is blocked on it. The worker hears of it by its next heartbeat at the latest, and before
 -- that on channel ls_cancel (payload: lease token); what it still hands in does not count.
 -- It may have been the last of a sweep.
 -- Called by: LedgerStore.cancelTask, an operator.
@@ -18,15 +18,16 @@ begin
     if v_task.state = 'cancelled' then
         return false;
     end if;
-    if v_task.state not in ('waiting', 'leased') then
+    if v_task.state not in ('blocked', 'waiting', 'leased') then
         perform ls.refuse('LS021', format('cannot cancel task %s: it is %s', p_task_id, v_task.state),
-            'only a waiting or leased task can be cancelled');
+            'only a blocked, waiting or leased task can be cancelled');
     end if;
     update ls.attempt set state = 'cancelled', ended_at = clock_timestamp(), error_code = 'cancelled', error_message = p_reason
     where task_id = p_task_id and state = 'open' returning token into v_token;
     update ls.task set state = 'cancelled', ended_at = clock_timestamp(), ended_because = coalesce(nullif(p_reason, ''), 'no reason given')
     where task_id = p_task_id;
     perform ls.record_audit(p_by, 'cancel task', format('task %s', p_task_id), p_reason);
+    perform ls.cancel_dependents(p_task_id, p_by);
     perform ls.end_sweeps(v_task.ranker_id);
     if v_token is not null then
         perform pg_notify('ls_cancel', v_token::text);
@@ -34,4 +35,4 @@ begin
     return true;
 end
 $$;
-comment on function ls.cancel_task(bigint, text, text) is 'Cancels a waiting or leased task.';
+comment on function ls.cancel_task(bigint, text, text) is 'Cancels a blocked, waiting or leased task, and the tasks that are blocked on it.';

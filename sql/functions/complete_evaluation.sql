@@ -3,7 +3,8 @@
 -- feature set of the task, the attempt succeeded, the task leased -> done. Then, when the figures are
 -- those the gate compares (its K, groups and seed; a scaling curve's are not), the promotion gate:
 -- for the version measured, and when that is the champion, for the newer versions that waited for
--- its figures. Versions of a sweep wait for its end instead, which may be now. Twice with one token: counted, nothing more happens. Lease lost: not counted.
+-- its figures. Versions of a sweep wait for its end instead, which may be now.
+-- Tasks blocked on this one go on. Twice with one token: counted, nothing more happens. Lease lost: not counted.
 -- Called by: LedgerStore.completeEvaluation.
 create or replace function ls.complete_evaluation(p_worker_id bigint, p_token uuid, p_digests bytea[], p_reports jsonb[])
 returns boolean
@@ -60,6 +61,7 @@ begin
         end loop;
     end if;
     perform ls.end_sweeps(v_task.ranker_id);
+    perform ls.meet_dependency(v_task.task_id);
     return true;
 end
 $$;

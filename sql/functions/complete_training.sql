@@ -1,7 +1,8 @@
 -- ls.complete_training(worker, token, digest, weights, report) -> version id, counted.
 -- Takes the result of a train task, all or nothing: the version with its lineage, the attempt
 -- succeeded, the task leased -> done, and the evaluate task of the new version. A version of a sweep is
--- measured on the sweep's test sets, and the last one ends the sweep.
+-- measured on the sweep's test sets, and the last one ends the sweep. Tasks blocked on this one go on
+-- when that evaluation is done, too.
 --   twice with one token      the same version id, counted, nothing more happens
 --   late, the lease is lost   not counted, nothing happens
 --   the bytes are a version   that version's id; no second version of the same bytes
@@ -16,6 +17,7 @@ declare
     v_task ls.task;
     v_version record;
     v_sweep ls.sweep;
+    v_evaluations bigint[];
 begin
     perform ls.check_worker(p_worker_id);
     select * into v_attempt from ls.lock_attempt(p_worker_id, p_token);
@@ -49,6 +51,10 @@ begin
             p_by => v_task.requested_by);
         perform ls.end_sweeps(v_task.ranker_id);
     end if;
+    -- What waits for this training waits for its figures, too: they decide which version serves.
+    select coalesce(array_agg(t.task_id), '{}') into v_evaluations from ls.task t
+    where t.version_id = v_version.version_id and t.kind = 'evaluate' and t.state in ('waiting', 'leased');
+    perform ls.meet_dependency(v_task.task_id, v_evaluations);
     return query select v_version.version_id, true;
 end
 $$;

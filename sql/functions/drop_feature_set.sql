@@ -19,7 +19,7 @@ begin
         return;
     end if;
     select min(t.task_id) into v_task_id from ls.task_feature_set f join ls.task t using (task_id)
-    where f.feature_set_id = p_feature_set_id and t.state in ('waiting', 'leased');
+    where f.feature_set_id = p_feature_set_id and t.state in ('blocked', 'waiting', 'leased');
     if v_task_id is not null then
         perform ls.refuse('LS021', format('cannot drop feature set %s: task %s needs it', p_feature_set_id, v_task_id),
             'cancel the task first, or wait for its end');

@@ -1,9 +1,13 @@
--- Trigger of tables whose rows never change once written: weights, versions, evaluations, history.
+-- Trigger of tables whose rows never change once written: weights, versions, evaluations, history. Only
+-- ls.forget_user may, and says so for its transaction.
 create or replace function ls.guard_immutable()
 returns trigger
 language plpgsql
 as $$
 begin
+    if current_setting('ls.forgetting', true) = 'on' then
+        return case tg_op when 'DELETE' then old else new end;
+    end if;
     perform ls.refuse('LS021', format('cannot change a row of ls.%s: its rows are immutable', tg_table_name),
         'add a new one');
     return null;
@@ -20,6 +24,7 @@ begin
             ('ls.ranker_version'::regclass, 'ranker_version_never_changes', 'update'),
             ('ls.evaluation'::regclass, 'evaluation_never_changes', 'update'),
             ('ls.alias_history'::regclass, 'alias_history_never_changes', 'update or delete'),
+            ('ls.note'::regclass, 'note_never_changes', 'update'),
             ('ls.audit_log'::regclass, 'audit_log_never_changes', 'update or delete')) t (relation, name, events)
         where not exists (select from pg_trigger g where g.tgrelid = t.relation and g.tgname = t.name)
     loop

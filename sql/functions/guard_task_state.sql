@@ -1,17 +1,17 @@
 -- Trigger of ls.task: a state changes only along a pair listed in ls.task_transition, and a new
--- task waits. The functions check first and say more; this is what holds when one of them errs.
+-- task waits or is blocked. The functions check first and say more; this is what holds when one of them errs.
 create or replace function ls.guard_task_state()
 returns trigger
 language plpgsql
 as $$
 begin
     if tg_op = 'INSERT' then
-        if new.state <> 'waiting' then
-            perform ls.refuse('LS021', format('cannot create a task as %s: a new task is waiting', new.state));
+        if new.state not in ('waiting', 'blocked') then
+            perform ls.refuse('LS021', format('cannot create a task as %s: a new task is waiting or blocked', new.state));
         end if;
         return new;
     end if;
-    if new.kind <> old.kind or new.ranker_id <> old.ranker_id or new.request_key <> old.request_key then
+    if new.kind <> old.kind or new.ranker_id is distinct from old.ranker_id or new.request_key <> old.request_key then
         perform ls.refuse('LS021', format('cannot change what task %s asks for: only its state may change', old.task_id));
     end if;
     if new.state <> old.state and not exists (

@@ -22,7 +22,13 @@ begin
     if p_lease_seconds is null or p_lease_seconds not between 0.001 and 86400 or p_limit is null or p_limit < 0 then
         perform ls.refuse('LS001', format('cannot lease %s tasks for %s seconds', p_limit, p_lease_seconds));
     end if;
-    if cardinality(p_held_digests) > 0 then
+    -- One call in four goes strictly by turns once the first in line has waited a minute: whose features
+    -- nobody holds would otherwise wait as long as others' work keeps coming.
+    if cardinality(p_held_digests) > 0 and not (random() < 0.25 and exists (
+        select from (select w.run_after from ls.task w where w.state = 'waiting' and w.kind = any (p_kinds) and w.run_after <= v_now
+            order by w.priority, w.turn, w.task_id limit 1) f
+        where f.run_after < v_now - interval '1 minute'))
+    then
         -- Sorted before locking, so only rows that are handed out are locked.
         select coalesce(array_agg(l.task_id), '{}') into v_ids from (
             select t.task_id from ls.task t
@@ -30,12 +36,12 @@ begin
                     select o.task_id, count(f.feature_set_id) as held
                     from (select w.task_id from ls.task w
                             where w.state = 'waiting' and w.kind = any (p_kinds) and w.run_after <= v_now
-                            order by w.priority, w.task_id limit 64) o
+                            order by w.priority, w.turn, w.task_id limit 64) o
                         join ls.task_feature_set tf on tf.task_id = o.task_id
                         join ls.feature_set f on f.feature_set_id = tf.feature_set_id and f.digest = any (p_held_digests)
                     group by o.task_id) h on h.task_id = t.task_id
             where t.state = 'waiting'
-            order by t.priority, h.held desc, t.task_id
+            order by t.priority, h.held desc, t.turn, t.task_id
             limit p_limit
             for no key update of t skip locked) l;
     end if;
@@ -43,7 +49,7 @@ begin
         select coalesce(array_agg(l.task_id), '{}') into v_more from (
             select t.task_id from ls.task t
             where t.state = 'waiting' and t.kind = any (p_kinds) and t.run_after <= v_now and t.task_id <> all (v_ids)
-            order by t.priority, t.task_id
+            order by t.priority, t.turn, t.task_id
             limit p_limit - cardinality(v_ids)
             for no key update skip locked) l;
         v_ids := v_ids || v_more;
@@ -55,11 +61,12 @@ begin
     with taken as (
         update ls.task t set state = 'leased', attempt_count = t.attempt_count + 1
         where t.task_id = any (v_ids)
-        returning t.task_id, t.attempt_count),
+        returning t.task_id, t.kind, t.attempt_count),
     opened as (
-        insert into ls.attempt as a (task_id, number, worker_id, leased_until)
-        select k.task_id, k.attempt_count, p_worker_id, clock_timestamp() + make_interval(secs => p_lease_seconds)
-        from taken k
+        insert into ls.attempt as a (task_id, number, worker_id, leased_until, ends_by)
+        select k.task_id, k.attempt_count, p_worker_id,
+            clock_timestamp() + least(make_interval(secs => p_lease_seconds), i.deadline), clock_timestamp() + i.deadline
+        from taken k join ls.task_kind i using (kind)
         returning a.token)
     select array_agg(o.token) into v_tokens from opened o;
 

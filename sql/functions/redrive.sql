@@ -1,4 +1,5 @@
--- ls.redrive(task, reason, by): dead -> waiting, with five more attempts. A sweep that thereby has
+-- ls.redrive(task, reason, by): dead -> waiting, with as many more attempts as its kind has (a matrix: dead
+-- -> blocked, and it looks again what it lacks). A sweep that thereby has
 -- something to wait for again is open again, and chooses its best again at its end.
 -- Refused for a task that is not dead (LS021), or when an open task asks for the same by now (LS020).
 -- Called by: LedgerStore.redrive, an operator.
@@ -17,12 +18,16 @@ begin
         perform ls.refuse('LS021', format('cannot redrive task %s: it is %s, only a dead task can be', p_task_id, v_task.state));
     end if;
     begin
-        update ls.task set state = 'waiting', ended_at = null, ended_because = null, run_after = clock_timestamp(),
-            attempt_count_max = attempt_count + 5
+        update ls.task set state = case kind when 'matrix' then 'blocked' else 'waiting' end, ended_at = null, ended_because = null,
+            run_after = clock_timestamp(), turn = ls.next_turn(owner, kind, priority),
+            attempt_count_max = attempt_count + (select k.attempt_count_max from ls.task_kind k where k.kind = v_task.kind)
         where task_id = p_task_id;
     exception when unique_violation then
         perform ls.refuse('LS020', format('cannot redrive task %s: an open task asks for the same', p_task_id));
     end;
+    if v_task.kind = 'matrix' then
+        perform ls.advance_matrix(p_task_id);
+    end if;
     perform from ls.ranker where ranker_id = v_task.ranker_id for no key update;
     update ls.sweep s set ended_at = null, best_position = null, best_version_id = null
     where s.ranker_id = v_task.ranker_id and s.ended_at is not null and exists (
@@ -31,4 +36,4 @@ begin
     perform pg_notify('ls_task', v_task.kind);
 end
 $$;
-comment on function ls.redrive(bigint, text, text) is 'Puts a dead task back to waiting, with five more attempts.';
+comment on function ls.redrive(bigint, text, text) is 'Puts a dead task back to waiting, with fresh attempts.';

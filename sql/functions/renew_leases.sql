@@ -1,6 +1,6 @@
 -- ls.renew_leases(worker, tokens, progress, notes, lease_seconds) -> per token: held, lost or cancelled.
 -- One statement a heartbeat, all leases of a worker at once; also notes that the worker was seen.
--- held: good for lease_seconds from now. lost: the lease ran out or the attempt has ended (a result
+-- held: good for lease_seconds from now, and never longer than the kind's deadline. lost: the lease ran out or the attempt has ended (a result
 -- that was already counted included). cancelled: somebody asked.
 -- Called by: LedgerStore.renewLeases.
 create or replace function ls.renew_leases(p_worker_id bigint, p_tokens uuid[], p_progress double precision[],
@@ -24,7 +24,7 @@ begin
             select * from unnest(p_tokens, p_progress, p_notes) g (token, progress, note)),
         renewed as (
             update ls.attempt a set
-                leased_until = clock_timestamp() + make_interval(secs => p_lease_seconds),
+                leased_until = least(clock_timestamp() + make_interval(secs => p_lease_seconds), a.ends_by),
                 progress = case when g.progress between 0 and 1 then g.progress else a.progress end,
                 note = left(coalesce(g.note, ''), 500)
             from given g

@@ -6,7 +6,8 @@
 -- Called by: evaluate_new_version, consider_promotion, request_transfer_matrix,
 -- LedgerStore.requestEvaluation, an operator.
 create or replace function ls.request_evaluation(p_version_id bigint, p_feature_set_ids bigint[] default null,
-    p_configuration jsonb default null, p_priority smallint default 0, p_by text default null)
+    p_configuration jsonb default null, p_priority smallint default 0, p_by text default null,
+    p_run_after timestamptz default null, p_after bigint[] default null)
 returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -35,20 +36,21 @@ begin
     perform ls.check_feature_sets(v_ranker_id, v_sets);
 
     select min(t.task_id) into v_open_task from ls.task t join ls.task_feature_set f using (task_id)
-    where t.version_id = p_version_id and t.kind = 'evaluate' and t.state in ('waiting', 'leased')
+    where t.version_id = p_version_id and t.kind = 'evaluate' and t.state in ('blocked', 'waiting', 'leased')
         and t.configuration = v_configuration and f.feature_set_id = any (v_sets);
     select array_agg(s.id order by s.ordinal) into v_sets
     from unnest(v_sets) with ordinality s (id, ordinal)
     where not exists (select from ls.evaluation e
             where e.version_id = p_version_id and e.feature_set_id = s.id and e.configuration = v_configuration)
         and not exists (select from ls.task t join ls.task_feature_set f using (task_id)
-            where t.version_id = p_version_id and t.kind = 'evaluate' and t.state in ('waiting', 'leased')
+            where t.version_id = p_version_id and t.kind = 'evaluate' and t.state in ('blocked', 'waiting', 'leased')
                 and t.configuration = v_configuration and f.feature_set_id = s.id);
     if v_sets is null then
         return v_open_task;
     end if;
-    return ls.insert_task('evaluate', v_ranker_id, p_version_id, null, v_configuration, v_sets, p_priority, p_by);
+    return ls.insert_task('evaluate', v_ranker_id, p_version_id, null, v_configuration, v_sets, p_priority, p_by,
+        p_run_after => p_run_after, p_after => p_after);
 end
 $$;
-comment on function ls.request_evaluation(bigint, bigint[], jsonb, smallint, text) is
+comment on function ls.request_evaluation(bigint, bigint[], jsonb, smallint, text, timestamptz, bigint[]) is
     'Asks for a version to be measured on feature sets; figures that are known are not measured again.';

@@ -40,7 +40,7 @@ begin
         perform ls.request_evaluation(v_version_id, v_sets, v_configuration, p_by => p_by);
         return query select distinct t.task_id, v_count, v_version_id
             from ls.task t join ls.task_feature_set f using (task_id)
-            where t.version_id = v_version_id and t.kind = 'evaluate' and t.state in ('waiting', 'leased')
+            where t.version_id = v_version_id and t.kind = 'evaluate' and t.state in ('blocked', 'waiting', 'leased')
                 and t.configuration = v_configuration and f.feature_set_id = any (v_sets)
             order by t.task_id;
     end loop;

@@ -1,10 +1,11 @@
 -- ls.request_training(ranker, feature_sets, seed, initial version, …) -> task id.
 -- Adds a waiting train task; without feature sets it takes the current train sets of the ranker's
--- domain and everything beneath it. Asked twice while open: the same task.
+-- domain and everything beneath it. Asked twice while open: the same task. It starts no sooner than
+-- run_after, and after every task of `after` is done (what a training leads to, its evaluation, included).
 -- Called by: LedgerStore.requestTraining, an operator.
 create or replace function ls.request_training(p_ranker text, p_feature_set_ids bigint[] default null,
     p_seed bigint default null, p_initial_version_id bigint default null, p_priority smallint default 0,
-    p_by text default null)
+    p_by text default null, p_run_after timestamptz default null, p_after bigint[] default null)
 returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -32,7 +33,7 @@ begin
     end if;
     return ls.insert_task('train', v_ranker.ranker_id, null, p_initial_version_id,
         v_ranker.training || case when p_seed is null then '{}' else jsonb_build_object('seed', p_seed) end,
-        v_sets, p_priority, p_by);
+        v_sets, p_priority, p_by, p_run_after => p_run_after, p_after => p_after);
 end
 $$;
-comment on function ls.request_training(text, bigint[], bigint, bigint, smallint, text) is 'Asks for a ranker to be trained: adds a waiting task.';
+comment on function ls.request_training(text, bigint[], bigint, bigint, smallint, text, timestamptz, bigint[]) is 'Asks for a ranker to be trained: adds a waiting task.';

@@ -31,6 +31,7 @@ begin
                 coalesce((select max(v.number)::text from ls.ranker_version v where v.ranker_id = v_ranker_id), 'none')));
         end if;
     end if;
+    perform ls.version_ranker(v_version_id);
     return query
         select r.ranker_id, r.name, r.kind, r.configuration, v.version_id, v.number, v.digest, 'named'
         from ls.ranker_version v join ls.ranker r using (ranker_id) where v.version_id = v_version_id;

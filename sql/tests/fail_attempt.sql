@@ -1,6 +1,6 @@
 -- ls.fail_attempt, cancel_task, redrive, and every pair of task states that is not allowed.
 begin;
-select plan(43);
+select plan(53);
 select fixture.base_model();
 select fixture.feature_set('code', 'train');
 select fixture.ranker('code');
@@ -40,17 +40,17 @@ select is((select counted from cancelled, ls.complete_training(1, token, sha256(
 
 -- Every pair of states, tried on the table itself.
 create function pg_temp.move(p_from text, p_to text) returns void language plpgsql as $$
-declare v_id bigint; v_path text[] := case p_from when 'waiting' then '{}' when 'leased' then '{leased}' when 'cancelled' then '{cancelled}'
+declare v_id bigint; v_path text[] := case p_from when 'blocked' then '{}' when 'waiting' then '{}' when 'leased' then '{leased}' when 'cancelled' then '{cancelled}'
     else array['leased', p_from] end; v_state text; begin
-    insert into ls.task (kind, ranker_id, configuration, request_key, requested_by) values ('train', 1, '{}', gen_random_uuid(), 'me') returning task_id into v_id;
+    insert into ls.task (kind, state, ranker_id, configuration, request_key, requested_by) values ('train', case p_from when 'blocked' then 'blocked' else 'waiting' end, 1, '{}', gen_random_uuid(), 'me') returning task_id into v_id;
     foreach v_state in array v_path || p_to loop
         update ls.task set state = v_state, ended_at = case when v_state in ('done', 'dead', 'cancelled') then now() end where task_id = v_id;
     end loop; end $$;
 create temporary view pair as select f, t, exists (select from ls.task_transition where from_state = f and to_state = t) as allowed
-    from unnest(array['waiting', 'leased', 'done', 'dead', 'cancelled']) f, unnest(array['waiting', 'leased', 'done', 'dead', 'cancelled']) t where f <> t;
+    from unnest(array['blocked', 'waiting', 'leased', 'done', 'dead', 'cancelled']) f, unnest(array['blocked', 'waiting', 'leased', 'done', 'dead', 'cancelled']) t where f <> t;
 select lives_ok(format('select pg_temp.move(%L, %L)', f, t), f || ' -> ' || t || ' is allowed') from pair where allowed;
 select throws_ok(format('select pg_temp.move(%L, %L)', f, t), 'LS021', null, f || ' -> ' || t || ' is forbidden') from pair where not allowed;
-select is((select count(*) from pair where allowed), 7::bigint, 'seven pairs are allowed');
+select is((select count(*) from pair where allowed), 12::bigint, 'twelve pairs are allowed');
 select throws_ok('update ls.task set request_key = ''other'' where task_id = 1', 'LS021', null, 'what a task asks for never changes');
 select is((select count(*) from ls.attempt where state = 'open'), 0::bigint, 'nothing is left open');
 select throws_ok($$ update ls.task set attempt_count = attempt_count_max + 1 where task_id = 1 $$, '23514', null, 'attempts are bounded');

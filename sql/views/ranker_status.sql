@@ -7,7 +7,7 @@ select r.ranker_id, r.name, b.name as base_model, r.user_name, d.name as domain,
     round((100 * m.accuracy)::numeric, 2) as accuracy_percent,
     round((100 * m.first_sample)::numeric, 2) as first_sample_percent,
     a.moved_at as promoted_at,
-    (select count(*) from ls.task t where t.ranker_id = r.ranker_id and t.state in ('waiting', 'leased')) as open_tasks,
+    (select count(*) from ls.task t where t.ranker_id = r.ranker_id and t.state in ('blocked', 'waiting', 'leased')) as open_tasks,
     r.training
 from ls.ranker r
     join ls.base_model b using (base_model_id)

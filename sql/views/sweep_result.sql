@@ -10,7 +10,7 @@ select e.sweep_id, r.name as ranker, s.name as sweep, e.position,
         when t.state = 'dead' then 'failed'
         when t.state = 'cancelled' then 'cancelled'
         when exists (select from ls.task o where o.version_id = a.version_id and o.kind = 'evaluate' and o.configuration = s.evaluation
-            and o.state in ('waiting', 'leased')) then 'measuring'
+            and o.state in ('blocked', 'waiting', 'leased')) then 'measuring'
         else 'not measured' end as state,
     m.accuracy, m.standard_error, m.first_sample, m.oracle, m.query_count, m.group_count,
     a.version_id, v.number as version, coalesce(e.position = s.best_position, false) as is_best,

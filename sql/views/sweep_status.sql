@@ -8,7 +8,7 @@ select s.sweep_id, r.name as ranker, s.name as sweep, case when s.ended_at is nu
         from ls.promotion_decision p where p.version_id = s.best_version_id
         order by p.promotion_decision_id desc limit 1) as decision,
     s.ended_at is not null and not exists (
-        select from ls.task t where t.ranker_id = s.ranker_id and t.kind = 'evaluate' and t.state in ('waiting', 'leased')
+        select from ls.task t where t.ranker_id = s.ranker_id and t.kind = 'evaluate' and t.state in ('blocked', 'waiting', 'leased')
             and t.version_id in (s.best_version_id, h.version_id)) as is_decided,
     h.version_id is not distinct from s.best_version_id and s.best_version_id is not null as is_champion,
     (select string_agg(d.name || ' ' || f.split || ' ' || ls.short_digest(f.digest), ', ' order by d.name)

@@ -6,10 +6,10 @@ select v.version_id, r.name || '@' || v.number as version, r.name as ranker, v.n
         from ls.version_feature_set vf join ls.feature_set f using (feature_set_id) join ls.domain d using (domain_id)
         where vf.version_id = v.version_id) as trained_on,
     (select array_agg(a.alias order by a.alias) from ls.ranker_alias a where a.version_id = v.version_id) as aliases,
-    v.report, v.added_by, v.added_at
+    v.report, v.added_by, v.added_at, v.forgotten_at
 from ls.ranker_version v
     join ls.ranker r using (ranker_id)
-    join ls.ranker_weights w using (digest)
+    left join ls.ranker_weights w using (digest)
     left join ls.ranker_version pv on pv.version_id = v.parent_version_id
     left join ls.ranker p on p.ranker_id = pv.ranker_id
     left join ls.worker wk on wk.worker_id = v.worker_id
