@@ -305,7 +305,7 @@ public actor EdgeWorker {
             .hello(
                 WorkerIntroduction(
                     programVersion: ProductVersion.current, capacity: settings.capacity,
-                    taskKinds: TaskKind.allCases,
+                    taskKinds: TaskKind.leased,
                     heldDigests: Array(held.prefix(WireLimits.heldDigestCountMax)),
                     heldLeases: book.tokens)))
         if book.isDraining { outbound.yield(.draining) }

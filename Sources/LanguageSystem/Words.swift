@@ -18,9 +18,17 @@ public enum TaskKind: String, Sendable, CaseIterable, Codable, Hashable {
     case train
     /// Measure a version on feature sets; the results are evaluations.
     case evaluate
+    /// A transfer matrix to be measured after its trainings. The coordinator's own: it asks for the
+    /// evaluations that are missing, and is done when they are.
+    case matrix
+
+    /// What is handed to workers.
+    public static let leased: [TaskKind] = [.train, .evaluate]
 }
 
 public enum TaskState: String, Sendable, CaseIterable, Codable, Hashable {
+    /// Waits for other tasks to be done.
+    case blocked
     case waiting
     case leased
     case done

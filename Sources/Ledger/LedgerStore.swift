@@ -13,7 +13,7 @@ public struct LedgerStore: Sendable {
     /// One statement, which is its own transaction.
     ///
     /// Two transactions that got in each other's way are rolled back whole, so the statement is
-    /// simply run again. A lost connection is not: whether the statement happened is unknown, and
+    /// simply run again; so is one whose user was forgotten meanwhile, to be refused properly. A lost connection is not: whether the statement happened is unknown, and
     /// only the caller knows that asking again is safe (every method says so where it is).
     func call<T: Sendable>(
         _ sql: String, _ parameters: (any PostgresEncodable)?...,
@@ -25,7 +25,9 @@ public struct LedgerStore: Sendable {
                 return try await pool.withConnection { [parameters] connection in
                     try read(connection.execute(sql, parameters: parameters))
                 }
-            } catch let error as PostgresError where error.isSerializationFailure {
+            } catch let error as PostgresError
+                where error.isSerializationFailure || error.isLostRow
+            {
                 failureCount += 1
                 if failureCount == 4 { throw error.coordinatorError }
             } catch {

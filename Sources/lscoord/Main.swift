@@ -25,8 +25,7 @@ struct Coordinator: AsyncParsableCommand {
         version: "lscoord \(ProductVersion.current)",
         subcommands: [
             Serve.self, Migrate.self, Register.self, Features.self, Token.self, Train.self,
-            Transfer.self, Curve.self,
-            Status.self, Rerank.self, Psql.self,
+            Transfer.self, Curve.self, Status.self, Rerank.self, Forget.self, Psql.self,
         ])
 
     static func main() async {

@@ -14,7 +14,7 @@ begin
     for v_needed in
         select distinct n.id, t.state from unnest(p_needs) n (id) left join ls.task t on t.task_id = n.id order by n.id
     loop
-        if v_needed.state is null then
+        if v_needed.state is null or v_needed.id = p_task_id then
             perform ls.refuse('LS015', format('cannot wait for task %s: no task has this id', coalesce(v_needed.id::text, 'null')));
         elsif v_needed.state in ('dead', 'cancelled') then
             perform ls.refuse('LS021', format('cannot wait for task %s: it is %s', v_needed.id, v_needed.state),

@@ -53,6 +53,8 @@ begin
         perform from ls.ranker where ranker_id = any (v_rankers)
             or ranker_id in (select ranker_id from ls.ranker_version where version_id = any (v_versions))
         order by ranker_id for update;
+        -- From here no new task can name them.
+        perform from ls.feature_set where feature_set_id = any (v_sets) order by feature_set_id for update;
     end loop;
 
     -- What others still expect of this.

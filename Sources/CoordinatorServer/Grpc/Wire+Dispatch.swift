@@ -79,6 +79,8 @@ extension LeasedWork {
                     rankerName: task.rankerName, weights: NamedBlob(weights),
                     features: task.features.map(NamedBlob.init),
                     evaluationConfiguration: task.configuration))
+        case .matrix:
+            preconditionFailure("a matrix was leased to a worker: it is never waiting")
         }
         self.init(
             token: task.token.wire, taskID: task.taskID, attempt: task.attempt,

@@ -107,11 +107,25 @@ extension LedgerStore {
         ) { try $0.map(RankerStatus.init(row:)) }
     }
 
-    /// The versions of a ranker, oldest first.
+    /// The versions of a ranker, oldest first, without those that were forgotten.
     public func versions(of ranker: String) async throws(CoordinatorError) -> [VersionLineage] {
-        try await call("select * from ls.version_lineage where ranker = $1 order by number", ranker)
-        {
-            try $0.map(VersionLineage.init(row:))
+        try await call(
+            """
+            select * from ls.version_lineage where ranker = $1 and forgotten_at is null
+            order by number
+            """, ranker
+        ) { try $0.map(VersionLineage.init(row:)) }
+    }
+
+    /// Deletes what came from one user: features, rankers, and every version that learned from them.
+    ///
+    /// - Returns: What was deleted and how many of each, in words a person reads; zeros for a user
+    ///   nobody has heard of.
+    public func forgetUser(_ user: String, because reason: String, by actor: String? = nil)
+        async throws(CoordinatorError) -> [(what: String, count: Int)]
+    {
+        try await call("select * from ls.forget_user($1, $2, $3)", user, reason, actor) { rows in
+            try rows.map { (try $0.decode("deleted"), try $0.decode("count")) }
         }
     }
 

@@ -54,7 +54,8 @@ public struct AliasMove: Sendable, Hashable {
     public let ranker: String
     public let alias: String
     public let fromNumber: Int?
-    public let toNumber: Int
+    /// Nil: the alias was taken away.
+    public let toNumber: Int?
     public let movedBy: String
     public let reason: String
 }

@@ -9,13 +9,15 @@ extension LedgerStore {
     ///   - seed: Instead of the one in the ranker's training configuration.
     ///   - initial: The version to start from; nil: from the seed.
     ///   - priority: Smaller goes first.
+    ///   - needed: Tasks that must be done before, each with the evaluation it leads to.
     public func requestTraining(
         _ ranker: String, featureSets: [FeatureSetID]? = nil, seed: Int64? = nil,
-        initial: RankerVersionID? = nil, priority: Int = 0, by actor: String? = nil
+        initial: RankerVersionID? = nil, priority: Int = 0, after needed: [TaskID] = [],
+        by actor: String? = nil
     ) async throws(CoordinatorError) -> TaskID {
         try await call(
-            "select ls.request_training($1, $2, $3, $4, $5, $6)", ranker, featureSets, seed,
-            initial, priority, actor
+            "select ls.request_training($1, $2, $3, $4, $5, $6, p_after => $7)", ranker,
+            featureSets, seed, initial, priority, actor, needed
         ) { try $0.one().decode() }
     }
 
@@ -47,6 +49,21 @@ extension LedgerStore {
         ) { rows in try rows.map { try $0.decode() } }
     }
 
+    /// Asks for the transfer matrix to be measured once trainings are done.
+    ///
+    /// - Parameter needed: Nil: every open training of a ranker that the pattern names.
+    /// - Returns: The matrix's own task, done when all figures are there; asked twice while open it
+    ///   is the same.
+    public func requestMatrix(
+        baseModel: String, pattern: String, after needed: [TaskID]? = nil,
+        kind: RankerKind? = nil, by actor: String? = nil
+    ) async throws(CoordinatorError) -> TaskID {
+        try await call(
+            "select ls.request_matrix($1, $2, $3, $4, p_by => $5)", baseModel, pattern, needed,
+            kind, actor
+        ) { try $0.one().decode() }
+    }
+
     /// - Returns: Whether it was cancelled now; false: it was cancelled before.
     @discardableResult
     public func cancelTask(_ task: TaskID, because reason: String, by actor: String? = nil)
@@ -57,7 +74,7 @@ extension LedgerStore {
         }
     }
 
-    /// Puts a dead task back to waiting, with five more attempts.
+    /// Puts a dead task back to waiting, with fresh attempts.
     public func redrive(_ task: TaskID, because reason: String, by actor: String? = nil)
         async throws(CoordinatorError)
     {

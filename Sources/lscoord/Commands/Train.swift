@@ -41,6 +41,11 @@ struct Train: AsyncParsableCommand {
             "'paper' (the 40 configurations of Table 8) or a JSON file with a list of them.",
             valueName: "paper|file"))
     var sweep: String?
+    @Option(
+        help: ArgumentHelp(
+            "Start when this task is done and what it trained is measured. Repeatable.",
+            valueName: "task"))
+    var after: [Int64] = []
     @Flag(
         inversion: .prefixedNo,
         help:
@@ -53,6 +58,9 @@ struct Train: AsyncParsableCommand {
         if rankers.isEmpty && domain.isEmpty {
             throw ValidationError("name a ranker, or --domain PATTERN")
         }
+        if sweep != nil && !after.isEmpty {
+            throw ValidationError("a sweep starts at once: leave out --after")
+        }
     }
 
     func run() async throws {
@@ -60,6 +68,7 @@ struct Train: AsyncParsableCommand {
         let (rankers, patterns, features, seed) = (rankers, domain, features, seed)
         let list = try sweep.map { text throws(CoordinatorError) in try SweepList(text) }
         let wait = wait ?? (list != nil)
+        let after = after.map { TaskID($0) }
         try await Database.withLedger(settings) { ledger in
             let names = try await Self.names(rankers, patterns, ledger)
             let sets = try await Self.trainSets(of: features, ledger)
@@ -74,7 +83,8 @@ struct Train: AsyncParsableCommand {
             }
             var tasks: [TaskID] = []
             for name in names {
-                let task = try await ledger.requestTraining(name, featureSets: sets, seed: seed)
+                let task = try await ledger.requestTraining(
+                    name, featureSets: sets, seed: seed, after: after)
                 tasks.append(task)
                 if !wait { print("task \(task): train \(name)") }
             }

@@ -13,6 +13,7 @@ struct Transfer: AsyncParsableCommand {
             Examples:
               lscoord transfer --base-model minilm-l6-math-l5 --pattern 'math/*' --wait
               lscoord transfer --base-model minilm-l6-math-l5 --kind listwise
+              lscoord train --domain 'math/*' && lscoord transfer --base-model M --after-training --wait
             """)
 
     @Option(help: "The base model's name.") var baseModel: String
@@ -20,13 +21,24 @@ struct Transfer: AsyncParsableCommand {
     @Option(help: "listwise or pointwise; both by default.") var kind: RankerKind?
     @Flag(help: "Ask for what is missing and wait for it; otherwise print what is known.")
     var wait = false
+    @Flag(help: "Ask for it once the open trainings of these domains are done and measured.")
+    var afterTraining = false
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
         let settings = try await Settings.resolve(common)
         let (baseModel, pattern, kind, wait) = (baseModel, pattern, kind, wait)
+        let afterTraining = afterTraining
         try await Database.withLedger(settings) { ledger in
-            if wait {
+            if afterTraining {
+                let task = try await ledger.requestMatrix(
+                    baseModel: baseModel, pattern: pattern, kind: kind)
+                guard wait else {
+                    print("task \(task): matrix \(pattern)")
+                    return
+                }
+                try await Waiting.untilEnded([task], ledger)
+            } else if wait {
                 let tasks = try await ledger.requestTransferMatrix(
                     baseModel: baseModel, pattern: pattern, kind: kind)
                 try await Waiting.untilEnded(tasks, ledger)
