@@ -1,8 +1,8 @@
--- ls.rollback(ranker, reason, by) -> the version that is champion now.
+-- ls.rollback(ranker, reason, by, alias) -> the version that is champion (or the alias) now.
 -- Puts back the champion before the last promotion; again: the one before that. Rolled-back
 -- versions are not promoted again by the gate, only by hand.
 -- Called by: LedgerStore.rollback, an admin.
-create or replace function ls.rollback(p_ranker text, p_reason text, p_by text default null)
+create or replace function ls.rollback(p_ranker text, p_reason text, p_by text default null, p_alias text default 'champion')
 returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -12,16 +12,16 @@ declare
     v_before bigint;
 begin
     perform from ls.ranker where ranker_id = v_ranker_id for no key update;
-    select version_id into v_current from ls.ranker_alias where ranker_id = v_ranker_id and alias = 'champion';
+    select version_id into v_current from ls.ranker_alias where ranker_id = v_ranker_id and alias = p_alias;
     -- The move that made it champion in earnest, not a rollback to it.
     select from_version_id into v_before from ls.alias_history
-    where ranker_id = v_ranker_id and alias = 'champion' and to_version_id = v_current and not is_rollback
+    where ranker_id = v_ranker_id and alias = p_alias and to_version_id = v_current and not is_rollback
     order by alias_history_id desc limit 1;
     if v_before is null then
-        perform ls.refuse('LS021', format('cannot roll back ranker ''%s'': it has had no champion before this one', p_ranker));
+        perform ls.refuse('LS021', format('cannot roll back ranker ''%s'': it has had no %s before this one', p_ranker, left(p_alias, 60)));
     end if;
-    perform ls.set_alias(v_before, 'champion', p_reason, p_by, true);
+    perform ls.set_alias(v_before, p_alias, p_reason, p_by, true);
     return v_before;
 end
 $$;
-comment on function ls.rollback(text, text, text) is 'Makes the previous champion of a ranker the champion again.';
+comment on function ls.rollback(text, text, text, text) is 'Makes the previous champion of a ranker, or the previous version of another alias, the current one again.';

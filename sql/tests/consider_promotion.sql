@@ -1,6 +1,6 @@
 -- ls.consider_promotion, promote, rollback, set_alias: which version is champion, and why.
 begin;
-select plan(36);
+select plan(37);
 select fixture.base_model();
 select fixture.ranker('code');
 select fixture.worker('w');
@@ -74,6 +74,8 @@ select is(ls.rollback('code.listwise', 'further back'), 5::bigint, 'and the one 
 select is(ls.consider_promotion(6, '{"candidate_count": 4, "groups_per_query": 20, "seed": 1}'), null, 'what was rolled back is not promoted by the gate again');
 select ls.rollback('code.listwise', 'further back'), ls.rollback('code.listwise', 'to the first');
 select is(pg_temp.champion(), 1, 'back to the first');
+select ls.set_alias(2, 'challenger', 'try'), ls.set_alias(3, 'challenger', 'try');
+select is(ls.rollback('code.listwise', 'try again', 'ada', 'challenger'), 2::bigint, 'any alias can be rolled back');
 select throws_ok($$ select ls.rollback('code.listwise', 'nothing left') $$, 'LS021', 'cannot roll back ranker ''code.listwise'': it has had no champion before this one', 'before it there is nothing');
 select is(ls.set_alias(2, 'challenger', 'to be watched'), true, 'other aliases are pointers like it');
 select throws_ok($$ select ls.set_alias(2, 'A b', 'x') $$, 'LS001', null, 'an alias is a word');
