@@ -74,10 +74,10 @@ select is(ls.rollback('code.listwise', 'further back'), 5::bigint, 'and the one 
 select is(ls.consider_promotion(6, '{"candidate_count": 4, "groups_per_query": 20, "seed": 1}'), null, 'what was rolled back is not promoted by the gate again');
 select ls.rollback('code.listwise', 'further back'), ls.rollback('code.listwise', 'to the first');
 select is(pg_temp.champion(), 1, 'back to the first');
-select ls.set_alias(2, 'challenger', 'try'), ls.set_alias(3, 'challenger', 'try');
-select is(ls.rollback('code.listwise', 'try again', 'ada', 'challenger'), 2::bigint, 'any alias can be rolled back');
 select throws_ok($$ select ls.rollback('code.listwise', 'nothing left') $$, 'LS021', 'cannot roll back ranker ''code.listwise'': it has had no champion before this one', 'before it there is nothing');
 select is(ls.set_alias(2, 'challenger', 'to be watched'), true, 'other aliases are pointers like it');
+select ls.set_alias(3, 'challenger', 'try');
+select is(ls.rollback('code.listwise', 'try again', 'ada', 'challenger'), 2::bigint, 'any alias can be rolled back');
 select throws_ok($$ select ls.set_alias(2, 'A b', 'x') $$, 'LS001', null, 'an alias is a word');
 select throws_ok($$ select ls.set_alias(99, 'champion', 'x') $$, 'LS013', null, 'an unknown version');
 select throws_ok($$ insert into ls.ranker_alias values ((select ranker_id from ls.register_ranker('tiny', 'pointwise', '{"kind": "pointwise", "hidden_size": 4}', '{}')), 'champion', 1) $$,
