@@ -18,9 +18,8 @@ import Testing
             }
             // The walk must have been somewhere.
             #expect(try await ledger.count("ls.ranker_version") > 0)
-            #expect(try await ledger.count("ls.attempt where state = 'expired'") > 0)
-            #expect(try await ledger.count("ls.task where state = 'done'") > 0)
-            #expect(try await ledger.count("ls.task_dependency") > 0)
+            #expect(try await ledger.count("ls.attempt_history where state = 'expired'") > 0)
+            #expect(try await ledger.count("ls.task_archive where state = 'done'") > 0)
         }
     }
 
@@ -47,7 +46,7 @@ private struct Player {
     enum Step: CaseIterable {
         case requestTraining, requestEvaluation, requestSweep, lease, renew, completeTraining
         case completeEvaluation, fail, loseLease, expire, release, cancel, redrive, promote
-        case requestAfter, requestMatrix, userComes, forgetUser
+        case requestAfter, requestMatrix, userComes, forgetUser, archive
     }
 
     let ledger: TestLedger
@@ -125,6 +124,14 @@ private struct Player {
             }
         case .forgetUser:
             _ = try await store.forgetUser("ada", because: "a dice said so")
+        case .archive:
+            try await ledger.database.pool.execute(
+                """
+                update ls.task set ended_at = ended_at - interval '2 hours' where task_id in (
+                    select task_id from ls.task where ended_at is not null and task_id % 3 = $1
+                    for update skip locked)
+                """, Int.random(in: 0...2, using: &generator))
+            _ = try await store.housekeep(countMax: 5)
         case .lease:
             leases += try await store.leaseTasks(
                 for: worker, kinds: TaskKind.leased,

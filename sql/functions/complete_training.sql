@@ -42,7 +42,8 @@ begin
     end if;
     update ls.attempt a set state = 'succeeded', ended_at = clock_timestamp(), progress = 1, version_id = v_version.version_id
     where a.task_id = v_task.task_id and a.number = v_attempt.number;
-    update ls.task t set state = 'done', ended_at = clock_timestamp() where t.task_id = v_task.task_id;
+    update ls.task t set state = 'done', ended_at = clock_timestamp(), stays = t.stays or not v_version.is_new
+    where t.task_id = v_task.task_id;
     select s.* into v_sweep from ls.sweep_entry e join ls.sweep s using (sweep_id) where e.task_id = v_task.task_id;
     if v_sweep.sweep_id is null then
         perform ls.evaluate_new_version(v_version.version_id, v_task.requested_by);

@@ -22,6 +22,7 @@ declare
     v_tasks bigint[];
     v_sweeps bigint[];
     v_digests bytea[];
+    v_archived bigint;
     v_id bigint;
     v_alias record;
     v_clean bigint;
@@ -86,7 +87,6 @@ begin
     delete from ls.sweep where sweep_id = any (v_sweeps);
     delete from ls.evaluation where version_id = any (v_versions) or feature_set_id = any (v_sets);
     get diagnostics v_count = row_count; v_counts := v_counts || v_count;
-    update ls.evaluation set task_id = null where task_id = any (v_tasks);
     select coalesce(array_agg(distinct digest), '{}') into v_digests from ls.ranker_version
     where version_id = any (v_versions) and digest is not null;
     delete from ls.version_feature_set where version_id = any (v_versions);
@@ -99,7 +99,15 @@ begin
     delete from ls.attempt where task_id = any (v_tasks);
     delete from ls.task_feature_set where task_id = any (v_tasks);
     delete from ls.task where task_id = any (v_tasks);
-    get diagnostics v_count = row_count; v_counts := v_counts || v_count;
+    get diagnostics v_count = row_count;
+    -- The archive has no index by feature set: this reads it all when the user had any.
+    delete from ls.task_archive where ranker_id = any (v_rankers);
+    get diagnostics v_archived = row_count; v_count := v_count + v_archived;
+    if cardinality(v_sets) > 0 then
+        delete from ls.task_archive where feature_set_ids && v_sets or version_id = any (v_versions) or initial_version_id = any (v_versions);
+        get diagnostics v_archived = row_count; v_count := v_count + v_archived;
+    end if;
+    v_counts := v_counts || v_count;
     delete from ls.promotion_decision where version_id in (select version_id from ls.ranker_version where ranker_id = any (v_rankers));
     delete from ls.ranker_alias where ranker_id = any (v_rankers);
     delete from ls.alias_history where ranker_id = any (v_rankers);

@@ -9,7 +9,7 @@ declare
     v_operators text[] := array['request_training', 'request_evaluation', 'request_transfer_matrix', 'request_sweep',
         'request_scaling_curve', 'request_matrix', 'set_tag', 'remove_tag', 'add_note', 'set_alias', 'remove_alias', 'promote', 'rollback', 'consider_promotion', 'cancel_task', 'redrive'];
     v_admins text[] := array['register_base_model', 'register_domain', 'register_ranker', 'add_version', 'drop_feature_set',
-        'create_join_token', 'revoke_worker', 'forget_user', 'set_task_limits'];
+        'create_join_token', 'revoke_worker', 'forget_user', 'set_task_limits', 'set_retention'];
     v_grant record;
     v_object record;
 begin

@@ -21,10 +21,11 @@ begin
     -- Twice at most in practice: the task that stood in the way may end before it is read.
     loop
         insert into ls.task as t (kind, state, ranker_id, version_id, initial_version_id, configuration, priority, run_after,
-            attempt_count_max, owner, turn, request_key, requested_by)
+            attempt_count_max, owner, turn, request_key, requested_by, stays)
         select p_kind, case when v_is_blocked then 'blocked' else 'waiting' end, p_ranker_id, p_version_id, p_initial_version_id,
             p_configuration, v_priority, coalesce(p_run_after, clock_timestamp()), k.attempt_count_max, v_owner,
-            ls.next_turn(v_owner, p_kind, v_priority), v_key, coalesce(p_by, session_user)
+            ls.next_turn(v_owner, p_kind, v_priority), v_key, coalesce(p_by, session_user),
+            p_sweep_id is not null
         from ls.task_kind k where k.kind = p_kind
         on conflict (request_key) where state in ('blocked', 'waiting', 'leased') do nothing
         returning t.task_id into v_id;

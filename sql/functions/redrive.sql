@@ -12,6 +12,10 @@ declare
 begin
     select * into v_task from ls.task where task_id = p_task_id for no key update;
     if not found then
+        if exists (select from ls.task_archive where task_id = p_task_id) then
+            perform ls.refuse('LS021', format('cannot redrive task %s: it is %s, and in the archive', p_task_id,
+                (select min(state) from ls.task_archive where task_id = p_task_id)), 'ask for it again');
+        end if;
         perform ls.refuse('LS015', format('cannot redrive task %s: no task has this id', p_task_id));
     end if;
     if v_task.state <> 'dead' then

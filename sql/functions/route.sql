@@ -7,7 +7,7 @@
 --   best transfer   no ranker there, but the domain is known: the domain ranker that was measured
 --                   best on this domain's current test set (transfer matrix)
 --   global          the ranker of nobody and nothing in particular
--- Two kinds in one step: the one that did better on its own test sets, then listwise. A domain or a user
+-- Each step is an index look-up, and is made only when the ones before found nobody. Two kinds in one step: the one that did better on its own test sets, then listwise. A domain or a user
 -- nobody has heard of is not an error: the later steps serve it.
 -- Called by: LedgerStore.route, when lscoord's routing cache misses; an operator.
 create or replace function ls.route(p_base_model text, p_user text default null, p_domain text default null)
@@ -18,43 +18,48 @@ as $$
 #variable_conflict use_column
 declare
     v_base_model_id bigint := ls.base_model_id(p_base_model);
+    v_domain_id bigint;
+    v_within bigint[] := '{}';  -- the domain and the broader ones
+    v_broader bigint[];
+    v_sets bigint[];
 begin
-    return query
-    with champion as (
-        select r.ranker_id, r.name, r.kind, r.configuration, r.user_name, d.name as domain, v.version_id, v.number, v.digest,
-            case
-                when r.user_name = p_user and d.name is not null and ls.domain_is_within(p_domain, d.name) then 1
-                when r.user_name = p_user and d.name is null then 2
-                when r.user_name is null and d.name = p_domain then 3
-                when r.user_name is null and d.name is not null and ls.domain_is_within(p_domain, d.name) then 4
-                when r.user_name is null and d.name is not null then 5
-                when r.user_name is null and d.name is null then 6
-            end as step
-        from ls.ranker r
-            left join ls.domain d using (domain_id)
-            join ls.ranker_alias a on a.ranker_id = r.ranker_id and a.alias = 'champion'
-            join ls.ranker_version v on v.version_id = a.version_id
-        where r.base_model_id = v_base_model_id and (r.user_name is null or r.user_name = p_user)),
-    asked as (
-        select array_agg(c.feature_set_id) as sets
-        from ls.domain d, ls.current_feature_sets(v_base_model_id, d.name, 'test', null) c
-        where d.name = p_domain),
-    -- Measured only where it can matter: the first step present, and transfer.
-    contender as (
-        select c.*, case when c.step = 5
-            then ls.pooled_accuracy(c.version_id, (select sets from asked), ls.default_evaluation_configuration())
-            else ls.pooled_accuracy(c.version_id,
-                (select array_agg(s.feature_set_id) from ls.current_feature_sets(v_base_model_id, c.domain, 'test', c.user_name) s),
-                ls.default_evaluation_configuration()) end as accuracy
-        from champion c
-        where c.step = (select min(f.step) from champion f where f.step <> 5) or (c.step = 5
-            and not exists (select from champion f where f.step < 5)))
-    select c.ranker_id, c.name, c.kind, c.configuration, c.version_id, c.number, c.digest,
-        (array['user+domain', 'user', 'domain', 'parent domain', 'best transfer', 'global'])[c.step]
-    from contender c
-    where c.step is not null and (c.step <> 5 or c.accuracy is not null)
-    order by c.step, length(c.domain) desc nulls last, c.accuracy desc nulls last, (c.kind = 'listwise') desc, c.ranker_id
-    limit 1;
+    if p_domain is not null then
+        select coalesce(array_agg(d.domain_id), '{}'), min(d.domain_id) filter (where d.name = p_domain) into v_within, v_domain_id
+        from ls.domain d
+        where d.name = any (select array_to_string((string_to_array(p_domain, '/'))[:n], '/')
+            from generate_series(1, least(length(p_domain) - length(replace(p_domain, '/', '')) + 1, 60)) n);
+        v_broader := array_remove(v_within, v_domain_id);
+    end if;
+    if p_user is not null then
+        return query select * from ls.best_champion(v_base_model_id, p_user, v_within, 'user+domain');
+        if found then return; end if;
+        return query select * from ls.best_champion(v_base_model_id, p_user, null, 'user');
+        if found then return; end if;
+    end if;
+    if v_domain_id is not null then
+        return query select * from ls.best_champion(v_base_model_id, null, array[v_domain_id], 'domain');
+        if found then return; end if;
+    end if;
+    if cardinality(v_broader) > 0 then
+        return query select * from ls.best_champion(v_base_model_id, null, v_broader, 'parent domain');
+        if found then return; end if;
+    end if;
+    if v_domain_id is not null then
+        select array_agg(c.feature_set_id) into v_sets from ls.current_feature_sets(v_base_model_id, p_domain, 'test', null) c;
+    end if;
+    if v_sets is not null then
+        return query
+            select r.ranker_id, r.name, r.kind, r.configuration, v.version_id, v.number, v.digest, 'best transfer'
+            from ls.ranker r
+                join ls.ranker_alias a on a.ranker_id = r.ranker_id and a.alias = 'champion'
+                join ls.ranker_version v on v.version_id = a.version_id
+            where r.base_model_id = v_base_model_id and r.user_name is null and r.domain_id is not null
+                and ls.pooled_accuracy(v.version_id, v_sets, ls.default_evaluation_configuration()) is not null
+            order by ls.pooled_accuracy(v.version_id, v_sets, ls.default_evaluation_configuration()) desc, r.kind = 'listwise' desc, r.ranker_id
+            limit 1;
+        if found then return; end if;
+    end if;
+    return query select * from ls.best_champion(v_base_model_id, null, null, 'global');
 end
 $$;
 comment on function ls.route(text, text, text) is 'Which version answers a request of a user and a domain, and why.';

@@ -1,23 +1,31 @@
--- ls.status_summary() -> one row of counts. Connected: seen within the last minute and not gone.
+-- ls.status_summary() -> one row of counts. Connected: seen within the last minute and not gone. What the registry
+-- holds is counted up to 10,000 and estimated beyond (ls.row_count); tasks are exact: those at hand are
+-- counted, those in the archive were counted when they went there.
 -- Called by: LedgerStore.statusSummary, an operator.
 create or replace function ls.status_summary()
 returns table (base_models bigint, domains bigint, rankers bigint, versions bigint, champions bigint,
     feature_sets bigint, feature_bytes bigint, evaluations bigint, workers bigint, workers_connected bigint,
-    tasks_waiting bigint, tasks_leased bigint, tasks_done bigint, tasks_dead bigint, tasks_cancelled bigint)
+    tasks_blocked bigint, tasks_waiting bigint, tasks_leased bigint, tasks_done bigint, tasks_dead bigint, tasks_cancelled bigint)
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
-    select (select count(*) from ls.base_model), (select count(*) from ls.domain),
-        (select count(*) from ls.ranker), (select count(*) from ls.ranker_version),
-        (select count(*) from ls.ranker_alias where alias = 'champion'),
+    select ls.row_count('ls.base_model'), ls.row_count('ls.domain'), ls.row_count('ls.ranker'), ls.row_count('ls.ranker_version'),
+        ls.row_count('ls.ranker_alias', 'alias = ''champion'''),
         (select count(*) from ls.feature_set where ready_at is not null),
         (select coalesce(sum(byte_count), 0)::bigint from ls.feature_set where ready_at is not null),
-        (select count(*) from ls.evaluation),
+        ls.row_count('ls.evaluation'),
         (select count(*) from ls.worker where revoked_at is null),
         (select count(*) from ls.worker_presence
             where disconnected_at is null and seen_at > clock_timestamp() - interval '1 minute'),
-        t.waiting, t.leased, t.done, t.dead, t.cancelled
-    from (select count(*) filter (where state = 'waiting') as waiting, count(*) filter (where state = 'leased') as leased,
-            count(*) filter (where state = 'done') as done, count(*) filter (where state = 'dead') as dead,
-            count(*) filter (where state = 'cancelled') as cancelled from ls.task) t;
+        (select count(*) from ls.task where state = 'blocked'),
+        (select count(*) from ls.task where state = 'waiting'),
+        (select count(*) from ls.attempt where state = 'open'),
+        e.done, e.dead, e.cancelled
+    from (
+        select coalesce(sum(n) filter (where state = 'done'), 0)::bigint as done,
+            coalesce(sum(n) filter (where state = 'dead'), 0)::bigint as dead,
+            coalesce(sum(n) filter (where state = 'cancelled'), 0)::bigint as cancelled
+        from (select t.state, count(*) as n from ls.task t where t.ended_at is not null group by t.state
+            union all select c.state, c.tasks from ls.task_archive_count c) s) e;
 $$;
-comment on function ls.status_summary() is 'One row of counts: what is registered, stored, connected, waiting and done.';
+comment on function ls.status_summary() is
+    'One row of counts: what is registered, stored, connected, waiting and done. Above 10,000 the registry''s are estimates.';

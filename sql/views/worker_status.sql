@@ -7,10 +7,10 @@ select w.worker_id, w.name,
         else 'away' end as state,
     p.coordinator, p.program_version, p.capacity, p.task_kinds, p.connected_at, p.seen_at,
     (select count(*) from ls.attempt a where a.worker_id = w.worker_id and a.state = 'open') as leases,
-    (select count(*) from ls.attempt a where a.worker_id = w.worker_id and a.state = 'succeeded') as succeeded,
-    (select count(*) from ls.attempt a where a.worker_id = w.worker_id and a.state in ('failed', 'expired')) as failed,
+    (select count(*) from ls.attempt a where a.worker_id = w.worker_id and a.state = 'succeeded') + coalesce(c.succeeded, 0) as succeeded,
+    (select count(*) from ls.attempt a where a.worker_id = w.worker_id and a.state in ('failed', 'expired')) + coalesce(c.failed, 0) as failed,
     (select max(c.not_after) from ls.certificate c where c.worker_id = w.worker_id) as certificate_until,
     w.enrolled_at, w.revoked_at, w.revoked_because
-from ls.worker w left join ls.worker_presence p using (worker_id)
+from ls.worker w left join ls.worker_presence p using (worker_id) left join ls.worker_archive_count c using (worker_id)
 order by w.name;
 comment on view ls.worker_status is 'Workers: connected or away, what they hold and how they did.';

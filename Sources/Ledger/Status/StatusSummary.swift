@@ -34,6 +34,7 @@ extension LedgerStore {
                 workerCount: try row.decode("workers"),
                 connectedWorkerCount: try row.decode("workers_connected"),
                 taskCounts: [
+                    .blocked: try row.decode("tasks_blocked"),
                     .waiting: try row.decode("tasks_waiting"),
                     .leased: try row.decode("tasks_leased"),
                     .done: try row.decode("tasks_done"),

@@ -68,7 +68,7 @@ struct Serve: AsyncParsableCommand {
             configuration: .init(
                 services: [
                     cluster.map { .init(service: $0) }, .init(service: pool),
-                    .init(service: parts.hub),
+                    .init(service: parts.housekeeping), .init(service: parts.hub),
                     .init(service: parts.reranker), .init(service: parts.workers),
                     .init(service: parts.rest),
                 ].compactMap { $0 },
@@ -87,6 +87,7 @@ struct Serve: AsyncParsableCommand {
     }
 
     private struct Parts {
+        let housekeeping: Housekeeping
         let hub: DispatchHub
         let reranker: Reranker
         let workers: WorkerEndpoint
@@ -149,7 +150,9 @@ struct Serve: AsyncParsableCommand {
                 "the HTTPS port is open beyond this machine and asks for no key",
                 metadata: ["address": "\(settings.restAddress)"])
         }
-        return Parts(hub: hub, reranker: reranker, workers: workers, rest: rest)
+        return Parts(
+            housekeeping: Housekeeping(ledger: ledger, logger: logger), hub: hub,
+            reranker: reranker, workers: workers, rest: rest)
     }
 
     /// What clients may call this server: what was configured, this machine's name, loopback.

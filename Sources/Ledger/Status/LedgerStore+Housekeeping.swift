@@ -1,0 +1,27 @@
+// What nobody asks for and somebody must do.
+public import LanguageSystem
+import PostgresAccess
+
+/// What one step of housekeeping did.
+public struct HousekeepingReport: Sendable, Hashable {
+    /// Tasks moved to the archive.
+    public let archivedCount: Int
+    /// Months of the archive that were dropped.
+    public let prunedMonths: [String]
+}
+
+extension LedgerStore {
+    /// Moves up to `countMax` ended tasks to the archive, and drops months that are no longer kept.
+    ///
+    /// - Returns: Nil: another coordinator is at it.
+    public func housekeep(countMax: Int = 1_000) async throws(CoordinatorError)
+        -> HousekeepingReport?
+    {
+        try await call("select * from ls.housekeep($1)", countMax) { rows in
+            try rows.first.map {
+                HousekeepingReport(
+                    archivedCount: try $0.decode("archived"), prunedMonths: try $0.decode("pruned"))
+            }
+        }
+    }
+}
