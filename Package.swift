@@ -123,7 +123,10 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "lsbench",
-            dependencies: ["Benchmarking", "LanguageSystem", "RankerMath", "Rankers", arguments],
+            dependencies: [
+                "Benchmarking", "LanguageSystem", "Ledger", "PostgresAccess", "RankerMath", "Rankers",
+                arguments, logging,
+            ],
             swiftSettings: optimised),
 
         // Identities and the wire.

@@ -1,12 +1,12 @@
 // Times what this project claims to be fast: training on real or synthetic features, scoring one
-// group, and the products of matrices beneath both. Prints lines for people and one JSON line per
+// group, the products of matrices beneath both, and the ledger at size. Prints lines for people and one JSON line per
 // case.
 import ArgumentParser
 import Foundation
 import LanguageSystem
 
 @main
-struct LSBench: ParsableCommand {
+struct LSBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lsbench", abstract: "Time training and scoring of rankers.",
         discussion: """
@@ -15,16 +15,22 @@ struct LSBench: ParsableCommand {
               lsbench train --paper --kind listwise --features mbpp.safetensors --threads 2
               lsbench score --rankers 100
               lsbench kernels --threads 2
+              lsbench ledger                                the registry at a million rankers
             """,
         version: "lsbench \(ProductVersion.current)",
         subcommands: [
             TrainCommand.self, GenerateCommand.self, ScoreCommand.self, KernelsCommand.self,
+            LedgerCommand.self,
         ])
 
-    static func main() {
+    static func main() async {
         do {
             var command = try parseAsRoot()
-            try command.run()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
         } catch let error as CoordinatorError {
             FileHandle.standardError.write(Data("lsbench: \(error)\n".utf8))
             Foundation.exit(error.code.exitStatus)

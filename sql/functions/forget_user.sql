@@ -63,8 +63,9 @@ begin
         perform ls.cancel_dependents(v_id, p_by);
     end loop;
     for v_alias in
-        select a.ranker_id, r.name, a.alias from ls.ranker_alias a join ls.ranker r using (ranker_id)
-        where a.version_id = any (v_versions) and a.ranker_id <> all (v_rankers)
+        select a.ranker_id, r.name, a.alias from ls.ranker_version v
+            join ls.ranker_alias a using (ranker_id, version_id) join ls.ranker r using (ranker_id)
+        where v.version_id = any (v_versions) and a.ranker_id <> all (v_rankers)
         order by a.ranker_id, a.alias
     loop
         select h.to_version_id into v_clean from ls.alias_history h join ls.ranker_version v on v.version_id = h.to_version_id

@@ -1,5 +1,5 @@
 -- ls.status_summary() -> one row of counts. Connected: seen within the last minute and not gone. What the registry
--- holds is counted up to 10,000 and estimated beyond (ls.row_count); tasks are exact: those at hand are
+-- holds is counted up to 1,000 and estimated beyond (ls.row_count); tasks are exact: those at hand are
 -- counted, those in the archive were counted when they went there.
 -- Called by: LedgerStore.statusSummary, an operator.
 create or replace function ls.status_summary()
@@ -28,4 +28,4 @@ as $$
             union all select c.state, c.tasks from ls.task_archive_count c) s) e;
 $$;
 comment on function ls.status_summary() is
-    'One row of counts: what is registered, stored, connected, waiting and done. Above 10,000 the registry''s are estimates.';
+    'One row of counts: what is registered, stored, connected, waiting and done. Above 1,000 the registry''s are estimates.';

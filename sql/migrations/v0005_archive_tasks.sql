@@ -68,6 +68,8 @@ create index task_blocked on ls.task (task_id) where state = 'blocked';
 create index attempt_by_time on ls.attempt (leased_at);
 create index attempt_by_worker on ls.attempt (worker_id, state);
 create index evaluation_by_version on ls.evaluation (version_id);
+-- Whose ranker of what: nobody is '', every domain is 0, so that one look-up finds each.
+create index ranker_by_owner_and_domain on ls.ranker (base_model_id, coalesce(user_name, ''), coalesce(domain_id, 0));
 create index domain_by_name_in_order on ls.domain (name collate "C");
 create index worker_presence_connected on ls.worker_presence (seen_at) where disconnected_at is null;
 

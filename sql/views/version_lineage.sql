@@ -5,7 +5,8 @@ select v.version_id, r.name || '@' || v.number as version, r.name as ranker, v.n
     (select array_agg(d.name || ' ' || f.split || ' ' || ls.short_digest(f.digest) order by vf.ordinal)
         from ls.version_feature_set vf join ls.feature_set f using (feature_set_id) join ls.domain d using (domain_id)
         where vf.version_id = v.version_id) as trained_on,
-    (select array_agg(a.alias order by a.alias) from ls.ranker_alias a where a.version_id = v.version_id) as aliases,
+    (select array_agg(a.alias order by a.alias) from ls.ranker_alias a
+        where a.ranker_id = v.ranker_id and a.version_id = v.version_id) as aliases,
     v.report, v.added_by, v.added_at, v.forgotten_at
 from ls.ranker_version v
     join ls.ranker r using (ranker_id)

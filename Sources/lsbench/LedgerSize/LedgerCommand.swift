@@ -1,0 +1,146 @@
+// `lsbench ledger`: the same operations on an almost empty database and on one of many years, in
+// turns, on private clusters of their own. What grows with the registry shows as a ratio, and as
+// rows of big tables that were read in sequence.
+import ArgumentParser
+import Benchmarking
+import Foundation
+import LanguageSystem
+import Ledger
+import Logging
+import PostgresAccess
+
+struct LedgerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ledger",
+        abstract: "Time the ledger's operations at two sizes of the registry.",
+        discussion: """
+            Makes two databases on a private PostgreSQL cluster: one almost empty, one of the size asked
+            for. Median microseconds of each operation in both, their ratio, and how many rows of big
+            tables a call read in sequence (0: every plan uses its indexes).
+
+            Examples:
+              lsbench ledger                                     a million rankers, ten million tasks
+              lsbench ledger --rankers 20000 --tasks 100000      some seconds
+            """)
+
+    @Option(help: "Rankers of users.") var rankers = 1_000_000
+    @Option(help: "Ended tasks.") var tasks = 10_000_000
+    @Option(help: "Versions of each of a thousand rankers; the others have two.")
+    var versions = 50
+    @Option(help: "Calls of each operation.") var calls = 200
+    @Option(help: "Where the cluster lives meanwhile; gigabytes at full size.") var directory:
+        String?
+    /// `ls.row_count` of each table that it counts.
+    private static let countedRowCountMax = 5 * 1_001
+    @Flag(help: "End with status 1 when a big table was read in sequence.") var strict = false
+
+    func validate() throws {
+        guard (100...100_000_000).contains(rankers), (100...1_000_000_000).contains(tasks),
+            (2...1_000).contains(versions), (10...100_000).contains(calls)
+        else {
+            throw ValidationError(
+                "expected 100 rankers or more, 100 tasks or more, 2 to 1000 versions and 10 to 100000 calls"
+            )
+        }
+    }
+
+    func run() async throws {
+        let size = LedgerSize(
+            userRankerCount: rankers, archivedTaskCount: tasks, versionCount: versions,
+            manyVersionedCount: min(1_000, rankers), weightsCount: 3_000)
+        let (calls, strict) = (calls, strict)
+        try await PrivateCluster.with(directory: directory) { cluster in
+            let small = try await cluster.database("small", filledTo: .almostEmpty)
+            let large = try await cluster.database("large", filledTo: size)
+            print(
+                "\(size.userRankerCount) rankers of users, \(size.archivedTaskCount) archived tasks: "
+                    + "filled in \(text(large.fillSeconds, 0)) s, \(millions(try await large.byteCount())) MB"
+            )
+            let columns = Columns([
+                ("operation, median us", 30), ("almost empty", 12), ("full", 10), ("ratio", 6),
+                ("rows read in sequence", 21),
+            ])
+            var worst = 0.0
+            var readInSequence = 0
+            for operation in LedgerOperation.all {
+                let before = try await large.rowsReadInSequence()
+                let times = try await Self.times(of: operation, small, large, calls: calls)
+                let read = (try await large.rowsReadInSequence() - before) / calls
+                worst = max(worst, times.large / times.small)
+                // Counting up to a thousand is no scan.
+                if read > Self.countedRowCountMax { readInSequence += read }
+                columns.row([
+                    operation.name, text(times.small * 1e6, 0), text(times.large * 1e6, 0),
+                    text(times.large / times.small, 2), "\(read)",
+                ])
+            }
+            print("largest ratio \(text(worst, 2))")
+            await small.pool.close()
+            await large.pool.close()
+            if strict && readInSequence > 0 {
+                throw CoordinatorError(
+                    .internal,
+                    "cannot call the plans sound: \(readInSequence) rows of big tables were read in sequence"
+                )
+            }
+        }
+    }
+
+    /// Median seconds of one call in each database, in turns of ten calls.
+    private static func times(
+        of operation: LedgerOperation, _ small: FilledDatabase, _ large: FilledDatabase, calls: Int
+    ) async throws -> (small: Double, large: Double) {
+        var (inSmall, inLarge): ([Double], [Double]) = ([], [])
+        for turn in 0..<(calls / 10) {
+            inSmall += try await small.seconds(of: operation, calls: turn * 10..<turn * 10 + 10)
+            inLarge += try await large.seconds(of: operation, calls: turn * 10..<turn * 10 + 10)
+        }
+        return (median(inSmall), median(inLarge))
+    }
+
+    private static func median(_ values: [Double]) -> Double {
+        let sorted = values.sorted()
+        return sorted[sorted.count / 2]
+    }
+}
+
+/// A database with the ledger's schema and a registry of some size.
+struct FilledDatabase: Sendable {
+    let pool: ConnectionPool
+    let userRankerCount: Int
+    let fillSeconds: Double
+
+    /// On one connection, one call after the other.
+    func seconds(of operation: LedgerOperation, calls: Range<Int>) async throws -> [Double] {
+        let (statement, count) = (operation.statement, userRankerCount)
+        return try await pool.withConnection(deadline: .seconds(600)) { connection in
+            let clock = ContinuousClock()
+            return try calls.map { call in
+                let sql = statement(call, count)
+                let start = clock.now
+                try connection.execute(sql)
+                return (clock.now - start).inSeconds
+            }
+        }
+    }
+
+    /// Of tables that grow with the registry, since the beginning.
+    func rowsReadInSequence() async throws -> Int {
+        try await pool.withConnection { connection in
+            // What this session did is counted when it says so.
+            try connection.execute("select pg_stat_force_next_flush()")
+            try connection.execute("select 1")
+            return try connection.execute(
+                """
+                select coalesce(sum(seq_tup_read), 0)::bigint from pg_stat_user_tables
+                where schemaname = 'ls' and (relname in ('ranker', 'ranker_version', 'ranker_alias', 'alias_history', 'evaluation',
+                    'promotion_decision', 'version_feature_set', 'ranker_weights', 'audit_log') or relname like 'task_archive_2%')
+                """
+            ).one().decode()
+        }
+    }
+
+    func byteCount() async throws -> Int {
+        try await pool.execute("select pg_database_size(current_database())").one().decode()
+    }
+}
