@@ -208,7 +208,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["LanguageSystem", "Ledger", "Rankers", "lscoord", "lsworker"],
+            dependencies: ["LanguageSystem", "Ledger", "Rankers", "lsbench", "lscoord", "lsworker"],
             swiftSettings: strict),
     ]
 )

@@ -26,7 +26,9 @@ import Testing
             "PostgresAccess", "ProgramLog", "RankerMath", "Rankers",
         ],
         "Benchmarking": ["LanguageSystem", "RankerMath", "Rankers"],
-        "lsbench": ["Benchmarking", "LanguageSystem", "RankerMath", "Rankers"],
+        "lsbench": [
+            "Benchmarking", "LanguageSystem", "Ledger", "PostgresAccess", "RankerMath", "Rankers",
+        ],
     ]
 
     static let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent()

@@ -49,7 +49,8 @@ struct LedgerCommand: AsyncParsableCommand {
             userRankerCount: rankers, archivedTaskCount: tasks, versionCount: versions,
             manyVersionedCount: min(1_000, rankers), weightsCount: 3_000)
         let (calls, strict) = (calls, strict)
-        try await PrivateCluster.with(directory: directory) { cluster in
+        let settings = ["max_wal_size": "16GB", "checkpoint_timeout": "30min"]
+        try await PrivateCluster.with(directory: directory, settings: settings) { cluster in
             let small = try await cluster.database("small", filledTo: .almostEmpty)
             let large = try await cluster.database("large", filledTo: size)
             print(

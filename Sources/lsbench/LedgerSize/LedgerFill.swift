@@ -116,8 +116,8 @@ struct LedgerSize {
                 requested_by, requested_at, attempt_count, attempt_count_max, ended_at, attempts)
             select i, case when i % 2 = 0 then 'train' else 'evaluate' end, case when i % 50 = 0 then 'cancelled' else 'done' end, 0,
                 1 + i % (select max(ranker_id) from ls.ranker), i, '{"epochs": 1}', array[1 + i % 100], 'user-' || i % 1000, 'bench',
-                now() - interval '365 days' + i * interval '365 days' / \(archivedTaskCount), 1, 5,
-                now() - interval '364 days 20 hours' + i * interval '364 days' / \(archivedTaskCount),
+                now() - interval '365 days' + make_interval(secs => 31536000.0 * i / \(archivedTaskCount)), 1, 5,
+                now() - interval '364 days 20 hours' + make_interval(secs => 31449600.0 * i / \(archivedTaskCount)),
                 jsonb_build_array(jsonb_build_object('number', 1, 'worker_id', 1 + i % 50, 'state', 'succeeded', 'leased_at', now(), 'ended_at', now(), 'version_id', i))
             from generate_series(1, \(archivedTaskCount)) i
             """,
@@ -135,6 +135,7 @@ struct LedgerSize {
             select task_id, 1, 1 + task_id % 50, 'succeeded', now(), now(), 1 from ls.task
             """,
             "set session_replication_role = origin",
+            "set synchronous_commit = on",
             """
             select ls.request_training(r.name, p_seed => i) from generate_series(1, \(Self.waitingCount)) i
                 join ls.ranker r on r.ranker_id = 1 + i % 20 and r.domain_id is not null
