@@ -124,7 +124,8 @@ let package = Package(
         .executableTarget(
             name: "lsbench",
             dependencies: [
-                "Benchmarking", "LanguageSystem", "Ledger", "PostgresAccess", "RankerMath", "Rankers",
+                "Benchmarking", "LanguageSystem", "Ledger", "PostgresAccess", "RankerMath",
+                "Rankers",
                 arguments, logging,
             ],
             swiftSettings: optimised),
@@ -208,7 +209,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["LanguageSystem", "Ledger", "Rankers", "lsbench", "lscoord", "lsworker"],
+            dependencies: [
+                "LanguageSystem", "Ledger", "Rankers", "lsbench", "lscoord", "lsworker",
+            ],
             swiftSettings: strict),
     ]
 )

@@ -34,6 +34,7 @@ public enum LedgerSchema {
         File(name: "base_model_id", bytes: PackageResources.base_model_id_sql),
         File(name: "begin_feature_set", bytes: PackageResources.begin_feature_set_sql),
         File(name: "best_champion", bytes: PackageResources.best_champion_sql),
+        File(name: "broken_rules", bytes: PackageResources.broken_rules_sql),
         File(name: "cancel_dependents", bytes: PackageResources.cancel_dependents_sql),
         File(name: "cancel_task", bytes: PackageResources.cancel_task_sql),
         File(name: "check_feature_sets", bytes: PackageResources.check_feature_sets_sql),

@@ -36,7 +36,7 @@ public struct ProgramLogHandler: LogHandler {
         if let provided = metadataProvider?.get() { all.merge(provided) { $1 } }
         if let own = event.metadata { all.merge(own) { $1 } }
         let fields = all.sorted { $0.key < $1.key }.map { ($0.key, "\($0.value)") }
-        let time = Date().formatted(.iso8601.time(includingFractionalSeconds: true))
+        let time = Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
         switch style {
         case .text: write(Self.textLine(time, event.level, label, "\(event.message)", fields))
         case .json: write(Self.jsonLine(time, event.level, label, "\(event.message)", fields))

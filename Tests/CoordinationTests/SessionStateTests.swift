@@ -36,8 +36,18 @@ import Testing
     @Test func `a lease that was pushed but never reported stops counting when its time is over`() {
         var state = SessionState(capacity: 1)
         state.push(a, until: start + .seconds(10))
+        state.heartbeat(listing: [])
         #expect(state.freeSlotCount(at: start + .seconds(9)) == 0)
         #expect(state.freeSlotCount(at: start + .seconds(10)) == 1)
+    }
+
+    @Test func `a worker that fell silent before it was given a task gets no second one`() {
+        var state = SessionState(capacity: 1)
+        state.heartbeat(listing: [])
+        state.push(a, until: start + .seconds(10))
+        #expect(state.freeSlotCount(at: start + .seconds(600)) == 0)
+        state.heartbeat(listing: [])
+        #expect(state.freeSlotCount(at: start + .seconds(601)) == 1)
     }
 
     @Test func `leases held from an earlier session count from the start`() {

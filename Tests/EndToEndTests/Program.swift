@@ -31,26 +31,15 @@ enum Programs {
 
 /// One running program, its output going to a file.
 final class Program: @unchecked Sendable {
-    let process = Process()
+    let process: ChildProcess
     let log: URL
 
     init(_ executable: String, _ arguments: [String], environment: [String: String] = [:], log: URL)
         throws
     {
         self.log = log
-        if !FileManager.default.fileExists(atPath: log.path) {
-            _ = FileManager.default.createFile(atPath: log.path, contents: nil)
-        }
-        let handle = try FileHandle(forWritingTo: log)
-        try handle.seekToEnd()
-        process.executableURL = URL(fileURLWithPath: executable)
-        process.arguments = arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = handle
-        process.standardError = handle
-        try process.run()
-        try handle.close()
+        process = try ChildProcess(
+            executable, arguments, environment: environment, output: log.path)
     }
 
     var text: String { (try? String(contentsOf: log, encoding: .utf8)) ?? "" }
@@ -85,21 +74,14 @@ func run(
     let (out, err) = (
         directory.appendingPathComponent("out"), directory.appendingPathComponent("err")
     )
-    _ = FileManager.default.createFile(atPath: out.path, contents: nil)
-    _ = FileManager.default.createFile(atPath: err.path, contents: nil)
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: executable)
-    process.arguments = arguments
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = try FileHandle(forWritingTo: out)
-    process.standardError = try FileHandle(forWritingTo: err)
-    try process.run()
+    let process = try ChildProcess(
+        executable, arguments, environment: environment, output: out.path, errors: err.path)
     let deadline = Date().addingTimeInterval(seconds)
     while process.isRunning {
         if Date() > deadline {
             Foundation.kill(process.processIdentifier, SIGKILL)
-            Issue.record("\(executable) \(arguments) did not end within \(seconds) s")
+            try #require(
+                Bool(false), "\(executable) \(arguments) did not end within \(seconds) s")
         }
         try await Task.sleep(for: .milliseconds(20))
     }

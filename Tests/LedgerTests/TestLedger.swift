@@ -78,63 +78,7 @@ struct TestLedger: Sendable {
 
     /// The rules that hold after every transaction, whoever did what; each as one row where broken.
     func brokenRules() async throws -> [String] {
-        let rows = try await database.pool.execute(
-            """
-            select 'task ' || task_id || ' has ' || count(*) || ' open attempts' as rule
-                from ls.attempt where state = 'open' group by task_id having count(*) > 1
-            union all select 'task ' || task_id || ' is ' || t.state || ' with an open attempt'
-                from ls.task t join ls.attempt a using (task_id)
-                where a.state = 'open' and t.state <> 'leased'
-            union all select 'task ' || task_id || ' is leased to nobody' from ls.task t
-                where state = 'leased' and not exists (
-                    select from ls.attempt a where a.task_id = t.task_id and a.state = 'open')
-            union all select 'task ' || t.task_id || ' is ' || t.state || ' with '
-                    || count(a.task_id) || ' succeeded attempts'
-                from ls.task t left join ls.attempt a
-                    on a.task_id = t.task_id and a.state = 'succeeded'
-                group by t.task_id, t.state
-                having count(a.task_id) <> (t.state = 'done' and t.kind <> 'matrix')::integer
-            union all select 'task ' || task_id || ' lost count of its attempts'
-                from ls.task t left join ls.attempt a using (task_id)
-                group by task_id having t.attempt_count <> count(a.number)
-                    or t.attempt_count <> coalesce(max(a.number), 0)
-            union all select 'task ' || task_id || ' is blocked on nothing' from ls.task t
-                where state = 'blocked' and not exists (
-                    select from ls.task_dependency d where d.task_id = t.task_id and met_at is null)
-            union all select 'task ' || t.task_id || ' is ' || t.state || ' before what it needs'
-                from ls.task t join ls.task_dependency d using (task_id)
-                where t.state in ('waiting', 'leased', 'done') and d.met_at is null
-            union all select 'task ' || t.task_id || ' waits for a task that is ' || n.state
-                from ls.task t join ls.task_dependency d using (task_id)
-                    join ls.task n on n.task_id = d.needs_task_id
-                where t.state = 'blocked' and d.met_at is null and n.state in ('done', 'cancelled')
-            union all select 'version ' || min(version_id) || ' is doubled' from ls.ranker_version
-                group by ranker_id, digest having count(*) > 1
-            union all select 'ranker ' || ranker_id || ' has a gap in its versions'
-                from ls.ranker_version group by ranker_id having max(number) <> count(*)
-            union all select 'version ' || v.version_id || ' comes from an attempt that did not succeed'
-                from ls.ranker_version v join ls.attempt a
-                    on a.task_id = v.task_id and a.number = v.attempt_number
-                where a.state <> 'succeeded' or a.version_id <> v.version_id
-            union all select 'a done train task ' || task_id || ' has no version'
-                from ls.attempt join ls.task using (task_id)
-                where attempt.state = 'succeeded' and kind = 'train' and attempt.version_id is null
-            union all select 'alias ' || alias || ' is not where its history ends'
-                from ls.ranker_alias r where version_id <> (
-                    select to_version_id from ls.alias_history h
-                    where h.ranker_id = r.ranker_id and h.alias = r.alias
-                    order by alias_history_id desc limit 1)
-            union all select 'request ' || request_key || ' is open twice' from ls.task
-                where state in ('waiting', 'leased') group by request_key having count(*) > 1
-            union all select 'sweep ' || s.sweep_id || ' waits for nothing' from ls.sweep s
-                where s.ended_at is null and not exists (
-                    select from ls.sweep_result r where r.sweep_id = s.sweep_id
-                        and r.state in ('waiting', 'training', 'measuring'))
-            union all select 'sweep ' || s.sweep_id || ' ended before its trainings' from ls.sweep s
-                where s.ended_at is not null and exists (
-                    select from ls.sweep_result r where r.sweep_id = s.sweep_id
-                        and r.state in ('waiting', 'training'))
-            """)
+        let rows = try await database.pool.execute("select ls.broken_rules(true) as rule")
         return try rows.map { try $0.decode("rule") }
     }
 }

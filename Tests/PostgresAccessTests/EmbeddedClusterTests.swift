@@ -146,6 +146,57 @@ import Testing
         }
     }
 
+    @Test func `backends of a killed server that are still at work are no obstacle`() async throws {
+        try await withCluster { cluster, directory in
+            try await cluster.start()
+            let server = try #require(cluster.processID)
+            // Busy without ever waiting for anything: it does not notice that its server is gone.
+            let busy = Task {
+                try await withPool(cluster) { pool in
+                    try await pool.execute(
+                        "do $$ begin loop null; end loop; end $$", deadline: .seconds(120))
+                }
+            }
+            let leftover = LeftoverServer(directory: directory, logger: quiet)
+            try await withPool(cluster) { pool in
+                let busyCount = """
+                    select count(*) from pg_stat_activity where state = 'active' and query like 'do %'
+                    """
+                for _ in 0..<2_000 {
+                    if try await pool.execute(busyCount).one().decode(Int.self) > 0 { break }
+                    usleep(5_000)
+                }
+            }
+            kill(server, SIGKILL)
+            // As after a death of ours, too: another cluster object, the same directory.
+            await cluster.stop()
+            try await cluster.start()
+            #expect(cluster.processID != server)
+            #expect(!leftover.isServerOfOurs(server))
+            try await withPool(cluster) { pool in try await pool.answers() }
+            await #expect(throws: (any Error).self) { try await busy.value }
+        }
+    }
+
+    @Test func `a stale lock of the socket with a living stranger's number is no obstacle`()
+        async throws
+    {
+        try await withCluster { cluster, directory in
+            try await cluster.start()
+            await cluster.stop()
+            // PostgreSQL would take any process of its own account for its rival.
+            let account = try ServerAccount.current(wanted: nil)
+            let stranger = try ChildProcess(
+                account.command(["/bin/sleep", "600"]), environment: [], outputPath: "/dev/null")
+            defer { stranger.signal(SIGKILL) }
+            let lock = directory.socketPath + ".lock"
+            try "\(stranger.processID)\n\(directory.data)\n1\n5432\n".write(
+                toFile: lock, atomically: false, encoding: .utf8)
+            try await cluster.start()
+            try await withPool(cluster) { pool in try await pool.answers() }
+        }
+    }
+
     @Test func `a stale postmaster.pid with a living stranger's number is no obstacle`()
         async throws
     {

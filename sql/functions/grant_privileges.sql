@@ -5,7 +5,7 @@
 do $$
 declare
     v_readers text[] := array['route', 'resolve', 'task_progress', 'status_summary', 'default_evaluation_configuration',
-        'domain_matches', 'domain_is_within', 'short_digest', 'current_feature_sets', 'paper_grid'];
+        'domain_matches', 'domain_is_within', 'short_digest', 'current_feature_sets', 'paper_grid', 'broken_rules'];
     v_operators text[] := array['request_training', 'request_evaluation', 'request_transfer_matrix', 'request_sweep',
         'request_scaling_curve', 'request_matrix', 'set_tag', 'remove_tag', 'add_note', 'set_alias', 'remove_alias', 'promote', 'rollback', 'consider_promotion', 'cancel_task', 'redrive'];
     v_admins text[] := array['register_base_model', 'register_domain', 'register_ranker', 'add_version', 'drop_feature_set',

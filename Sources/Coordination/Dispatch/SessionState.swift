@@ -1,15 +1,17 @@
 // What one connected worker may still be given, decided from what it said and what we pushed.
 // A lease counts against the worker's capacity from the moment it is pushed until the worker, having
 // once reported it, reports it no longer, or hands in its end. A lease that is pushed but never
-// reported (the message was lost with its stream) stops counting when its time is over.
+// reported (the message was lost on its way) stops counting when its time is over and the worker has
+// spoken since: one that is silent gets nothing more, or it would draw task after task into its sleep.
 public import LanguageSystem
 public import Ledger
 
 /// One worker's open session, as a value: events go in, `freeSlotCount` comes out.
 public struct SessionState: Sendable, Equatable {
     enum Phase: Sendable, Equatable {
-        /// Pushed; not yet seen in a heartbeat. Stops counting at this time.
-        case pushed(until: ContinuousClock.Instant)
+        /// Pushed; not yet seen in a heartbeat. Once there was a heartbeat, even one without it, it
+        /// stops counting at this time.
+        case pushed(until: ContinuousClock.Instant, hasSpoken: Bool)
         /// The worker has reported it.
         case reported
     }
@@ -38,7 +40,7 @@ public struct SessionState: Sendable, Equatable {
         let busy = phases.values.count {
             switch $0 {
             case .reported: true
-            case .pushed(let until): now < until
+            case .pushed(let until, let hasSpoken): !hasSpoken || now < until
             }
         }
         return max(0, capacity - busy)
@@ -46,14 +48,19 @@ public struct SessionState: Sendable, Equatable {
 
     /// A lease was pushed to the worker; it counts until `expiry` unless the worker reports it.
     public mutating func push(_ token: LeaseToken, until expiry: ContinuousClock.Instant) {
-        phases[token] = .pushed(until: expiry)
+        phases[token] = .pushed(until: expiry, hasSpoken: false)
     }
 
     /// A heartbeat lists every lease the worker holds: what it once reported and lists no longer has
     /// ended; what it has not seen yet stays.
     public mutating func heartbeat(listing tokens: some Sequence<LeaseToken>) {
         let listed = Set(tokens)
-        phases = phases.filter { token, phase in phase != .reported || listed.contains(token) }
+        phases = phases.compactMapValues { phase in
+            switch phase {
+            case .reported: nil
+            case .pushed(let until, _): .pushed(until: until, hasSpoken: true)
+            }
+        }
         for token in listed { phases[token] = .reported }
     }
 

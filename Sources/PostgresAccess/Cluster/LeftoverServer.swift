@@ -10,29 +10,53 @@ struct LeftoverServer: Sendable {
     let directory: ClusterDirectory
     let logger: Logger
 
-    /// Blocks until no server runs in the directory.
+    /// Blocks until no process of a server runs in the directory, and nothing claims that one does.
     func stop(deadline: Duration) throws(CoordinatorError) {
         let file = directory.data + "/postmaster.pid"
-        guard let text = try? String(contentsOfFile: file, encoding: .utf8) else { return }
-        guard let processID = Self.processID(in: text), isServerOfOurs(processID) else {
-            // PostgreSQL would believe any living process of that number to be its rival.
-            unlink(file)
-            return
+        if let text = try? String(contentsOfFile: file, encoding: .utf8) {
+            if let processID = Self.processID(in: text), isServerOfOurs(processID) {
+                logger.notice("stopping a PostgreSQL server left by an earlier run (\(processID))")
+                try stop([processID], with: [(SIGINT, deadline), (SIGQUIT, .seconds(5))])
+            } else {
+                // PostgreSQL would believe any living process of that number to be its rival.
+                unlink(file)
+            }
         }
-        logger.notice("stopping a PostgreSQL server left by an earlier run (\(processID))")
-        for (signal, wait) in [
-            (SIGINT, deadline), (SIGQUIT, Duration.seconds(5)), (SIGKILL, .seconds(5)),
-        ] {
-            kill(processID, signal)
+        // Of a server that was killed. One at work on a long statement goes on with it, and while it
+        // does no new server may start.
+        let orphans = processesOfOurs()
+        if !orphans.isEmpty {
+            logger.notice(
+                "stopping \(orphans.count) processes of a PostgreSQL server that was killed")
+            try stop(orphans, with: [(SIGQUIT, .seconds(5))])
+        }
+        // Its number, too, is believed to be a rival's: of a stranger, or of a dead process whose
+        // parent has not looked yet.
+        unlink(directory.socketPath + ".lock")
+    }
+
+    /// Each signal with its patience, then SIGKILL.
+    private func stop(_ processIDs: [pid_t], with signals: [(Int32, Duration)])
+        throws(CoordinatorError)
+    {
+        var remaining = processIDs
+        for (signal, wait) in signals + [(SIGKILL, .seconds(5))] {
+            for processID in remaining { kill(processID, signal) }
             let end = ContinuousClock.now + wait
             while ContinuousClock.now < end {
-                if !isServerOfOurs(processID) { return }
+                remaining.removeAll { !isServerOfOurs($0) }
+                if remaining.isEmpty { return }
                 usleep(10_000)
             }
         }
         throw CoordinatorError(
             .unavailable,
-            "a PostgreSQL server left by an earlier run (process \(processID)) does not stop")
+            "a PostgreSQL server left by an earlier run (process \(remaining[0])) does not stop")
+    }
+
+    private func processesOfOurs() -> [pid_t] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return names.compactMap { pid_t($0) }.filter { isServerOfOurs($0) }
     }
 
     /// postmaster.pid's first line.
