@@ -1,10 +1,13 @@
 // What is asked of the ledger all day, by coordinators and by people. Each is a statement with the
-// number of the call in it, so that no two calls need the same rows.
+// number of the call in it, so that no two calls need the same rows; asked again (`pass` 1) a call
+// needs the rows that it needed before, which are in memory now.
 
 struct LedgerOperation {
     let name: String
-    /// For call `i` on a database with so many rankers of users.
-    let statement: @Sendable (_ call: Int, _ userRankerCount: Int) -> String
+    /// Asks for thousands of figures at once: reading a table through may be the best plan.
+    var readsWidely = false
+    /// For one call on a database with so many rankers of users.
+    let statement: @Sendable (_ call: Int, _ pass: Int, _ userRankerCount: Int) -> String
 
     /// Every 7919th user: spread over the whole table.
     private static func user(_ call: Int, _ count: Int) -> Int {
@@ -12,32 +15,32 @@ struct LedgerOperation {
     }
 
     static let all: [LedgerOperation] = [
-        LedgerOperation(name: "route: user and domain") { call, count in
+        LedgerOperation(name: "route: user and domain") { call, _, count in
             "select * from ls.route('model', 'user-\(user(call, count))', 'field/area_\(call % 60)')"
         },
-        LedgerOperation(name: "route: domain") { call, _ in
+        LedgerOperation(name: "route: domain") { call, _, _ in
             "select * from ls.route('model', 'nobody', 'field/area_\(1 + call % 59)')"
         },
-        LedgerOperation(name: "route: nobody and nothing") { _, _ in
+        LedgerOperation(name: "route: nobody and nothing") { _, _, _ in
             "select * from ls.route('model', null, null)"
         },
-        LedgerOperation(name: "resolve: ranker@number") { call, count in
+        LedgerOperation(name: "resolve: ranker@number") { call, _, count in
             "select * from ls.resolve('~user-\(user(call, count)).listwise@1')"
         },
-        LedgerOperation(name: "set_alias") { call, count in
+        LedgerOperation(name: "set_alias") { call, pass, count in
             """
             select ls.set_alias(v.version_id, 'challenger', 'bench') from ls.ranker r
                 join ls.ranker_version v using (ranker_id)
-            where r.name = '~user-\(user(call, count)).listwise' and v.number = \(1 + call % 2)
+            where r.name = '~user-\(user(call, count)).listwise' and v.number = \(1 + (call + pass) % 2)
             """
         },
-        LedgerOperation(name: "request_training") { call, _ in
-            "select ls.request_training('field/area_\(1 + call % 2 * 2).listwise', p_seed => \(100_000 + call))"
+        LedgerOperation(name: "request_training") { call, pass, _ in
+            "select ls.request_training('field/area_\(1 + call % 2 * 2).listwise', p_seed => \(100_000 + 2 * call + pass))"
         },
-        LedgerOperation(name: "lease_tasks") { call, _ in
+        LedgerOperation(name: "lease_tasks") { call, _, _ in
             "select * from ls.lease_tasks(\(1 + call % 50), '{train}', 1, 3600)"
         },
-        LedgerOperation(name: "renew_leases: 4") { call, _ in
+        LedgerOperation(name: "renew_leases: 4") { call, _, _ in
             """
             select * from ls.renew_leases(\(1 + call % 50),
                 (select array_agg(token) from (select token from ls.attempt where worker_id = \(1 + call % 50) and state = 'open' limit 4) t),
@@ -45,48 +48,52 @@ struct LedgerOperation {
                 (select array_agg(''::text) from (select token from ls.attempt where worker_id = \(1 + call % 50) and state = 'open' limit 4) t), 3600)
             """
         },
-        LedgerOperation(name: "fail_attempt") { call, _ in
+        LedgerOperation(name: "fail_attempt") { call, _, _ in
             """
             select ls.fail_attempt(worker_id, token, 'internal', 'bench', false) from ls.attempt
             where state = 'open' order by worker_id limit 1
             """
         },
-        LedgerOperation(name: "expire_leases: none") { _, _ in "select * from ls.expire_leases()" },
-        LedgerOperation(name: "housekeep: nothing to do") { _, _ in
+        LedgerOperation(name: "expire_leases: none") { _, _, _ in "select * from ls.expire_leases()"
+        },
+        LedgerOperation(name: "housekeep: nothing to do") { _, _, _ in
             "select * from ls.housekeep()"
         },
-        LedgerOperation(name: "status_summary") { _, _ in "select * from ls.status_summary()" },
-        LedgerOperation(name: "task_progress: 20, archived") { call, _ in
+        LedgerOperation(name: "status_summary") { _, _, _ in "select * from ls.status_summary()" },
+        LedgerOperation(name: "task_progress: 20, archived") { call, _, _ in
             "select * from ls.task_progress(array(select generate_series(\(1 + call % 50), \(20 + call % 50))))"
         },
-        LedgerOperation(name: "ranker_status: by name") { call, count in
+        LedgerOperation(name: "ranker_status: by name") { call, _, count in
             "select * from ls.ranker_status where name = '~user-\(user(call, count)).listwise'"
         },
-        LedgerOperation(name: "ranker_status: of a user") { call, count in
+        LedgerOperation(name: "ranker_status: of a user") { call, _, count in
             "select * from ls.ranker_status where user_name = 'user-\(user(call, count))'"
         },
-        LedgerOperation(name: "ranker_status: 50") { _, _ in
+        LedgerOperation(name: "ranker_status: 50") { _, _, _ in
             "select * from ls.ranker_status limit 50"
         },
-        LedgerOperation(name: "version_lineage: a ranker") { call, count in
+        LedgerOperation(name: "version_lineage: a ranker") { call, _, count in
             "select * from ls.version_lineage where ranker = '~user-\(user(call, count)).listwise'"
         },
-        LedgerOperation(name: "alias_moves: 50") { _, _ in "select * from ls.alias_moves limit 50"
+        LedgerOperation(name: "alias_moves: 50") { _, _, _ in
+            "select * from ls.alias_moves limit 50"
         },
-        LedgerOperation(name: "alias_moves: a ranker") { call, count in
+        LedgerOperation(name: "alias_moves: a ranker") { call, _, count in
             "select * from ls.alias_moves where ranker = '~user-\(user(call, count)).listwise'"
         },
-        LedgerOperation(name: "task_queue: 50") { _, _ in "select * from ls.task_queue limit 50" },
-        LedgerOperation(name: "attempt_history: 50") { _, _ in
+        LedgerOperation(name: "task_queue: 50") { _, _, _ in "select * from ls.task_queue limit 50"
+        },
+        LedgerOperation(name: "attempt_history: 50") { _, _, _ in
             "select * from ls.attempt_history limit 50"
         },
-        LedgerOperation(name: "dead_letter: 50") { _, _ in "select * from ls.dead_letter limit 50"
+        LedgerOperation(name: "dead_letter: 50") { _, _, _ in
+            "select * from ls.dead_letter limit 50"
         },
-        LedgerOperation(name: "worker_status") { _, _ in "select * from ls.worker_status" },
-        LedgerOperation(name: "promotion_status: 50") { _, _ in
+        LedgerOperation(name: "worker_status") { _, _, _ in "select * from ls.worker_status" },
+        LedgerOperation(name: "promotion_status: 50") { _, _, _ in
             "select * from ls.promotion_status limit 50"
         },
-        LedgerOperation(name: "transfer_matrix: field/*") { _, _ in
+        LedgerOperation(name: "transfer_matrix: all", readsWidely: true) { _, _, _ in
             "select count(*) from ls.transfer_matrix"
         },
     ]
