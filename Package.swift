@@ -123,7 +123,11 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "lsbench",
-            dependencies: ["Benchmarking", "LanguageSystem", "RankerMath", "Rankers", arguments],
+            dependencies: [
+                "Benchmarking", "EdgeWork", "LanguageSystem", "Ledger", "PKI", "PostgresAccess",
+                "RankerMath", "Rankers", "WorkerWire", arguments, crypto, grpc, grpcTransport,
+                logging,
+            ],
             swiftSettings: optimised),
 
         // Identities and the wire.

@@ -1,30 +1,39 @@
 // Times what this project claims to be fast: training on real or synthetic features, scoring one
-// group, and the products of matrices beneath both. Prints lines for people and one JSON line per
+// group, the products of matrices beneath both, and the dispatch of tasks. Prints lines for people and one JSON line per
 // case.
 import ArgumentParser
 import Foundation
 import LanguageSystem
 
 @main
-struct LSBench: ParsableCommand {
+struct LSBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "lsbench", abstract: "Time training and scoring of rankers.",
+        commandName: "lsbench",
+        abstract: "Time training and scoring of rankers, and the dispatch of tasks.",
         discussion: """
             Examples:
               lsbench generate --out mbpp.safetensors       synthetic features of the paper's size
               lsbench train --paper --kind listwise --features mbpp.safetensors --threads 2
               lsbench score --rankers 100
               lsbench kernels --threads 2
+              lsbench queue
+              lsbench fleet --workers 50 --tasks 5000
+              lsbench fleet --workers 500 --idle 60
             """,
         version: "lsbench \(ProductVersion.current)",
         subcommands: [
             TrainCommand.self, GenerateCommand.self, ScoreCommand.self, KernelsCommand.self,
+            QueueCommand.self, FleetCommand.self,
         ])
 
-    static func main() {
+    static func main() async {
         do {
             var command = try parseAsRoot()
-            try command.run()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
         } catch let error as CoordinatorError {
             FileHandle.standardError.write(Data("lsbench: \(error)\n".utf8))
             Foundation.exit(error.code.exitStatus)

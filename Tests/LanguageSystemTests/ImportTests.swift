@@ -26,7 +26,11 @@ import Testing
             "PostgresAccess", "ProgramLog", "RankerMath", "Rankers",
         ],
         "Benchmarking": ["LanguageSystem", "RankerMath", "Rankers"],
-        "lsbench": ["Benchmarking", "LanguageSystem", "RankerMath", "Rankers"],
+        // The one program that plays both sides: it loads the ledger and drives workers against it.
+        "lsbench": [
+            "Benchmarking", "EdgeWork", "LanguageSystem", "Ledger", "PKI", "PostgresAccess",
+            "RankerMath", "Rankers", "WorkerWire",
+        ],
     ]
 
     static let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
