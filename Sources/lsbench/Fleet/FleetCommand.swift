@@ -54,24 +54,13 @@ struct FleetCommand: AsyncParsableCommand {
         var capacity: Int?
         var calls: Int?
         var tasksPerSecond: Double?
-        var coordinatorCPUSecondsPerTask: Double?
-        var databaseCPUSecondsPerTask: Double?
+        var coordinatorCpuSecondsPerTask: Double?
+        var databaseCpuSecondsPerTask: Double?
         var idleSeconds: Double?
         var coordinatorCoreShare: Double?
         var databaseCoreShare: Double?
         var coordinatorResidentBytes: Int
         let machine = Machine.current()
-
-        enum CodingKeys: String, CodingKey {
-            case command, workers, tasks, capacity, calls, machine
-            case tasksPerSecond = "tasks_per_second"
-            case coordinatorCPUSecondsPerTask = "coordinator_cpu_seconds_per_task"
-            case databaseCPUSecondsPerTask = "database_cpu_seconds_per_task"
-            case idleSeconds = "idle_seconds"
-            case coordinatorCoreShare = "coordinator_core_share"
-            case databaseCoreShare = "database_core_share"
-            case coordinatorResidentBytes = "coordinator_resident_bytes"
-        }
     }
 
     func run() async throws {
@@ -89,7 +78,7 @@ struct FleetCommand: AsyncParsableCommand {
                 try await drive($0, coordinator, identities.map(\.identity))
             }
         }
-        print(String(decoding: try JSONEncoder().encode(line), as: UTF8.self))
+        print(oneLine(line))
         for complaint in coordinator.complaints.prefix(5) { print("lscoord: \(complaint)") }
     }
 
@@ -201,8 +190,8 @@ struct FleetCommand: AsyncParsableCommand {
             """)
         return Line(
             workers: workers, tasks: tasks, capacity: capacity, calls: calls,
-            tasksPerSecond: count / seconds, coordinatorCPUSecondsPerTask: coordinatorCPU / count,
-            databaseCPUSecondsPerTask: databaseCPU / count,
+            tasksPerSecond: count / seconds, coordinatorCpuSecondsPerTask: coordinatorCPU / count,
+            databaseCpuSecondsPerTask: databaseCPU / count,
             coordinatorResidentBytes: after.coordinatorResidentBytes)
     }
 

@@ -45,12 +45,6 @@ struct QueueCommand: AsyncParsableCommand {
         let tasksPerSecond: [Double]
         let pgbenchPerSecond: [Double]
         let machine: Machine
-
-        enum CodingKeys: String, CodingKey {
-            case command, tasks, clients, batch, rankers, machine
-            case tasksPerSecond = "tasks_per_second"
-            case pgbenchPerSecond = "pgbench_per_second"
-        }
     }
 
     func run() async throws {
@@ -67,7 +61,7 @@ struct QueueCommand: AsyncParsableCommand {
         let line = Line(
             tasks: tasks, clients: clients, batch: batch, rankers: rankers, tasksPerSecond: ours,
             pgbenchPerSecond: peers, machine: .current())
-        print(String(decoding: try JSONEncoder().encode(line), as: UTF8.self))
+        print(oneLine(line))
     }
 
     private func measure(_ database: BenchDatabase) async throws -> ([Double], [Double]) {
