@@ -11,8 +11,8 @@ as $$
 declare
     v_blocked ls.task;
 begin
-    -- Nobody waits for most tasks. Who begins to wait locks the needed task first: a row that is not here
-    -- yet was refused, or finds the task done.
+    -- Nobody waits for most tasks. Who begins to wait locks the needed task first (add_dependencies), as
+    -- our caller did: whoever is not seen here will find the task done.
     if not exists (select from ls.task_dependency where needs_task_id = p_task_id and met_at is null) then
         return;
     end if;
