@@ -41,6 +41,8 @@ begin
         perform ls.refuse('LS001', format('cannot take the evaluations of task %s: found %s digests and %s reports, expected one of each of its %s feature sets',
             v_task.task_id, cardinality(p_digests), cardinality(p_reports), cardinality(v_expected)));
     end if;
+    -- Who asks for the same figures meanwhile (request_evaluation) finds them, or is here before us and waits
+    -- for this task; of two last results of a sweep the second sees the first.
     perform from ls.ranker where ranker_id = v_task.ranker_id for no key update;
     for v_index in 1 .. cardinality(p_digests) loop
         perform ls.insert_evaluation(v_task.version_id, v_sets[array_position(v_expected, p_digests[v_index])],
