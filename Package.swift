@@ -124,9 +124,9 @@ let package = Package(
         .executableTarget(
             name: "lsbench",
             dependencies: [
-                "Benchmarking", "LanguageSystem", "Ledger", "PostgresAccess", "RankerMath",
-                "Rankers",
-                arguments, logging,
+                "Benchmarking", "EdgeWork", "LanguageSystem", "Ledger", "PKI", "PostgresAccess",
+                "RankerMath", "Rankers", "WorkerWire", arguments, crypto, grpc, grpcTransport,
+                logging,
             ],
             swiftSettings: optimised),
 

@@ -1,6 +1,6 @@
 // Times what this project claims to be fast: training on real or synthetic features, scoring one
-// group, the products of matrices beneath both, and the ledger at size. Prints lines for people and one JSON line per
-// case.
+// group, the products of matrices beneath both, the ledger at size and the dispatch of tasks. Prints
+// lines for people and one JSON line per case.
 import ArgumentParser
 import Foundation
 import LanguageSystem
@@ -8,7 +8,8 @@ import LanguageSystem
 @main
 struct LSBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "lsbench", abstract: "Time training and scoring of rankers.",
+        commandName: "lsbench",
+        abstract: "Time training and scoring of rankers, and the dispatch of tasks.",
         discussion: """
             Examples:
               lsbench generate --out mbpp.safetensors       synthetic features of the paper's size
@@ -16,11 +17,15 @@ struct LSBench: AsyncParsableCommand {
               lsbench score --rankers 100
               lsbench kernels --threads 2
               lsbench ledger                                the registry at a million rankers
+              lsbench queue
+              lsbench fleet --workers 50 --tasks 5000
+              lsbench fleet --workers 500 --idle 60
             """,
         version: "lsbench \(ProductVersion.current)",
         subcommands: [
             TrainCommand.self, GenerateCommand.self, ScoreCommand.self, KernelsCommand.self,
             LedgerCommand.self,
+            QueueCommand.self, FleetCommand.self,
         ])
 
     static func main() async {

@@ -26,8 +26,10 @@ import Testing
             "PostgresAccess", "ProgramLog", "RankerMath", "Rankers",
         ],
         "Benchmarking": ["LanguageSystem", "RankerMath", "Rankers"],
+        // The one program that plays both sides: it loads the ledger and drives workers against it.
         "lsbench": [
-            "Benchmarking", "LanguageSystem", "Ledger", "PostgresAccess", "RankerMath", "Rankers",
+            "Benchmarking", "EdgeWork", "LanguageSystem", "Ledger", "PKI", "PostgresAccess",
+            "RankerMath", "Rankers", "WorkerWire",
         ],
     ]
 

@@ -14,31 +14,40 @@ declare
     v_attempt ls.attempt;
     v_task ls.task;
     v_expected bytea[];
+    v_sets bigint[];
     v_candidate bigint;
 begin
     perform ls.check_worker(p_worker_id);
-    select * into v_attempt from ls.lock_attempt(p_worker_id, p_token);
+    -- As ls.lock_attempt does, in its order; here the task is needed as well.
+    select t.* into v_task from ls.task t
+    where t.task_id = (select a.task_id from ls.attempt a where a.token = p_token and a.worker_id = p_worker_id)
+    for no key update;
+    select a.* into v_attempt from ls.attempt a where a.token = p_token and a.worker_id = p_worker_id for no key update;
     if v_attempt.state = 'succeeded' then
         return true;
     end if;
     if v_attempt.state is distinct from 'open' or v_attempt.leased_until <= clock_timestamp() then
         return false;
     end if;
-    select * into strict v_task from ls.task where task_id = v_attempt.task_id;
     if v_task.kind <> 'evaluate' then
         perform ls.refuse('LS001', format('cannot take evaluations for task %s: it is a %s task', v_task.task_id, v_task.kind));
     end if;
-    select array_agg(f.digest order by f.digest) into v_expected
+    select array_agg(f.digest order by f.digest), array_agg(f.feature_set_id order by f.digest) into v_expected, v_sets
     from ls.task_feature_set tf join ls.feature_set f using (feature_set_id) where tf.task_id = v_task.task_id;
     if cardinality(p_digests) <> cardinality(p_reports)
-        or (select array_agg(d order by d) from unnest(p_digests) d) is distinct from v_expected
+        or (p_digests is distinct from v_expected
+            and (select array_agg(d order by d) from unnest(p_digests) d) is distinct from v_expected)
     then
         perform ls.refuse('LS001', format('cannot take the evaluations of task %s: found %s digests and %s reports, expected one of each of its %s feature sets',
             v_task.task_id, cardinality(p_digests), cardinality(p_reports), cardinality(v_expected)));
     end if;
+    -- Who asks for the same figures meanwhile (request_evaluation) finds them, or is here before us and waits
+    -- for this task; of two last results of a sweep the second sees the first.
     perform from ls.ranker where ranker_id = v_task.ranker_id for no key update;
-    perform ls.insert_evaluation(v_task.version_id, f.feature_set_id, v_task.configuration, g.report, v_task.task_id, p_worker_id)
-    from unnest(p_digests, p_reports) g (digest, report) join ls.feature_set f on f.digest = g.digest;
+    for v_index in 1 .. cardinality(p_digests) loop
+        perform ls.insert_evaluation(v_task.version_id, v_sets[array_position(v_expected, p_digests[v_index])],
+            v_task.configuration, p_reports[v_index], v_task.task_id, p_worker_id);
+    end loop;
     update ls.attempt a set state = 'succeeded', ended_at = clock_timestamp(), progress = 1
     where a.task_id = v_task.task_id and a.number = v_attempt.number;
     update ls.task t set state = 'done', ended_at = clock_timestamp() where t.task_id = v_task.task_id;

@@ -21,7 +21,9 @@ begin
         end if;
     end loop;
     foreach v_key in array array['group_count', 'query_count', 'candidate_count', 'groups_per_query', 'seed'] loop
-        if p_report ->> v_key !~ '^[0-9]{1,18}$' or (v_key <> 'seed' and (p_report ->> v_key)::bigint not between 1 and 2147483647) then
+        continue when jsonb_typeof(p_report -> v_key) = 'number' and p_report ->> v_key ~ '^[0-9]{1,18}$'
+            and (v_key = 'seed' or (p_report ->> v_key)::bigint between 1 and 2147483647);
+        if jsonb_typeof(p_report -> v_key) is not null then
             perform ls.refuse('LS001', format('cannot take an evaluation: found %s %s, expected a whole number', v_key,
                 left((p_report -> v_key)::text, 40)));
         end if;

@@ -1,6 +1,6 @@
 -- ls.lock_attempt(worker, token) -> the attempt, its task locked before it; no row for a token that
 -- is unknown or another worker's. All functions lock in this order (task, attempt, ranker).
--- Called by: complete_training, complete_evaluation, fail_attempt.
+-- Called by: complete_training, fail_attempt; complete_evaluation does the same and keeps the task.
 create or replace function ls.lock_attempt(p_worker_id bigint, p_token uuid)
 returns setof ls.attempt
 language plpgsql

@@ -11,6 +11,11 @@ as $$
 declare
     v_blocked ls.task;
 begin
+    -- Nobody waits for most tasks. Who begins to wait locks the needed task first (add_dependencies), as
+    -- our caller did: whoever is not seen here will find the task done.
+    if not exists (select from ls.task_dependency where needs_task_id = p_task_id and met_at is null) then
+        return;
+    end if;
     for v_blocked in
         select t.* from ls.task_dependency d join ls.task t using (task_id)
         where d.needs_task_id = p_task_id and d.met_at is null and t.state = 'blocked'

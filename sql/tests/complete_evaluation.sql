@@ -1,6 +1,6 @@
 -- ls.complete_evaluation: every set of the task, figures that are figures, once.
 begin;
-select plan(22);
+select plan(30);
 select fixture.base_model();
 select fixture.feature_set('code', 'test');
 select fixture.ranker('code');
@@ -20,6 +20,10 @@ select throws_ok($$ select pg_temp.hand_in(fixture.report(0.5) - 'standard_error
 select throws_ok($$ select pg_temp.hand_in(fixture.report(0.5, '{"seed": 2}')) $$, 'LS001', 'cannot take an evaluation: found seed 2, the task asked for 1', 'another seed is refused');
 select throws_ok($$ select pg_temp.hand_in(fixture.report(0.5, '{"candidate_count": 8}')) $$, 'LS001', null, 'another K is refused');
 select throws_ok($$ select pg_temp.hand_in(fixture.report(0.5, '{"query_count": 2.5}')) $$, 'LS001', null, 'half a query is refused');
+select throws_ok($$ select pg_temp.hand_in(fixture.report(0.5, '{"query_count": "3"}')) $$, 'LS001', 'cannot take an evaluation: found query_count "3", expected a whole number', 'words are no count');
+select throws_ok($$ select pg_temp.hand_in(fixture.report(0.5, '{"group_count": 0}')) $$, 'LS001', null, 'nothing measured is refused');
+select throws_ok($$ select pg_temp.hand_in(fixture.report(0.5, '{"group_count": 4294967296}')) $$, 'LS001', null, 'a count that fits no column is refused');
+select throws_ok($$ select pg_temp.hand_in(fixture.report(0.5) - 'group_count') $$, 'LS001', 'cannot take an evaluation: found group_count missing, expected a number', 'an absent count is refused');
 select throws_ok($$ select pg_temp.hand_in('[]') $$, 'LS001', null, 'a report is an object');
 select throws_ok($$ insert into ls.evaluation (version_id, feature_set_id, configuration, accuracy, standard_error, first_sample, oracle, group_count, query_count,
     candidate_count, groups_per_query, seed, report) values (1, 1, '{}', 'NaN', 0, 0, 0, 1, 1, 1, 1, 1, '{}') $$, '23514', null, 'the table itself takes no NaN');
@@ -36,5 +40,22 @@ create temporary table late as select * from ls.lease_tasks(1, '{evaluate}', 1, 
 select fixture.let_expire(task_id) from late;
 select is((select ls.complete_evaluation(1, token, array[sha256('codetest')], array[fixture.report(0.5, '{"candidate_count": 4}')]) from late), false, 'late: not counted');
 select is((select count(*) from ls.evaluation), 1::bigint, 'and not stored');
+-- Several sets, in an order of the worker's own.
+select fixture.feature_set('math/algebra', 'test');
+select fixture.ranker('math/algebra', p_name => 'both');
+select fixture.version('both', 'b');
+update ls.task set state = 'cancelled', ended_at = clock_timestamp() where state = 'waiting';
+select ls.request_evaluation(v.version_id, (select array_agg(feature_set_id) from ls.feature_set), '{"candidate_count": 10}')
+from ls.version_lineage v where v.ranker = 'both';
+create temporary table two as select * from ls.lease_tasks(1, '{evaluate}', 1, 60);
+select throws_ok($$ select ls.complete_evaluation(1, token, array[sha256('codetest'), sha256('codetest')], array[fixture.report(0.1), fixture.report(0.2)]) from two $$,
+    'LS001', null, 'one set twice is not both');
+create function pg_temp.both(p_digests bytea[], p_accuracies double precision[]) returns boolean language sql as $$
+    select ls.complete_evaluation(1, token, p_digests, (select array_agg(fixture.report(a) order by o) from unnest(p_accuracies) with ordinality x (a, o))) from two $$;
+select is(pg_temp.both(array[d, e], array[0.1, 0.2]), true, 'any order will do')
+from (select (array_agg(digest order by digest desc))[1] d, (array_agg(digest order by digest))[1] e from ls.feature_set) y;
+select results_eq($$ select f.digest = (select digest from ls.feature_set order by digest desc limit 1), e.accuracy from ls.evaluation e join ls.feature_set f using (feature_set_id)
+    where e.task_id = (select task_id from two) order by e.accuracy $$, $$ values (true, 0.1::float8), (false, 0.2::float8) $$, 'and each set keeps its own figures');
+select is((select count(*) from ls.task where state in ('waiting', 'leased') and task_id = (select task_id from two)), 0::bigint, 'the task is done');
 select * from finish();
 rollback;

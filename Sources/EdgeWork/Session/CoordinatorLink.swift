@@ -2,29 +2,31 @@
 // Calls wait while there is no connection, and are made again when it broke under them.
 import Foundation
 import GRPCCore
-import GRPCNIOTransportHTTP2Posix
+package import GRPCNIOTransportHTTP2Posix
 import LanguageSystem
 import PKI
-import WorkerWire
+package import WorkerWire
 
-typealias WorkerClient = Languagesystem_V1_WorkerService.Client<HTTP2ClientTransport.Posix>
+package typealias WorkerClient = Languagesystem_V1_WorkerService.Client<HTTP2ClientTransport.Posix>
 
-actor CoordinatorLink {
+package actor CoordinatorLink {
+    package init() {}
+
     private var client: WorkerClient?
     private var isShutDown = false
     private var waiting: [UInt64: CheckedContinuation<WorkerClient, any Error>] = [:]
     private var lastWaiter: UInt64 = 0
 
-    func open(_ client: WorkerClient) {
+    package func open(_ client: WorkerClient) {
         self.client = client
         for one in waiting.values { one.resume(returning: client) }
         waiting = [:]
     }
 
-    func close() { client = nil }
+    package func close() { client = nil }
 
     /// For good: whoever waits is told, and nobody waits again.
-    func shutDown() {
+    package func shutDown() {
         isShutDown = true
         client = nil
         for one in waiting.values { one.resume(throwing: CancellationError()) }
@@ -33,7 +35,7 @@ actor CoordinatorLink {
 
     /// Makes a call until it is answered. What is worth another try is tried again, for as long as
     /// the caller is not cancelled; our own side's refusals and the coordinator's are thrown.
-    func call<Value: Sendable>(
+    package func call<Value: Sendable>(
         _ body: @Sendable (WorkerClient) async throws -> Value
     ) async throws -> Value {
         var backoff = Backoff()
@@ -82,7 +84,7 @@ actor CoordinatorLink {
 
 extension WorkerIdentity {
     /// One connection's transport: mutual TLS, the coordinator verified against our authority alone.
-    func transport() throws -> HTTP2ClientTransport.Posix {
+    package func transport() throws -> HTTP2ClientTransport.Posix {
         let target: any ResolvableTarget
         var authority: String?
         switch HostAddress.bytes(of: place.host)?.count {

@@ -1,0 +1,83 @@
+// The database of a run: the embedded cluster as `lscoord serve` keeps it, with its durability, in a
+// directory that is removed afterwards; or a scratch database of yours.
+import Foundation
+import LanguageSystem
+import Ledger
+import Logging
+import PostgresAccess
+
+struct BenchDatabase: Sendable {
+    let connectionInfo: String
+    let pool: ConnectionPool
+    let ledger: LedgerStore
+    /// For files of the run; readable by the account the cluster runs as.
+    let directory: URL
+
+    /// Opens, migrates, calls `body`, and leaves nothing of its own behind.
+    static func with<T: Sendable>(
+        _ database: String?, connectionCount: Int, _ body: (BenchDatabase) async throws -> T
+    ) async throws -> T {
+        let directory = try scratchDirectory()
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let cluster =
+            database == nil
+            ? EmbeddedCluster(
+                EmbeddedClusterConfiguration(dataDirectory: directory.path + "/postgres"),
+                logger: quietLogger) : nil
+        try await cluster?.start()
+        let connectionInfo = cluster?.connectionInfo ?? database!
+        do {
+            let value = try await open(connectionInfo, connectionCount, directory, body)
+            await cluster?.stop()
+            return value
+        } catch {
+            await cluster?.stop()
+            throw error
+        }
+    }
+
+    /// The same for a database that is there already, the schema included.
+    static func open<T: Sendable>(
+        _ connectionInfo: String, _ connectionCount: Int, _ directory: URL,
+        _ body: (BenchDatabase) async throws -> T
+    ) async throws -> T {
+        var configuration = PoolConfiguration(connectionInfo)
+        configuration.connection.applicationName = "lsbench"
+        configuration.connectionCountMax = connectionCount
+        configuration.acquireDeadline = .seconds(120)
+        let pool = ConnectionPool(configuration, logger: quietLogger)
+        do {
+            try await LedgerStore.migrator(logger: quietLogger).migrate(pool)
+            let value = try await body(
+                BenchDatabase(
+                    connectionInfo: connectionInfo, pool: pool, ledger: LedgerStore(pool: pool),
+                    directory: directory))
+            await pool.close()
+            return value
+        } catch {
+            await pool.close()
+            throw error is PostgresError ? CoordinatorError(database: error) : error
+        }
+    }
+
+    static func scratchDirectory() throws -> URL {
+        let directory = FileManager.default.temporaryDirectory
+            .appendingPathComponent("lsbench-\(UUID().uuidString.prefix(8))")
+        try FileManager.default.createDirectory(
+            at: directory, withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o755])
+        return directory
+    }
+
+    func count(_ sql: String) async throws -> Int {
+        let sql = "select (\(sql))::bigint"
+        let found: Int64 = try await pool.withConnection { try $0.execute(sql).one().decode() }
+        return Int(found)
+    }
+
+    static var quietLogger: Logger {
+        var logger = Logger(label: "lsbench")
+        logger.logLevel = .error
+        return logger
+    }
+}
