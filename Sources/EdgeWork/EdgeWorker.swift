@@ -39,6 +39,8 @@ public actor EdgeWorker {
     private static let upkeepInterval: Duration = .milliseconds(250)
     /// Nothing heard for longer than this many heartbeats, or ten seconds: the line is dead.
     private static let silentHeartbeatCountMax = 4
+    /// How many intervals a worker without leases lets pass.
+    private static let idleHeartbeatFactor = 4
 
     private let state: StateDirectory
     private let settings: EdgeSettings
@@ -410,14 +412,21 @@ public actor EdgeWorker {
         startsInput.yield(.refusal(token, error, retryable: retryable))
     }
 
+    /// Every interval while there are leases to renew, every fourth while there are none.
+    ///
     /// - Throws: When the coordinator has been silent for too long.
     private func keepTalking() async throws {
+        var quietCount = 0
         while true {
             try await clock.sleep(for: heartbeatInterval)
             let silence = clock.now - lastHeard
-            if silence > max(heartbeatInterval * Self.silentHeartbeatCountMax, .seconds(10)) {
+            let silenceMax = max(heartbeatInterval * Self.silentHeartbeatCountMax, .seconds(10))
+            if silence > (book.isEmpty ? silenceMax * Self.idleHeartbeatFactor : silenceMax) {
                 throw CoordinatorError.silentCoordinator(identity.coordinator, for: silence)
             }
+            quietCount = book.isEmpty ? quietCount + 1 : Self.idleHeartbeatFactor
+            guard quietCount >= Self.idleHeartbeatFactor else { continue }
+            quietCount = 0
             if connectedSince != nil { outbound?.yield(.heartbeat(book.heartbeat)) }
         }
     }

@@ -129,7 +129,7 @@ actor Inbox {
             for seed in 1...3 { _ = try await dispatch.requestTraining(Int64(seed)) }
             let first = try #require(await inbox.nextLease())
             let second = try #require(await inbox.nextLease())
-            try await dispatch.hub.heartbeat(
+            await dispatch.hub.heartbeat(
                 session, [LeaseProgress(token: first.token), LeaseProgress(token: second.token)])
             #expect(
                 try await dispatch.ledger.taskProgress().map(\.state.rawValue).sorted()
@@ -169,7 +169,7 @@ actor Inbox {
             let (session, new) = try await dispatch.hub.open(
                 worker, dispatch.hello(holding: [leased.token]))
             #expect(await oldInbox.next() == nil)
-            try await dispatch.hub.heartbeat(
+            await dispatch.hub.heartbeat(
                 session, [LeaseProgress(token: leased.token, progress: 0.5)])
             let stop = try #require(await Inbox(new).nextStop())
             #expect(stop.lost.isEmpty && stop.cancelled.isEmpty)

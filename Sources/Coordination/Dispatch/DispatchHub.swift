@@ -1,6 +1,7 @@
 // Keeps one session for each connected worker and pushes leased tasks into it. Which task goes to
-// whom is decided by ls.lease_tasks(); how many a worker may have, by SessionState; this actor asks,
-// pushes and listens. It holds nothing that matters: whatever it forgets, leases bring back.
+// whom is decided by ls.lease_tasks(); how many a worker may have, by SessionState; who is offered
+// how many, by FillPlan; this actor asks, pushes and listens. It speaks to the database for all its
+// workers at once. It holds nothing that matters: whatever it forgets, leases bring back.
 import Foundation
 public import LanguageSystem
 public import Ledger
@@ -15,16 +16,20 @@ public struct DispatchSettings: Sendable {
     public var heartbeatInterval: Duration
     /// How often the queue is looked at although no hint came.
     public var pollInterval: Duration
+    /// How long heartbeats are gathered before the database is told.
+    public var heartbeatTick: Duration
     /// The name this coordinator gives itself in the worker table.
     public var coordinatorName: String
 
     public init(
         leaseDuration: Duration = .seconds(10), heartbeatInterval: Duration = .milliseconds(2_500),
-        pollInterval: Duration = .seconds(2), coordinatorName: String
+        pollInterval: Duration = .seconds(2), heartbeatTick: Duration = .milliseconds(100),
+        coordinatorName: String
     ) {
         self.leaseDuration = leaseDuration
         self.heartbeatInterval = heartbeatInterval
         self.pollInterval = pollInterval
+        self.heartbeatTick = heartbeatTick
         self.coordinatorName = coordinatorName
     }
 }
@@ -40,7 +45,13 @@ public actor DispatchHub: Service {
         let connection: UUID
         let outbound: AsyncStream<WorkerInstruction>.Continuation
         var state: SessionState
+        /// When the database last heard that the worker is there.
+        var notedAt: ContinuousClock.Instant
     }
+
+    /// A worker is noted as seen no more often than this; the status views call it connected for a
+    /// minute after.
+    private static let noteInterval: Duration = .seconds(15)
 
     /// More unread instructions than this and the newest are dropped: their leases run out.
     private static let unreadCountMax = 256
@@ -51,7 +62,10 @@ public actor DispatchHub: Service {
     private let logger: Logger
     private let clock = ContinuousClock()
     private var sessions: [SessionID: Session] = [:]
+    private var sessionOfWorker: [WorkerID: SessionID] = [:]
+    private var heartbeats = HeartbeatBatch()
     private var lastSession: UInt64 = 0
+    private var fillCount = 0
     private var isFilling = false
     private var mustFillAgain = false
 
@@ -79,7 +93,7 @@ public actor DispatchHub: Service {
                 coordinator: settings.coordinatorName, programVersion: hello.programVersion,
                 capacity: hello.capacity, taskKinds: hello.taskKinds))
         let releasedCount = try await ledger.releaseLeases(of: worker.id, keeping: hello.heldLeases)
-        for (id, session) in sessions where session.worker.id == worker.id { end(id) }
+        if let older = sessionOfWorker[worker.id] { end(older) }
 
         lastSession += 1
         let id = SessionID(number: lastSession)
@@ -89,7 +103,8 @@ public actor DispatchHub: Service {
             worker: worker, taskKinds: hello.taskKinds, connection: connection, outbound: outbound,
             state: SessionState(
                 capacity: hello.capacity, heldDigests: Set(hello.heldDigests),
-                heldLeases: hello.heldLeases))
+                heldLeases: hello.heldLeases), notedAt: clock.now)
+        sessionOfWorker[worker.id] = id
         outbound.yield(
             .welcome(workerName: worker.name, heartbeatInterval: settings.heartbeatInterval))
         logger.info(
@@ -103,26 +118,24 @@ public actor DispatchHub: Service {
         return (id, stream)
     }
 
-    /// Renews every lease listed, and answers which of them to stop.
-    public func heartbeat(_ id: SessionID, _ leases: [LeaseProgress]) async throws {
+    /// Renews every lease listed with the next tick, and answers then which of them to stop. A
+    /// worker that holds none is answered at once.
+    public func heartbeat(_ id: SessionID, _ leases: [LeaseProgress]) async {
         guard let session = sessions[id] else { return }
-        let answers = try await ledger.renewLeases(
-            of: session.worker.id, leases, lasting: settings.leaseDuration)
-        guard sessions[id] != nil else { return }
+        let freeBefore = session.state.freeSlotCount(at: clock.now)
         sessions[id]?.state.heartbeat(listing: leases.map(\.token))
-        var lost: [LeaseToken] = []
-        var cancelled: [LeaseToken] = []
-        for (token, answer) in answers {
-            switch answer {
-            case .held: continue
-            case .lost: lost.append(token)
-            case .cancelled: cancelled.append(token)
-            }
-            sessions[id]?.state.end(token)
+        if clock.now - session.notedAt >= Self.noteInterval {
+            heartbeats.note(session.worker.id)
+            sessions[id]?.notedAt = clock.now
         }
-        sessions[id]?.outbound.yield(
-            .stop(lost: lost, cancelled: cancelled, leaseDuration: settings.leaseDuration))
-        if sessions[id].map({ $0.state.freeSlotCount(at: clock.now) > 0 }) ?? false { await fill() }
+        if leases.isEmpty {
+            heartbeats.remove(session.worker.id)
+            session.outbound.yield(
+                .stop(lost: [], cancelled: [], leaseDuration: settings.leaseDuration))
+        } else {
+            heartbeats.add(session.worker.id, leases)
+        }
+        if (sessions[id]?.state.freeSlotCount(at: clock.now) ?? 0) > freeBefore { await fill() }
     }
 
     public func inventory(_ id: SessionID, _ heldDigests: [Digest]) {
@@ -135,9 +148,8 @@ public actor DispatchHub: Service {
 
     /// An attempt of this worker was handed in or failed: its place is free.
     public func attemptEnded(_ token: LeaseToken, of worker: WorkerID) async {
-        for id in sessions.keys where sessions[id]?.worker.id == worker {
-            sessions[id]?.state.end(token)
-        }
+        guard let id = sessionOfWorker[worker] else { return }
+        sessions[id]?.state.end(token)
         await fill()
     }
 
@@ -170,6 +182,7 @@ public actor DispatchHub: Service {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await self.followHints() }
                 group.addTask { await self.poll() }
+                group.addTask { await self.tellHeartbeats() }
             }
         }
         endAllSessions()
@@ -205,6 +218,53 @@ public actor DispatchHub: Service {
         }
     }
 
+    private func tellHeartbeats() async {
+        while true {
+            do { try await clock.sleep(for: settings.heartbeatTick) } catch { return }
+            if !heartbeats.isEmpty { await tellHeartbeatsOnce() }
+        }
+    }
+
+    /// One statement for all who spoke since the last. What cannot be told now is told later: the
+    /// worker hears nothing meanwhile, and whether its leases still stand is the database's to say.
+    private func tellHeartbeatsOnce() async {
+        let batch = heartbeats.take()
+        let renewal: RenewalAnswers
+        do {
+            renewal = try await ledger.renewLeases(
+                batch.leases, seen: batch.seen, lasting: settings.leaseDuration)
+        } catch {
+            heartbeats.putBack(batch)
+            logger.warning("cannot renew leases", metadata: ["error": "\(error)"])
+            return
+        }
+        var isRoom = false
+        for worker in batch.leases.keys {
+            guard let id = sessionOfWorker[worker] else { continue }
+            isRoom = answer(id, renewal.answers[worker] ?? [:]) || isRoom
+        }
+        // Its next call is refused, and its stream is no better.
+        for worker in renewal.refused { sessionOfWorker[worker].map(end) }
+        if isRoom { await fill() }
+    }
+
+    /// - Returns: Whether a place became free.
+    private func answer(_ id: SessionID, _ answers: [LeaseToken: LeaseAnswer]) -> Bool {
+        var lost: [LeaseToken] = []
+        var cancelled: [LeaseToken] = []
+        for (token, answer) in answers {
+            switch answer {
+            case .held: continue
+            case .lost: lost.append(token)
+            case .cancelled: cancelled.append(token)
+            }
+            sessions[id]?.state.end(token)
+        }
+        sessions[id]?.outbound.yield(
+            .stop(lost: lost, cancelled: cancelled, leaseDuration: settings.leaseDuration))
+        return !lost.isEmpty || !cancelled.isEmpty
+    }
+
     private func cancel(_ token: LeaseToken) {
         for id in sessions.keys where sessions[id]?.state.leaseTokens.contains(token) ?? false {
             sessions[id]?.state.end(token)
@@ -223,39 +283,63 @@ public actor DispatchHub: Service {
         defer { isFilling = false }
         repeat {
             mustFillAgain = false
-            for id in sessions.keys.sorted(by: { $0.number < $1.number }) { await fill(id) }
+            if await fillOnce() { mustFillAgain = true }
         } while mustFillAgain
     }
 
-    private func fill(_ id: SessionID) async {
-        guard let session = sessions[id] else { return }
-        let freeCount = session.state.freeSlotCount(at: clock.now)
-        guard freeCount > 0 else { return }
+    /// - Returns: Whether something was leased: then there may be more.
+    private func fillOnce() async -> Bool {
+        let now = clock.now
+        let candidates = sessions.values.compactMap { session -> FillPlan.Candidate? in
+            let freeCount = session.state.freeSlotCount(at: now)
+            guard freeCount > 0 else { return nil }
+            return FillPlan.Candidate(
+                worker: session.worker.id, kinds: session.taskKinds, freeCount: freeCount,
+                heldDigests: session.state.heldDigests)
+        }
+        guard !candidates.isEmpty else { return false }
+        fillCount += 1
         do {
-            let leased = try await ledger.leaseTasks(
-                for: session.worker.id, kinds: session.taskKinds, countMax: freeCount,
-                lasting: settings.leaseDuration, held: Array(session.state.heldDigests))
-            for task in leased {
-                // The session may have ended while we asked: then the lease runs out by itself.
-                guard sessions[id] != nil else { return }
-                sessions[id]?.state.push(task.token, until: clock.now + settings.leaseDuration)
-                sessions[id]?.outbound.yield(.lease(task, lasting: settings.leaseDuration))
-                logger.info(
-                    "task leased",
-                    metadata: [
-                        "task.id": "\(task.taskID)", "kind": "\(task.kind.rawValue)",
-                        "ranker": "\(task.rankerName)", "attempt": "\(task.attempt)",
-                        "worker": "\(session.worker.name)",
-                    ])
-            }
+            let waiting = try await ledger.waitingTasks(
+                of: TaskKind.leased.filter { kind in
+                    candidates.contains { $0.kinds.contains(kind) }
+                }, countMax: min(Self.waitingCountMax, candidates.reduce(0) { $0 + $1.freeCount }))
+            let offers = FillPlan.offers(
+                to: candidates.sorted { $0.worker.rawValue < $1.worker.rawValue }, of: waiting,
+                startingAt: fillCount)
+            guard !offers.isEmpty else { return false }
+            let leased = try await ledger.leaseTasks(for: offers, lasting: settings.leaseDuration)
+            for (worker, task) in leased { push(task, to: worker) }
+            return !leased.isEmpty
         } catch {
-            logger.warning(
-                "cannot lease tasks",
-                metadata: ["worker": "\(session.worker.name)", "error": "\(error)"])
+            logger.warning("cannot lease tasks", metadata: ["error": "\(error)"])
+            return false
         }
     }
 
+    /// As many as one look counts.
+    private static let waitingCountMax = 512
+
+    private func push(_ task: LeasedTask, to worker: WorkerID) {
+        // The session may have ended while we asked: then the lease runs out by itself.
+        guard let id = sessionOfWorker[worker], let session = sessions[id] else { return }
+        sessions[id]?.state.push(task.token, until: clock.now + settings.leaseDuration)
+        session.outbound.yield(.lease(task, lasting: settings.leaseDuration))
+        logger.info(
+            "task leased",
+            metadata: [
+                "task.id": "\(task.taskID)", "kind": "\(task.kind.rawValue)",
+                "ranker": "\(task.rankerName)", "attempt": "\(task.attempt)",
+                "worker": "\(session.worker.name)",
+            ])
+    }
+
     private func end(_ id: SessionID) {
-        sessions.removeValue(forKey: id)?.outbound.finish()
+        guard let session = sessions.removeValue(forKey: id) else { return }
+        if sessionOfWorker[session.worker.id] == id {
+            sessionOfWorker[session.worker.id] = nil
+            heartbeats.remove(session.worker.id)
+        }
+        session.outbound.finish()
     }
 }

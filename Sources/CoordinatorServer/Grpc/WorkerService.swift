@@ -55,7 +55,7 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
     private func receive(_ report: WorkerReport, _ session: DispatchHub.SessionID) async throws {
         switch report {
         case .heartbeat(let leases):
-            try await hub.heartbeat(session, try leases.map { try LeaseProgress($0) })
+            await hub.heartbeat(session, try leases.map { try LeaseProgress($0) })
         case .inventory(let digests): await hub.inventory(session, digests)
         case .draining: await hub.drain(session)
         case .hello: throw CoordinatorError.unexpectedMessage()

@@ -1,0 +1,101 @@
+// The same for many workers in one call: a coordinator with five hundred of them asks as often as one
+// with five.
+import Foundation
+public import LanguageSystem
+import PostgresAccess
+
+/// What waits of one kind of task.
+public struct WaitingTasks: Sendable, Hashable {
+    public let kind: TaskKind
+    /// How many may be leased now; counted up to what was asked.
+    public let count: Int
+    /// The feature sets that the first of them need.
+    public let digests: Set<Digest>
+
+    public init(kind: TaskKind, count: Int, digests: Set<Digest> = []) {
+        self.kind = kind
+        self.count = count
+        self.digests = digests
+    }
+}
+
+/// What one worker could take.
+public struct LeaseOffer: Sendable, Hashable {
+    public let worker: WorkerID
+    public let kinds: [TaskKind]
+    public let countMax: Int
+    /// Features it holds that matter now.
+    public let heldDigests: [Digest]
+
+    public init(worker: WorkerID, kinds: [TaskKind], countMax: Int, heldDigests: [Digest] = []) {
+        self.worker = worker
+        self.kinds = kinds
+        self.countMax = countMax
+        self.heldDigests = heldDigests
+    }
+}
+
+/// What many workers hear about their leases.
+public struct RenewalAnswers: Sendable, Hashable {
+    public var answers: [WorkerID: [LeaseToken: LeaseAnswer]] = [:]
+    /// Unknown or revoked: nothing of theirs was renewed.
+    public var refused: Set<WorkerID> = []
+
+    public init() {}
+}
+
+extension LedgerStore {
+    /// One look at an index when nothing waits.
+    public func waitingTasks(of kinds: [TaskKind], countMax: Int) async throws(CoordinatorError)
+        -> [WaitingTasks]
+    {
+        try await call("select * from ls.waiting_tasks($1, $2)", kinds, countMax) { rows in
+            try rows.map {
+                WaitingTasks(
+                    kind: try $0.decode("kind"), count: try $0.decode("task_count"),
+                    digests: Set(try $0.decode([Digest].self, "digests")))
+            }
+        }
+    }
+
+    /// Each worker is served as `leaseTasks(for:kinds:countMax:lasting:held:)` serves one, in the
+    /// order given. A worker that is unknown or revoked gets nothing.
+    public func leaseTasks(for offers: [LeaseOffer], lasting: Duration)
+        async throws(CoordinatorError) -> [(worker: WorkerID, task: LeasedTask)]
+    {
+        try await call(
+            "select * from ls.lease_tasks_for_workers($1, $2, $3, $4, $5, $6)",
+            offers.map(\.worker),
+            offers.map { $0.kinds.map(\.rawValue).joined(separator: ",") },
+            offers.map(\.countMax), offers.map(\.heldDigests.count),
+            offers.flatMap(\.heldDigests), lasting.seconds
+        ) { rows in
+            try rows.map { (try $0.decode("worker_id"), try LeasedTask(row: $0)) }
+        }
+    }
+
+    /// The heartbeats of one tick.
+    ///
+    /// - Parameter seen: Workers to note as seen, with or without leases.
+    public func renewLeases(
+        _ leases: [WorkerID: [LeaseProgress]], seen: Set<WorkerID>, lasting: Duration
+    ) async throws(CoordinatorError) -> RenewalAnswers {
+        let listed = leases.flatMap { worker, leases in leases.map { (worker, $0) } }
+        return try await call(
+            "select * from ls.renew_leases_for_workers($1, $2, $3, $4, $5, $6)",
+            listed.map(\.0), listed.map(\.1.token), listed.map(\.1.progress),
+            listed.map(\.1.note), Array(seen), lasting.seconds
+        ) { rows in
+            var answers = RenewalAnswers()
+            for row in rows {
+                let worker: WorkerID = try row.decode("worker_id")
+                if let token: LeaseToken = try row.decode(LeaseToken?.self, "token") {
+                    answers.answers[worker, default: [:]][token] = try row.decode("answer")
+                } else {
+                    answers.refused.insert(worker)
+                }
+            }
+            return answers
+        }
+    }
+}

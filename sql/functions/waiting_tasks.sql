@@ -1,0 +1,32 @@
+-- ls.waiting_tasks(kinds, limit) -> kind, how many tasks of it may be leased now (counted to limit over all
+-- kinds), and the digests of the feature sets that the first 64 of them need.
+-- What dispatch asks before it leases for many workers: nothing waiting costs one look at an index, and
+-- of what a worker holds only the digests named here matter. Locks nothing; an answer may be old at once.
+-- Called by: LedgerStore.waitingTasks.
+create or replace function ls.waiting_tasks(p_kinds text[], p_limit integer)
+returns table (kind text, task_count integer, digests bytea[])
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_now timestamptz := clock_timestamp();
+begin
+    if p_limit is null or p_limit < 0 then
+        perform ls.refuse('LS001', format('cannot count %s waiting tasks', coalesce(p_limit::text, 'null')));
+    end if;
+    return query
+        with line as (
+            select w.task_id, w.kind, row_number() over () as place
+            from (select t.task_id, t.kind from ls.task t
+                where t.state = 'waiting' and t.kind = any (p_kinds) and t.run_after <= v_now
+                order by t.priority, t.turn, t.task_id limit p_limit) w)
+        select l.kind, count(*)::integer,
+            coalesce((select array_agg(distinct f.digest) from line n
+                join ls.task_feature_set tf on tf.task_id = n.task_id
+                join ls.feature_set f on f.feature_set_id = tf.feature_set_id
+                where n.kind = l.kind and n.place <= 64), '{}')
+        from line l group by l.kind order by l.kind;
+end
+$$;
+comment on function ls.waiting_tasks(text[], integer) is
+    'How many tasks of each kind may be leased now, and which feature sets the first of them need.';
