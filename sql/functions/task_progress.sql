@@ -1,36 +1,44 @@
 -- ls.task_progress(task ids) -> how far each task is, archived ones too, in the order asked; null: all that are
--- open.
+-- open. An id that no task has gives no row.
 -- Called by: LedgerStore.taskProgress (the display while someone waits), an operator.
 create or replace function ls.task_progress(p_task_ids bigint[] default null)
 returns table (task_id bigint, kind text, state text, ranker text, version integer, progress double precision, note text,
     worker text, attempt integer, attempt_max integer, error text, result_version_id bigint, ended_at timestamptz)
-language sql stable security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
-    select p.* from (
-        select t.task_id, t.kind, t.state, coalesce(r.name, t.configuration ->> 'pattern'), v.number,
-            case t.state when 'done' then 1 when 'leased' then a.progress when 'blocked' then coalesce((
-                select count(d.met_at)::double precision / nullif(count(*), 0) from ls.task_dependency d where d.task_id = t.task_id), 0) else 0 end,
-            case t.state when 'leased' then a.note when 'blocked' then coalesce((
-                select format('waits for %s', string_agg(d.needs_task_id::text, ', ' order by d.needs_task_id))
-                from ls.task_dependency d where d.task_id = t.task_id and d.met_at is null), '') else '' end,
-            case when t.state in ('leased', 'done') then w.name end,
-            t.attempt_count, t.attempt_count_max,
-            coalesce(t.ended_because, a.error_message), a.version_id, t.ended_at
-        from ls.task t
-            left join ls.ranker r using (ranker_id)
-            left join ls.ranker_version v on v.version_id = t.version_id
-            left join ls.attempt a on a.task_id = t.task_id and a.number = t.attempt_count
-            left join ls.worker w on w.worker_id = a.worker_id
-        where t.task_id = any (p_task_ids) or (p_task_ids is null and t.state in ('blocked', 'waiting', 'leased'))
-        union all
-        select t.task_id, t.kind, t.state, coalesce(r.name, t.configuration ->> 'pattern'), v.number,
-            case t.state when 'done' then 1 else 0 end, '', case t.state when 'done' then w.name end, t.attempt_count, t.attempt_count_max,
-            coalesce(t.ended_because, t.attempts -> -1 ->> 'error_message'), (t.attempts -> -1 ->> 'version_id')::bigint, t.ended_at
-        from ls.task_archive t
-            left join ls.ranker r using (ranker_id)
-            left join ls.ranker_version v on v.version_id = t.version_id
-            left join ls.worker w on w.worker_id = (t.attempts -> -1 ->> 'worker_id')::bigint
-        where t.task_id = any (p_task_ids)) p (task_id, kind, state, ranker, version, progress, note, worker, attempt, attempt_max, error, result_version_id, ended_at)
-    order by array_position(p_task_ids, p.task_id), p.task_id;
+#variable_conflict use_column
+declare
+    v_ids bigint[] := p_task_ids;
+begin
+    if v_ids is null then
+        select array_agg(t.task_id) into v_ids from ls.task t where t.state in ('blocked', 'waiting', 'leased');
+    end if;
+    -- Names are looked up one by one: joined, they make the planner read a million rankers in order.
+    return query
+        select p.* from (
+            select t.task_id, t.kind, t.state,
+                coalesce((select r.name from ls.ranker r where r.ranker_id = t.ranker_id), t.configuration ->> 'pattern'),
+                (select v.number from ls.ranker_version v where v.version_id = t.version_id),
+                case t.state when 'done' then 1 when 'leased' then a.progress when 'blocked' then coalesce((
+                    select count(d.met_at)::double precision / nullif(count(*), 0) from ls.task_dependency d where d.task_id = t.task_id), 0) else 0 end,
+                case t.state when 'leased' then a.note when 'blocked' then coalesce((
+                    select format('waits for %s', string_agg(d.needs_task_id::text, ', ' order by d.needs_task_id))
+                    from ls.task_dependency d where d.task_id = t.task_id and d.met_at is null), '') else '' end,
+                case when t.state in ('leased', 'done') then (select w.name from ls.worker w where w.worker_id = a.worker_id) end,
+                t.attempt_count, t.attempt_count_max, coalesce(t.ended_because, a.error_message), a.version_id, t.ended_at
+            from ls.task t left join ls.attempt a on a.task_id = t.task_id and a.number = t.attempt_count
+            where t.task_id = any (v_ids)
+            union all
+            select t.task_id, t.kind, t.state,
+                coalesce((select r.name from ls.ranker r where r.ranker_id = t.ranker_id), t.configuration ->> 'pattern'),
+                (select v.number from ls.ranker_version v where v.version_id = t.version_id),
+                case t.state when 'done' then 1 else 0 end, '',
+                case t.state when 'done' then (select w.name from ls.worker w where w.worker_id = (t.attempts -> -1 ->> 'worker_id')::bigint) end,
+                t.attempt_count, t.attempt_count_max, coalesce(t.ended_because, t.attempts -> -1 ->> 'error_message'),
+                (t.attempts -> -1 ->> 'version_id')::bigint, t.ended_at
+            from ls.task_archive t where t.task_id = any (v_ids)
+            ) p (task_id, kind, state, ranker, version, progress, note, worker, attempt, attempt_max, error, result_version_id, ended_at)
+        order by array_position(p_task_ids, p.task_id), p.task_id;
+end
 $$;
 comment on function ls.task_progress(bigint[]) is 'How far tasks are, who works on them and what went wrong last.';

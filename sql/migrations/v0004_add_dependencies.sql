@@ -95,8 +95,14 @@ alter table ls.ranker_version alter column digest drop not null;
 alter table ls.ranker_version add column forgotten_at timestamptz;
 alter table ls.ranker_version add constraint ranker_version_has_weights_unless_forgotten
     check ((digest is null) = (forgotten_at is not null));
--- An alias may be taken away.
+-- An alias may be taken away. And its moves refer to versions together with their ranker, whose index is there.
 alter table ls.alias_history alter column to_version_id drop not null;
+alter table ls.alias_history drop constraint alias_history_from_version_id_fkey, drop constraint alias_history_to_version_id_fkey;
+alter table ls.alias_history
+    add constraint alias_history_moves_from_its_own_ranker
+        foreign key (ranker_id, from_version_id) references ls.ranker_version (ranker_id, version_id),
+    add constraint alias_history_moves_to_its_own_ranker
+        foreign key (ranker_id, to_version_id) references ls.ranker_version (ranker_id, version_id);
 
 
 -- What deleting a version, a ranker or a feature set has to look up.
@@ -105,8 +111,6 @@ create index ranker_version_by_digest on ls.ranker_version (digest);
 create index version_feature_set_by_set on ls.version_feature_set (feature_set_id);
 create index task_by_initial_version on ls.task (initial_version_id) where initial_version_id is not null;
 create index promotion_decision_by_champion on ls.promotion_decision (champion_version_id);
-create index alias_history_by_version on ls.alias_history (to_version_id);
-create index alias_history_by_version_before on ls.alias_history (from_version_id) where from_version_id is not null;
 create index feature_set_by_user on ls.feature_set (user_name) where user_name is not null;
 create index ranker_by_user on ls.ranker (user_name) where user_name is not null;
 
