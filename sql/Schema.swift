@@ -132,6 +132,7 @@ public enum LedgerSchema {
         File(name: "worker_status", bytes: PackageResources.worker_status_sql),
         File(name: "math_transfer_matrix", bytes: PackageResources.math_transfer_matrix_sql),
 
+        File(name: "describe_columns", bytes: PackageResources.describe_columns_sql),
         File(name: "grant_privileges", bytes: PackageResources.grant_privileges_sql),
     ]
 }

@@ -17,4 +17,5 @@ begin
 end
 $$;
 comment on function ls.default_ranker_configuration(text, text) is
-    'The ranker configuration that a ranker of a base model and kind gets when none is given; add keys with ||. Refuses an unknown base model (LS010) and kind (LS001).';
+    'The ranker configuration that a ranker of a base model and kind gets when none is given; add keys with ||. Refuses an '
+    'unknown base model (LS010) and kind (LS001).';

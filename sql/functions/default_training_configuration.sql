@@ -20,4 +20,5 @@ begin
 end
 $$;
 comment on function ls.default_training_configuration(text) is
-    'The training configuration that a ranker of a kind gets when none is given; add keys with ||. Refuses an unknown kind (LS001).';
+    'The training configuration that a ranker of a kind gets when none is given; add keys with ||. Refuses an unknown kind '
+    '(LS001).';

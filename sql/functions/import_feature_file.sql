@@ -87,6 +87,7 @@ begin
         end if;
     end if;
 
+    perform from ls.feature_notes(p_queries, v_queries);
     v_digest := sha256(v_file);
     select * into strict v_set from ls.begin_feature_set(v_digest, octet_length(v_file), v_words ->> 'base_model', v_words ->> 'domain',
         v_words ->> 'split', p_user, v_words ->> 'label_kind', v_hidden_size, v_queries::integer, v_responses,
@@ -109,4 +110,6 @@ begin
 end
 $$;
 comment on function ls.import_feature_file(bytea, bytea, text, text) is
-    'Imports a feature file, given as its bytes, with the JSONL of its queries if there is one, and returns the feature set''s id; the same bytes again give the same id. Refuses a file that is not whole, not finite or of another contract (LS002, LS004), of an unknown base model or domain, or larger than 256 MiB (LS040).';
+    'Imports a feature file, given as its bytes, with the JSONL of its queries if there is one, and returns the feature '
+    'set''s id; the same bytes again give the same id. Refuses a file that is not whole, not finite or of another contract '
+    '(LS002, LS004), of an unknown base model or domain, or larger than 256 MiB (LS040).';

@@ -31,4 +31,6 @@ begin
     perform pg_notify('ls_task', v_task.kind);
 end
 $$;
-comment on function ls.redrive(bigint, text, text) is 'Puts a dead task back to waiting, with five more attempts.';
+comment on function ls.redrive(bigint, text, text) is
+    'Puts a dead task back to waiting, with five more attempts. Refuses an unknown task (LS015), one that is not dead '
+    '(LS021), and one whose work an open task does by now (LS020).';

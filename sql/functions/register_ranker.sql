@@ -63,4 +63,7 @@ begin
 end
 $$;
 comment on function ls.register_ranker(text, text, jsonb, jsonb, text, text, text) is
-    'Registers a ranker for a user and/or a domain; without either it is the global one.';
+    'Registers a ranker for a user and/or a domain, or without either for everyone, and returns its id and name; again with '
+    'the same values the same. Configurations left out are the presets, and a name left out is made of user, domain and '
+    'kind. Refuses an unknown base model or domain (LS010, LS011), another width than the base model''s (LS004), what does '
+    'not fit (LS001), and a name that means another ranker (LS020).';

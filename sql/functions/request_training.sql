@@ -35,4 +35,7 @@ begin
         v_sets, p_priority, p_by);
 end
 $$;
-comment on function ls.request_training(text, bigint[], bigint, bigint, smallint, text) is 'Asks for a ranker to be trained: adds a waiting task.';
+comment on function ls.request_training(text, bigint[], bigint, bigint, smallint, text) is
+    'Asks for a ranker to be trained on feature sets (left out: the current train sets of its domain), and returns the '
+    'waiting task; asked again while open, the same task. Refuses an unknown ranker, version or set (LS012, LS013, LS014), '
+    'features or first weights of another base model (LS004), and a set named twice (LS001).';

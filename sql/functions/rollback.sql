@@ -24,4 +24,7 @@ begin
     return v_before;
 end
 $$;
-comment on function ls.rollback(text, text, text) is 'Makes the previous champion of a ranker the champion again.';
+comment on function ls.rollback(text, text, text) is
+    'Makes the champion before this one the champion again, and returns its version; again goes one further back. The gate '
+    'does not promote again what was rolled back. Refuses an unknown ranker (LS012), an empty reason (LS001), and a ranker '
+    'that had no champion before (LS021).';

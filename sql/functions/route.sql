@@ -57,4 +57,7 @@ begin
     limit 1;
 end
 $$;
-comment on function ls.route(text, text, text) is 'Which version answers a request of a user and a domain, and why.';
+comment on function ls.route(text, text, text) is
+    'Which version answers a request of a user and a domain, and why, in one row; no row: nothing fits, and the candidates '
+    'keep their order. An unknown user or domain is served by the broader rankers; an unknown base model is refused '
+    '(LS010).';

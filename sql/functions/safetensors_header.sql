@@ -73,8 +73,8 @@ begin
         if json_typeof(v_value) <> 'object' then
             perform ls.refuse_features(format('tensor ''%s'': found no description', left(v_key, 80)));
         end if;
-        select key, count(*) as times into v_part from json_each(v_value) group by key
-        having count(*) > 1 or key not in ('dtype', 'shape', 'data_offsets') order by key limit 1;
+        select key, count(*) as times into v_part from json_each(v_value) with ordinality e (key, value, place) group by key
+        having count(*) > 1 or key not in ('dtype', 'shape', 'data_offsets') order by min(place) limit 1;
         if found then
             perform ls.refuse_features(case when v_part.times > 1 then format('found the key ''%s'' twice in the header', left(v_part.key, 80))
                 else format('tensor ''%s'': found the unknown key ''%s''', left(v_key, 80), left(v_part.key, 80)) end);

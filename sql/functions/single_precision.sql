@@ -2,7 +2,7 @@
 -- Called by: import_feature_file.
 create or replace function ls.single_precision(p_bits bigint)
 returns real
-language sql immutable strict
+language sql immutable
 as $$
     select (case when p_bits & 2147483648 = 0 then 1 else -1 end * case when p_bits & 2139095040 = 0
         then (p_bits & 8388607) * 2::double precision ^ (-149)

@@ -20,4 +20,5 @@ as $$
             count(*) filter (where state = 'done') as done, count(*) filter (where state = 'dead') as dead,
             count(*) filter (where state = 'cancelled') as cancelled from ls.task) t;
 $$;
-comment on function ls.status_summary() is 'One row of counts: what is registered, stored, connected, waiting and done.';
+comment on function ls.status_summary() is
+    'One row of counts: what is registered and stored, which workers are connected, and tasks by state.';

@@ -19,4 +19,6 @@ as $$
     where t.task_id = any (p_task_ids) or (p_task_ids is null and t.state in ('waiting', 'leased'))
     order by array_position(p_task_ids, t.task_id), t.task_id;
 $$;
-comment on function ls.task_progress(bigint[]) is 'How far tasks are, who works on them and what went wrong last.';
+comment on function ls.task_progress(bigint[]) is
+    'How far tasks are, who works on them and what went wrong last, in the order asked; without ids all that are open. '
+    'Unknown ids have no row.';
