@@ -76,7 +76,7 @@ final class Program: @unchecked Sendable {
 /// Runs to the end; output through files, so that no pipe can fill up.
 func run(
     _ executable: String, _ arguments: [String], environment: [String: String] = [:],
-    within seconds: Double = 120
+    in workingDirectory: URL? = nil, within seconds: Double = 120
 ) async throws -> Ending {
     let directory = FileManager.default.temporaryDirectory
         .appendingPathComponent("ls-run-\(UUID().uuidString)")
@@ -91,6 +91,7 @@ func run(
     process.executableURL = URL(fileURLWithPath: executable)
     process.arguments = arguments
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    if let workingDirectory { process.currentDirectoryURL = workingDirectory }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = try FileHandle(forWritingTo: out)
     process.standardError = try FileHandle(forWritingTo: err)
