@@ -23,7 +23,8 @@ import Testing
         #expect(words.message == "cannot use base model 'nobody': it is not registered")
         #expect(words.hint != nil)
         #expect(
-            try await onCommandLine(["transfer", "--base-model", "nobody"], installation) == words)
+            try await onCommandLine(["transfer", "--base-model", "nobody", "--wait"], installation)
+                == words)
         #expect(
             try await onCommandLine(
                 ["register", "ranker", "--base-model", "nobody", "--kind", "listwise"], installation
@@ -38,8 +39,9 @@ import Testing
         #expect(words.message == "cannot use ranker 'math/topology.listwise': it is not registered")
         #expect(
             try await onCommandLine(["train", "math/topology.listwise"], installation) == words)
-        #expect(
-            try await overREST(model: "math/topology.listwise:champion", installation) == words)
+        let overREST = try await overREST(
+            model: "math/topology.listwise:champion", installation)
+        #expect(overREST == words)
     }
 
     private func unknownVersion(_ installation: Installation) async throws {
@@ -48,7 +50,8 @@ import Testing
         #expect(words.code == .unknownVersion)
         #expect(words.hint == nil)
         #expect(try await onCommandLine(["curve", name], installation) == words)
-        #expect(try await overREST(model: name, installation) == words)
+        let overREST = try await overREST(model: name, installation)
+        #expect(overREST == words)
     }
 
     /// A worker that joins with a token nobody made; the secret goes over HTTPS.
@@ -104,11 +107,11 @@ import Testing
     }
 
     private func overREST(model: String, _ installation: Installation) async throws -> Words {
-        let zeros = Data(count: 2 * 384 * 2).base64EncodedString()
+        let zeros = Data(count: 3 * 384 * 2).base64EncodedString()
         let reply = try await installation.curl(
             "/v1/rerank",
             body: #"""
-                {"model": "\#(model)", "features": {"dtype": "float16", "shape": [2, 384], "data": "\#(zeros)"}}
+                {"model": "\#(model)", "features": {"dtype": "float16", "shape": [3, 384], "data": "\#(zeros)"}}
                 """#)
         return try Words(rest: reply)
     }

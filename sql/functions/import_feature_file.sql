@@ -13,6 +13,8 @@ create or replace function ls.import_feature_file(p_file bytea, p_queries bytea 
     p_by text default null)
 returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp
+-- A plan of its own for these arguments would hold copies of the whole file.
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     -- One flat copy: pieces of a value that comes compressed from a table would each unpack all of it.
@@ -68,7 +70,8 @@ begin
     order by r limit 1;
     if found then
         perform ls.refuse_features(case when v_bad.bits & 2139095040 = 2139095040 then format('found a label that is not finite in row %s', v_bad.r)
-            else format('found label %s in row %s, label_kind binary allows 0 and 1', ls.single_precision(v_bad.bits), v_bad.r) end);
+            else format('found label %s in row %s, label_kind binary allows 0 and 1',
+                regexp_replace(ls.single_precision(v_bad.bits)::text, '^(-?[0-9]+)$', '\1.0'), v_bad.r) end);
     end if;
     if v_header -> 'tensors' ? 'answers' then
         v_start := ls.feature_tensor(v_header, 'answers', '{I32}', array[v_responses]);

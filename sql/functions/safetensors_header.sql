@@ -79,7 +79,10 @@ begin
             perform ls.refuse_features(case when v_part.times > 1 then format('found the key ''%s'' twice in the header', left(v_part.key, 80))
                 else format('tensor ''%s'': found the unknown key ''%s''', left(v_key, 80), left(v_part.key, 80)) end);
         end if;
-        v_kind := case when json_typeof(v_value -> 'dtype') = 'string' then v_value ->> 'dtype' end;
+        if json_typeof(v_value -> 'dtype') <> 'string' then
+            perform ls.refuse_features(format('tensor ''%s'': found no dtype', left(v_key, 80)));
+        end if;
+        v_kind := v_value ->> 'dtype';
         if v_kind is not null and not c_widths ? v_kind then
             perform ls.refuse_features(format('tensor ''%s'': found dtype ''%s'', which is not supported', left(v_key, 80), left(v_kind, 80)));
         end if;

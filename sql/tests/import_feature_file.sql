@@ -68,7 +68,7 @@ insert into faulty (why, old, new) values
     ('found the key ''dtype'' twice in the header', '"answers":{"dtype"', '"answers":{"dtype":"I32","dtype"'),
     ('tensor ''answers'': found dtype ''I128'', which is not supported', '"I32"', '"I128"'),
     ('tensor ''answers'': expected dtype, shape and two data_offsets', '"dtype":"I32",', ''),
-    ('tensor ''answers'': expected dtype, shape and two data_offsets', '"I32"', 'null'),
+    ('tensor ''answers'': found no dtype', '"I32"', 'null'),
     ('tensor ''answers'': expected dtype, shape and two data_offsets', '[24,40]', '[24,40,56]'),
     ('tensor ''answers'': expected dtype, shape and two data_offsets', '[24,40]', '[24.0,40]'),
     ('tensor ''answers'': expected dtype, shape and two data_offsets', '[24,40]', '[-24,40]'),
@@ -99,7 +99,7 @@ insert into faulty (why, old, new, at, bytes) values
     ('found offsets that end at 5, ''responses'' has 4 rows', '', '', 16, '05'),
     ('found a label that is not finite in row 2', '', '', 48, '0000807f'),
     ('found label 0.5 in row 1, label_kind binary allows 0 and 1', '', '', 44, '0000003f'),
-    ('found label -1 in row 1, label_kind binary allows 0 and 1', '', '', 44, '000080bf'),
+    ('found label -1.0 in row 1, label_kind binary allows 0 and 1', '', '', 44, '000080bf'),
     ('found answer -2 in row 3, expected -1 or more', '', '', 36, 'feffffff'),
     ('found a log-probability that is not finite in row 0', '', '', 56, '0000c07f');
 select throws_ok(format('select ls.import_feature_file(pg_temp.file(%L, %L, %s, %L))', old, new, coalesce(at, 0), coalesce(bytes, '')), 'LS002',
