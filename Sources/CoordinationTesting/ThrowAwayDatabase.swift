@@ -10,7 +10,7 @@ public struct ThrowAwayDatabase: Sendable {
     /// What a database begins with; prepared once per process and name.
     public struct Template: Sendable {
         public let name: String
-        let prepare: @Sendable (ConnectionPool) async throws -> Void
+        public let prepare: @Sendable (ConnectionPool) async throws -> Void
 
         public init(
             _ name: String, prepare: @escaping @Sendable (ConnectionPool) async throws -> Void

@@ -14,9 +14,11 @@ final class ChildProcess: @unchecked Sendable {
     ///   - input: a file to read; by default there is nothing to read.
     ///   - output: where both outputs are appended.
     ///   - errors: for the second one, if not the same.
+    ///   - workingDirectory: where it starts, if not where we are.
     init(
         _ executable: String, _ arguments: [String], environment: [String: String] = [:],
-        input: String = "/dev/null", output: String, errors: String? = nil
+        input: String = "/dev/null", output: String, errors: String? = nil,
+        workingDirectory: String? = nil
     ) throws {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -28,6 +30,10 @@ final class ChildProcess: @unchecked Sendable {
             posix_spawn_file_actions_addopen(&actions, 2, errors, flags, 0o644)
         } else {
             posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        }
+
+        if let workingDirectory {
+            posix_spawn_file_actions_addchdir_np(&actions, workingDirectory)
         }
 
         // Its own group, so that Ctrl-C reaches the tests alone, and no signal of ours blocked.

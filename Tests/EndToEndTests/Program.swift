@@ -65,7 +65,7 @@ final class Program: @unchecked Sendable {
 /// Runs to the end; output through files, so that no pipe can fill up.
 func run(
     _ executable: String, _ arguments: [String], environment: [String: String] = [:],
-    within seconds: Double = 120
+    in workingDirectory: URL? = nil, within seconds: Double = 120
 ) async throws -> Ending {
     let directory = FileManager.default.temporaryDirectory
         .appendingPathComponent("ls-run-\(UUID().uuidString)")
@@ -75,7 +75,8 @@ func run(
         directory.appendingPathComponent("out"), directory.appendingPathComponent("err")
     )
     let process = try ChildProcess(
-        executable, arguments, environment: environment, output: out.path, errors: err.path)
+        executable, arguments, environment: environment, output: out.path, errors: err.path,
+        workingDirectory: workingDirectory?.path)
     let deadline = Date().addingTimeInterval(seconds)
     while process.isRunning {
         if Date() > deadline {

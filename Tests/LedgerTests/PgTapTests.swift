@@ -4,23 +4,31 @@ import Foundation
 import Testing
 
 @Suite struct `SQL functions` {
-    static let files = try! FileManager.default.contentsOfDirectory(
-        at: TestLedger.sqlFolder.appending(path: "tests"), includingPropertiesForKeys: nil
-    ).filter { $0.pathExtension == "sql" }.map(\.lastPathComponent).sorted()
-
     @Test func `have their tests`() {
-        #expect(Self.files.count >= 17)
+        #expect(PgTap.files.count >= 25)
     }
 
-    @Test(arguments: files)
+    @Test(arguments: PgTap.files)
     func `do what their pgTAP test says`(file: String) async throws {
-        let path = TestLedger.sqlFolder.appending(path: "tests/\(file)").path
         let output = try await ThrowAwayDatabase.with(TestLedger.template) { database in
-            try await psql(database.connectionInfo, path)
+            try await PgTap.run(file, in: database)
         }
         let report = TapReport(output)
         #expect(report.failures == [], "\(output)")
         #expect(report.planned == report.passedCount, "\(output)")
+    }
+}
+
+/// The files of sql/tests.
+enum PgTap {
+    static let folder = TestLedger.sqlFolder.appending(path: "tests")
+    static let files = try! FileManager.default.contentsOfDirectory(
+        at: folder, includingPropertiesForKeys: nil
+    ).filter { $0.pathExtension == "sql" }.map(\.lastPathComponent).sorted()
+
+    /// What psql prints for one of them, errors included.
+    static func run(_ file: String, in database: ThrowAwayDatabase) async throws -> String {
+        try await psql(database.connectionInfo, folder.appending(path: file).path)
     }
 }
 

@@ -48,6 +48,17 @@ struct TestLedger: Sendable {
         }
     }
 
+    /// Runs `body` with a fresh database that has the schema and nothing else, not even pgTAP.
+    static func withoutFixture<T>(
+        _ body: (ThrowAwayDatabase) async throws -> T
+    ) async throws -> T {
+        try await ThrowAwayDatabase.with(bareTemplate, body)
+    }
+
+    private static let bareTemplate = ThrowAwayDatabase.Template("bare ledger") { pool in
+        try await LedgerStore.migrator(logger: quiet).migrate(pool)
+    }
+
     /// A ready feature set of three queries.
     @discardableResult
     func featureSet(_ domain: String, _ split: Split, salt: String = "") async throws

@@ -20,4 +20,6 @@ begin
     return v_id;
 end
 $$;
-comment on function ls.authenticate_worker(text, text) is 'The worker that a verified certificate names; revoked ones are refused.';
+comment on function ls.authenticate_worker(text, text) is
+    'The worker that a certificate verified by TLS names. Refuses a name nobody joined under, a serial that was not issued '
+    'here, and a revoked worker (LS031).';

@@ -39,4 +39,7 @@ begin
     return true;
 end
 $$;
-comment on function ls.cancel_task(bigint, text, text) is 'Cancels a blocked, waiting or leased task, and the tasks that are blocked on it.';
+comment on function ls.cancel_task(bigint, text, text) is
+    'Cancels a task that has not ended, and with it the tasks blocked on it; returns whether it did so now, false: it was '
+    'cancelled before. A worker that has it is told, and its result does not count. Refuses an unknown task (LS015) and one '
+    'that has ended otherwise (LS021).';

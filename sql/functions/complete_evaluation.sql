@@ -75,4 +75,6 @@ begin
 end
 $$;
 comment on function ls.complete_evaluation(bigint, uuid, bytea[], jsonb[]) is
-    'Takes the figures of an evaluate task, then asks the promotion gate.';
+    'Takes the figures of an evaluate task, then asks the promotion gate, in one transaction; returns whether they count: '
+    'false when the lease is lost. Refuses figures that are none or that the task did not ask for (LS001), and a revoked '
+    'worker (LS031).';

@@ -60,4 +60,6 @@ begin
 end
 $$;
 comment on function ls.complete_training(bigint, uuid, bytea, bytea, jsonb) is
-    'Takes the weights of a train task: version, lineage, task done and the evaluate task in one transaction.';
+    'Takes the weights of a train task: version, lineage, task done and the evaluate task in one transaction; returns the '
+    'version and whether it counts: not when the lease is lost. Refuses bytes whose SHA-256 is not the digest (LS003), '
+    'weights for an evaluate task (LS001), and a revoked worker (LS031).';

@@ -28,4 +28,7 @@ begin
     return format('LS1%s::%s.%s', encode(v_authority, 'hex'), v_id, v_secret);
 end
 $$;
-comment on function ls.create_join_token(text, interval, text) is 'Makes a single-use invitation for a worker; its text is shown this once.';
+comment on function ls.create_join_token(text, interval, text) is
+    'Makes a single-use invitation for a worker and returns its text, which is shown this once. With a name, that is the '
+    'name the worker gets. Refuses a name that fits no certificate and a lifetime outside 1 second to 30 days (LS001), and '
+    'comes too early before the first lscoord serve (LS050).';

@@ -5,4 +5,5 @@ create or replace function ls.domain_is_within(p_domain text, p_ancestor text)
 returns boolean
 language sql immutable
 return p_ancestor is null or p_domain = p_ancestor or starts_with(p_domain, p_ancestor || '/');
-comment on function ls.domain_is_within(text, text) is 'Whether a domain is another one or lies beneath it.';
+comment on function ls.domain_is_within(text, text) is
+    'Whether a domain is another one or lies beneath it; a null ancestor contains every domain.';

@@ -6,4 +6,5 @@ returns boolean
 language sql immutable strict
 return case when right(p_pattern, 2) = '/*' then starts_with(p_domain, left(p_pattern, -1))
     else p_domain = p_pattern end;
-comment on function ls.domain_matches(text, text) is 'Whether a pattern (a name, or a name and /*) means this domain.';
+comment on function ls.domain_matches(text, text) is
+    'Whether a pattern means this domain: a name, or a name and /* for everything beneath it, not itself.';

@@ -36,4 +36,6 @@ begin
     perform ls.record_audit(p_by, 'drop feature set', format('feature set %s', p_feature_set_id), p_reason);
 end
 $$;
-comment on function ls.drop_feature_set(bigint, text, text) is 'Removes the bytes of a feature set that no open task needs.';
+comment on function ls.drop_feature_set(bigint, text, text) is
+    'Removes the bytes and queries of a feature set and keeps its name for lineage; again nothing happens. Refuses an '
+    'unknown set (LS014), and one that an open task or sweep needs (LS021).';

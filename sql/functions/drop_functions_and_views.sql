@@ -18,10 +18,10 @@ begin
         end if;
     end loop;
     for v_oid in
-        select p.oid from pg_proc p where p.pronamespace = 'ls'::regnamespace and p.prokind = 'f' and p.prorettype <> 'trigger'::regtype
+        select p.oid from pg_proc p where p.pronamespace = 'ls'::regnamespace and p.prokind in ('f', 'p') and p.prorettype <> 'trigger'::regtype
     loop
         if exists (select from pg_proc where oid = v_oid) then
-            execute format('drop function %s cascade', v_oid::regprocedure);
+            execute format('drop routine %s cascade', v_oid::regprocedure);
         end if;
     end loop;
 end

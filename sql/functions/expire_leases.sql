@@ -36,4 +36,5 @@ begin
     end loop;
 end
 $$;
-comment on function ls.expire_leases() is 'Ends every attempt whose lease ran out; its task waits again, or is dead after the last attempt.';
+comment on function ls.expire_leases() is
+    'Ends every attempt whose lease ran out, and returns them; each task waits again, or is dead after the last attempt.';

@@ -22,4 +22,6 @@ begin
     return true;
 end
 $$;
-comment on function ls.fail_attempt(bigint, uuid, text, text, boolean) is 'Ends an attempt that has no result; the task is tried again after a pause.';
+comment on function ls.fail_attempt(bigint, uuid, text, text, boolean) is
+    'Ends an attempt that has no result; the task waits again after a pause, or is dead. Returns whether it counts: false '
+    'when the lease is lost. Refuses a revoked worker (LS031).';

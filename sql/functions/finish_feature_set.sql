@@ -49,4 +49,6 @@ begin
     update ls.feature_set set ready_at = clock_timestamp() where feature_set_id = p_feature_set_id;
 end
 $$;
-comment on function ls.finish_feature_set(bigint) is 'Last step of an import: checks the bytes and makes the feature set the current one.';
+comment on function ls.finish_feature_set(bigint) is
+    'Last step of an import: checks the bytes and queries and makes the feature set the current one. Refuses an unknown set '
+    '(LS014) and one that is not whole (LS002).';

@@ -5,10 +5,13 @@
 do $$
 declare
     v_readers text[] := array['route', 'resolve', 'task_progress', 'status_summary', 'default_evaluation_configuration',
-        'domain_matches', 'domain_is_within', 'short_digest', 'current_feature_sets', 'paper_grid', 'broken_rules'];
+        'domain_matches', 'domain_is_within', 'short_digest', 'current_feature_sets', 'paper_grid', 'broken_rules',
+        'default_ranker_configuration', 'default_training_configuration', 'wait_for_tasks'];
     v_operators text[] := array['request_training', 'request_evaluation', 'request_transfer_matrix', 'request_sweep',
-        'request_scaling_curve', 'request_matrix', 'set_tag', 'remove_tag', 'add_note', 'set_alias', 'remove_alias', 'promote', 'rollback', 'consider_promotion', 'cancel_task', 'redrive'];
-    v_admins text[] := array['register_base_model', 'register_domain', 'register_ranker', 'add_version', 'drop_feature_set',
+        'request_scaling_curve', 'request_matrix', 'set_tag', 'remove_tag', 'add_note',
+        'set_alias', 'remove_alias', 'promote', 'rollback', 'consider_promotion', 'cancel_task', 'redrive'];
+    v_admins text[] := array['register_base_model', 'register_domain', 'register_ranker', 'add_version', 'import_feature_file',
+        'drop_feature_set',
         'create_join_token', 'revoke_worker', 'forget_user', 'set_task_limits', 'set_retention'];
     v_grant record;
     v_object record;
@@ -19,7 +22,7 @@ begin
         comment on table ls.schema_files is 'The checksum of all functions and views at their last application.';
     end if;
     revoke all on all tables in schema ls from public;
-    revoke all on all functions in schema ls from public;
+    revoke all on all routines in schema ls from public;
     for v_grant in
         select r.rolname, r.rolname = 'ls_service' as everything,
             v_readers || case when r.rolname in ('ls_operator', 'ls_admin') then v_operators else '{}' end
@@ -34,10 +37,10 @@ begin
         end loop;
         for v_object in
             select p.oid::regprocedure as name from pg_proc p
-            where p.pronamespace = 'ls'::regnamespace and p.prokind = 'f'
+            where p.pronamespace = 'ls'::regnamespace and p.prokind in ('f', 'p')
                 and (p.proname = any (v_grant.functions) or (v_grant.everything and p.prosecdef))
         loop
-            execute format('grant execute on function %s to %I', v_object.name, v_grant.rolname);
+            execute format('grant execute on routine %s to %I', v_object.name, v_grant.rolname);
         end loop;
         if v_grant.everything then  -- an import is a COPY, and lscoord checks the schema's version
             execute format('grant select, insert on ls.feature_chunk, ls.query to %I', v_grant.rolname);

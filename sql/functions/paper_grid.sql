@@ -20,4 +20,5 @@ as $$
             (9, 'adamw', 0.00001, 0.0), (10, 'adamw', 0.0001, 0.0)) o (place, name, rate, momentum),
         unnest(array['constant', 'cosine']) with ordinality s (name, place);
 $$;
-comment on function ls.paper_grid(text) is 'The 40 training configurations of the paper''s Table 8.';
+comment on function ls.paper_grid(text) is
+    'The 40 training configurations of the paper''s Table 8 for a kind of ranker, as a JSON list in a fixed order.';

@@ -36,4 +36,6 @@ begin
     end if;
 end
 $$;
-comment on function ls.read_blob(bytea, bigint, integer) is 'A piece of at most 1 MiB of a feature set or of weights, by digest.';
+comment on function ls.read_blob(bytea, bigint, integer) is
+    'A piece of at most 1 MiB of a feature set or of weights, by digest, and the size of the whole; empty at the end. '
+    'Refuses an unknown digest (LS014) and an offset beyond the end (LS001).';

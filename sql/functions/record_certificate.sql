@@ -10,4 +10,6 @@ begin
     on conflict (serial) do nothing;
 end
 $$;
-comment on function ls.record_certificate(bigint, text, timestamptz, timestamptz) is 'Notes a certificate that was issued to a worker.';
+comment on function ls.record_certificate(bigint, text, timestamptz, timestamptz) is
+    'Notes a certificate that was issued to a worker; the same serial again changes nothing. Refuses a revoked worker '
+    '(LS031).';

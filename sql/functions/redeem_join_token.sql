@@ -58,4 +58,6 @@ begin
     return query select v_worker.worker_id, v_worker.name;
 end
 $$;
-comment on function ls.redeem_join_token(text, text, bytea, text) is 'Enrols a worker that shows a valid join token.';
+comment on function ls.redeem_join_token(text, text, bytea, text) is
+    'Enrols a worker that shows a valid join token, and returns its id and the name it got; again with the same key the '
+    'same. Refuses a token that is unknown, used or too old (LS030), and a name or key that fits no certificate (LS001).';

@@ -40,4 +40,6 @@ begin
     perform pg_notify('ls_task', v_task.kind);
 end
 $$;
-comment on function ls.redrive(bigint, text, text) is 'Puts a dead task back to waiting, with fresh attempts.';
+comment on function ls.redrive(bigint, text, text) is
+    'Puts a dead task back to waiting, with as many attempts again as its kind has; a matrix looks again what it lacks. Refuses an unknown task (LS015), one that is not dead '
+    '(LS021), and one whose work an open task does by now (LS020).';

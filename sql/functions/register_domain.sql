@@ -26,4 +26,6 @@ begin
     return v_id;
 end
 $$;
-comment on function ls.register_domain(text) is 'Registers a domain and the broader domains above it.';
+comment on function ls.register_domain(text) is
+    'Registers a domain and the broader ones it lies in, and returns its id; again the same id. Refuses what is not lower- '
+    'case words joined by slashes (LS001).';

@@ -30,4 +30,5 @@ begin
     return v_count;
 end
 $$;
-comment on function ls.release_leases(bigint, uuid[], text) is 'Gives back the leases a worker no longer works on.';
+comment on function ls.release_leases(bigint, uuid[], text) is
+    'Gives back the leases that a worker no longer works on, and returns how many.';

@@ -38,4 +38,5 @@ begin
 end
 $$;
 comment on function ls.renew_leases(bigint, uuid[], double precision[], text[], double precision) is
-    'A worker''s heartbeat: renews all its leases and says which are lost or cancelled.';
+    'A worker''s heartbeat: renews all its leases and says of each whether it is held, lost or cancelled. Refuses lists of '
+    'different lengths (LS001) and a revoked worker (LS031).';

@@ -53,4 +53,7 @@ begin
 end
 $$;
 comment on function ls.request_evaluation(bigint, bigint[], jsonb, smallint, text, timestamptz, bigint[]) is
-    'Asks for a version to be measured on feature sets; figures that are known are not measured again.';
+    'Asks for a version to be measured on feature sets (left out: the current test sets of its ranker), and returns the '
+    'task, or null when all figures are there. Refuses an unknown version or set (LS013, LS014), a set of another base '
+    'model (LS004), one named twice and a configuration that is no object (LS001); '
+    'a task to come after that is unknown, dead or cancelled (LS015, LS021).';

@@ -37,4 +37,6 @@ begin
         from ls.ranker_version v join ls.ranker r using (ranker_id) where v.version_id = v_version_id;
 end
 $$;
-comment on function ls.resolve(text) is 'The version that ranker, ranker:alias or ranker@number means.';
+comment on function ls.resolve(text) is
+    'The version that ''ranker'' (its champion), ''ranker:alias'' or ''ranker@number'' means, in one row. Refuses an '
+    'unknown ranker (LS012), alias or number (LS013).';

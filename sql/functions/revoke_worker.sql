@@ -25,4 +25,6 @@ begin
     perform ls.record_audit(p_by, 'revoke worker', p_name, p_reason);
 end
 $$;
-comment on function ls.revoke_worker(text, text, text) is 'Shuts a worker out and gives its tasks to others.';
+comment on function ls.revoke_worker(text, text, text) is
+    'Shuts a worker out for good and gives its tasks to others; again nothing happens. Refuses an unknown worker (LS016) '
+    'and an empty reason (LS001).';

@@ -24,4 +24,7 @@ begin
     return v_before;
 end
 $$;
-comment on function ls.rollback(text, text, text, text) is 'Makes the previous champion of a ranker, or the previous version of another alias, the current one again.';
+comment on function ls.rollback(text, text, text, text) is
+    'Makes the champion before this one (or another alias''s version before) the current one again, and returns it; again goes one further back. The gate '
+    'does not promote again what was rolled back. Refuses an unknown ranker (LS012), an empty reason (LS001), and a ranker '
+    'that had no champion before (LS021).';

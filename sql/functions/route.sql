@@ -62,4 +62,7 @@ begin
     return query select * from ls.best_champion(v_base_model_id, null, null, 'global');
 end
 $$;
-comment on function ls.route(text, text, text) is 'Which version answers a request of a user and a domain, and why.';
+comment on function ls.route(text, text, text) is
+    'Which version answers a request of a user and a domain, and why, in one row; no row: nothing fits, and the candidates '
+    'keep their order. An unknown user or domain is served by the broader rankers; an unknown base model is refused '
+    '(LS010).';

@@ -36,4 +36,5 @@ begin
 end
 $$;
 comment on function ls.set_alias(bigint, text, text, text, boolean) is
-    'Points an alias of a ranker at one of its versions, and records who moved it and why.';
+    'Points an alias of a ranker at one of its versions, records who moved it and why, and returns whether it moved. '
+    'Refuses an unknown version (LS013), and an alias that is no lower-case word or an empty reason (LS001).';

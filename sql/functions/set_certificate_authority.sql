@@ -21,4 +21,6 @@ begin
     end if;
 end
 $$;
-comment on function ls.set_certificate_authority(text, bytea) is 'Records the one certificate authority; another one is refused.';
+comment on function ls.set_certificate_authority(text, bytea) is
+    'Records the one certificate authority; the same again changes nothing. Refuses another one (LS031), and what is no '
+    'certificate (LS001).';

@@ -28,4 +28,5 @@ as $$
             union all select c.state, c.tasks from ls.task_archive_count c) s) e;
 $$;
 comment on function ls.status_summary() is
-    'One row of counts: what is registered, stored, connected, waiting and done. Above 1,000 the registry''s are estimates.';
+    'One row of counts: what is registered and stored (above 1,000 an estimate), which workers are connected, and tasks by '
+    'state, archived ones included.';

@@ -41,4 +41,6 @@ begin
         order by array_position(p_task_ids, p.task_id), p.task_id;
 end
 $$;
-comment on function ls.task_progress(bigint[]) is 'How far tasks are, who works on them and what went wrong last.';
+comment on function ls.task_progress(bigint[]) is
+    'How far tasks are, who works on them and what went wrong last, in the order asked; without ids all that are open. '
+    'Unknown ids have no row.';

@@ -19,4 +19,6 @@ begin
     return v_connection;
 end
 $$;
-comment on function ls.worker_connected(bigint, text, text, integer, text[]) is 'Notes that a worker connected, and what it says of itself.';
+comment on function ls.worker_connected(bigint, text, text, integer, text[]) is
+    'Notes that a worker connected and what it says of itself, and returns the connection''s id. Refuses a revoked worker '
+    '(LS031).';

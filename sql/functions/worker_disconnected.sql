@@ -10,4 +10,5 @@ begin
     return found;
 end
 $$;
-comment on function ls.worker_disconnected(bigint, uuid) is 'Notes that a worker''s connection ended.';
+comment on function ls.worker_disconnected(bigint, uuid) is
+    'Notes that a worker''s connection ended, and returns whether it was its newest; its leases stay.';

@@ -8,4 +8,5 @@ begin
     update ls.worker_presence set seen_at = clock_timestamp() where worker_id = p_worker_id;
 end
 $$;
-comment on function ls.worker_seen(bigint) is 'Notes a sign of life of a worker.';
+comment on function ls.worker_seen(bigint) is
+    'Notes a sign of life of a worker. Refuses a revoked worker (LS031).';

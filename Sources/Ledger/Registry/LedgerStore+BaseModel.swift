@@ -4,17 +4,14 @@ import PostgresAccess
 extension LedgerStore {
     /// D, numbers in one hidden state of a base model.
     ///
+    /// Asked of the function that knows the presets, which refuses an unknown name in its own words.
+    ///
     /// - Throws: `unknownBaseModel`.
     public func hiddenSize(of baseModel: String) async throws(CoordinatorError) -> Int {
-        let found: Int? = try await call(
-            "select hidden_size from ls.base_model_status where name = $1", baseModel
-        ) { try $0.oneOrNone()?.decode() }
-        guard let found else {
-            throw CoordinatorError(
-                .unknownBaseModel,
-                "cannot find base model '\(baseModel.prefix(200))': it is not registered",
-                hint: "lscoord register base-model NAME --hidden-size D")
-        }
-        return found
+        try await call(
+            """
+            select (ls.default_ranker_configuration($1, 'listwise') ->> 'hidden_size')::integer
+            """, baseModel
+        ) { try $0.one().decode() }
     }
 }

@@ -166,7 +166,8 @@ struct FeatureFile: Sendable {
                     "cannot import \(path): line \(index + 1) of \(jsonl) is not a JSON object with query_id"
                 )
             }
-            notes.append(Note(id: id, level: object["level"].map { "\($0)" }))
+            let level = object["level"].flatMap { $0 is NSNull ? nil : "\($0)" }
+            notes.append(Note(id: id, level: level))
         }
         return notes
     }

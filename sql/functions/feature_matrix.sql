@@ -1,0 +1,27 @@
+-- ls.feature_matrix(file, header, name, hidden_size) -> the rows of a matrix of features, each number finite.
+-- A number is infinite or NaN when all bits of its exponent are set, which its last one or two bytes
+-- show; read as hexadecimal digits, a row is searched for them in one pass.
+-- Called by: import_feature_file.
+create or replace function ls.feature_matrix(p_file bytea, p_header jsonb, p_name text, p_hidden_size integer)
+returns bigint
+language plpgsql immutable
+as $$
+declare
+    v_start bigint := ls.feature_tensor(p_header, p_name, '{F16,BF16,F32}', array[null, p_hidden_size]);
+    v_rows bigint := (p_header -> 'tensors' -> p_name -> 'shape' ->> 0)::bigint;
+    v_dtype text := p_header -> 'tensors' -> p_name ->> 'dtype';
+    v_row_bytes integer := p_hidden_size * case v_dtype when 'F32' then 4 else 2 end;
+    v_infinite text := case v_dtype when 'F16' then '^(?:....)*?..[7f][c-f]' when 'BF16' then '^(?:....)*?[89a-f].[7f]f'
+        else '^(?:........)*?....[89a-f].[7f]f' end;
+    v_row bigint;
+begin
+    select r into v_row from generate_series(0, v_rows - 1) r
+    where encode(substring(p_file from (v_start + r * v_row_bytes + 1)::integer for v_row_bytes), 'hex') ~ v_infinite
+    limit 1;
+    if v_row is not null then
+        perform ls.refuse_features(format('found a number that is not finite in row %s of ''%s''', v_row, p_name));
+    end if;
+    return v_rows;
+end
+$$;
+comment on function ls.feature_matrix(bytea, jsonb, text, integer) is 'Checks a matrix of features, and counts its rows.';
