@@ -32,10 +32,6 @@ final class ChildProcess: @unchecked Sendable {
             posix_spawn_file_actions_adddup2(&actions, 1, 2)
         }
 
-        if let workingDirectory {
-            posix_spawn_file_actions_addchdir_np(&actions, workingDirectory)
-        }
-
         // Its own group, so that Ctrl-C reaches the tests alone, and no signal of ours blocked.
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -50,6 +46,10 @@ final class ChildProcess: @unchecked Sendable {
             &attributes,
             Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
 
+        // posix_spawn has no such wish everywhere; env does.
+        let (executable, arguments) =
+            workingDirectory.map { ("/usr/bin/env", ["-C", $0, executable] + arguments) }
+            ?? (executable, arguments)
         let values = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         var argv = ([executable] + arguments).map { strdup($0) } + [nil]
         var envp = values.map { strdup("\($0.key)=\($0.value)") } + [nil]

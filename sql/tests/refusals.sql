@@ -43,6 +43,6 @@ select throws_ok($$ select ls.complete_training(1, token, sha256('x'), 'x', '{}'
 select throws_ok($$ update ls.attempt set worker_id = 2 $$, 'LS021', 'cannot hand attempt 1 of task 1 to somebody else: a new attempt is needed', 'an attempt stays with its worker');
 select throws_ok($$ update ls.attempt set token = gen_random_uuid() $$, 'LS021', null, 'under its token');
 select throws_ok($$ insert into ls.task (kind, state, ranker_id, configuration, request_key, requested_by) values ('train', 'leased', 1, '{}', 'k', 'me') $$,
-    'LS021', 'cannot create a task as leased: a new task is waiting', 'a task begins waiting');
+    'LS021', 'cannot create a task as leased: a new task is waiting or blocked', 'a task begins waiting');
 select * from finish();
 rollback;
