@@ -17,4 +17,6 @@ begin
     values (v_target.ranker_id, v_target.version_id, p_text, coalesce(p_by, session_user));
 end
 $$;
-comment on function ls.add_note(text, text, text) is 'Writes a note about a ranker, or about one of its versions.';
+comment on function ls.add_note(text, text, text) is
+    'Writes a note about a ranker, or about one of its versions (''ranker@3'', ''ranker:alias''); ls.ranker_note shows them. Refuses an '
+    'unknown ranker or version (LS012, LS013), and an empty text or one of more than 20,000 characters (LS001).';

@@ -135,4 +135,6 @@ begin
 end
 $$;
 comment on function ls.forget_user(text, text, text) is
-    'Deletes a user''s feature sets, rankers, every version derived from them and the tasks that touched them; reports how many.';
+    'Deletes a user''s feature sets, rankers, every version derived from them and the tasks that touched them, '
+    'and returns how many of each; again, zeros. Shared aliases go back to a version that did not learn from the user. Refuses an '
+    'empty name or reason (LS001).';

@@ -24,4 +24,6 @@ begin
     return true;
 end
 $$;
-comment on function ls.remove_alias(text, text, text, text) is 'Takes an alias of a ranker away, and records who did and why.';
+comment on function ls.remove_alias(text, text, text, text) is
+    'Takes an alias of a ranker away, records who did and why, and returns whether it was there; without a champion the ranker '
+    'serves nobody. Refuses an unknown ranker (LS012) and an empty reason (LS001).';

@@ -9,4 +9,5 @@ as $$
         returning t.tag_id)
     select exists (select from gone);
 $$;
-comment on function ls.remove_tag(text, text) is 'Takes a tag off a ranker or a version; says whether it was there.';
+comment on function ls.remove_tag(text, text) is
+    'Takes a tag off a ranker or a version, and returns whether it was there. Refuses an unknown ranker or version (LS012, LS013).';

@@ -20,4 +20,7 @@ begin
     perform ls.record_audit(p_by, 'set retention', format('%s: %s', p_what, coalesce(p_keep::text, 'for ever')), p_reason);
 end
 $$;
-comment on function ls.set_retention(text, interval, text, text) is 'Sets how long ended tasks stay at hand, or months stay in the archive.';
+comment on function ls.set_retention(text, interval, text, text) is
+    'Sets how long ended tasks stay at hand (done, cancelled, dead), or months stay in the archive (archive; null: for ever); '
+    'ls.task_retention shows it. Refuses any other word, tasks at hand for less than an hour or more than 366 days, and an '
+    'archive of less than a day (LS001).';

@@ -20,4 +20,7 @@ begin
         set value = excluded.value, set_by = excluded.set_by, set_at = clock_timestamp() where t.value <> excluded.value;
 end
 $$;
-comment on function ls.set_tag(text, text, text, text) is 'Puts a key and value on a ranker, or on one of its versions.';
+comment on function ls.set_tag(text, text, text, text) is
+    'Puts a key and value on a ranker, or on one of its versions (''ranker@3'', ''ranker:alias''); the same key again replaces the '
+    'value. Refuses an unknown ranker or version (LS012, LS013), a key that is no lower-case word and a value of more than 2,000 '
+    'characters (LS001).';

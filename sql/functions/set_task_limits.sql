@@ -27,4 +27,6 @@ begin
 end
 $$;
 comment on function ls.set_task_limits(text, interval, integer, text, text) is
-    'Sets how long an attempt of a kind of task may take, and how many attempts a task may have.';
+    'Sets how long an attempt of a kind of task may take, and how many attempts a task may have, from now on; null leaves it as '
+    'it is, and ls.task_limits shows it. Refuses a kind that no worker does, a deadline outside 1 ms to 30 days, and attempts '
+    'outside 1 to 100 (LS001).';

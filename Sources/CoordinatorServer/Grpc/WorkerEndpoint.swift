@@ -55,6 +55,8 @@ public struct WorkerEndpoint: Service {
             config: .defaults {
                 $0.http2.targetWindowSize = WireLimits.windowByteCount
                 $0.http2.maxFrameSize = WireLimits.frameByteCount
+                // A session, uploads, downloads: what WorkerBudget lets through and room for refusals.
+                $0.http2.maxConcurrentStreams = 64
                 $0.rpc.maxRequestPayloadSize = WireLimits.messageByteCountMax
                 // A worker behind a vanished NAT entry is noticed, and the entry kept alive.
                 $0.connection.keepalive.time = .seconds(20)

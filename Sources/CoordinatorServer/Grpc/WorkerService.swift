@@ -15,6 +15,11 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
     let ledger: LedgerStore
     let enrolment: Enrolment
     let logger: Logger
+    /// One worker's largest upload and eight downloads at once; four such workers.
+    let budget = WorkerBudget(
+        TransferBudget(
+            workerByteCountMax: WeightsUpload.byteCountMax + 16 * WireLimits.chunkByteCount,
+            byteCountMax: 4 * (WeightsUpload.byteCountMax + 16 * WireLimits.chunkByteCount)))
 
     func session(
         request: RPCAsyncSequence<Languagesystem_V1_WorkerMessage, any Error>,
@@ -68,16 +73,19 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
     ) async throws {
         let digest = try Digest(wire: request.digest)
         var offset = Int64(clamping: request.offset)
-        // One chunk at a time: the writer waits for the worker, so no more than a chunk is held.
-        while true {
-            let piece = try await ledger.readBlob(
-                digest, from: offset, byteCountMax: WireLimits.chunkByteCount)
-            try await response.write(
-                Languagesystem_V1_BlobChunk(
-                    WorkerWire.BlobPiece(
-                        offset: offset, bytes: piece.bytes, byteCount: piece.byteCount)))
-            offset += Int64(piece.bytes.count)
-            if offset >= piece.byteCount || piece.bytes.isEmpty { return }
+        // One chunk at a time: the writer waits for the worker, so no more than a chunk is held here
+        // and one on its way.
+        try await budget.lending(2 * WireLimits.chunkByteCount, to: context.worker.id) {
+            while true {
+                let piece = try await ledger.readBlob(
+                    digest, from: offset, byteCountMax: WireLimits.chunkByteCount)
+                try await response.write(
+                    Languagesystem_V1_BlobChunk(
+                        WorkerWire.BlobPiece(
+                            offset: offset, bytes: piece.bytes, byteCount: piece.byteCount)))
+                offset += Int64(piece.bytes.count)
+                if offset >= piece.byteCount || piece.bytes.isEmpty { return }
+            }
         }
     }
 
@@ -86,26 +94,27 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
         context: ServerContext
     ) async throws -> Languagesystem_V1_CompletionReply {
         let worker = context.worker
-        var upload: WeightsUpload?
-        for try await part in request {
-            switch part.message {
-            case .header(let header):
-                guard upload == nil else { throw CoordinatorError.unexpectedMessage() }
-                upload = try WeightsUpload(try TrainingResultHeader(header))
-            case .chunk(let chunk):
-                guard upload != nil else { throw CoordinatorError.unexpectedMessage() }
-                try upload!.append(try WorkerWire.BlobPiece(chunk))
-            case nil:
-                throw CoordinatorError.unexpectedMessage()
-            }
+        var parts = request.makeAsyncIterator()
+        guard case .header(let header) = try await parts.next()?.message else {
+            throw CoordinatorError.unexpectedMessage()
         }
-        guard let upload else { throw CoordinatorError.unexpectedMessage() }
-        let weights = try upload.verified()
-        // NaN, absurd shapes, a truncated file: refused here, with a sentence, before SQL sees them.
-        _ = try RankerWeights(safetensors: weights)
-        let completion = try await ledger.completeTraining(
-            by: worker.id, upload.token, digest: upload.digest, weights: weights,
-            report: upload.report)
+        var upload = try WeightsUpload(try TrainingResultHeader(header))
+        // The iterator and the upload are used by this call alone.
+        let completion = try await budget.lending(upload.byteCount, to: worker.id) {
+            while let part = try await parts.next() {
+                guard case .chunk(let chunk) = part.message else {
+                    throw CoordinatorError.unexpectedMessage()
+                }
+                try upload.append(try WorkerWire.BlobPiece(chunk))
+            }
+            let weights = try upload.verified()
+            // NaN, absurd shapes, a truncated file: refused here, with a sentence, before SQL sees
+            // them.
+            _ = try RankerWeights(safetensors: weights)
+            return try await ledger.completeTraining(
+                by: worker.id, upload.token, digest: upload.digest, weights: weights,
+                report: upload.report)
+        }
         await hub.attemptEnded(upload.token, of: worker.id)
         return Languagesystem_V1_CompletionReply(
             Completion(counted: completion.counted, versionID: completion.versionID))
@@ -157,10 +166,10 @@ struct WeightsUpload {
     let token: LeaseToken
     let digest: Digest
     let report: String
-    private let byteCount: Int
+    let byteCount: Int
     private var bytes: [UInt8] = []
 
-    /// What is held in memory for one worker at a time; larger rankers are not for sending around.
+    /// What is held in memory for one upload (WorkerBudget bounds them together); larger rankers are not for sending around.
     static let byteCountMax = 128 << 20
 
     init(_ header: TrainingResultHeader) throws(CoordinatorError) {
