@@ -59,7 +59,9 @@ actor ScriptedCoordinator {
     private var breakNextUpload = false
     private var refusal: CoordinatorError?
 
-    init(authority: CertificateAuthority, port: Int = 0) {
+    /// - Parameter port: By default one that the system gives to no outgoing connection: it is opened
+    ///   again after a stop.
+    init(authority: CertificateAuthority, port: Int = .random(in: 15_000..<32_000)) {
         self.authority = authority
         self.port = port
     }

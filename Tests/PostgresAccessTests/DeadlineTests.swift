@@ -186,7 +186,7 @@ import Testing
 
     @Test func `learns why there is no server`() async throws {
         var configuration = PoolConfiguration("host=/nonexistent dbname=x")
-        configuration.acquireDeadline = .seconds(3)
+        configuration.acquireDeadline = .seconds(15)
         let pool = ConnectionPool(configuration, logger: quiet)
         let error = await postgresError { try await pool.execute("select 1") }
         #expect(error?.kind == .connection)
