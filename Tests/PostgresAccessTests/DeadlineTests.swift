@@ -186,9 +186,13 @@ import Testing
 
     @Test func `learns why there is no server`() async throws {
         var configuration = PoolConfiguration("host=/nonexistent dbname=x")
-        configuration.acquireDeadline = .seconds(15)
+        configuration.acquireDeadline = .seconds(3)
         let pool = ConnectionPool(configuration, logger: quiet)
-        let error = await postgresError { try await pool.execute("select 1") }
+        var error = await postgresError { try await pool.execute("select 1") }
+        // On a machine that is full of other tests the first caller may give up before anybody knows.
+        for _ in 0..<10 where error?.message.contains("/nonexistent") == false {
+            error = await postgresError { try await pool.execute("select 1") }
+        }
         #expect(error?.kind == .connection)
         #expect(error?.message.contains("/nonexistent") == true)
         #expect(error?.coordinatorError.code == .unavailable)
