@@ -208,3 +208,54 @@ actor Inbox {
         }
     }
 }
+
+/// Counts what several workers of a test do at once.
+private actor Tally {
+    private(set) var leasedCount = 0
+    private(set) var endedCount = 0
+    private(set) var leasedWhileWaitingMax = 0
+
+    func leased() { leasedCount += 1 }
+
+    func ended(since leasedBefore: Int) {
+        endedCount += 1
+        leasedWhileWaitingMax = max(leasedWhileWaitingMax, leasedCount - leasedBefore)
+    }
+}
+
+@Suite(.timeLimit(.minutes(5))) struct `Busy dispatch` {
+    /// Whoever frees a place must not be the one who serves all others from then on: a reply, a
+    /// worker's heartbeats and expired leases would wait for the end of the rush.
+    @Test func `keeps nobody who says that a place is free`() async throws {
+        try await TestDispatch.with { dispatch in
+            let taskCount = 400
+            for seed in 1...taskCount { _ = try await dispatch.requestTraining(Int64(seed)) }
+            let tally = Tally()
+            let hub = dispatch.hub
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 1...8 {
+                    let worker = try await dispatch.worker("edge-\(number)")
+                    let (session, stream) = try await hub.open(worker, dispatch.hello(2))
+                    group.addTask {
+                        let inbox = Inbox(stream)
+                        while let task = await inbox.nextLease() {
+                            await tally.leased()
+                            _ = try await dispatch.ledger.failAttempt(
+                                by: worker.id, task.token, code: "test", message: "done with it",
+                                retryable: false)
+                            let before = await tally.leasedCount
+                            await hub.attemptEnded(task.token, of: worker.id)
+                            await tally.ended(since: before)
+                            if await tally.endedCount == taskCount { await hub.endAllSessions() }
+                        }
+                        await hub.close(session)
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(await tally.endedCount == taskCount)
+            // A few passes for all sixteen places, not the whole queue.
+            #expect(await tally.leasedWhileWaitingMax <= 64)
+        }
+    }
+}

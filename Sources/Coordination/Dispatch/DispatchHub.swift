@@ -66,8 +66,9 @@ public actor DispatchHub: Service {
     private var heartbeats = HeartbeatBatch()
     private var lastSession: UInt64 = 0
     private var fillCount = 0
-    private var isFilling = false
-    private var mustFillAgain = false
+    /// Somebody has room, or something waits: one wish is as good as many.
+    private let wishes: AsyncStream<Void>
+    private let wish: AsyncStream<Void>.Continuation
 
     public init(
         ledger: LedgerStore, hints: LedgerHints, settings: DispatchSettings, logger: Logger
@@ -76,6 +77,8 @@ public actor DispatchHub: Service {
         self.hints = hints
         self.settings = settings
         self.logger = logger
+        (wishes, wish) = AsyncStream.makeStream(
+            of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
     // MARK: What workers do
@@ -114,7 +117,7 @@ public actor DispatchHub: Service {
                 "program": "\(hello.programVersion)", "leases.kept": "\(hello.heldLeases.count)",
                 "leases.released": "\(releasedCount)",
             ])
-        await fill()
+        fill()
         return (id, stream)
     }
 
@@ -135,7 +138,7 @@ public actor DispatchHub: Service {
         } else {
             heartbeats.add(session.worker.id, leases)
         }
-        if (sessions[id]?.state.freeSlotCount(at: clock.now) ?? 0) > freeBefore { await fill() }
+        if (sessions[id]?.state.freeSlotCount(at: clock.now) ?? 0) > freeBefore { fill() }
     }
 
     public func inventory(_ id: SessionID, _ heldDigests: [Digest]) {
@@ -150,7 +153,7 @@ public actor DispatchHub: Service {
     public func attemptEnded(_ token: LeaseToken, of worker: WorkerID) async {
         guard let id = sessionOfWorker[worker] else { return }
         sessions[id]?.state.end(token)
-        await fill()
+        fill()
     }
 
     /// The stream ended. Its leases stay with the worker until they run out: it may come back.
@@ -183,6 +186,7 @@ public actor DispatchHub: Service {
                 group.addTask { await self.followHints() }
                 group.addTask { await self.poll() }
                 group.addTask { await self.tellHeartbeats() }
+                group.addTask { await self.fillWhenAsked() }
             }
         }
         endAllSessions()
@@ -192,7 +196,7 @@ public actor DispatchHub: Service {
         for await hint in hints.hints(of: [.task, .cancellation]) {
             switch hint {
             case .cancelled(let token): cancel(token)
-            case .taskWaiting, .mayHaveMissed, .aliasMoved: await fill()
+            case .taskWaiting, .mayHaveMissed, .aliasMoved: fill()
             }
         }
     }
@@ -214,20 +218,25 @@ public actor DispatchHub: Service {
             } catch {
                 logger.warning("cannot expire leases", metadata: ["error": "\(error)"])
             }
-            await fill()
+            fill()
         }
     }
 
     private func tellHeartbeats() async {
         while true {
             do { try await clock.sleep(for: settings.heartbeatTick) } catch { return }
-            if !heartbeats.isEmpty { await tellHeartbeatsOnce() }
+            if heartbeats.isEmpty { continue }
+            if await tellHeartbeatsOnce() { continue }
+            // The database is away: it is not asked ten times a second.
+            do { try await clock.sleep(for: .seconds(1)) } catch { return }
         }
     }
 
     /// One statement for all who spoke since the last. What cannot be told now is told later: the
     /// worker hears nothing meanwhile, and whether its leases still stand is the database's to say.
-    private func tellHeartbeatsOnce() async {
+    ///
+    /// - Returns: Whether the database heard it.
+    private func tellHeartbeatsOnce() async -> Bool {
         let batch = heartbeats.take()
         let renewal: RenewalAnswers
         do {
@@ -236,7 +245,7 @@ public actor DispatchHub: Service {
         } catch {
             heartbeats.putBack(batch)
             logger.warning("cannot renew leases", metadata: ["error": "\(error)"])
-            return
+            return false
         }
         var isRoom = false
         for worker in batch.leases.keys {
@@ -245,7 +254,8 @@ public actor DispatchHub: Service {
         }
         // Its next call is refused, and its stream is no better.
         for worker in renewal.refused { sessionOfWorker[worker].map(end) }
-        if isRoom { await fill() }
+        if isRoom { fill() }
+        return true
     }
 
     /// - Returns: Whether a place became free.
@@ -273,18 +283,15 @@ public actor DispatchHub: Service {
         }
     }
 
-    /// Leases what free places allow. One pass at a time; what happens meanwhile asks for another.
-    private func fill() async {
-        if isFilling {
-            mustFillAgain = true
-            return
+    /// Asks for a look at the queue. Nobody waits for it: a rush may last, and heartbeats, expired
+    /// leases and cancellations must not wait behind it.
+    private func fill() { wish.yield() }
+
+    /// Leases what free places allow, for as long as there is more; the only one who does.
+    private func fillWhenAsked() async {
+        for await _ in wishes {
+            while !Task.isCancelled, await fillOnce() {}
         }
-        isFilling = true
-        defer { isFilling = false }
-        repeat {
-            mustFillAgain = false
-            if await fillOnce() { mustFillAgain = true }
-        } while mustFillAgain
     }
 
     /// - Returns: Whether something was leased: then there may be more.
