@@ -21,6 +21,9 @@ public struct CheckedCertificateRequest: Sendable {
         guard let request = try? CertificateSigningRequest(derEncoded: der) else {
             throw .certificateRequestRefused("found no PKCS #10 request")
         }
+        guard Self.signatureIsWholeBytes(der) else {
+            throw .certificateRequestRefused("found a signature that is not whole bytes")
+        }
         guard
             P256.Signing.PublicKey(request.publicKey) != nil
                 || P384.Signing.PublicKey(request.publicKey) != nil
@@ -32,6 +35,14 @@ public struct CheckedCertificateRequest: Sendable {
         }
         publicKey = request.publicKey
         publicKeySHA256 = request.publicKey.sha256
+    }
+
+    /// The parser takes a bit string that claims unused bits, so that one request would have several encodings.
+    private static func signatureIsWholeBytes(_ der: [UInt8]) -> Bool {
+        guard case .constructed(let fields)? = try? DER.parse(der).content,
+            let signature = Array(fields).last.flatMap({ try? ASN1BitString(derEncoded: $0) })
+        else { return false }
+        return signature.paddingBits == 0
     }
 }
 
