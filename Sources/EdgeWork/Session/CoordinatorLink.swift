@@ -1,5 +1,7 @@
 // The way to the coordinator for everything that is not the session itself: fetching, handing in.
-// Calls wait while there is no connection, and are made again when it broke under them.
+// Calls wait while there is no connection, and are made again when it broke under them. No call
+// outlives its connection: the transport forgets one that comes while its connection is being ended,
+// and such a call would wait for ever, its lease renewed by the next session.
 import Foundation
 import GRPCCore
 package import GRPCNIOTransportHTTP2Posix
@@ -12,23 +14,36 @@ package typealias WorkerClient = Languagesystem_V1_WorkerService.Client<HTTP2Cli
 package actor CoordinatorLink {
     package init() {}
 
-    private var client: WorkerClient?
+    private struct Connection {
+        let client: WorkerClient
+        let number: UInt64
+    }
+
+    private var connection: Connection?
     private var isShutDown = false
-    private var waiting: [UInt64: CheckedContinuation<WorkerClient, any Error>] = [:]
-    private var lastWaiter: UInt64 = 0
+    private var waiting: [UInt64: CheckedContinuation<Connection, any Error>] = [:]
+    /// How to cancel what is being called on the connection that is open.
+    private var calls: [UInt64: @Sendable () -> Void] = [:]
+    private var lastNumber: UInt64 = 0
 
     package func open(_ client: WorkerClient) {
-        self.client = client
-        for one in waiting.values { one.resume(returning: client) }
+        close()
+        let connection = Connection(client: client, number: nextNumber())
+        self.connection = connection
+        for one in waiting.values { one.resume(returning: connection) }
         waiting = [:]
     }
 
-    package func close() { client = nil }
+    package func close() {
+        connection = nil
+        for cancel in calls.values { cancel() }
+        calls = [:]
+    }
 
     /// For good: whoever waits is told, and nobody waits again.
     package func shutDown() {
         isShutDown = true
-        client = nil
+        close()
         for one in waiting.values { one.resume(throwing: CancellationError()) }
         waiting = [:]
     }
@@ -36,14 +51,14 @@ package actor CoordinatorLink {
     /// Makes a call until it is answered. What is worth another try is tried again, for as long as
     /// the caller is not cancelled; our own side's refusals and the coordinator's are thrown.
     package func call<Value: Sendable>(
-        _ body: @Sendable (WorkerClient) async throws -> Value
+        _ body: @escaping @Sendable (WorkerClient) async throws -> Value
     ) async throws -> Value {
         var backoff = Backoff()
         var internalCount = 0
         while true {
-            let client = try await current()
+            let connection = try await current()
             do {
-                return try await body(client)
+                return try await whileOpen(connection, body)
             } catch let rpc as RPCError {
                 try Task.checkCancellation()
                 let error = CoordinatorError(rpc)
@@ -54,15 +69,40 @@ package actor CoordinatorLink {
                 case .internal where internalCount < 5: internalCount += 1
                 default: throw error
                 }
+            } catch let error where error is CancellationError || error is RuntimeError {
+                try Task.checkCancellation()
+                // Its connection ended first: that is how the transport says so.
+                if connection.number == self.connection?.number { throw error }
             }
             try await Task.sleep(for: backoff.next())
         }
     }
 
-    private func current() async throws -> WorkerClient {
-        if let client { return client }
-        lastWaiter += 1
-        let waiter = lastWaiter
+    /// - Throws: What `body` throws; `CancellationError` when the connection ends first.
+    private func whileOpen<Value: Sendable>(
+        _ connection: Connection, _ body: @escaping @Sendable (WorkerClient) async throws -> Value
+    ) async throws -> Value {
+        guard connection.number == self.connection?.number else { throw CancellationError() }
+        // Not structured: it is cancelled by its caller or by the end of the connection.
+        let call = Task { try await body(connection.client) }
+        let number = nextNumber()
+        calls[number] = { call.cancel() }
+        defer { calls[number] = nil }
+        return try await withTaskCancellationHandler {
+            try await call.value
+        } onCancel: {
+            call.cancel()
+        }
+    }
+
+    private func nextNumber() -> UInt64 {
+        lastNumber += 1
+        return lastNumber
+    }
+
+    private func current() async throws -> Connection {
+        if let connection { return connection }
+        let waiter = nextNumber()
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 if Task.isCancelled || isShutDown {
