@@ -40,6 +40,7 @@ public enum LedgerSchema {
         File(name: "check_feature_sets", bytes: PackageResources.check_feature_sets_sql),
         File(name: "check_worker", bytes: PackageResources.check_worker_sql),
         File(name: "complete_evaluation", bytes: PackageResources.complete_evaluation_sql),
+        File(name: "complete_evaluations", bytes: PackageResources.complete_evaluations_sql),
         File(name: "complete_training", bytes: PackageResources.complete_training_sql),
         File(name: "consider_promotion", bytes: PackageResources.consider_promotion_sql),
         File(name: "create_join_token", bytes: PackageResources.create_join_token_sql),

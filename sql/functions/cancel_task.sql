@@ -6,6 +6,7 @@
 create or replace function ls.cancel_task(p_task_id bigint, p_reason text, p_by text default null)
 returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
 declare
     v_task ls.task;

@@ -9,6 +9,7 @@
 create or replace function ls.complete_evaluation(p_worker_id bigint, p_token uuid, p_digests bytea[], p_reports jsonb[])
 returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
 declare
     v_attempt ls.attempt;

@@ -10,6 +10,7 @@
 create or replace function ls.complete_training(p_worker_id bigint, p_token uuid, p_digest bytea, p_weights bytea, p_report jsonb)
 returns table (version_id bigint, counted boolean)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
 #variable_conflict use_column
 declare

@@ -6,6 +6,7 @@
 create or replace function ls.expire_leases()
 returns table (task_id bigint, attempt integer, worker text, task_state text)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
 #variable_conflict use_column
 declare

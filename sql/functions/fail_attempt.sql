@@ -5,6 +5,7 @@
 create or replace function ls.fail_attempt(p_worker_id bigint, p_token uuid, p_code text, p_message text, p_retryable boolean)
 returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
 declare
     v_attempt ls.attempt;

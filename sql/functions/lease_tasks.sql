@@ -9,7 +9,8 @@ create or replace function ls.lease_tasks(p_worker_id bigint, p_kinds text[], p_
 returns table (token uuid, task_id bigint, attempt integer, leased_until timestamptz, kind text,
     ranker_name text, ranker_configuration jsonb, configuration jsonb,
     features jsonb, weights_digest bytea, weights_byte_count bigint, weights_name text)
-language plpgsql security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
 #variable_conflict use_column
 declare

@@ -5,6 +5,7 @@ create or replace function ls.release_leases(p_worker_id bigint, p_keeping uuid[
     p_because text default 'the worker came back without it')
 returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
 declare
     v_open record;

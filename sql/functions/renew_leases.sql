@@ -7,6 +7,7 @@ create or replace function ls.renew_leases(p_worker_id bigint, p_tokens uuid[], 
     p_notes text[], p_lease_seconds double precision)
 returns table (token uuid, answer text)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
 #variable_conflict use_column
 begin

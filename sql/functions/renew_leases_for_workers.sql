@@ -7,7 +7,8 @@
 create or replace function ls.renew_leases_for_workers(p_worker_ids bigint[], p_tokens uuid[], p_progress double precision[],
     p_notes text[], p_seen bigint[], p_lease_seconds double precision)
 returns table (worker_id bigint, token uuid, answer text)
-language plpgsql security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
 #variable_conflict use_column
 declare

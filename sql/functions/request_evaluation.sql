@@ -10,6 +10,7 @@ create or replace function ls.request_evaluation(p_version_id bigint, p_feature_
     p_run_after timestamptz default null, p_after bigint[] default null)
 returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
 declare
     v_ranker_id bigint := ls.version_ranker(p_version_id);

@@ -8,6 +8,7 @@ create or replace function ls.request_training(p_ranker text, p_feature_set_ids 
     p_by text default null, p_run_after timestamptz default null, p_after bigint[] default null)
 returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
 declare
     v_ranker ls.ranker;

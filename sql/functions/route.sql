@@ -13,7 +13,8 @@
 create or replace function ls.route(p_base_model text, p_user text default null, p_domain text default null)
 returns table (ranker_id bigint, ranker_name text, kind text, configuration jsonb,
     version_id bigint, version_number integer, digest bytea, reason text)
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
 #variable_conflict use_column
 declare

@@ -6,6 +6,7 @@
 create or replace function ls.waiting_tasks(p_kinds text[], p_limit integer)
 returns table (kind text, task_count integer, digests bytea[])
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
 #variable_conflict use_column
 declare

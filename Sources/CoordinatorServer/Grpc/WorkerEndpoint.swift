@@ -65,7 +65,9 @@ public struct WorkerEndpoint: Service {
         server = GRPCServer(
             transport: transport,
             services: [
-                WorkerService(hub: hub, ledger: ledger, enrolment: enrolment, logger: logger)
+                WorkerService(
+                    hub: hub, intake: EvaluationIntake(ledger: ledger), ledger: ledger,
+                    enrolment: enrolment, logger: logger)
             ],
             interceptors: [WorkerIdentityInterceptor(ledger: ledger, logger: logger)])
     }

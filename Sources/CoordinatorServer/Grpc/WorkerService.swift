@@ -12,6 +12,7 @@ import WorkerWire
 
 struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
     let hub: DispatchHub
+    let intake: EvaluationIntake
     let ledger: LedgerStore
     let enrolment: Enrolment
     let logger: Logger
@@ -125,8 +126,8 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
     ) async throws -> Languagesystem_V1_CompletionReply {
         let reports = try [EvaluationResultReport](request).map { ($0.featureSet, $0.report) }
         let token = try LeaseToken(wire: request.leaseToken)
-        let counted = try await ledger.completeEvaluation(
-            by: context.worker.id, token, reports: reports)
+        let counted = try await intake.complete(
+            EvaluationResult(worker: context.worker.id, token: token, reports: reports))
         await hub.attemptEnded(token, of: context.worker.id)
         return Languagesystem_V1_CompletionReply(Completion(counted: counted, versionID: nil))
     }

@@ -35,6 +35,22 @@ public struct LeaseOffer: Sendable, Hashable {
     }
 }
 
+/// The result of one evaluate task.
+public struct EvaluationResult: Sendable {
+    public let worker: WorkerID
+    public let token: LeaseToken
+    /// EvaluationReport as JSON, one for each feature set of the task.
+    public let reports: [(featureSet: Digest, report: String)]
+
+    public init(
+        worker: WorkerID, token: LeaseToken, reports: [(featureSet: Digest, report: String)]
+    ) {
+        self.worker = worker
+        self.token = token
+        self.reports = reports
+    }
+}
+
 /// What many workers hear about their leases.
 public struct RenewalAnswers: Sendable, Hashable {
     public var answers: [WorkerID: [LeaseToken: LeaseAnswer]] = [:]
@@ -97,5 +113,20 @@ extension LedgerStore {
             }
             return answers
         }
+    }
+
+    /// Each result is taken as `completeEvaluation(by:_:reports:)` takes one, all in one transaction.
+    ///
+    /// - Returns: Of each result, in order, whether it counts: not when the lease was lost.
+    /// - Throws: What is wrong with one of them, or that one waits for a lock; then none was taken.
+    public func completeEvaluations(_ results: [EvaluationResult])
+        async throws(CoordinatorError) -> [Bool]
+    {
+        try await call(
+            "select counted from ls.complete_evaluations($1, $2, $3, $4, $5) order by item",
+            results.map(\.worker), results.map(\.token), results.map(\.reports.count),
+            results.flatMap { $0.reports.map(\.featureSet) },
+            results.flatMap { $0.reports.map(\.report) }
+        ) { rows in try rows.map { try $0.decode() } }
     }
 }

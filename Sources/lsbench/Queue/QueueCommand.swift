@@ -1,5 +1,6 @@
-// `lsbench queue`: how many small tasks a second are leased and completed through the SQL functions,
-// each completion a durable transaction of its own, beside pgbench's figure on the same server.
+// `lsbench queue`: how many small tasks a second are leased and completed through the SQL functions, in
+// durable transactions of several results as a coordinator's are, beside pgbench's figure for a plain
+// queue on the same server.
 import ArgumentParser
 import Benchmarking
 import Foundation
@@ -16,13 +17,14 @@ struct QueueCommand: AsyncParsableCommand {
 
             Examples:
               lsbench queue
-              lsbench queue --tasks 40000 --clients 4 --batch 50
+              lsbench queue --tasks 40000 --clients 8 --results 1
             """)
 
     @Option(help: "Tasks of each round.") var tasks = 10_000
     @Option(help: "Rounds; pgbench runs before each and after the last.") var rounds = 2
-    @Option(help: "Connections that lease and complete.") var clients = 8
+    @Option(help: "Connections that lease and complete.") var clients = 4
     @Option(help: "Tasks leased by one call.") var batch = 20
+    @Option(help: "Results taken by one call, which is one durable transaction.") var results = 20
     @Option(help: "Rankers, each of a user of its own.") var rankers = 200
     @Option(help: ArgumentHelp("A scratch database instead.", valueName: "url"))
     var database: String?
@@ -31,17 +33,18 @@ struct QueueCommand: AsyncParsableCommand {
     func validate() throws {
         guard (1...1_000_000).contains(tasks), (1...100).contains(rounds),
             (1...64).contains(clients),
-            (1...1_000).contains(batch), (1...100_000).contains(rankers)
+            (1...1_000).contains(batch), (1...1_000).contains(results),
+            (1...100_000).contains(rankers)
         else {
             throw ValidationError(
-                "expected 1 to 1000000 tasks, 1 to 100 rounds, 1 to 64 clients, batches of 1 to 1000 and "
-                    + "1 to 100000 rankers")
+                "expected 1 to 1000000 tasks, 1 to 100 rounds, 1 to 64 clients, batches and results of "
+                    + "1 to 1000 and 1 to 100000 rankers")
         }
     }
 
     private struct Line: Encodable {
         let command = "queue"
-        let tasks, clients, batch, rankers: Int
+        let tasks, clients, batch, results, rankers: Int
         let tasksPerSecond: [Double]
         let pgbenchPerSecond: [Double]
         let machine: Machine
@@ -59,7 +62,8 @@ struct QueueCommand: AsyncParsableCommand {
             print("ratio                 \(text(ourMedian / peerMedian, 2))")
         }
         let line = Line(
-            tasks: tasks, clients: clients, batch: batch, rankers: rankers, tasksPerSecond: ours,
+            tasks: tasks, clients: clients, batch: batch, results: results, rankers: rankers,
+            tasksPerSecond: ours,
             pgbenchPerSecond: peers, machine: .current())
         print(oneLine(line))
     }
@@ -89,7 +93,7 @@ struct QueueCommand: AsyncParsableCommand {
 
     /// Seconds until nothing waits.
     private func empty(_ database: BenchDatabase, _ workers: [WorkerID]) async throws -> Double {
-        let (ledger, batch) = (database.ledger, batch)
+        let (ledger, batch, resultCount) = (database.ledger, batch, results)
         let start = ContinuousClock.now
         try await withThrowingTaskGroup(of: Void.self) { group in
             for worker in workers {
@@ -99,13 +103,17 @@ struct QueueCommand: AsyncParsableCommand {
                             for: worker, kinds: [.evaluate], countMax: batch,
                             lasting: .seconds(600))
                         if leased.isEmpty { return }
-                        for task in leased {
+                        let results = leased.map { task in
                             let report = TaskLoad.report(for: task.configuration)
-                            let counted = try await ledger.completeEvaluation(
-                                by: worker, task.token,
+                            return EvaluationResult(
+                                worker: worker, token: task.token,
                                 reports: task.features.map { ($0.digest, report) })
-                            guard counted else {
-                                throw CoordinatorError.miscounted(["task \(task.taskID) was lost"])
+                        }
+                        for start in stride(from: 0, to: results.count, by: resultCount) {
+                            let piece = results.dropFirst(start).prefix(resultCount)
+                            let counted = try await ledger.completeEvaluations(Array(piece))
+                            guard counted.allSatisfy({ $0 }) else {
+                                throw CoordinatorError.miscounted(["a lease was lost"])
                             }
                         }
                     }

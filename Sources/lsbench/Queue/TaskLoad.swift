@@ -87,10 +87,10 @@ struct TaskLoad: Sendable {
                 "select count(*) from ls.evaluation e where e.version_id = any (array[\(list)]::bigint[])"
             ),
             (
-                "tasks without their own evaluation", 0,
+                "tasks with their own evaluation", count,
                 """
-                select count(*) from \(own) t where (select count(*) from ls.evaluation e
-                    where e.task_id = t.task_id and e.configuration = t.configuration) <> 1
+                select count(distinct t.task_id) from \(own) t join ls.evaluation e using (task_id)
+                where e.configuration = t.configuration
                 """
             ),
         ]
