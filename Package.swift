@@ -210,7 +210,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "LanguageSystem", "Ledger", "Rankers", "lsbench", "lscoord", "lsworker",
+                "EdgeWork", "LanguageSystem", "Ledger", "PKI", "Rankers", "WorkerWire", "lsbench",
+                "lscoord", "lsworker", crypto, grpc, grpcTransport, logging,
             ],
             swiftSettings: strict),
     ]

@@ -16,6 +16,8 @@ public enum LedgerSchema {
         File(name: "v0003_add_sweep", bytes: PackageResources.v0003_add_sweep_sql),
         File(name: "v0004_add_dependencies", bytes: PackageResources.v0004_add_dependencies_sql),
         File(name: "v0005_archive_tasks", bytes: PackageResources.v0005_archive_tasks_sql),
+        File(
+            name: "v0006_quarantine_workers", bytes: PackageResources.v0006_quarantine_workers_sql),
     ]
 
     /// All the old ones away, then functions, then views (after the views they read), then who may
@@ -85,6 +87,9 @@ public enum LedgerSchema {
         File(name: "is_withheld", bytes: PackageResources.is_withheld_sql),
         File(name: "lease_tasks", bytes: PackageResources.lease_tasks_sql),
         File(name: "lease_tasks_for_workers", bytes: PackageResources.lease_tasks_for_workers_sql),
+        File(
+            name: "leased_ranker_configuration",
+            bytes: PackageResources.leased_ranker_configuration_sql),
         File(name: "little_endian", bytes: PackageResources.little_endian_sql),
         File(name: "lock_attempt", bytes: PackageResources.lock_attempt_sql),
         File(name: "meet_dependency", bytes: PackageResources.meet_dependency_sql),
@@ -101,10 +106,14 @@ public enum LedgerSchema {
         File(name: "redrive", bytes: PackageResources.redrive_sql),
         File(name: "refuse", bytes: PackageResources.refuse_sql),
         File(name: "refuse_features", bytes: PackageResources.refuse_features_sql),
+        File(name: "refuse_foreign_lease", bytes: PackageResources.refuse_foreign_lease_sql),
+        File(name: "refuse_result", bytes: PackageResources.refuse_result_sql),
+        File(name: "refused_workers", bytes: PackageResources.refused_workers_sql),
         File(name: "register_base_model", bytes: PackageResources.register_base_model_sql),
         File(name: "register_domain", bytes: PackageResources.register_domain_sql),
         File(name: "register_ranker", bytes: PackageResources.register_ranker_sql),
         File(name: "release_leases", bytes: PackageResources.release_leases_sql),
+        File(name: "release_worker", bytes: PackageResources.release_worker_sql),
         File(name: "remove_alias", bytes: PackageResources.remove_alias_sql),
         File(name: "remove_tag", bytes: PackageResources.remove_tag_sql),
         File(name: "renew_leases", bytes: PackageResources.renew_leases_sql),

@@ -8,12 +8,14 @@ public struct LedgerHints: Sendable {
         case task = "ls_task"
         case alias = "ls_alias"
         case cancellation = "ls_cancel"
+        case worker = "ls_worker"
     }
 
     public enum Hint: Sendable, Equatable {
         case taskWaiting
         case aliasMoved(RankerID?)
         case cancelled(LeaseToken)
+        case workerRevoked
         /// Just connected, or connected again: look for yourself.
         case mayHaveMissed
     }
@@ -48,6 +50,7 @@ extension LedgerHints.Hint {
         case .notification("ls_cancel", let payload):
             guard let token = LeaseToken(payload) else { return nil }
             self = .cancelled(token)
+        case .notification("ls_worker", _): self = .workerRevoked
         case .notification: return nil
         }
     }

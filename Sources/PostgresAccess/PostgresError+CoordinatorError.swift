@@ -43,6 +43,8 @@ extension PostgresError {
         // Serialization, deadlock, lock_not_available, too_many_connections: again, later.
         case "40001", "40P01", "55P03", "53300": .busy
         case "23505": .alreadyExists
+        // invalid_text_representation, untranslatable_character: what came is no JSON, no text.
+        case "22P02", "22P05": .invalidArgument
         // Missing or wrong schema objects: another program's schema.
         case "3F000", "42P01", "42883", "42703": .schemaMismatch
         case "42501": .identityRefused

@@ -176,6 +176,28 @@ actor Inbox {
         }
     }
 
+    @Test func `a revoked worker's session ends, with a hint and without`() async throws {
+        try await TestDispatch.with { dispatch in
+            let told = try await dispatch.worker("told")
+            let (_, toldStream) = try await dispatch.hub.open(told, dispatch.hello())
+            let untold = try await dispatch.worker("untold")
+            let (_, untoldStream) = try await dispatch.hub.open(untold, dispatch.hello())
+            let other = try await dispatch.worker("other")
+            let (_, otherStream) = try await dispatch.hub.open(other, dispatch.hello())
+            try await dispatch.ledger.revokeWorker("told", because: "stolen")
+            for await _ in toldStream {}
+            // Whatever hint there was is lost.
+            _ = try await dispatch.pool.execute(
+                """
+                update ls.worker set revoked_at = now(), revoked_by = 'ada', revoked_because = 'x'
+                where name = 'untold'
+                """)
+            for await _ in untoldStream {}
+            let task = try await dispatch.requestTraining(1)
+            #expect(try #require(await Inbox(otherStream).nextLease()).taskID == task)
+        }
+    }
+
     @Test func `a silent worker's lease runs out and another worker gets the task`() async throws {
         try await TestDispatch.with(leaseDuration: .milliseconds(300)) { dispatch in
             let silent = try await dispatch.worker("silent")

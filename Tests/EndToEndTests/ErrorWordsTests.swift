@@ -78,7 +78,10 @@ import Testing
         #expect(words.code == .identityRefused)
         #expect(
             words.message == "cannot serve worker 'edge-1': it was revoked: its disk was stolen")
-        installation.workers["edge-1"]?.stop()
+        let worker = try #require(installation.workers["edge-1"])
+        try await eventually(within: 30, "its session ends, and it with it") {
+            !worker.process.isRunning
+        }
         // It comes back with the identity it has.
         let ending = try await run(
             Programs.path("lsworker"),

@@ -28,6 +28,7 @@ begin
         return true;
     end if;
     if v_attempt.state is distinct from 'open' or v_attempt.leased_until <= clock_timestamp() then
+        perform ls.refuse_foreign_lease(p_worker_id, p_token);
         return false;
     end if;
     if v_task.kind <> 'evaluate' then
@@ -77,5 +78,5 @@ end
 $$;
 comment on function ls.complete_evaluation(bigint, uuid, bytea[], jsonb[]) is
     'Takes the figures of an evaluate task, then asks the promotion gate, in one transaction; returns whether they count: '
-    'false when the lease is lost. Refuses figures that are none or that the task did not ask for (LS001), and a revoked '
+    'false when the lease is lost. Refuses figures that are none or that the task did not ask for, another worker''s lease (LS001), and a revoked '
     'worker (LS031).';

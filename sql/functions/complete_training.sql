@@ -27,6 +27,7 @@ begin
         return;
     end if;
     if v_attempt.state is distinct from 'open' or v_attempt.leased_until <= clock_timestamp() then
+        perform ls.refuse_foreign_lease(p_worker_id, p_token);
         return query select null::bigint, false;
         return;
     end if;
@@ -63,4 +64,4 @@ $$;
 comment on function ls.complete_training(bigint, uuid, bytea, bytea, jsonb) is
     'Takes the weights of a train task: version, lineage, task done and the evaluate task in one transaction; returns the '
     'version and whether it counts: not when the lease is lost. Refuses bytes whose SHA-256 is not the digest (LS003), '
-    'weights for an evaluate task (LS001), and a revoked worker (LS031).';
+    'weights for an evaluate task or under another worker''s lease (LS001), and a revoked worker (LS031).';

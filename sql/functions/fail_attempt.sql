@@ -16,6 +16,7 @@ begin
         return true;
     end if;
     if v_attempt.state is distinct from 'open' or v_attempt.leased_until <= clock_timestamp() then
+        perform ls.refuse_foreign_lease(p_worker_id, p_token);
         return false;
     end if;
     perform ls.end_attempt(v_attempt.task_id, v_attempt.number, 'failed', left(p_code, 100),
@@ -25,4 +26,4 @@ end
 $$;
 comment on function ls.fail_attempt(bigint, uuid, text, text, boolean) is
     'Ends an attempt that has no result; the task waits again after a pause, or is dead. Returns whether it counts: false '
-    'when the lease is lost. Refuses a revoked worker (LS031).';
+    'when the lease is lost. Refuses another worker''s lease (LS001) and a revoked worker (LS031).';

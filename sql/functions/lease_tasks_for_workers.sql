@@ -2,7 +2,7 @@
 -- ls.lease_tasks, each with its worker.
 -- One call for all workers of a coordinator that have free places: each is served as ls.lease_tasks() serves
 -- one, in the order given. kinds: one list a worker, separated by commas. held_digests: those of all workers
--- one after the other, held_counts says how many are whose. A worker that is unknown or revoked gets nothing
+-- one after the other, held_counts says how many are whose. A worker that is unknown, revoked or in quarantine gets nothing
 -- and keeps nobody else from getting theirs.
 -- Called by: LedgerStore.leaseTasks(for: [LeaseOffer]).
 create or replace function ls.lease_tasks_for_workers(p_worker_ids bigint[], p_kinds text[], p_limits integer[],
@@ -29,7 +29,7 @@ begin
     for i in 1 .. v_count loop
         -- Shared, so that a worker is not revoked between this look and its lease.
         select w.worker_id into v_worker_id from ls.worker w
-        where w.worker_id = p_worker_ids[i] and w.revoked_at is null for key share;
+        where w.worker_id = p_worker_ids[i] and w.revoked_at is null and w.quarantined_at is null for key share;
         if found then
             return query select v_worker_id, l.* from ls.lease_tasks(v_worker_id, string_to_array(p_kinds[i], ','), p_limits[i],
                 p_lease_seconds, p_held_digests[v_held + 1 : v_held + p_held_counts[i]]) l;

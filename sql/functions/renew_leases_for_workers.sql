@@ -1,7 +1,7 @@
 -- ls.renew_leases_for_workers(workers, tokens, progress, notes, seen, lease_seconds) -> worker, token, answer.
 -- The heartbeats that reached a coordinator within one tick, in one statement: workers[i] says of tokens[i]
 -- what one worker says to ls.renew_leases(), and gets the same answers: held, lost or cancelled. seen: the
--- workers to note as seen, with or without leases. A worker that is unknown or revoked gets one row without
+-- workers to note as seen, with or without leases. A worker that is unknown, revoked or in quarantine gets one row without
 -- a token, answer refused, and nothing of it is renewed.
 -- Called by: LedgerStore.renewLeases(_: [WorkerHeartbeat]).
 create or replace function ls.renew_leases_for_workers(p_worker_ids bigint[], p_tokens uuid[], p_progress double precision[],
@@ -25,7 +25,7 @@ begin
     select coalesce(array_agg(distinct n.worker_id), '{}') into v_refused
     from (select unnest(p_worker_ids) union select unnest(p_seen)) n (worker_id)
         left join ls.worker w on w.worker_id = n.worker_id
-    where w.worker_id is null or w.revoked_at is not null;
+    where w.worker_id is null or w.revoked_at is not null or w.quarantined_at is not null;
 
     -- In one order, here and below: two coordinators, or an older one, never wait for each other in a circle.
     perform from ls.worker_presence p where p.worker_id = any (p_seen) and p.worker_id <> all (v_refused)

@@ -1,6 +1,6 @@
 -- ls.complete_evaluations: what complete_evaluation does for one result, one call does for many.
 begin;
-select plan(15);
+select plan(17);
 select fixture.base_model();
 select fixture.feature_set(d, 'test') from unnest(array['math/algebra', 'math/geometry', 'code']) d;
 select fixture.ranker(d) from unnest(array['code', 'math/algebra', 'math/geometry']) d;
@@ -26,9 +26,12 @@ select throws_ok($$ select * from pg_temp.hand_in('{1,1}', '{1,2}', array[fixtur
     'cannot take an evaluation: found accuracy 1.5, expected 0 to 1', 'one that is refused refuses the call');
 select is((select count(*) from ls.evaluation), 0::bigint, 'and nothing of it is kept');
 
-select results_eq($$ select * from pg_temp.hand_in('{2,2,1,1}', '{1,3,2,1}',
-        array[fixture.report(0.9), fixture.report(0.3), fixture.report(0.2), fixture.report(0.1)]) $$,
-    $$ values (1, false), (2, true), (3, true), (4, true) $$, 'each hears of its own, in the order given: another worker''s token counts for nothing');
+select throws_ok($$ select * from pg_temp.hand_in('{2,2}', '{1,3}', array[fixture.report(0.9), fixture.report(0.3)]) $$, 'LS001',
+    'cannot take a result: its lease is another worker''s', 'so does another worker''s lease');
+select results_eq($$ select * from pg_temp.hand_in('{2,1,1}', '{3,2,1}', array[fixture.report(0.3), fixture.report(0.2), fixture.report(0.1)]) $$,
+    $$ values (1, true), (2, true), (3, true) $$, 'each hears of its own, in the order given');
+select results_eq($$ select counted from ls.complete_evaluations('{1}', array[gen_random_uuid()], '{1}', array[sha256('x')], '{"{}"}') $$,
+    $$ values (false) $$, 'a lease that is gone counts for nothing');
 select results_eq($$ select l.n, e.accuracy from lease l join ls.task t using (task_id) join ls.evaluation e using (task_id) order by 1 $$,
     $$ values (1::bigint, 0.1::float8), (2, 0.2), (3, 0.3) $$, 'each has its own figures');
 select is((select count(*) from ls.task where state = 'done'), 3::bigint, 'the tasks are done');

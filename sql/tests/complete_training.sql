@@ -13,7 +13,7 @@ select throws_ok($$ select ls.complete_training(1, token, 'x', 'y', '{}') from l
 select throws_ok($$ select ls.complete_training(1, token, sha256('x'), null, '{}') from lease $$, 'LS003', null, 'no bytes');
 select is((select state from ls.task where task_id = 1), 'leased', 'a refused result leaves the lease alone');
 select throws_ok($$ select ls.complete_evaluation(1, token, '{}', '{}') from lease $$, 'LS001', null, 'figures are no weights');
-select results_eq($$ select c.* from lease, ls.complete_training(2, token, sha256('x'), 'x', '{}') c $$, $$ values (null::bigint, false) $$, 'not by another worker');
+select throws_ok($$ select c.* from lease, ls.complete_training(2, token, sha256('x'), 'x', '{}') c $$, 'LS001', null, 'not by another worker');
 select results_eq($$ select * from ls.complete_training(1, gen_random_uuid(), sha256('x'), 'x', '{}') $$, $$ values (null::bigint, false) $$, 'not with an unknown token');
 select results_eq($$ select c.* from lease, ls.complete_training(1, token, sha256('x'), 'x', '{"steps": 3}') c $$, $$ values (1::bigint, true) $$, 'the result counts');
 select results_eq($$ select c.* from lease, ls.complete_training(1, token, sha256('x'), 'x', '{"steps": 3}') c $$, $$ values (1::bigint, true) $$, 'twice: the same version, counted');

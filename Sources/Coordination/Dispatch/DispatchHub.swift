@@ -193,10 +193,14 @@ public actor DispatchHub: Service {
     }
 
     private func followHints() async {
-        for await hint in hints.hints(of: [.task, .cancellation]) {
+        for await hint in hints.hints(of: [.task, .cancellation, .worker]) {
             switch hint {
             case .cancelled(let token): cancel(token)
-            case .taskWaiting, .mayHaveMissed, .aliasMoved: fill()
+            case .workerRevoked: await endRefused()
+            case .mayHaveMissed:
+                await endRefused()
+                fill()
+            case .taskWaiting, .aliasMoved: fill()
             }
         }
     }
@@ -218,7 +222,23 @@ public actor DispatchHub: Service {
             } catch {
                 logger.warning("cannot expire leases", metadata: ["error": "\(error)"])
             }
+            await endRefused()
             fill()
+        }
+    }
+
+    /// Ends the sessions of workers that were revoked or put in quarantine: asked with each poll, so within three seconds
+    /// also when no hint came.
+    private func endRefused() async {
+        guard !sessionOfWorker.isEmpty else { return }
+        do {
+            for worker in try await ledger.refusedWorkers(of: Array(sessionOfWorker.keys)) {
+                guard let id = sessionOfWorker[worker], let session = sessions[id] else { continue }
+                logger.notice("worker shut out", metadata: ["worker": "\(session.worker.name)"])
+                end(id)
+            }
+        } catch {
+            logger.warning("cannot look for revoked workers", metadata: ["error": "\(error)"])
         }
     }
 

@@ -74,6 +74,7 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
     ) async throws {
         let digest = try Digest(wire: request.digest)
         var offset = Int64(clamping: request.offset)
+        var checkedAt = ContinuousClock.now
         // One chunk at a time: the writer waits for the worker, so no more than a chunk is held here
         // and one on its way.
         try await budget.lending(2 * WireLimits.chunkByteCount, to: context.worker.id) {
@@ -85,6 +86,11 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
                         WorkerWire.BlobPiece(
                             offset: offset, bytes: piece.bytes, byteCount: piece.byteCount)))
                 offset += Int64(piece.bytes.count)
+                // A download may last; a worker that is revoked meanwhile gets no more of it.
+                if checkedAt.duration(to: .now) > .seconds(1) {
+                    _ = try await ledger.authenticateWorker(context.worker.name)
+                    checkedAt = .now
+                }
                 if offset >= piece.byteCount || piece.bytes.isEmpty { return }
             }
         }
@@ -96,59 +102,114 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
     ) async throws -> Languagesystem_V1_CompletionReply {
         let worker = context.worker
         var parts = request.makeAsyncIterator()
-        guard case .header(let header) = try await parts.next()?.message else {
-            throw CoordinatorError.unexpectedMessage()
+        guard let first = try await parts.next() else { throw CoordinatorError.uploadCut() }
+        var upload = try await taking(from: worker, nil) {
+            guard case .header(let header) = first.message else {
+                throw CoordinatorError.unexpectedMessage()
+            }
+            return try WeightsUpload(try TrainingResultHeader(header))
         }
-        var upload = try WeightsUpload(try TrainingResultHeader(header))
+        let token = upload.token
         // The iterator and the upload are used by this call alone.
         let completion = try await budget.lending(upload.byteCount, to: worker.id) {
-            while let part = try await parts.next() {
-                guard case .chunk(let chunk) = part.message else {
-                    throw CoordinatorError.unexpectedMessage()
+            try await taking(from: worker, token) {
+                while let part = try await parts.next() {
+                    guard case .chunk(let chunk) = part.message else {
+                        throw CoordinatorError.unexpectedMessage()
+                    }
+                    try upload.append(try WorkerWire.BlobPiece(chunk))
                 }
-                try upload.append(try WorkerWire.BlobPiece(chunk))
+                let weights = try upload.verified()
+                // NaN, absurd shapes, a truncated file, another ranker's: refused here, with a
+                // sentence, before SQL sees them.
+                try await check(try RankerWeights(safetensors: weights), token, of: worker)
+                return try await ledger.completeTraining(
+                    by: worker.id, token, digest: upload.digest, weights: weights,
+                    report: upload.report)
             }
-            let weights = try upload.verified()
-            // NaN, absurd shapes, a truncated file: refused here, with a sentence, before SQL sees
-            // them.
-            _ = try RankerWeights(safetensors: weights)
-            return try await ledger.completeTraining(
-                by: worker.id, upload.token, digest: upload.digest, weights: weights,
-                report: upload.report)
         }
-        await hub.attemptEnded(upload.token, of: worker.id)
+        await hub.attemptEnded(token, of: worker.id)
         return Languagesystem_V1_CompletionReply(
             Completion(counted: completion.counted, versionID: completion.versionID))
+    }
+
+    private func check(_ weights: RankerWeights, _ token: LeaseToken, of worker: Worker)
+        async throws
+    {
+        guard weights.largestMagnitude <= WeightsUpload.magnitudeMax else {
+            throw CoordinatorError.absurdWeights(weights.largestMagnitude)
+        }
+        // Without a lease nothing will count, and completeTraining says so.
+        guard let json = try await ledger.leasedRankerConfiguration(of: worker.id, token) else {
+            return
+        }
+        let expected = try RankerConfiguration(json: json)
+        guard weights.configuration == expected else {
+            throw CoordinatorError.weightsOfAnotherRanker(
+                found: weights.configuration.json, expected: expected.json)
+        }
     }
 
     func completeEvaluation(
         request: Languagesystem_V1_EvaluationResult, context: ServerContext
     ) async throws -> Languagesystem_V1_CompletionReply {
-        let reports = try [EvaluationResultReport](request).map { ($0.featureSet, $0.report) }
-        let token = try LeaseToken(wire: request.leaseToken)
-        let counted = try await intake.complete(
-            EvaluationResult(worker: context.worker.id, token: token, reports: reports))
-        await hub.attemptEnded(token, of: context.worker.id)
+        let worker = context.worker
+        let token = try await taking(from: worker, nil) { try LeaseToken(wire: request.leaseToken) }
+        let counted = try await taking(from: worker, token) {
+            let reports = try [EvaluationResultReport](request).map { ($0.featureSet, $0.report) }
+            return try await intake.complete(
+                EvaluationResult(worker: worker.id, token: token, reports: reports))
+        }
+        await hub.attemptEnded(token, of: worker.id)
         return Languagesystem_V1_CompletionReply(Completion(counted: counted, versionID: nil))
     }
 
     func failAttempt(
         request: Languagesystem_V1_FailAttemptRequest, context: ServerContext
     ) async throws -> Languagesystem_V1_FailAttemptReply {
-        let token = try LeaseToken(wire: request.leaseToken)
-        let counted = try await ledger.failAttempt(
-            by: context.worker.id, token, code: WireLimits.line(request.code),
-            message: WireLimits.line(request.message), retryable: request.retryable)
-        await hub.attemptEnded(token, of: context.worker.id)
+        let worker = context.worker
+        let token = try await taking(from: worker, nil) { try LeaseToken(wire: request.leaseToken) }
+        let counted = try await taking(from: worker, token) {
+            try await ledger.failAttempt(
+                by: worker.id, token, code: WireLimits.line(request.code),
+                message: WireLimits.line(request.message), retryable: request.retryable)
+        }
+        await hub.attemptEnded(token, of: worker.id)
         logger.warning(
             "attempt failed",
             metadata: [
-                "worker": "\(context.worker.name)", "code": "\(WireLimits.line(request.code))",
+                "worker": "\(worker.name)", "code": "\(WireLimits.line(request.code))",
                 "message": "\(WireLimits.line(request.message))", "counted": "\(counted)",
             ])
         var reply = Languagesystem_V1_FailAttemptReply()
         reply.counted = counted
         return reply
+    }
+
+    /// Runs what takes a worker's result. A result that is refused for what is in it is kept in the
+    /// audit log and fails the attempt; after a few the worker is in quarantine.
+    private func taking<Value>(
+        from worker: Worker, _ token: LeaseToken?, _ body: () async throws -> Value
+    ) async throws -> Value {
+        do {
+            return try await body()
+        } catch let refusal as CoordinatorError where refusal.isOfContent {
+            logger.warning(
+                "result refused",
+                metadata: ["worker": "\(worker.name)", "reason": "\(refusal.message)"])
+            do {
+                if try await ledger.refuseResult(of: worker.id, token, refusal) {
+                    logger.error("worker in quarantine", metadata: ["worker": "\(worker.name)"])
+                }
+            } catch {
+                // Its attempt ends with its lease; what is lost is a line of the audit log.
+                logger.error(
+                    "cannot record a refused result",
+                    metadata: ["worker": "\(worker.name)", "error": "\(error)"])
+            }
+            if let token { await hub.attemptEnded(token, of: worker.id) }
+            throw refusal
+        }
     }
 
     func renewCertificate(
@@ -193,9 +254,14 @@ struct WeightsUpload {
         bytes += piece.bytes
     }
 
+    /// Beyond this a number in weights is no result of training.
+    static let magnitudeMax: Float = 1e6
+
+    /// - Throws: `unavailable` when the stream ended early: its worker died, or sends it again.
     func verified() throws -> [UInt8] {
-        guard bytes.count == byteCount, Digest(bytes: SHA256.hash(data: bytes)) == digest else {
-            throw CoordinatorError.uploadDamaged(found: bytes.count, expected: byteCount)
+        guard bytes.count == byteCount else { throw CoordinatorError.uploadCut() }
+        guard Digest(bytes: SHA256.hash(data: bytes)) == digest else {
+            throw CoordinatorError.uploadDamaged()
         }
         return bytes
     }
@@ -229,10 +295,37 @@ extension CoordinatorError {
         )
     }
 
-    static func uploadDamaged(found: Int, expected: Int) -> Self {
+    static func uploadDamaged() -> Self {
         Self(
             .invalidWeights,
-            "cannot take these weights: found \(found) bytes of \(expected), or another SHA-256 than announced",
-            hint: "the upload was cut or damaged; the worker sends it again")
+            "cannot take these weights: their SHA-256 is another than announced")
+    }
+
+    static func uploadCut() -> Self {
+        Self(
+            .unavailable, "cannot take these weights: the upload ended before they were whole",
+            hint: "the worker sends them again")
+    }
+
+    static func absurdWeights(_ magnitude: Float) -> Self {
+        Self(
+            .invalidWeights,
+            "cannot take these weights: found a number of size \(magnitude), expected at most \(WeightsUpload.magnitudeMax)"
+        )
+    }
+
+    static func weightsOfAnotherRanker(found: String, expected: String) -> Self {
+        Self(
+            .invalidWeights,
+            "cannot take these weights: found those of \(WireLimits.line(found)), expected \(expected)"
+        )
+    }
+
+    /// What only the sender can be to blame for; not late, not cut off, not our trouble.
+    fileprivate var isOfContent: Bool {
+        switch code {
+        case .invalidArgument, .invalidWeights, .invalidFeatures, .contractMismatch, .tooLarge: true
+        default: false
+        }
     }
 }

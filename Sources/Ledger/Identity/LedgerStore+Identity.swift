@@ -62,6 +62,34 @@ extension LedgerStore {
         try await call("select ls.revoke_worker($1, $2, $3)", name, reason, actor) { _ in }
     }
 
+    /// Lets a worker out of quarantine; otherwise nothing happens.
+    public func releaseWorker(_ name: String, because reason: String, by actor: String? = nil)
+        async throws(CoordinatorError)
+    {
+        try await call("select ls.release_worker($1, $2, $3)", name, reason, actor) { _ in }
+    }
+
+    /// Records that a result of this worker was refused; its attempt has failed.
+    ///
+    /// - Parameter token: Nil when it could not even be read.
+    /// - Returns: Whether the worker is in quarantine now.
+    public func refuseResult(
+        of worker: WorkerID, _ token: LeaseToken?, _ refusal: CoordinatorError
+    ) async throws(CoordinatorError) -> Bool {
+        try await call(
+            "select ls.refuse_result($1, $2, $3, $4)", worker, token, refusal.code.rawValue,
+            refusal.message
+        ) { try $0.one().decode() }
+    }
+
+    /// Of these workers those that are unknown, revoked or in quarantine.
+    public func refusedWorkers(of workers: [WorkerID]) async throws(CoordinatorError) -> [WorkerID]
+    {
+        try await call("select ls.refused_workers($1)", workers) { rows in
+            try rows.map { try $0.decode() }
+        }
+    }
+
     /// - Returns: The connection, to name it when it ends.
     public func workerConnected(_ worker: WorkerID, _ connection: WorkerConnection)
         async throws(CoordinatorError) -> UUID

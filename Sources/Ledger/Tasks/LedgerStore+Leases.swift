@@ -35,6 +35,16 @@ extension LedgerStore {
         }
     }
 
+    /// The configuration of the ranker that this attempt trains, as JSON; nil when the worker has no
+    /// such lease.
+    public func leasedRankerConfiguration(of worker: WorkerID, _ token: LeaseToken)
+        async throws(CoordinatorError) -> String?
+    {
+        try await call("select ls.leased_ranker_configuration($1, $2)", worker, token) {
+            try $0.one().decode()
+        }
+    }
+
     /// Version, lineage, task done and the evaluate task, in one transaction.
     ///
     /// - Parameter report: TrainingReport as JSON.

@@ -98,6 +98,9 @@ public struct RankerWeights: Sendable, Hashable {
 
     public var parameterCount: Int { values.count }
 
+    /// The largest absolute value of any weight.
+    public var largestMagnitude: Float { values.reduce(0) { max($0, abs($1)) } }
+
     package var allValues: [Float] { values }
 
     /// A tensor by its name in the file; nil where this ranker has none of that name.
