@@ -33,6 +33,7 @@ let hummingbirdTLS: Target.Dependency = .product(name: "HummingbirdTLS", package
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioFoundation: Target.Dependency = .product(name: "NIOFoundationCompat", package: "swift-nio")
 let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -194,7 +195,7 @@ let package = Package(
             dependencies: [
                 "Coordination", "LanguageSystem", "Ledger", "PKI", "RankerMath", "Rankers",
                 "WorkerWire", certificates, crypto, grpc, grpcTransport, logging, lifecycle,
-                grpcProtobuf, hummingbird, hummingbirdTLS, nio, nioFoundation, nioSSL,
+                grpcProtobuf, hummingbird, hummingbirdTLS, nio, nioFoundation, nioSSL, nioTLS,
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -211,7 +212,7 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: [
                 "EdgeWork", "LanguageSystem", "Ledger", "PKI", "Rankers", "WorkerWire", "lsbench",
-                "lscoord", "lsworker", crypto, grpc, grpcTransport, logging,
+                "lscoord", "lsworker", asn1, certificates, crypto, grpc, grpcTransport, logging,
             ],
             swiftSettings: strict),
     ]

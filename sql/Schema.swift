@@ -102,6 +102,7 @@ public enum LedgerSchema {
         File(name: "read_blob", bytes: PackageResources.read_blob_sql),
         File(name: "record_audit", bytes: PackageResources.record_audit_sql),
         File(name: "record_certificate", bytes: PackageResources.record_certificate_sql),
+        File(name: "recover_worker", bytes: PackageResources.recover_worker_sql),
         File(name: "redeem_join_token", bytes: PackageResources.redeem_join_token_sql),
         File(name: "redrive", bytes: PackageResources.redrive_sql),
         File(name: "refuse", bytes: PackageResources.refuse_sql),

@@ -41,6 +41,22 @@ public struct Enrolment: Sendable {
             worker: worker.name, certificateChain: chain, workerPort: await workerPort())
     }
 
+    /// A fresh certificate for a worker whose last one ran out not long ago.
+    ///
+    /// The request is signed with the worker's key: nothing else could show who asks.
+    ///
+    /// - Throws: `identityRefused` for another key than the one it joined with, or too late.
+    public func recover(_ request: RecoverRequest) async throws -> JoinReply {
+        let asked = try authority.check(certificateRequest: [UInt8](request.certificateRequest))
+        let id = try await ledger.recoverWorker(
+            request.name, publicKeySHA256: asked.publicKeySHA256)
+        let worker = Worker(id: id, name: request.name)
+        let chain = try await issue(asked, to: worker)
+        logger.notice("worker's certificate renewed late", metadata: ["worker": "\(worker.name)"])
+        return JoinReply(
+            worker: worker.name, certificateChain: chain, workerPort: await workerPort())
+    }
+
     /// A fresh certificate for a worker that TLS has already verified.
     public func renew(_ worker: Worker, certificateRequest: [UInt8]) async throws -> String {
         let asked = try authority.check(certificateRequest: certificateRequest)

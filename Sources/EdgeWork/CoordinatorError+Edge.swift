@@ -39,13 +39,6 @@ extension CoordinatorError {
             "cannot use the renewed certificate: it is for worker '\(new)', this one is '\(old)'")
     }
 
-    static func certificateExpired(_ worker: String, at time: Date) -> Self {
-        Self(
-            .identityRefused,
-            "cannot work as '\(worker)': its certificate expired at \(time.formatted(.iso8601))",
-            hint: "join again with a new token: lsworker join --token …")
-    }
-
     static func anotherAuthority(_ address: String, found: Digest, expected: Digest) -> Self {
         Self(
             .identityRefused,

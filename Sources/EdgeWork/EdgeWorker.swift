@@ -268,11 +268,8 @@ public actor EdgeWorker {
 
     private func stayConnected() async throws {
         while true {
-            if identity.certificate.isExpired(at: Date()) {
-                throw CoordinatorError.certificateExpired(
-                    identity.workerName, at: identity.certificate.notAfter)
-            }
             do {
+                if identity.certificate.isExpired(at: Date()) { try await recover() }
                 try await connect()
             } catch {
                 try Task.checkCancellation()
@@ -487,6 +484,20 @@ public actor EdgeWorker {
             logger.warning(
                 "cannot renew the certificate", metadata: ["error": "\(failure.message)"])
         }
+    }
+
+    /// The certificate ran out while this worker was off, or while nobody answered.
+    private func recover() async throws {
+        logger.notice(
+            "the certificate has run out: asking for another",
+            metadata: ["until": "\(identity.certificate.notAfter.formatted(.iso8601))"])
+        let renewed = try await Recovery(identity: identity).renewed()
+        try state.save(renewed)
+        identity = renewed
+        nextRenewal = renewed.certificate.renewalTime
+        logger.notice(
+            "certificate renewed",
+            metadata: ["until": "\(renewed.certificate.notAfter.formatted(.iso8601))"])
     }
 
     private static func coordinatorError(_ error: any Error, _ coordinator: String)

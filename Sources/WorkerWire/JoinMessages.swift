@@ -1,9 +1,10 @@
-// What a worker says and hears over HTTPS before it has a certificate: GET /v1/ca, POST /v1/join.
-import Foundation
+// What a worker says and hears over HTTPS while it has no certificate: GET /v1/ca, POST /v1/join, /v1/recover.
+public import Foundation
 
 public enum JoinPaths {
     public static let authority = "/v1/ca"
     public static let join = "/v1/join"
+    public static let recover = "/v1/recover"
     public static let defaultPort = 8443
     public static let defaultWorkerPort = 8444
     /// Of a request or a reply.
@@ -51,7 +52,24 @@ public struct JoinRequest: Codable, Sendable, Hashable, CustomStringConvertible 
     public var description: String { "join with token \(id)" }
 }
 
-/// The answer to it.
+/// The body of POST /v1/recover: a worker whose certificate ran out, with the key it joined with.
+public struct RecoverRequest: Codable, Sendable, Hashable {
+    public let name: String
+    /// PKCS #10, DER, signed with that key; base64 in JSON.
+    public let certificateRequest: Data
+
+    enum CodingKeys: String, CodingKey {
+        case name
+        case certificateRequest = "certificate_request"
+    }
+
+    public init(name: String, certificateRequest: [UInt8]) {
+        self.name = name
+        self.certificateRequest = Data(certificateRequest)
+    }
+}
+
+/// The answer to both.
 public struct JoinReply: Codable, Sendable, Hashable {
     /// The name the worker got.
     public let worker: String

@@ -386,11 +386,14 @@ struct Arrangement {
         }
     }
 
-    @Test func `ends with a sentence when its certificate has expired`() async throws {
+    @Test func `does not show a certificate that has expired; it asks for another first`()
+        async throws
+    {
         try await Arrangement.with(lifetime: .seconds(60), issuedAgo: 120) { all in
-            let error = await #expect(throws: CoordinatorError.self) { try await all.running.value }
-            #expect(error?.code == .identityRefused)
-            #expect(error?.hint?.contains("lsworker join") == true)
+            // Nobody listens where it would ask.
+            try await eventually("it says so") { try all.state.status()?.lastError != nil }
+            #expect(try #require(try all.state.status()).connection == .connecting)
+            #expect(await all.coordinator.hellos.isEmpty)
         }
     }
 }

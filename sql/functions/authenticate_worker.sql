@@ -17,9 +17,15 @@ begin
             'join with a token of this coordinator: lsworker join');
     end if;
     perform ls.check_worker(v_id);
+    if p_serial is not null and not exists (select from ls.certificate c join ls.worker w using (worker_id)
+        where c.serial = p_serial and c.recorded_at >= w.enrolled_at)
+    then
+        perform ls.refuse('LS031', format('cannot serve worker ''%s'': the name has joined again since, on another machine or with another token',
+            left(p_name, 80)), 'join with a token of this coordinator: lsworker join');
+    end if;
     return v_id;
 end
 $$;
 comment on function ls.authenticate_worker(text, text) is
     'The worker that a certificate verified by TLS names. Refuses a name nobody joined under, a serial that was not issued '
-    'here, and a revoked worker (LS031).';
+    'here or before the name joined again, and a worker that is revoked or in quarantine (LS031).';

@@ -1,6 +1,6 @@
 -- Join tokens, workers, certificates, presence, revocation.
 begin;
-select plan(35);
+select plan(44);
 select throws_ok('select ls.create_join_token()', 'LS050', 'cannot create a join token: there is no certificate authority yet', 'no authority, no token');
 select throws_ok($$ select ls.set_certificate_authority('x', sha256('ca')) $$, 'LS001', null, 'an authority is a PEM');
 select lives_ok($$ select ls.set_certificate_authority(E'-----BEGIN CERTIFICATE-----\n', sha256('ca')) $$, 'the authority is set');
@@ -40,6 +40,22 @@ select ls.record_certificate(1, 'a1', now(), now() + interval '24 hours');
 select is(ls.authenticate_worker('edge', 'a1'), 1::bigint, 'a certificate names its worker');
 select throws_ok($$ select ls.authenticate_worker('edge', 'zz') $$, 'LS031', 'cannot serve worker ''edge'': its certificate was not issued here', 'a serial nobody issued');
 select throws_ok($$ select ls.authenticate_worker('stranger') $$, 'LS031', null, 'a name nobody has');
+select is(ls.recover_worker('edge', sha256('k4')), 1::bigint, 'a worker that has its key gets a new certificate');
+select is((select count(*) from ls.audit_entry where action = 'recover certificate'), 0::bigint, 'which is no event while the old one holds');
+update ls.certificate set not_before = now() - interval '8 days', not_after = now() - interval '6 days';
+select is(ls.recover_worker('edge', sha256('k4')), 1::bigint, 'nor must it hold any more');
+select results_eq($$ select actor, subject from ls.audit_entry where action = 'recover certificate' $$, $$ values ('worker edge', 'edge') $$, 'then the audit log says so');
+update ls.certificate set not_after = now() - interval '8 days', not_before = now() - interval '9 days';
+select throws_ok($$ select ls.recover_worker('edge', sha256('k4')) $$, 'LS031', null, 'seven days later it is too late');
+select throws_ok($$ select ls.recover_worker('edge', sha256('k1')) $$, 'LS031', 'cannot renew the certificate of worker ''edge'': no worker joined with this name and key', 'an older key');
+select throws_ok($$ select ls.recover_worker('worker', sha256('k3')) $$, 'LS031', null, 'a worker that never had a certificate');
+update ls.certificate set not_before = now(), not_after = now() + interval '1 day';
+select is(pg_temp.join('mine', sha256('k6'), 'edge'), 'edge', 'the machine is lost, its name joins again');
+select throws_ok($$ select ls.authenticate_worker('edge', 'a1') $$, 'LS031',
+    'cannot serve worker ''edge'': the name has joined again since, on another machine or with another token', 'the lost machine''s certificate is worth nothing');
+select ls.record_certificate(1, 'a2', now(), now() + interval '24 hours');
+update ls.certificate set serial = 'a0' where serial = 'a1';
+update ls.certificate set serial = 'a1' where serial = 'a2';
 create temporary table connection as select ls.worker_connected(1, 'c1', '0.1.0', 2, '{train}') as one;
 alter table connection add two uuid;
 update connection set two = ls.worker_connected(1, 'c2', '0.1.0', 2, '{train}');

@@ -61,6 +61,9 @@ public struct WorkerEndpoint: Service {
                 // A worker behind a vanished NAT entry is noticed, and the entry kept alive.
                 $0.connection.keepalive.time = .seconds(20)
                 $0.connection.keepalive.timeout = .seconds(10)
+                $0.channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
+                    HandshakeWatch.add(to: channel, surface: "workers", logger: logger)
+                }
             })
         server = GRPCServer(
             transport: transport,

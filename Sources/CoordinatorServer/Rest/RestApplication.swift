@@ -61,6 +61,16 @@ public func buildRestApplication(
         return Response.json(try await enrolment.join(join))
     }
 
+    router.post(RouterPath(JoinPaths.recover)) { request, _ in
+        let bytes = try await request.body.collect(upTo: JoinPaths.byteCountMax)
+        guard
+            let recover = try? JSONDecoder().decode(RecoverRequest.self, from: Data(buffer: bytes))
+        else {
+            throw CoordinatorError.malformedJoin()
+        }
+        return Response.json(try await enrolment.recover(recover))
+    }
+
     // Alive: this process answers. Ready: it can also reach its database.
     for path: RouterPath in ["/health", "/livez"] {
         router.get(path) { _, _ in Response.json(["status": "ok"]) }
@@ -72,7 +82,13 @@ public func buildRestApplication(
 
     return Application(
         router: router,
-        server: try .tls(.http1(), tlsConfiguration: settings.tls),
+        server: try .tls(
+            .http1(
+                configuration: .init(
+                    additionalChannelHandlers: [HandshakeWatch(surface: "https", logger: logger)],
+                    // Whoever says half a request and no more is not waited for.
+                    idleTimeout: .seconds(60))),
+            tlsConfiguration: settings.tls),
         configuration: .init(
             address: .hostname(settings.host, port: settings.port), serverName: "lscoord"),
         onServerRunning: { channel in await onListening(channel.localAddress?.port ?? settings.port)

@@ -16,7 +16,6 @@ public struct Joining: Sendable {
     private let token: JoinToken
     private let name: String?
     private let logger: Logger
-    private let timeout: TimeAmount = .seconds(15)
 
     /// - Parameter name: What the worker would like to be called; the token's name wins.
     public init(address: CoordinatorAddress, token: JoinToken, name: String?, logger: Logger) {
@@ -38,10 +37,11 @@ public struct Joining: Sendable {
             throw CoordinatorError.anotherAuthority(
                 address.description, found: found, expected: token.authorityPin)
         }
+        let https = CoordinatorHTTPS(address: address, authorityPEM: authorityPEM)
         let request = JoinRequest(
             id: token.id, secret: token.secret, name: name,
             certificateRequest: try key.certificateRequest(name: name ?? "worker"))
-        let reply = try await send(request, trusting: authorityPEM)
+        let reply: JoinReply = try await https.post(request, to: JoinPaths.join)
         let identity = try WorkerIdentity(
             place: CoordinatorPlace(
                 host: address.host, restPort: address.port, workerPort: reply.workerPort),
@@ -61,35 +61,69 @@ public struct Joining: Sendable {
     }
 
     private func fetchAuthority() async throws -> String {
-        var tls = TLSConfiguration.makeClientConfiguration()
-        // The only request without verification: what it brings is compared with the pin.
-        tls.certificateVerification = .none
-        let body = try await answer(
-            to: HTTPClientRequest(url: address.url + JoinPaths.authority), tls: tls)
-        return String(buffer: body)
+        String(
+            buffer: try await CoordinatorHTTPS(address: address, authorityPEM: nil)
+                .get(JoinPaths.authority))
+    }
+}
+
+/// How a worker whose certificate ran out while it was off comes back, with the key it has.
+struct Recovery: Sendable {
+    let identity: WorkerIdentity
+
+    /// - Throws: `identityRefused` when the coordinator will not have it; `unavailable` when nobody
+    ///   answers.
+    func renewed() async throws -> WorkerIdentity {
+        let https = CoordinatorHTTPS(
+            address: try CoordinatorAddress(
+                host: identity.place.host, port: identity.place.restPort),
+            authorityPEM: identity.authorityPEM)
+        let request = RecoverRequest(
+            name: identity.workerName,
+            certificateRequest: try identity.key.certificateRequest(name: identity.workerName))
+        let reply: JoinReply = try await https.post(request, to: JoinPaths.recover)
+        return try identity.renewed(chainPEM: reply.certificateChain)
+    }
+}
+
+/// The coordinator's HTTPS port, as a worker without a certificate speaks to it.
+private struct CoordinatorHTTPS: Sendable {
+    let address: CoordinatorAddress
+    /// Nil: without verification. What such a request brings is compared with a pin.
+    let authorityPEM: String?
+    private let timeout: TimeAmount = .seconds(15)
+
+    init(address: CoordinatorAddress, authorityPEM: String?) {
+        self.address = address
+        self.authorityPEM = authorityPEM
     }
 
-    private func send(_ join: JoinRequest, trusting authorityPEM: String) async throws -> JoinReply
-    {
-        var tls = TLSConfiguration.makeClientConfiguration()
-        tls.certificateVerification = .fullVerification
-        tls.trustRoots = .certificates(
-            try NIOSSLCertificate.fromPEMBytes(Array(authorityPEM.utf8)))
-        var request = HTTPClientRequest(url: address.url + JoinPaths.join)
+    func get(_ path: String) async throws -> ByteBuffer {
+        try await answer(to: HTTPClientRequest(url: address.url + path))
+    }
+
+    func post<Reply: Decodable>(_ body: some Encodable, to path: String) async throws -> Reply {
+        var request = HTTPClientRequest(url: address.url + path)
         request.method = .POST
         request.headers.add(name: "content-type", value: "application/json")
-        request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(join)))
-        let body = try await answer(to: request, tls: tls)
+        request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(body)))
+        let answer = try await answer(to: request)
         guard
             let reply = try? JSONDecoder().decode(
-                JoinReply.self, from: Data(body.readableBytesView))
+                Reply.self, from: Data(answer.readableBytesView))
         else { throw CoordinatorError.unreadableAnswer(address.description) }
         return reply
     }
 
-    private func answer(to request: HTTPClientRequest, tls: TLSConfiguration) async throws
-        -> ByteBuffer
-    {
+    private func answer(to request: HTTPClientRequest) async throws -> ByteBuffer {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        if let authorityPEM {
+            tls.certificateVerification = .fullVerification
+            tls.trustRoots = .certificates(
+                try NIOSSLCertificate.fromPEMBytes(Array(authorityPEM.utf8)))
+        } else {
+            tls.certificateVerification = .none
+        }
         var configuration = HTTPClient.Configuration(
             tlsConfiguration: tls, redirectConfiguration: .disallow)
         configuration.timeout.connect = timeout

@@ -55,6 +55,15 @@ extension LedgerStore {
         }
     }
 
+    /// The worker of this name and key, when its last certificate ran out no more than seven days ago.
+    public func recoverWorker(_ name: String, publicKeySHA256: Digest)
+        async throws(CoordinatorError) -> WorkerID
+    {
+        try await call("select ls.recover_worker($1, $2)", name, publicKeySHA256) {
+            try $0.one().decode()
+        }
+    }
+
     /// Shuts a worker out for good; its tasks wait again at once.
     public func revokeWorker(_ name: String, because reason: String, by actor: String? = nil)
         async throws(CoordinatorError)
