@@ -152,6 +152,13 @@ let package = Package(
             dependencies: ["LanguageSystem", "WorkerWire", grpc, protobuf],
             swiftSettings: strict),
 
+        .testTarget(
+            name: "FuzzTests",
+            dependencies: [
+                "Benchmarking", "LanguageSystem", "PKI", "Rankers", "WorkerWire", protobuf,
+            ],
+            exclude: ["Corpus"], swiftSettings: strict),
+
         // The worker.
         .target(
             name: "EdgeWork",

@@ -6,7 +6,7 @@ extension CoordinatorError {
     static func malformedCoordinator(_ text: String) -> Self {
         Self(
             .invalidSettings,
-            "cannot use the coordinator '\(text.prefix(80))': expected host or host:port",
+            "cannot use the coordinator '\(text.printable(80))': expected host or host:port",
             hint: "for example --coordinator coordinator.example.org:8443")
     }
 

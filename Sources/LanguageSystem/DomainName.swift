@@ -61,7 +61,7 @@ extension CoordinatorError {
     static func invalidDomainName(_ name: String) -> Self {
         Self(
             .invalidArgument,
-            "cannot use '\(name.prefix(130))' as a domain: found a name that does not fit",
+            "cannot use '\(name.printable(130))' as a domain: found a name that does not fit",
             hint: "use lower-case words joined by slashes, such as math/algebra")
     }
 }

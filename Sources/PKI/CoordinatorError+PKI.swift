@@ -45,14 +45,14 @@ extension CoordinatorError {
     static func invalidServerName(_ name: String) -> Self {
         Self(
             .invalidSettings,
-            "cannot make a certificate for '\(name.prefix(80))': it is neither a host name nor an IP address"
+            "cannot make a certificate for '\(name.printable(80))': it is neither a host name nor an IP address"
         )
     }
 
     static func invalidWorkerName(_ name: String) -> Self {
         Self(
             .identityRefused,
-            "cannot make a certificate for worker '\(name.prefix(80))': expected 1 to 63 characters a-z, 0-9, '.', '_', '-'"
+            "cannot make a certificate for worker '\(name.printable(80))': expected 1 to 63 characters a-z, 0-9, '.', '_', '-'"
         )
     }
 

@@ -25,7 +25,7 @@ public struct PeerIdentity: Sendable, Hashable {
         }
         let name = String(uri.dropFirst(Self.uriPrefix.count))
         guard WorkerName.isValid(name) else {
-            throw .notAWorkersCertificate("'\(name.prefix(80))' is not a worker's name")
+            throw .notAWorkersCertificate("'\(name.printable(80))' is not a worker's name")
         }
         guard case .notCertificateAuthority? = try? certificate.extensions.basicConstraints else {
             throw .notAWorkersCertificate("it may sign other certificates")

@@ -44,12 +44,11 @@ public enum WireLimits {
         return text
     }
 
-    /// A line for people: cut to size, control characters replaced. Never refused: nothing depends on it.
+    /// A line for people: cut to size, what cannot be shown replaced. Never refused: nothing depends on it.
     public static func line(_ text: String) -> String {
         var line = ""
         for scalar in text.unicodeScalars {
-            let control = scalar.value < 0x20 || scalar.value == 0x7f
-            let next: Unicode.Scalar = control ? " " : scalar
+            let next: Unicode.Scalar = scalar.isPrintable ? scalar : " "
             if line.utf8.count + UTF8.width(next) > lineByteCountMax { break }
             line.unicodeScalars.append(next)
         }

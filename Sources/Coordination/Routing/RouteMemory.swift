@@ -52,7 +52,7 @@ extension CoordinatorError {
     static func unknownModel(_ name: String) -> Self {
         Self(
             .unknownBaseModel,
-            "cannot rerank with '\(name.prefix(120))': no base model or ranker has this name",
+            "cannot rerank with '\(name.printable(120))': no base model or ranker has this name",
             hint: "GET /v1/models lists the rankers; select name from ls.ranker_status")
     }
 }

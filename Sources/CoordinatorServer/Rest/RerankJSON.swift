@@ -73,7 +73,7 @@ struct RerankBody: Decodable {
         let (rowCount, width) = (features.shape[0], features.shape[1])
         guard let dtype = FeatureType(jsonName: features.dtype) else {
             throw .malformedRerank(
-                "features.dtype is '\(features.dtype.prefix(40))', expected float16, bfloat16 or float32"
+                "features.dtype is '\(features.dtype.printable(40))', expected float16, bfloat16 or float32"
             )
         }
         guard (3...RerankRequest.candidateCountMax + 1).contains(rowCount),

@@ -42,25 +42,14 @@ enum StrictJSON {
         if let unknown = found.sorted().first(where: { !known.contains($0) }) {
             throw CoordinatorError(
                 .invalidArgument,
-                "cannot read the \(what): found the unknown key '\(printable(unknown))'",
+                "cannot read the \(what): found the unknown key '\(unknown.printable())'",
                 hint: "known keys are \(known.sorted().joined(separator: ", "))")
         }
     }
 
-    /// At most 40 characters of somebody else's text, without what would break a line or hide.
-    private static func printable(_ text: String) -> String {
-        let shown = text.unicodeScalars.prefix(40).map { scalar -> Character in
-            switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator: "?"
-            default: Character(scalar)
-            }
-        }
-        return String(shown) + (text.unicodeScalars.count > 40 ? "..." : "")
-    }
-
     private static func sentence(_ error: DecodingError) -> String {
         func path(_ context: DecodingError.Context, _ key: (any CodingKey)? = nil) -> String {
-            (context.codingPath + (key.map { [$0] } ?? [])).map(\.stringValue)
+            (context.codingPath + (key.map { [$0] } ?? [])).map { $0.stringValue.printable() }
                 .joined(separator: ".")
         }
         switch error {

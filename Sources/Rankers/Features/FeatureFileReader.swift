@@ -18,17 +18,19 @@ struct FeatureFileReader {
     func metadata() throws(CoordinatorError) -> FeatureMetadata {
         let format = try word("format")
         guard format == "features/1" else {
-            throw refusal("found format '\(format)', expected 'features/1'")
+            throw refusal("found format '\(format.printable())', expected 'features/1'")
         }
         let text = try word("hidden_size")
         guard let hiddenSize = Int(text), (1...65_536).contains(hiddenSize) else {
-            throw refusal("found hidden_size '\(text)', expected 1 to 65536")
+            throw refusal("found hidden_size '\(text.printable())', expected 1 to 65536")
         }
         guard let split = Split(rawValue: try word("split")) else {
-            throw refusal("found split '\(try word("split"))', expected train or test")
+            throw refusal("found split '\(try word("split").printable())', expected train or test")
         }
         guard let kind = LabelKind(rawValue: try word("label_kind")) else {
-            throw refusal("found label_kind '\(try word("label_kind"))', expected binary or score")
+            throw refusal(
+                "found label_kind '\(try word("label_kind").printable())', expected binary or score"
+            )
         }
         let known = ["format", "hidden_size", "split", "label_kind", "base_model", "domain"]
         return FeatureMetadata(

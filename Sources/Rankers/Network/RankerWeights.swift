@@ -74,7 +74,8 @@ public struct RankerWeights: Sendable, Hashable {
         if prefix.isEmpty, file.tensors.count != layout.tensors.count {
             let known = Set(layout.tensors.map(\.name))
             let extra = file.tensors.keys.sorted().first { !known.contains($0) } ?? ""
-            throw .invalidWeights(name, "found the tensor '\(extra)', which this ranker has not")
+            throw .invalidWeights(
+                name, "found the tensor '\(extra.printable())', which this ranker has not")
         }
         return RankerWeights(configuration: configuration, values: values)
     }

@@ -97,7 +97,7 @@ public struct SafetensorsFile: Sendable {
         var strings: [String: String] = [:]
         for (key, value) in members {
             guard case .string(let text) = value else {
-                throw HeaderRefusal(why: "found metadata '\(key)' that is not a string")
+                throw HeaderRefusal(why: "found metadata '\(key.printable())' that is not a string")
             }
             strings[key] = text
         }
@@ -108,7 +108,7 @@ public struct SafetensorsFile: Sendable {
         _ name: String, _ value: HeaderJSON, dataStart: Int
     ) throws(HeaderRefusal) -> Tensor {
         func refusal(_ why: String) -> HeaderRefusal {
-            HeaderRefusal(why: "tensor '\(name)': \(why)")
+            HeaderRefusal(why: "tensor '\(name.printable())': \(why)")
         }
         guard case .object(let members) = value else { throw refusal("found no description") }
         var dtype: DType?
@@ -119,12 +119,12 @@ public struct SafetensorsFile: Sendable {
             case "dtype":
                 guard case .string(let text) = value else { throw refusal("found no dtype") }
                 guard let known = DType(rawValue: text) else {
-                    throw refusal("found dtype '\(text)', which is not supported")
+                    throw refusal("found dtype '\(text.printable())', which is not supported")
                 }
                 dtype = known
             case "shape": shape = integers(value)
             case "data_offsets": offsets = integers(value)
-            default: throw refusal("found the unknown key '\(key)'")
+            default: throw refusal("found the unknown key '\(key.printable())'")
             }
         }
         guard let dtype, let shape, let offsets, offsets.count == 2, shape.count <= 8 else {
@@ -170,15 +170,18 @@ public struct SafetensorsFile: Sendable {
         for (name, tensor) in ordered {
             let range = tensor.byteRange
             guard range.lowerBound >= position else {
-                throw HeaderRefusal(why: "tensor '\(name)' overlaps the one before it")
+                throw HeaderRefusal(why: "tensor '\(name.printable())' overlaps the one before it")
             }
             guard range.lowerBound == position else {
                 throw HeaderRefusal(
-                    why: "found a hole of \(range.lowerBound - position) bytes before '\(name)'")
+                    why:
+                        "found a hole of \(range.lowerBound - position) bytes before '\(name.printable())'"
+                )
             }
             guard range.upperBound <= end else {
                 throw HeaderRefusal(
-                    why: "found \(end) bytes, tensor '\(name)' ends at \(range.upperBound); "
+                    why:
+                        "found \(end) bytes, tensor '\(name.printable())' ends at \(range.upperBound); "
                         + "the file is cut short")
             }
             position = range.upperBound
