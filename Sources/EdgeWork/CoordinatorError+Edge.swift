@@ -3,6 +3,12 @@ import Foundation
 import LanguageSystem
 
 extension CoordinatorError {
+    static func notAllowed(_ kind: TaskKind) -> Self {
+        Self(
+            .forbiddenTransition, "cannot take this \(kind.rawValue) task: this worker does none",
+            hint: "its owner allows what it does: lsworker join --allow")
+    }
+
     static func malformedCoordinator(_ text: String) -> Self {
         Self(
             .invalidSettings,

@@ -11,6 +11,8 @@ import WorkerWire
 public struct EdgeSettings: Sendable {
     /// Tasks at once.
     public var capacity: Int
+    /// What it does for the coordinator; anything else is refused here, whatever the coordinator says.
+    public var taskKinds: [TaskKind]
     /// Of each task.
     public var threadCount: Int
     public var cacheByteCountMax: Int64
@@ -18,11 +20,13 @@ public struct EdgeSettings: Sendable {
     public var drainDuration: Duration
 
     public init(
-        capacity: Int = 1, threadCount: Int, cacheByteCountMax: Int64 = 8 << 30,
+        capacity: Int = 1, taskKinds: [TaskKind] = TaskKind.leased, threadCount: Int,
+        cacheByteCountMax: Int64 = 8 << 30,
         drainDuration: Duration = .seconds(20)
     ) {
         precondition((1...WireLimits.capacityMax).contains(capacity) && threadCount >= 1)
         self.capacity = capacity
+        self.taskKinds = taskKinds
         self.threadCount = threadCount
         self.cacheByteCountMax = cacheByteCountMax
         self.drainDuration = drainDuration
@@ -81,7 +85,7 @@ public actor EdgeWorker {
         cache = try BlobCache(
             directory: state.cachePath, byteCountMax: settings.cacheByteCountMax)
         book = LeaseBook(capacity: settings.capacity)
-        nextRenewal = identity.certificate.renewalTime
+        nextRenewal = identity.certificate.renewalTime()
         lastHeard = clock.now
         (starts, startsInput) = AsyncStream.makeStream()
     }
@@ -304,7 +308,7 @@ public actor EdgeWorker {
             .hello(
                 WorkerIntroduction(
                     programVersion: ProductVersion.current, capacity: settings.capacity,
-                    taskKinds: TaskKind.leased,
+                    taskKinds: settings.taskKinds,
                     heldDigests: Array(held.prefix(WireLimits.heldDigestCountMax)),
                     heldLeases: book.tokens)))
         if book.isDraining { outbound.yield(.draining) }
@@ -382,6 +386,13 @@ public actor EdgeWorker {
     }
 
     private func accept(_ work: LeasedWork) {
+        guard settings.taskKinds.contains(work.kind) else {
+            logger.warning(
+                "task not allowed here",
+                metadata: ["task.id": "\(work.taskID)", "kind": "\(work.kind.rawValue)"])
+            refuseLater(work.token, .notAllowed(work.kind), retryable: true)
+            return
+        }
         switch book.admit(work, at: clock.now) {
         case .known: return
         case .refused:
@@ -470,7 +481,7 @@ public actor EdgeWorker {
             let renewed = try identity.renewed(chainPEM: reply)
             try state.save(renewed)
             identity = renewed
-            nextRenewal = renewed.certificate.renewalTime
+            nextRenewal = renewed.certificate.renewalTime()
             renewalBackoff.reset()
             logger.notice(
                 "certificate renewed",
@@ -494,7 +505,7 @@ public actor EdgeWorker {
         let renewed = try await Recovery(identity: identity).renewed()
         try state.save(renewed)
         identity = renewed
-        nextRenewal = renewed.certificate.renewalTime
+        nextRenewal = renewed.certificate.renewalTime()
         logger.notice(
             "certificate renewed",
             metadata: ["until": "\(renewed.certificate.notAfter.formatted(.iso8601))"])

@@ -24,8 +24,11 @@ public struct IssuedCertificate: Sendable, Hashable {
         publicKeySHA256 = certificate.publicKey.sha256
     }
 
-    /// Half of its life is over.
-    public var renewalTime: Date { notBefore + notAfter.timeIntervalSince(notBefore) / 2 }
+    /// About half of its life is over: a tenth of it more or less, by chance, so that a fleet that joined
+    /// in one minute does not renew in one.
+    public func renewalTime() -> Date {
+        notBefore + notAfter.timeIntervalSince(notBefore) * Double.random(in: 0.45...0.55)
+    }
 
     public func isExpired(at now: Date) -> Bool { now >= notAfter }
 }

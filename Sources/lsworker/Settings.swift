@@ -51,6 +51,12 @@ struct JoinOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "What this machine does, separated by commas. Default train,evaluate.",
+            valueName: "kinds"))
+    var allow: String?
+
+    @Option(
+        help: ArgumentHelp(
             "Megabytes of feature sets and weights kept on disk. Default 8192.", valueName: "mb"))
     var cacheSize: Int?
 
@@ -133,6 +139,7 @@ extension Settings {
             edge: EdgeSettings(
                 capacity: try whole(
                     join.capacity, "capacity", name: "--capacity", default: 1, in: 1...64),
+                taskKinds: try taskKinds(text(join.allow, "allow")),
                 threadCount: try whole(
                     join.threads, "threads", name: "--threads", default: max(1, cores / 2),
                     in: 1...1_024),
@@ -150,6 +157,19 @@ extension Settings {
             logLevel: try choice(
                 join.logLevel, "logLevel", name: "--log-level", default: "info",
                 among: ["trace", "debug", "info", "notice", "warning", "error", "critical"]))
+    }
+
+    private static func taskKinds(_ text: String?) throws(CoordinatorError) -> [TaskKind] {
+        guard let text else { return TaskKind.leased }
+        let words = text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+        let kinds = TaskKind.leased.filter { words.contains($0.rawValue) }
+        guard !words.isEmpty, kinds.count == words.count else {
+            throw .unknownChoice(
+                "--allow", found: text.printable(),
+                expected: TaskKind.leased.map(\.rawValue).joined(separator: ", ")
+                    + ", or some of them separated by commas")
+        }
+        return kinds
     }
 
     /// The flag wins over the file, the file over the environment.

@@ -25,7 +25,8 @@ struct Arrangement {
     }
 
     static func with(
-        host: String = "127.0.0.1", capacity: Int = 1, drain: Duration = .seconds(10),
+        host: String = "127.0.0.1", capacity: Int = 1,
+        taskKinds: [TaskKind] = TaskKind.leased, drain: Duration = .seconds(10),
         lifetime: Duration = .seconds(24 * 3600),
         issuedAgo: TimeInterval = 0, issuer: CertificateAuthority? = nil, startsServer: Bool = true,
         _ body: (Arrangement) async throws -> Void
@@ -53,7 +54,8 @@ struct Arrangement {
             let worker = try EdgeWorker(
                 identity: try #require(try state.identity()), state: state,
                 settings: EdgeSettings(
-                    capacity: capacity, threadCount: 1, cacheByteCountMax: 64 << 20,
+                    capacity: capacity, taskKinds: taskKinds, threadCount: 1,
+                    cacheByteCountMax: 64 << 20,
                     drainDuration: drain),
                 logger: logger)
             let running = Task { try await worker.run() }
@@ -291,6 +293,22 @@ struct Arrangement {
             #expect(failure.code == "invalidFeatures")
             #expect(!failure.retryable)
             #expect(!failure.message.isEmpty)
+        }
+    }
+
+    @Test func `does not do what its owner does not allow, whatever the coordinator says`()
+        async throws
+    {
+        try await Arrangement.with(taskKinds: [.evaluate]) { all in
+            try await all.connected()
+            #expect(await all.coordinator.hellos.first?.taskKinds == [.evaluate])
+            let features = await all.coordinator.add(try Arrangement.features("train"), name: "t")
+            await all.coordinator.say(.task(try all.work(1, features)))
+            try await eventually("it has said so") { await all.coordinator.failures.count == 1 }
+            let failure = await all.coordinator.failures[0]
+            #expect(failure.message == "cannot take this train task: this worker does none")
+            #expect(failure.retryable)
+            #expect(await all.coordinator.fetches.isEmpty)
         }
     }
 

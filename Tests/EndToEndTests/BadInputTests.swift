@@ -97,6 +97,10 @@ import Testing
                     installation.home.appendingPathComponent(state).path,
                 ], environment: ["LSWORKER_TOKEN": token], within: 30)
         }
+        expect(
+            try await run(
+                Programs.path("lsworker"), ["join", "--allow", "rerank", "--state-dir", "w0"]),
+            status: 78, says: "--allow 'rerank'", "train, evaluate")
         try await installation.join("edge-1")
         let pin = try await installation.sql(
             "select split_part(ls.create_join_token(), '::', 1)")
