@@ -2,8 +2,9 @@
 -- For a result that lscoord or a function refused (NaN weights, another's lease, figures out of range): the
 -- refusal is kept in the audit log, the attempt, when it is the worker's own, has failed and others may try,
 -- and the fifth refusal since it was last let in puts the worker in quarantine: its leases are given back
--- and nothing is taken from it until ls.release_worker(). A worker in quarantine, or revoked: nothing
--- happens, so nobody fills the log.
+-- and nothing is taken from it until ls.release_worker(). Of one task only the first refusal counts: a task
+-- that cannot be done right must not take its worker along. A refusal of an attempt that has ended, and
+-- anything of a worker in quarantine or revoked, is not even kept, so nobody fills the log.
 -- Called by: LedgerStore.refuseResult.
 create or replace function ls.refuse_result(p_worker_id bigint, p_token uuid, p_code text, p_reason text)
 returns boolean
@@ -14,6 +15,7 @@ declare
     v_attempt ls.attempt;
     v_reason text := left(coalesce(nullif(p_reason, ''), 'no reason given'), 2000);
     v_because text;
+    v_counts boolean := true;
 begin
     -- As revoke_worker: the worker before its tasks.
     select * into v_worker from ls.worker where worker_id = p_worker_id for no key update;
@@ -24,11 +26,21 @@ begin
         return true;
     end if;
     select * into v_attempt from ls.lock_attempt(p_worker_id, p_token);
+    if v_attempt.task_id is not null then
+        v_counts := not exists (select from ls.attempt where task_id = v_attempt.task_id and worker_id = p_worker_id
+            and state = 'failed' and error_code = left(p_code, 100));
+        if v_attempt.state <> 'open' and not v_counts then
+            return false;
+        end if;
+    end if;
     perform ls.record_audit('worker ' || v_worker.name, 'result refused',
         case when v_attempt.task_id is null then 'no task of its own'
             else format('task %s, attempt %s', v_attempt.task_id, v_attempt.number) end, v_reason);
     if v_attempt.state = 'open' then
         perform ls.end_attempt(v_attempt.task_id, v_attempt.number, 'failed', left(p_code, 100), v_reason, true, true);
+    end if;
+    if not v_counts then
+        return false;
     end if;
     update ls.worker set refusal_count = refusal_count + 1 where worker_id = p_worker_id;
     if v_worker.refusal_count + 1 < 5 then
@@ -43,5 +55,5 @@ begin
 end
 $$;
 comment on function ls.refuse_result(bigint, uuid, text, text) is
-    'Records that a worker''s result was refused and fails its attempt; the fifth puts the worker in quarantine. Returns '
+    'Records that a worker''s result was refused and fails its attempt; the fifth task puts the worker in quarantine. Returns '
     'whether it is in quarantine. Refuses an unknown worker (LS016).';

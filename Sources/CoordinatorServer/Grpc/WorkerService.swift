@@ -136,7 +136,7 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
     private func check(_ weights: RankerWeights, _ token: LeaseToken, of worker: Worker)
         async throws
     {
-        guard weights.largestMagnitude <= WeightsUpload.magnitudeMax else {
+        guard weights.largestMagnitude <= RankerWeights.magnitudeMax else {
             throw CoordinatorError.absurdWeights(weights.largestMagnitude)
         }
         // Without a lease nothing will count, and completeTraining says so.
@@ -187,7 +187,7 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
     }
 
     /// Runs what takes a worker's result. A result that is refused for what is in it is kept in the
-    /// audit log and fails the attempt; after a few the worker is in quarantine.
+    /// audit log and fails the attempt; after five tasks the worker is in quarantine.
     private func taking<Value>(
         from worker: Worker, _ token: LeaseToken?, _ body: () async throws -> Value
     ) async throws -> Value {
@@ -254,9 +254,6 @@ struct WeightsUpload {
         bytes += piece.bytes
     }
 
-    /// Beyond this a number in weights is no result of training.
-    static let magnitudeMax: Float = 1e6
-
     /// - Throws: `unavailable` when the stream ended early: its worker died, or sends it again.
     func verified() throws -> [UInt8] {
         guard bytes.count == byteCount else { throw CoordinatorError.uploadCut() }
@@ -310,7 +307,7 @@ extension CoordinatorError {
     static func absurdWeights(_ magnitude: Float) -> Self {
         Self(
             .invalidWeights,
-            "cannot take these weights: found a number of size \(magnitude), expected at most \(WeightsUpload.magnitudeMax)"
+            "cannot take these weights: found a number of size \(magnitude), expected at most \(RankerWeights.magnitudeMax)"
         )
     }
 
@@ -324,7 +321,7 @@ extension CoordinatorError {
     /// What only the sender can be to blame for; not late, not cut off, not our trouble.
     fileprivate var isOfContent: Bool {
         switch code {
-        case .invalidArgument, .invalidWeights, .invalidFeatures, .contractMismatch, .tooLarge: true
+        case .invalidArgument, .invalidWeights, .invalidFeatures, .contractMismatch: true
         default: false
         }
     }

@@ -99,6 +99,9 @@ public struct RankerWeights: Sendable, Hashable {
 
     public var parameterCount: Int { values.count }
 
+    /// A number beyond this is no result of training: it has diverged.
+    public static let magnitudeMax: Float = 1e6
+
     /// The largest absolute value of any weight.
     public var largestMagnitude: Float { values.reduce(0) { max($0, abs($1)) } }
 

@@ -33,7 +33,7 @@ public func train(
     let trainer = Trainer(weights, training, on: table, team: team)
     var run = try TrainingRun(table: table, training: training)
     let trained = try run.walk(trainer, team: team, progress: progress)
-    guard trained.values.allSatisfy(\.isFinite) else {
+    guard trained.values.allSatisfy({ abs($0) <= RankerWeights.magnitudeMax }) else {
         throw CoordinatorError.diverged(run.stepCount)
     }
     let parts = (clock.now - start).components

@@ -35,7 +35,7 @@ struct WorkerRelease: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "release", abstract: "Let a worker out of quarantine.",
         discussion: """
-            A worker is in quarantine after five of its results were refused; why, is in ls.worker_status and
+            A worker is in quarantine after results of five tasks were refused; why, is in ls.worker_status and
             ls.audit_entry. Released, it begins with none; it connects when it is started again.
 
             Example:
