@@ -58,6 +58,7 @@ actor ScriptedCoordinator {
     private var damageNextFetch = false
     private var breakNextUpload = false
     private var refusal: CoordinatorError?
+    private var hasStarted = false
 
     /// - Parameter port: By default one that the system gives to no outgoing connection: it is opened
     ///   again after a stop.
@@ -87,6 +88,27 @@ actor ScriptedCoordinator {
     func start(names: [String] = ["localhost", "127.0.0.1"], issuer: CertificateAuthority? = nil)
         async throws
     {
+        var failureCount = 0
+        while true {
+            do {
+                try await listen(names: names, issuer: issuer)
+                hasStarted = true
+                return
+            } catch {
+                await stop()
+                failureCount += 1
+                // Another test, or another program, has the port. Again there, if workers know it.
+                guard failureCount < 100 else { throw error }
+                if hasStarted {
+                    try await Task.sleep(for: .milliseconds(100))
+                } else {
+                    port = .random(in: 15_000..<32_000)
+                }
+            }
+        }
+    }
+
+    private func listen(names: [String], issuer: CertificateAuthority?) async throws {
         let certificate = try (issuer ?? authority).issueServerCertificate(names: names)
         let transport = HTTP2ServerTransport.Posix(
             address: .ipv4(host: "127.0.0.1", port: port),
