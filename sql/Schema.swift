@@ -18,6 +18,7 @@ public enum LedgerSchema {
         File(name: "v0005_archive_tasks", bytes: PackageResources.v0005_archive_tasks_sql),
         File(
             name: "v0006_quarantine_workers", bytes: PackageResources.v0006_quarantine_workers_sql),
+        File(name: "v0007_keep_data_home", bytes: PackageResources.v0007_keep_data_home_sql),
     ]
 
     /// All the old ones away, then functions, then views (after the views they read), then who may
@@ -92,8 +93,10 @@ public enum LedgerSchema {
             bytes: PackageResources.leased_ranker_configuration_sql),
         File(name: "little_endian", bytes: PackageResources.little_endian_sql),
         File(name: "lock_attempt", bytes: PackageResources.lock_attempt_sql),
+        File(name: "lose_home", bytes: PackageResources.lose_home_sql),
         File(name: "meet_dependency", bytes: PackageResources.meet_dependency_sql),
         File(name: "next_turn", bytes: PackageResources.next_turn_sql),
+        File(name: "offer_local_data", bytes: PackageResources.offer_local_data_sql),
         File(name: "paper_grid", bytes: PackageResources.paper_grid_sql),
         File(name: "pooled_accuracy", bytes: PackageResources.pooled_accuracy_sql),
         File(name: "promote", bytes: PackageResources.promote_sql),
@@ -147,7 +150,10 @@ public enum LedgerSchema {
         File(name: "status_summary", bytes: PackageResources.status_summary_sql),
         File(name: "sweep_configurations", bytes: PackageResources.sweep_configurations_sql),
         File(name: "tagged_version", bytes: PackageResources.tagged_version_sql),
+        File(name: "task_home", bytes: PackageResources.task_home_sql),
         File(name: "task_progress", bytes: PackageResources.task_progress_sql),
+        File(name: "task_suits", bytes: PackageResources.task_suits_sql),
+        File(name: "upcoming_features", bytes: PackageResources.upcoming_features_sql),
         File(name: "version_ranker", bytes: PackageResources.version_ranker_sql),
         File(name: "wait_for_tasks", bytes: PackageResources.wait_for_tasks_sql),
         File(name: "waiting_tasks", bytes: PackageResources.waiting_tasks_sql),
@@ -175,6 +181,7 @@ public enum LedgerSchema {
         File(name: "version_lineage", bytes: PackageResources.version_lineage_sql),
         File(name: "worker_certificate", bytes: PackageResources.worker_certificate_sql),
         File(name: "worker_status", bytes: PackageResources.worker_status_sql),
+        File(name: "lost_ranker", bytes: PackageResources.lost_ranker_sql),
         File(name: "math_transfer_matrix", bytes: PackageResources.math_transfer_matrix_sql),
 
         File(name: "describe_columns", bytes: PackageResources.describe_columns_sql),

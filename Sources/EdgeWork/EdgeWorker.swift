@@ -11,23 +11,36 @@ import WorkerWire
 public struct EdgeSettings: Sendable {
     /// Tasks at once.
     public var capacity: Int
-    /// What it does for the coordinator; anything else is refused here, whatever the coordinator says.
-    public var taskKinds: [TaskKind]
+    /// What its owner allows.
+    public var policy: WorkPolicy
     /// Of each task.
     public var threadCount: Int
+    /// By how much the priority of working threads is lowered, 0 to 19.
+    public var nice: Int
+    /// Memory of this process; nil: any.
+    public var memoryByteCountMax: Int64?
+    /// Where feature files are that never leave this machine; nil: there are none.
+    public var dataDirectory: String?
+    /// Whose data they are; nil: nobody's in particular.
+    public var dataUser: String?
     public var cacheByteCountMax: Int64
     /// How long running tasks may take to finish once the worker is told to leave.
     public var drainDuration: Duration
 
     public init(
-        capacity: Int = 1, taskKinds: [TaskKind] = TaskKind.leased, threadCount: Int,
-        cacheByteCountMax: Int64 = 8 << 30,
-        drainDuration: Duration = .seconds(20)
+        capacity: Int = 1, policy: WorkPolicy = WorkPolicy(), threadCount: Int, nice: Int = 0,
+        memoryByteCountMax: Int64? = nil, dataDirectory: String? = nil, dataUser: String? = nil,
+        cacheByteCountMax: Int64 = 8 << 30, drainDuration: Duration = .seconds(20)
     ) {
         precondition((1...WireLimits.capacityMax).contains(capacity) && threadCount >= 1)
+        precondition((0...19).contains(nice), "a priority is lowered by 0 to 19")
         self.capacity = capacity
-        self.taskKinds = taskKinds
+        self.policy = policy
         self.threadCount = threadCount
+        self.nice = nice
+        self.memoryByteCountMax = memoryByteCountMax
+        self.dataDirectory = dataDirectory
+        self.dataUser = dataUser
         self.cacheByteCountMax = cacheByteCountMax
         self.drainDuration = drainDuration
     }
@@ -38,6 +51,8 @@ public actor EdgeWorker {
         case work(LeasedWork, StopSignal)
         /// Leased, but not to be understood, or not taken.
         case refusal(WireLeaseToken, CoordinatorError, retryable: Bool)
+        /// Worth having before a task needs it.
+        case prefetch(NamedBlob)
     }
 
     private static let upkeepInterval: Duration = .milliseconds(250)
@@ -45,6 +60,12 @@ public actor EdgeWorker {
     private static let silentHeartbeatCountMax = 4
     /// How many intervals a worker without leases lets pass.
     private static let idleHeartbeatFactor = 4
+    /// How often local files are looked at, and how often what was refused is offered again.
+    private static let lookInterval: Duration = .seconds(2)
+    private static let offerInterval: Duration = .seconds(60)
+    /// After a task was stopped for its memory, until that is free again.
+    private static let memoryPause: Duration = .seconds(10)
+    private static let errorCountMax = 5
 
     private let state: StateDirectory
     private let settings: EdgeSettings
@@ -52,6 +73,8 @@ public actor EdgeWorker {
     private let clock = ContinuousClock()
     private let cache: BlobCache
     private let link = CoordinatorLink()
+    private let local: LocalFiles?
+    private let home: HomeWeights
     private let starts: AsyncStream<Start>
     private let startsInput: AsyncStream<Start>.Continuation
 
@@ -72,7 +95,14 @@ public actor EdgeWorker {
     private var completedCount = 0
     private var failedCount = 0
     private var lostCount = 0
-    private var lastError: StatusReport.ErrorLine?
+    /// The newest first.
+    private var errors: [StatusReport.ErrorLine] = []
+    private var tlsVersion: String?
+    private var offeredAt: ContinuousClock.Instant?
+    private var refusedLocalData: [LocalDataRefusal] = []
+    private var saidToTakeTasks = true
+    private var isPrefetching = false
+    private var memoryFreeAt: ContinuousClock.Instant
 
     /// - Parameter identity: From `StateDirectory.identity()` or `Joining.join`.
     public init(
@@ -85,8 +115,13 @@ public actor EdgeWorker {
         cache = try BlobCache(
             directory: state.cachePath, byteCountMax: settings.cacheByteCountMax)
         book = LeaseBook(capacity: settings.capacity)
+        home = HomeWeights(directory: state.weightsPath)
+        local = settings.dataDirectory.map {
+            LocalFiles(directory: $0, user: settings.dataUser)
+        }
         nextRenewal = identity.certificate.renewalTime()
         lastHeard = clock.now
+        memoryFreeAt = clock.now
         (starts, startsInput) = AsyncStream.makeStream()
     }
 
@@ -100,6 +135,7 @@ public actor EdgeWorker {
                 group.addTask { await self.runAttempts() }
                 group.addTask { try await self.stayConnected() }
                 group.addTask { try await self.keepUp() }
+                group.addTask { try await self.watchLocalFiles() }
                 // Whoever ends first ends all: keepUp when drained, stayConnected when refused.
                 defer { group.cancelAll() }
                 let first = await group.nextResult()
@@ -134,6 +170,7 @@ public actor EdgeWorker {
                 case .work(let work, let stop): group.addTask { await self.attempt(work, stop) }
                 case .refusal(let token, let error, let retryable):
                     group.addTask { await self.refuse(token, error, retryable: retryable) }
+                case .prefetch(let blob): group.addTask { await self.prefetch(blob) }
                 }
             }
         }
@@ -153,7 +190,8 @@ public actor EdgeWorker {
             metadata: ["kind": "\(work.kind.rawValue)", "ranker": "\(work.rankerName)"])
         let token = work.token
         let runner = AttemptRunner(
-            cache: cache, link: link, threadCount: settings.threadCount, logger: logger
+            cache: cache, link: link, local: local, home: home, threadCount: settings.threadCount,
+            nice: settings.nice, logger: logger
         ) { phase, progress, note in
             // Not structured: said from a thread that must not wait for an actor.
             Task { await self.note(token, phase, progress, note) }
@@ -177,10 +215,19 @@ public actor EdgeWorker {
         beginWaiting()
         outbound?.yield(.heartbeat(book.heartbeat))
         await sayInventory()
+        // The weights of an edge-only ranker are new here, and it is not for the lease to say so.
+        if case .train(let train) = work.work, train.weightsStay { await offerLocalData() }
     }
 
     private func ended(_ work: LeasedWork, _ error: any Error, _ logger: Logger) async {
         switch error {
+        case let stopped as AttemptStopped where stopped.reason == .memory:
+            failedCount += 1
+            let failure = CoordinatorError.tooMuchMemory(
+                ProcessLimits.privateByteCount ?? 0, max: settings.memoryByteCountMax ?? 0)
+            note(failure)
+            logger.error("task stopped", metadata: ["error": "\(failure.message)"])
+            await sayFailed(work.token, failure, retryable: true)
         case let stopped as AttemptStopped where stopped.reason != .leaving:
             lostCount += 1
             logger.notice("task stopped", metadata: ["reason": "\(stopped.reason.rawValue)"])
@@ -240,7 +287,10 @@ public actor EdgeWorker {
     }
 
     private func note(_ error: CoordinatorError) {
-        lastError = .init(at: Date(), message: error.message, hint: error.hint)
+        // The same again is the same line with a new time.
+        errors.removeAll { $0.message == error.message }
+        errors.insert(.init(at: Date(), message: error.message, hint: error.hint), at: 0)
+        errors = Array(errors.prefix(Self.errorCountMax))
     }
 
     private func stop(_ tokens: [WireLeaseToken], because reason: StopReason) {
@@ -266,6 +316,103 @@ public actor EdgeWorker {
     private func sayInventory() async {
         let held = await cache.heldDigests
         outbound?.yield(.inventory(Array(held.prefix(WireLimits.heldDigestCountMax))))
+    }
+
+    // MARK: What stays here
+
+    /// Looks at the local files for as long as the worker runs, and offers what there is when that changes.
+    private func watchLocalFiles() async throws {
+        var wasReadable = true
+        while true {
+            if let local {
+                do throws(CoordinatorError) {
+                    if let gone = try await local.look() {
+                        // What was removed is not kept in the cache either.
+                        for digest in gone { _ = await cache.forget(digest) }
+                        for (_, problem) in await local.problems { note(problem) }
+                        await offerLocalData()
+                    }
+                    wasReadable = true
+                } catch {
+                    if wasReadable {
+                        logger.warning("cannot look", metadata: ["error": "\(error.message)"])
+                    }
+                    wasReadable = false
+                    note(error)
+                }
+            }
+            if !refusedLocalData.isEmpty, let offeredAt, clock.now > offeredAt + Self.offerInterval
+            {
+                await offerLocalData()
+            }
+            try await clock.sleep(for: Self.lookInterval)
+        }
+    }
+
+    /// All of it, each time: the coordinator compares.
+    private func offerLocalData() async {
+        guard connectedSince != nil else { return }
+        offeredAt = clock.now
+        outbound?.yield(
+            .localData(
+                LocalData(
+                    sets: await local?.sets ?? [],
+                    weights: Array(home.digests.prefix(WireLimits.heldDigestCountMax)))))
+    }
+
+    private func answered(_ refusals: [LocalDataRefusal]) {
+        refusedLocalData = refusals
+        for refusal in refusals {
+            logger.warning(
+                "local data not taken",
+                metadata: ["digest": "\(refusal.digest.short)", "reason": "\(refusal.message)"])
+            errors.removeAll { $0.message == refusal.message }
+            note(CoordinatorError(.invalidFeatures, refusal.message, hint: refusal.hint))
+        }
+    }
+
+    /// Says so when the owner's hours begin or end. What is under way is finished.
+    private func sayAvailability() {
+        let takesTasks = settings.policy.takesTasks(at: Date())
+        guard takesTasks != saidToTakeTasks, connectedSince != nil else { return }
+        saidToTakeTasks = takesTasks
+        logger.info(takesTasks ? "hours of work" : "outside the hours of work")
+        outbound?.yield(.availability(takesTasks: takesTasks))
+    }
+
+    /// Stops the task that was begun last when the process takes more than it may.
+    private func holdToMemory() {
+        guard let max = settings.memoryByteCountMax, clock.now >= memoryFreeAt,
+            let found = ProcessLimits.privateByteCount, found > max,
+            let token = book.tokens.last(where: { !book.isWaiting($0) })
+        else { return }
+        memoryFreeAt = clock.now + Self.memoryPause
+        stops[token]?.stop(because: .memory)
+    }
+
+    // MARK: Ahead of time
+
+    /// One feature set at a time, and never in the way: what cannot be had now is fetched when it is needed.
+    private func prefetch(_ blob: NamedBlob) async {
+        defer { isPrefetching = false }
+        await cache.retain(blob.digest)
+        do {
+            _ = try await BlobFetcher(cache: cache, link: link, logger: logger).path(of: blob)
+            logger.debug("fetched ahead", metadata: ["blob": "\(blob.name)"])
+        } catch {
+            logger.debug(
+                "cannot fetch ahead", metadata: ["blob": "\(blob.name)", "error": "\(error)"])
+        }
+        await cache.release(blob.digest)
+        await sayInventory()
+    }
+
+    private func prefetchLater(_ blobs: [NamedBlob]) {
+        guard !isPrefetching, drainDeadline == nil,
+            let blob = blobs.first(where: { settings.policy.refusal(of: [$0]) == nil })
+        else { return }
+        isPrefetching = true
+        startsInput.yield(.prefetch(blob))
     }
 
     // MARK: Session
@@ -299,7 +446,11 @@ public actor EdgeWorker {
     /// One connection, from its first byte to its end.
     private func connect() async throws {
         lastHeard = clock.now
-        let client = GRPCClient(transport: try identity.transport())
+        let client = GRPCClient(
+            transport: try identity.transport { version in
+                // Not structured: said on an event loop, which must not wait for an actor.
+                Task { await self.agreed(on: version) }
+            })
         let service = WorkerClient(wrapping: client)
         let (reports, outbound) = AsyncStream.makeStream(of: WorkerReport.self)
         let (ending, endSession) = AsyncStream.makeStream(of: Void.self)
@@ -308,9 +459,11 @@ public actor EdgeWorker {
             .hello(
                 WorkerIntroduction(
                     programVersion: ProductVersion.current, capacity: settings.capacity,
-                    taskKinds: settings.taskKinds,
+                    taskKinds: settings.policy.taskKinds,
                     heldDigests: Array(held.prefix(WireLimits.heldDigestCountMax)),
-                    heldLeases: book.tokens)))
+                    heldLeases: book.tokens, domains: settings.policy.domains,
+                    taskByteCountMax: settings.policy.taskByteCountMax)))
+        saidToTakeTasks = true
         if book.isDraining { outbound.yield(.draining) }
         self.outbound = outbound
         self.endSession = endSession
@@ -376,8 +529,12 @@ public actor EdgeWorker {
                     "coordinator.version": "\(version)", "leases": "\(book.tokens.count)",
                 ])
             outbound?.yield(.heartbeat(book.heartbeat))
+            sayAvailability()
+            await offerLocalData()
             await saveStatus()
         case .task(let work): accept(work)
+        case .localDataReply(let refusals): answered(refusals)
+        case .prefetch(let blobs): prefetchLater(blobs)
         case .heartbeatReply(let lost, let cancelled, let leaseDuration):
             stop(lost, because: .lost)
             stop(cancelled, because: .cancelled)
@@ -386,11 +543,11 @@ public actor EdgeWorker {
     }
 
     private func accept(_ work: LeasedWork) {
-        guard settings.taskKinds.contains(work.kind) else {
+        if let refusal = settings.policy.refusal(of: work, at: Date()) {
             logger.warning(
                 "task not allowed here",
-                metadata: ["task.id": "\(work.taskID)", "kind": "\(work.kind.rawValue)"])
-            refuseLater(work.token, .notAllowed(work.kind), retryable: true)
+                metadata: ["task.id": "\(work.taskID)", "reason": "\(refusal.message)"])
+            refuseLater(work.token, refusal, retryable: true)
             return
         }
         switch book.admit(work, at: clock.now) {
@@ -447,6 +604,8 @@ public actor EdgeWorker {
         while true {
             try await clock.sleep(for: Self.upkeepInterval)
             stop(book.overdue(at: clock.now), because: .abandoned)
+            holdToMemory()
+            sayAvailability()
             if let drainDeadline {
                 if book.isEmpty, refusalCount == 0 { return }
                 if clock.now >= drainDeadline { stop(book.tokens, because: .leaving) }
@@ -521,6 +680,8 @@ public actor EdgeWorker {
         }
     }
 
+    private func agreed(on tlsVersion: String) { self.tlsVersion = tlsVersion }
+
     private func saveStatus(_ connection: StatusReport.Connection? = nil) async {
         let cacheLine = StatusReport.CacheLine(
             blobCount: await cache.blobCount, byteCount: await cache.byteCount,
@@ -540,12 +701,26 @@ public actor EdgeWorker {
                     phase: entry.phase.rawValue, progress: entry.progress, note: entry.note)
             },
             completedCount: completedCount, failedCount: failedCount, lostCount: lostCount,
-            cache: cacheLine, lastError: lastError)
+            cache: cacheLine, errors: errors, tlsVersion: tlsVersion,
+            takesTasks: settings.policy.takesTasks(at: Date()), allows: settings.policy.lines,
+            localData: await localDataLine())
         do {
             try state.save(report)
         } catch {
             // Work goes on without it.
             logger.debug("cannot write the status", metadata: ["error": "\(error.message)"])
         }
+    }
+
+    private func localDataLine() async -> StatusReport.LocalDataLine? {
+        let weightsCount = home.digests.count
+        guard local != nil || weightsCount > 0 else { return nil }
+        let sets = await local?.sets ?? []
+        let refused = Set(refusedLocalData.map(\.digest))
+        return .init(
+            directory: local?.directory, user: settings.dataUser,
+            offeredCount: sets.count { !refused.contains($0.digest) },
+            refusedCount: sets.count { refused.contains($0.digest) },
+            unreadableCount: await local?.problems.count ?? 0, weightsCount: weightsCount)
     }
 }

@@ -22,6 +22,9 @@ public enum WireLimits {
     public static let leaseCountMax = 128
     public static let heldDigestCountMax = 8_192
     public static let featureSetCountMax = 4_096
+    public static let localSetCountMax = 1_024
+    public static let domainCountMax = 256
+    public static let prefetchCountMax = 16
     public static let tokenByteCountMax = 64
     /// Of a name, a note, a version: a line for people.
     public static let lineByteCountMax = 500

@@ -27,11 +27,14 @@ public struct NamedBlob: Hashable, Sendable {
     public let byteCount: Int64
     /// For people: "math/algebra train".
     public let name: String
+    /// Of a feature set.
+    public let domain: DomainName?
 
-    public init(digest: Digest, byteCount: Int64, name: String) {
+    public init(digest: Digest, byteCount: Int64, name: String, domain: DomainName? = nil) {
         self.digest = digest
         self.byteCount = byteCount
         self.name = name
+        self.domain = domain
     }
 }
 
@@ -74,6 +77,14 @@ public struct LeasedWork: Hashable, Sendable {
         }
     }
 
+    /// The feature sets it works on.
+    public var features: [NamedBlob] {
+        switch work {
+        case .train(let work): work.features
+        case .evaluate(let work): work.features
+        }
+    }
+
     /// All that must be on disk before the work can begin.
     public var blobs: [NamedBlob] {
         switch work {
@@ -92,16 +103,19 @@ public struct TrainWork: Hashable, Sendable {
     public let features: [NamedBlob]
     /// Nil: start from the seed.
     public let initialWeights: NamedBlob?
+    /// Of an edge-only ranker: digest and size are handed in, the weights are kept here.
+    public let weightsStay: Bool
 
     public init(
         rankerName: String, rankerConfiguration: String, trainingConfiguration: String,
-        features: [NamedBlob], initialWeights: NamedBlob?
+        features: [NamedBlob], initialWeights: NamedBlob?, weightsStay: Bool = false
     ) {
         self.rankerName = rankerName
         self.rankerConfiguration = rankerConfiguration
         self.trainingConfiguration = trainingConfiguration
         self.features = features
         self.initialWeights = initialWeights
+        self.weightsStay = weightsStay
     }
 }
 
@@ -132,16 +146,23 @@ public struct WorkerIntroduction: Hashable, Sendable {
     public let heldDigests: [Digest]
     /// Attempts still in work, or with a result to hand in.
     public let heldLeases: [WireLeaseToken]
+    /// Whose tasks its owner allows; nil: all.
+    public let domains: [DomainPattern]?
+    /// Features of one task that its owner allows; nil: any.
+    public let taskByteCountMax: Int64?
 
     public init(
         programVersion: String, capacity: Int, taskKinds: [TaskKind], heldDigests: [Digest],
-        heldLeases: [WireLeaseToken]
+        heldLeases: [WireLeaseToken], domains: [DomainPattern]? = nil,
+        taskByteCountMax: Int64? = nil
     ) {
         self.programVersion = programVersion
         self.capacity = capacity
         self.taskKinds = taskKinds
         self.heldDigests = heldDigests
         self.heldLeases = heldLeases
+        self.domains = domains
+        self.taskByteCountMax = taskByteCountMax
     }
 }
 
@@ -165,6 +186,9 @@ public enum WorkerReport: Hashable, Sendable {
     case heartbeat([WireLeaseProgress])
     case inventory([Digest])
     case draining
+    case localData(LocalData)
+    /// Outside its owner's hours it takes no tasks.
+    case availability(takesTasks: Bool)
 }
 
 /// All that a coordinator says on a session.
@@ -174,6 +198,10 @@ public enum CoordinatorNotice: Hashable, Sendable {
     /// Stop these; the others are good for `leaseDuration` from now.
     case heartbeatReply(
         lost: [WireLeaseToken], cancelled: [WireLeaseToken], leaseDuration: Duration)
+    /// Of the feature sets offered those that are not taken.
+    case localDataReply([LocalDataRefusal])
+    /// What tasks that wait will need.
+    case prefetch([NamedBlob])
 }
 
 /// The answer to a result.

@@ -57,6 +57,47 @@ struct JoinOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "Whose tasks this machine takes, separated by commas: math/algebra, math/*. Default: all.",
+            valueName: "domains"))
+    var domains: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Megabytes of features that one task may have. Default: any.", valueName: "mb"))
+    var taskSize: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "When this machine takes tasks, such as 22:00-06:00, several with commas. Default: always.",
+            valueName: "times"))
+    var hours: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Megabytes of memory; a task that takes more is given back. Default: any.",
+            valueName: "mb"))
+    var memory: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "By how much the priority of its work is lowered, 0 to 19. Default 10.", valueName: "n")
+    )
+    var nice: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Directory of feature files that never leave this machine: offered by description and digest alone.",
+            valueName: "dir"))
+    var data: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Whose data --data holds; the token's label 'user' must name them. Default: nobody's.",
+            valueName: "user"))
+    var dataUser: String?
+
+    @Option(
+        help: ArgumentHelp(
             "Megabytes of feature sets and weights kept on disk. Default 8192.", valueName: "mb"))
     var cacheSize: Int?
 
@@ -126,6 +167,13 @@ extension Settings {
             }
             return found
         }
+        func megabytes(_ flag: Int?, _ key: ConfigKey, name: String) throws -> Int64? {
+            let count = try whole(flag, key, name: name, default: 0, in: 0...100_000_000)
+            if count == 0, flag != nil {
+                throw CoordinatorError.settingOutOfRange(name, found: "0", 1...100_000_000)
+            }
+            return count == 0 ? nil : Int64(count) << 20
+        }
         let cores = ProcessInfo.processInfo.activeProcessorCount
         return Settings(
             state: state,
@@ -139,10 +187,19 @@ extension Settings {
             edge: EdgeSettings(
                 capacity: try whole(
                     join.capacity, "capacity", name: "--capacity", default: 1, in: 1...64),
-                taskKinds: try taskKinds(text(join.allow, "allow")),
+                policy: WorkPolicy(
+                    taskKinds: try taskKinds(text(join.allow, "allow")),
+                    domains: try text(join.domains, "domains").map(domains),
+                    taskByteCountMax: try megabytes(
+                        join.taskSize, "taskSize", name: "--task-size"),
+                    hours: try text(join.hours, "hours").map { try WorkingHours($0) }),
                 threadCount: try whole(
                     join.threads, "threads", name: "--threads", default: max(1, cores / 2),
                     in: 1...1_024),
+                nice: try whole(join.nice, "nice", name: "--nice", default: 10, in: 0...19),
+                memoryByteCountMax: try megabytes(join.memory, "memory", name: "--memory"),
+                dataDirectory: try text(join.data, "data").map(dataDirectory),
+                dataUser: text(join.dataUser, "dataUser"),
                 cacheByteCountMax: Int64(
                     try whole(
                         join.cacheSize, "cacheSize", name: "--cache-size", default: 8_192,
@@ -170,6 +227,27 @@ extension Settings {
                     + ", or some of them separated by commas")
         }
         return kinds
+    }
+
+    private static func domains(_ text: String) throws(CoordinatorError) -> [DomainPattern] {
+        var patterns: [DomainPattern] = []
+        for word in text.split(separator: ",", omittingEmptySubsequences: false) {
+            patterns.append(try DomainPattern(word.trimmingCharacters(in: .whitespaces)))
+        }
+        return patterns
+    }
+
+    /// There when the worker starts: a path that is mistyped is no empty directory.
+    private static func dataDirectory(_ path: String) throws(CoordinatorError) -> String {
+        var isDirectory: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory),
+            isDirectory.boolValue
+        else {
+            throw CoordinatorError(
+                .invalidSettings,
+                "cannot use --data '\(path.printable(200))': found no such directory")
+        }
+        return URL(fileURLWithPath: path).standardizedFileURL.path
     }
 
     /// The flag wins over the file, the file over the environment.

@@ -78,6 +78,35 @@ import Testing
         #expect(next.map(\LeaseOffer.worker) == [WorkerID(3), WorkerID(2), WorkerID(1)])
     }
 
+    @Test func `offer what is at home first to its home, and to nobody else`() {
+        let waiting = [
+            WaitingTasks(kind: .train, count: 2, home: WorkerID(2)),
+            WaitingTasks(kind: .train, count: 5, home: WorkerID(9)),
+        ]
+        let offers = FillPlan.offers(to: (1...3).map { candidate($0, free: 4) }, of: waiting)
+        #expect(offers.map(\.worker) == [WorkerID(2)])
+        #expect(offers.map(\.countMax) == [2])
+        let both = FillPlan.offers(
+            to: (1...3).map { candidate($0, free: 4) },
+            of: waiting + [WaitingTasks(kind: .train, count: 3)])
+        #expect(both.map(\.countMax) == [3, 1, 1])
+        #expect(both[0].worker == WorkerID(2))
+    }
+
+    @Test func `keep no place for who may not be allowed to take it`() {
+        let restricted = (1...2).map {
+            FillPlan.Candidate(
+                worker: WorkerID($0), kinds: [.train], freeCount: 1, isRestricted: true)
+        }
+        let waiting = [WaitingTasks(kind: .train, count: 1)]
+        for start in 0..<4 {
+            let offers = FillPlan.offers(
+                to: restricted + [candidate(3, free: 1)], of: waiting, startingAt: start)
+            #expect(offers.first?.worker == WorkerID(3))
+            #expect(offers.count == 3)
+        }
+    }
+
     @Test(arguments: 0..<50)
     func `never exceed what is free, and one call's workers`(seed: Int) {
         var generator = SystemRandomNumberGenerator()

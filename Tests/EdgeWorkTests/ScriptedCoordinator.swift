@@ -49,6 +49,10 @@ actor ScriptedCoordinator {
     private(set) var fetches: [Int64] = []
     private(set) var renewalCount = 0
     private(set) var serials: Set<String> = []
+    private(set) var offers: [LocalData] = []
+    private(set) var availabilities: [Bool] = []
+    /// Every byte of every message that a worker sent, before encryption.
+    private(set) var wire: [UInt8] = []
 
     // What it does.
     private var blobs: [LanguageSystem.Digest: [UInt8]] = [:]
@@ -149,6 +153,10 @@ actor ScriptedCoordinator {
         return stream
     }
 
+    fileprivate func record(_ message: some SwiftProtobuf.Message) throws {
+        wire += try message.serializedBytes() as [UInt8]
+    }
+
     fileprivate func heard(_ report: WorkerReport) {
         switch report {
         case .hello: break
@@ -157,6 +165,8 @@ actor ScriptedCoordinator {
             outbound?.yield(.heartbeatReply(lost: [], cancelled: [], leaseDuration: .seconds(10)))
         case .inventory(let digests): inventories.append(digests)
         case .draining: isDraining = true
+        case .localData(let data): offers.append(data)
+        case .availability(let takesTasks): availabilities.append(takesTasks)
         }
     }
 
@@ -241,6 +251,7 @@ private struct Service: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
             nonisolated(unsafe) var messages = messages
             group.addTask {
                 while let message = try await messages.next() {
+                    try await script.record(message)
                     await script.heard(try WorkerReport(message))
                 }
             }
@@ -268,6 +279,7 @@ private struct Service: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
         try await script.checkCaller(context)
         var upload: ScriptedCoordinator.Upload?
         for try await part in request {
+            try await script.record(part)
             switch part.message {
             case .header(let header):
                 upload = .init(header: try TrainingResultHeader(header), bytes: [])
@@ -288,7 +300,8 @@ private struct Service: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
         async throws
         -> Languagesystem_V1_CompletionReply
     {
-        Languagesystem_V1_CompletionReply(
+        try await script.record(request)
+        return Languagesystem_V1_CompletionReply(
             await script.evaluated(try [EvaluationResultReport](request)))
     }
 
@@ -296,6 +309,7 @@ private struct Service: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
         async throws
         -> Languagesystem_V1_FailAttemptReply
     {
+        try await script.record(request)
         await script.failed(request)
         return .with { $0.counted = true }
     }

@@ -26,7 +26,8 @@ struct Arrangement {
 
     static func with(
         host: String = "127.0.0.1", capacity: Int = 1,
-        taskKinds: [TaskKind] = TaskKind.leased, drain: Duration = .seconds(10),
+        policy: WorkPolicy = WorkPolicy(), memory: Int64? = nil, data: String? = nil,
+        drain: Duration = .seconds(10),
         lifetime: Duration = .seconds(24 * 3600),
         issuedAgo: TimeInterval = 0, issuer: CertificateAuthority? = nil, startsServer: Bool = true,
         _ body: (Arrangement) async throws -> Void
@@ -54,8 +55,8 @@ struct Arrangement {
             let worker = try EdgeWorker(
                 identity: try #require(try state.identity()), state: state,
                 settings: EdgeSettings(
-                    capacity: capacity, taskKinds: taskKinds, threadCount: 1,
-                    cacheByteCountMax: 64 << 20,
+                    capacity: capacity, policy: policy, threadCount: 1,
+                    memoryByteCountMax: memory, dataDirectory: data, cacheByteCountMax: 64 << 20,
                     drainDuration: drain),
                 logger: logger)
             let running = Task { try await worker.run() }
@@ -227,7 +228,7 @@ struct Arrangement {
     @Test func `waits for a coordinator that was never up`() async throws {
         try await Arrangement.with(startsServer: false) { all in
             try await eventually("it has failed to connect") {
-                try all.state.status()?.lastError != nil
+                try all.state.status()?.errors.isEmpty == false
             }
             try await all.coordinator.start()
             try await all.connected()
@@ -236,7 +237,7 @@ struct Arrangement {
 
     @Test func `does not talk to an impostor`() async throws {
         try await Arrangement.with(issuer: try CertificateAuthority.ephemeral()) { all in
-            try await eventually("it has refused") { try all.state.status()?.lastError != nil }
+            try await eventually("it has refused") { try all.state.status()?.errors.first != nil }
             try await Task.sleep(for: .milliseconds(500))
             #expect(await all.coordinator.hellos.isEmpty)
         }
@@ -299,7 +300,7 @@ struct Arrangement {
     @Test func `does not do what its owner does not allow, whatever the coordinator says`()
         async throws
     {
-        try await Arrangement.with(taskKinds: [.evaluate]) { all in
+        try await Arrangement.with(policy: WorkPolicy(taskKinds: [.evaluate])) { all in
             try await all.connected()
             #expect(await all.coordinator.hellos.first?.taskKinds == [.evaluate])
             let features = await all.coordinator.add(try Arrangement.features("train"), name: "t")
@@ -409,7 +410,7 @@ struct Arrangement {
     {
         try await Arrangement.with(lifetime: .seconds(60), issuedAgo: 120) { all in
             // Nobody listens where it would ask.
-            try await eventually("it says so") { try all.state.status()?.lastError != nil }
+            try await eventually("it says so") { try all.state.status()?.errors.first != nil }
             #expect(try #require(try all.state.status()).connection == .connecting)
             #expect(await all.coordinator.hellos.isEmpty)
         }

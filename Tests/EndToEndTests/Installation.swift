@@ -58,10 +58,14 @@ final class Installation: @unchecked Sendable {
         }
     }
 
-    func join(_ name: String) async throws {
-        let token = try await lscoord("token", "create", "--name", name, "--quiet")
+    func join(_ name: String, label: String? = nil, _ arguments: [String] = []) async throws {
+        let token = try await run(
+            Programs.path("lscoord"),
+            ["token", "create", "--name", name, "--quiet"] + (label.map { ["--label", $0] } ?? []),
+            environment: environment)
         try #require(token.status == 0, "\(token)")
-        try startWorker(name, token: token.output.trimmingCharacters(in: .whitespacesAndNewlines))
+        try startWorker(
+            name, token: token.output.trimmingCharacters(in: .whitespacesAndNewlines), arguments)
         try await eventually(within: 30, "\(name) is connected") {
             try await sql("select state from ls.worker_status where name = '\(name)'")
                 == "connected"
@@ -69,13 +73,13 @@ final class Installation: @unchecked Sendable {
     }
 
     /// With no token: an identity from before is taken up again.
-    func startWorker(_ name: String, token: String? = nil) throws {
+    func startWorker(_ name: String, token: String? = nil, _ arguments: [String] = []) throws {
         workers[name] = try Program(
             Programs.path("lsworker"),
             [
                 "join", "--coordinator", "localhost:\(restPort)", "--state-dir",
                 home.appendingPathComponent(name).path, "--threads", "1",
-            ],
+            ] + arguments,
             environment: token.map { ["LSWORKER_TOKEN": $0] } ?? [:],
             log: home.appendingPathComponent("\(name).log"))
     }

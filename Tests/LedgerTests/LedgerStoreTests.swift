@@ -89,7 +89,8 @@ import Testing
             #expect(
                 lease.features == [
                     BlobReference(
-                        digest: .sha256(Array("codetrain".utf8)), byteCount: 9, name: "code train")
+                        digest: .sha256(Array("codetrain".utf8)), byteCount: 9, name: "code train",
+                        domain: try DomainName("code"))
                 ])
             let stranger = LeaseToken(rawValue: UUID())
             let answers = try await store.renewLeases(

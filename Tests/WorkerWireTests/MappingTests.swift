@@ -19,8 +19,17 @@ import WorkerWire
             TrainWork(
                 rankerName: "math.listwise", rankerConfiguration: "{\"a\":1}",
                 trainingConfiguration: "{}",
-                features: [NamedBlob(digest: digest(1), byteCount: 5, name: "math train")],
-                initialWeights: NamedBlob(digest: digest(2), byteCount: 6, name: "w"))))
+                features: [
+                    NamedBlob(
+                        digest: digest(1), byteCount: 5, name: "math train",
+                        domain: try! DomainName("math"))
+                ],
+                initialWeights: NamedBlob(digest: digest(2), byteCount: 6, name: "w"),
+                weightsStay: true)))
+    static let localSet = LocalFeatureSet(
+        digest: digest(5), byteCount: 9, baseModel: "m", domain: try! DomainName("math/algebra"),
+        split: .train, user: "ada", labelKind: "binary", hiddenSize: 4, queryCount: 2,
+        responseCount: 8, layer: 20, layerFraction: 0.625)
     static let evaluate = LeasedWork(
         token: token("t-2"), taskID: TaskID(8), attempt: 1, leaseDuration: .milliseconds(1_500),
         work: .evaluate(
@@ -34,6 +43,15 @@ import WorkerWire
             workerName: "edge-1", coordinatorVersion: "1", heartbeatInterval: .milliseconds(900)),
         .task(train), .task(evaluate),
         .heartbeatReply(lost: [token("a")], cancelled: [token("b")], leaseDuration: .seconds(9)),
+        .localDataReply([
+            LocalDataRefusal(digest: digest(5), message: "cannot take it", hint: nil),
+            LocalDataRefusal(digest: digest(6), message: "cannot take it", hint: "ask"),
+        ]),
+        .prefetch([
+            NamedBlob(
+                digest: digest(1), byteCount: 5, name: "math train",
+                domain: try! DomainName("math"))
+        ]),
     ])
     func `of a coordinator's messages keeps every value`(notice: CoordinatorNotice) throws {
         let message = Languagesystem_V1_CoordinatorMessage(notice)
@@ -47,7 +65,10 @@ import WorkerWire
             WorkerIntroduction(
                 programVersion: "1", capacity: 3, taskKinds: [.train, .evaluate],
                 heldDigests: [digest(1)],
-                heldLeases: [token("x")])),
+                heldLeases: [token("x")], domains: [try! DomainPattern("math/*")],
+                taskByteCountMax: 1 << 20)),
+        .localData(LocalData(sets: [localSet], weights: [digest(7)])),
+        .availability(takesTasks: false),
         .heartbeat([WireLeaseProgress(token: token("x"), progress: 0.5, note: "step 1")]),
         .inventory([digest(1), digest(2)]), .draining,
     ])
@@ -66,6 +87,26 @@ import WorkerWire
         message.leaseToken = "x"
         message.progress = progress
         #expect(throws: CoordinatorError.self) { try WireLeaseProgress(message) }
+    }
+
+    @Test func `refuses local feature sets of impossible sizes, and too many`() {
+        let message = Languagesystem_V1_WorkerMessage(
+            .localData(LocalData(sets: [Self.localSet])))
+        let changes: [(inout Languagesystem_V1_LocalFeatureSet) -> Void] = [
+            { $0.byteCount = 0 }, { $0.byteCount = .max }, { $0.queryCount = 0 },
+            { $0.responseCount = 1 }, { $0.responseCount = .max }, { $0.hiddenSize = .max },
+            { $0.digest = Data() }, { $0.layerFraction = .nan }, { $0.split = "NO" },
+            { $0.domain = "NO" },
+        ]
+        for change in changes {
+            var damaged = message
+            change(&damaged.localData.featureSets[0])
+            #expect(throws: CoordinatorError.self) { try WorkerReport(damaged) }
+        }
+        var many = message
+        many.localData.featureSets = Array(
+            repeating: message.localData.featureSets[0], count: WireLimits.localSetCountMax + 1)
+        #expect(throws: CoordinatorError.self) { try WorkerReport(many) }
     }
 
     @Test func `refuses a digest of another length`() {

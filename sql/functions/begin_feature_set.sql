@@ -56,10 +56,12 @@ begin
             ls.short_digest(p_digest), p_domain, p_split,
             (select name from ls.domain where domain_id = v_old.domain_id), v_old.split));
     end if;
-    if v_old.ready_at is null then  -- dropped before: its bytes come again
+    if v_old.home_worker_id is not null then  -- until now only its worker had the bytes
+        update ls.feature_set f set home_worker_id = null, ready_at = null, dropped_at = null where f.feature_set_id = v_old.feature_set_id;
+    elsif v_old.ready_at is null then  -- dropped before: its bytes come again
         update ls.feature_set f set dropped_at = null where f.feature_set_id = v_old.feature_set_id;
     end if;
-    return query select v_old.feature_set_id, v_old.ready_at is not null;
+    return query select v_old.feature_set_id, v_old.ready_at is not null and v_old.home_worker_id is null;
 end
 $$;
 comment on function ls.begin_feature_set(bytea, bigint, text, text, text, text, text, integer, integer, bigint, integer, double precision, text) is

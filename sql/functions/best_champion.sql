@@ -1,6 +1,6 @@
 -- ls.best_champion(base_model_id, user, domain ids, reason) -> the champion that answers among the rankers of exactly
 -- this user (null: of nobody) and one of these domains (null: of no domain), or no row. The nearest domain
--- wins; of two kinds the one that did better on its own test sets, then listwise. One index look-up a domain.
+-- wins; a ranker whose weights are not here cannot answer here; of two kinds the one that did better on its own test sets, then listwise. One index look-up a domain.
 -- Planned once: planning these joins costs more than running them. Called by: route.
 create or replace function ls.best_champion(p_base_model_id bigint, p_user text, p_domain_ids bigint[], p_reason text)
 returns table (ranker_id bigint, ranker_name text, kind text, configuration jsonb,
@@ -16,7 +16,7 @@ begin
         select r.ranker_id, rank() over (order by length(d.name) desc nulls last) as place
         from unnest(coalesce(p_domain_ids, '{0}')) n (domain_id)
             join ls.ranker r on r.base_model_id = p_base_model_id and coalesce(r.user_name, '') = coalesce(p_user, '')
-                and coalesce(r.domain_id, 0) = n.domain_id
+                and coalesce(r.domain_id, 0) = n.domain_id and r.home_worker_id is null
             join ls.ranker_alias a on a.ranker_id = r.ranker_id and a.alias = 'champion'
             left join ls.domain d on d.domain_id = r.domain_id) c
     where c.place = 1;

@@ -67,7 +67,11 @@ as $$
         from ls.ranker_version group by ranker_id having max(number) <> count(*) or count(distinct number) <> count(*)
     union all select format('version %s has no weights', version_id)
         from ls.ranker_version v where forgotten_at is null and not exists (
-            select from ls.ranker_weights w where w.digest = v.digest and octet_length(w.bytes) = w.byte_count)
+            select from ls.ranker_weights w left join ls.home_weights h using (digest)
+            where w.digest = v.digest and (octet_length(w.bytes) = w.byte_count or (w.bytes is null and h.digest is not null)))
+    union all select format('task %s is with worker %s, its home is worker %s', t.task_id, a.worker_id, t.home_worker_id)
+        from ls.task t join ls.attempt a using (task_id)
+        where a.state = 'open' and a.worker_id <> t.home_worker_id
     union all select format('the weights %s… have another SHA-256', left(encode(digest, 'hex'), 12))
         from ls.ranker_weights where p_read_weights and sha256(bytes) <> digest
     union all select format('version %s was not trained on what its task %s says', v.version_id, t.task_id)

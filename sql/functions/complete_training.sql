@@ -1,13 +1,15 @@
--- ls.complete_training(worker, token, digest, weights, report) -> version id, counted.
+-- ls.complete_training(worker, token, digest, weights, report, byte_count) -> version id, counted.
 -- Takes the result of a train task, all or nothing: the version with its lineage, the attempt
 -- succeeded, the task leased -> done, and the evaluate task of the new version. A version of a sweep is
--- measured on the sweep's test sets, and the last one ends the sweep. Tasks blocked on this one go on
+-- measured on the sweep's test sets, and the last one ends the sweep. Of an edge-only ranker weights are null
+-- and byte_count says their size. Tasks blocked on this one go on
 -- when that evaluation is done, too.
 --   twice with one token      the same version id, counted, nothing more happens
 --   late, the lease is lost   not counted, nothing happens
 --   the bytes are a version   that version's id; no second version of the same bytes
 -- Called by: LedgerStore.completeTraining.
-create or replace function ls.complete_training(p_worker_id bigint, p_token uuid, p_digest bytea, p_weights bytea, p_report jsonb)
+create or replace function ls.complete_training(p_worker_id bigint, p_token uuid, p_digest bytea, p_weights bytea, p_report jsonb,
+    p_byte_count bigint default null)
 returns table (version_id bigint, counted boolean)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
@@ -37,7 +39,7 @@ begin
     end if;
 
     select * into strict v_version from ls.insert_version(v_task.ranker_id, p_digest, p_weights, p_report,
-        v_task.initial_version_id, v_task.task_id, v_attempt.number, p_worker_id, v_task.requested_by);
+        v_task.initial_version_id, v_task.task_id, v_attempt.number, p_worker_id, v_task.requested_by, p_byte_count);
     if v_version.is_new then
         insert into ls.version_feature_set (version_id, ordinal, feature_set_id)
         select v_version.version_id, f.ordinal, f.feature_set_id from ls.task_feature_set f where f.task_id = v_task.task_id;
@@ -61,7 +63,7 @@ begin
     return query select v_version.version_id, true;
 end
 $$;
-comment on function ls.complete_training(bigint, uuid, bytea, bytea, jsonb) is
+comment on function ls.complete_training(bigint, uuid, bytea, bytea, jsonb, bigint) is
     'Takes the weights of a train task: version, lineage, task done and the evaluate task in one transaction; returns the '
     'version and whether it counts: not when the lease is lost. Refuses bytes whose SHA-256 is not the digest (LS003), '
-    'weights for an evaluate task or under another worker''s lease (LS001), and a revoked worker (LS031).';
+    'weights for an evaluate task, under another worker''s lease or of an edge-only ranker (LS001), and a revoked worker (LS031).';

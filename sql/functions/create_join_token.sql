@@ -1,8 +1,10 @@
--- ls.create_join_token(worker_name, lifetime, by) -> the token's text, shown this once:
+-- ls.create_join_token(worker_name, lifetime, by, labels) -> the token's text, shown this once:
 -- LS1<SHA-256 of the authority's key>::<id>.<secret>. Only the SHA-256 of the secret is kept.
 -- A worker name given here is the name the worker gets, even one that exists: that worker enrols anew.
+-- The worker gets the labels (words and texts); label 'user' says whose data it may offer.
 -- Called by: LedgerStore.createJoinToken, an admin.
-create or replace function ls.create_join_token(p_worker_name text default null, p_lifetime interval default '1 hour', p_by text default null)
+create or replace function ls.create_join_token(p_worker_name text default null, p_lifetime interval default '1 hour', p_by text default null,
+    p_labels jsonb default '{}')
 returns text
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -22,13 +24,20 @@ begin
     if p_lifetime is null or p_lifetime not between interval '1 second' and interval '30 days' then
         perform ls.refuse('LS001', format('cannot create a join token that lives %s: expected 1 second to 30 days', p_lifetime));
     end if;
-    insert into ls.join_token (join_token_id, worker_name, secret_sha256, created_by, expires_at)
-    values (v_id, p_worker_name, sha256(convert_to(v_secret, 'UTF8')), coalesce(p_by, session_user), clock_timestamp() + p_lifetime);
-    perform ls.record_audit(p_by, 'create join token', format('token %s', v_id), coalesce('for worker ' || p_worker_name, 'for any worker'));
+    if jsonb_typeof(p_labels) is distinct from 'object' or (select count(*) from jsonb_each(p_labels)) > 32
+        or exists (select from jsonb_each(p_labels) l
+            where l.key !~ '^[a-z][a-z0-9_.-]{0,62}$' or jsonb_typeof(l.value) <> 'string' or l.value #>> '{}' !~ '^[^[:cntrl:]]{1,200}$')
+    then
+        perform ls.refuse('LS001', 'cannot create a join token: expected at most 32 labels, each a word and a text of 1 to 200 characters');
+    end if;
+    insert into ls.join_token (join_token_id, worker_name, secret_sha256, created_by, expires_at, labels)
+    values (v_id, p_worker_name, sha256(convert_to(v_secret, 'UTF8')), coalesce(p_by, session_user), clock_timestamp() + p_lifetime, p_labels);
+    perform ls.record_audit(p_by, 'create join token', format('token %s', v_id), concat_ws(', ', coalesce('for worker ' || p_worker_name, 'for any worker'),
+        nullif((select string_agg(l.key || '=' || l.value, ', ' order by l.key) from jsonb_each_text(p_labels) l), '')));
     return format('LS1%s::%s.%s', encode(v_authority, 'hex'), v_id, v_secret);
 end
 $$;
-comment on function ls.create_join_token(text, interval, text) is
+comment on function ls.create_join_token(text, interval, text, jsonb) is
     'Makes a single-use invitation for a worker and returns its text, which is shown this once. With a name, that is the '
-    'name the worker gets. Refuses a name that fits no certificate and a lifetime outside 1 second to 30 days (LS001), and '
+    'name the worker gets; the labels go to it, too. Refuses a name that fits no certificate, labels that are none and a lifetime outside 1 second to 30 days (LS001), and '
     'comes too early before the first lscoord serve (LS050).';

@@ -18,6 +18,10 @@ begin
     if v_set.dropped_at is not null then
         return;
     end if;
+    if v_set.home_worker_id is not null then
+        perform ls.refuse('LS021', format('cannot drop feature set %s: it is at home with worker ''%s''', p_feature_set_id,
+            (select name from ls.worker where worker_id = v_set.home_worker_id)), 'remove the file there');
+    end if;
     select min(t.task_id) into v_task_id from ls.task_feature_set f join ls.task t using (task_id)
     where f.feature_set_id = p_feature_set_id and t.state in ('blocked', 'waiting', 'leased');
     if v_task_id is not null then
@@ -38,4 +42,4 @@ end
 $$;
 comment on function ls.drop_feature_set(bigint, text, text) is
     'Removes the bytes and queries of a feature set and keeps its name for lineage; again nothing happens. Refuses an '
-    'unknown set (LS014), and one that an open task or sweep needs (LS021).';
+    'unknown set (LS014), and one that an open task or sweep needs or that is at home with a worker (LS021).';

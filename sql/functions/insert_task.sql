@@ -3,6 +3,7 @@
 -- counts: training visits them in this order. A sweep's tasks are its own: the same training asked for
 -- outside it is another task, whose version goes straight to the gate. When a task is to run, and after
 -- which others, is no part of what it asks for: asked again, the open task keeps its own.
+-- Of sets and weights that are at home with a worker only that worker can make use: the task is its alone.
 -- Called by: request_training, request_evaluation, request_sweep, resume_sweep.
 create or replace function ls.insert_task(p_kind text, p_ranker_id bigint, p_version_id bigint,
     p_initial_version_id bigint, p_configuration jsonb, p_feature_set_ids bigint[], p_priority smallint, p_by text,
@@ -16,16 +17,17 @@ declare
     v_owner text := coalesce((select user_name from ls.ranker where ranker_id = p_ranker_id), p_by, session_user);
     v_priority smallint := coalesce(p_priority, 0);
     v_is_blocked boolean := coalesce(cardinality(p_after), 0) > 0;
+    v_home bigint := ls.task_home(p_ranker_id, p_initial_version_id, p_feature_set_ids);
     v_id bigint;
 begin
     -- Twice at most in practice: the task that stood in the way may end before it is read.
     loop
         insert into ls.task as t (kind, state, ranker_id, version_id, initial_version_id, configuration, priority, run_after,
-            attempt_count_max, owner, turn, request_key, requested_by, stays)
+            attempt_count_max, owner, turn, request_key, requested_by, stays, home_worker_id)
         select p_kind, case when v_is_blocked then 'blocked' else 'waiting' end, p_ranker_id, p_version_id, p_initial_version_id,
             p_configuration, v_priority, coalesce(p_run_after, clock_timestamp()), k.attempt_count_max, v_owner,
             ls.next_turn(v_owner, p_kind, v_priority), v_key, coalesce(p_by, session_user),
-            p_sweep_id is not null
+            p_sweep_id is not null, v_home
         from ls.task_kind k where k.kind = p_kind
         on conflict (request_key) where state in ('blocked', 'waiting', 'leased') do nothing
         returning t.task_id into v_id;

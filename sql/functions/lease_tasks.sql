@@ -1,5 +1,7 @@
 -- ls.lease_tasks(worker, kinds, limit, lease_seconds, held_digests) -> one row for each new attempt,
 -- with everything the worker needs to start.
+-- Tasks at home with this worker come first: nobody else can do them. Of the others it gets what its owner
+-- allows (domains, size), as it said when it connected.
 -- Moves waiting tasks: waiting -> leased. First come, first served by priority (smaller first), then
 -- by age; among the oldest 64, a task whose feature sets the worker already holds goes first.
 -- Two workers never get the same task: rows are taken with skip locked, so nobody waits either.
@@ -8,7 +10,7 @@ create or replace function ls.lease_tasks(p_worker_id bigint, p_kinds text[], p_
     p_lease_seconds double precision, p_held_digests bytea[] default '{}')
 returns table (token uuid, task_id bigint, attempt integer, leased_until timestamptz, kind text,
     ranker_name text, ranker_configuration jsonb, configuration jsonb,
-    features jsonb, weights_digest bytea, weights_byte_count bigint, weights_name text)
+    features jsonb, weights_digest bytea, weights_byte_count bigint, weights_name text, weights_stay boolean)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
@@ -18,38 +20,52 @@ declare
     v_ids bigint[] := array[]::bigint[];
     v_more bigint[];
     v_tokens uuid[];
+    v_domains text[];
+    v_byte_count_max bigint;
+    v_takes_any boolean;
 begin
     perform ls.check_worker(p_worker_id);
     if p_lease_seconds is null or p_lease_seconds not between 0.001 and 86400 or p_limit is null or p_limit < 0 then
         perform ls.refuse('LS001', format('cannot lease %s tasks for %s seconds', p_limit, p_lease_seconds));
     end if;
+    select p.domains, p.task_byte_count_max into v_domains, v_byte_count_max from ls.worker_presence p where p.worker_id = p_worker_id;
+    v_takes_any := v_domains is null and v_byte_count_max is null;
+    select coalesce(array_agg(l.task_id), '{}') into v_ids from (
+        select t.task_id from ls.task t
+        where t.state = 'waiting' and t.home_worker_id = p_worker_id and t.kind = any (p_kinds) and t.run_after <= v_now
+            and (v_takes_any or ls.task_suits(t.task_id, v_domains, v_byte_count_max))
+        order by t.priority, t.turn, t.task_id
+        limit p_limit
+        for no key update skip locked) l;
     -- One call in four goes strictly by turns once the first in line has waited a minute: whose features
     -- nobody holds would otherwise wait as long as others' work keeps coming.
-    if cardinality(p_held_digests) > 0 and not (random() < 0.25 and exists (
-        select from (select w.run_after from ls.task w where w.state = 'waiting' and w.kind = any (p_kinds) and w.run_after <= v_now
+    if cardinality(v_ids) < p_limit and cardinality(p_held_digests) > 0 and not (random() < 0.25 and exists (
+        select from (select w.run_after from ls.task w where w.state = 'waiting' and w.home_worker_id is null and w.kind = any (p_kinds) and w.run_after <= v_now
             order by w.priority, w.turn, w.task_id limit 1) f
         where f.run_after < v_now - interval '1 minute'))
     then
         -- Sorted before locking, so only rows that are handed out are locked.
-        select coalesce(array_agg(l.task_id), '{}') into v_ids from (
+        select coalesce(array_agg(l.task_id), '{}') into v_more from (
             select t.task_id from ls.task t
                 join (
                     select o.task_id, count(f.feature_set_id) as held
                     from (select w.task_id from ls.task w
-                            where w.state = 'waiting' and w.kind = any (p_kinds) and w.run_after <= v_now
+                            where w.state = 'waiting' and w.home_worker_id is null and w.kind = any (p_kinds) and w.run_after <= v_now
                             order by w.priority, w.turn, w.task_id limit 64) o
                         join ls.task_feature_set tf on tf.task_id = o.task_id
                         join ls.feature_set f on f.feature_set_id = tf.feature_set_id and f.digest = any (p_held_digests)
                     group by o.task_id) h on h.task_id = t.task_id
-            where t.state = 'waiting'
+            where t.state = 'waiting' and (v_takes_any or ls.task_suits(t.task_id, v_domains, v_byte_count_max))
             order by t.priority, h.held desc, t.turn, t.task_id
-            limit p_limit
+            limit p_limit - cardinality(v_ids)
             for no key update of t skip locked) l;
+        v_ids := v_ids || v_more;
     end if;
     if cardinality(v_ids) < p_limit then
         select coalesce(array_agg(l.task_id), '{}') into v_more from (
             select t.task_id from ls.task t
-            where t.state = 'waiting' and t.kind = any (p_kinds) and t.run_after <= v_now and t.task_id <> all (v_ids)
+            where t.state = 'waiting' and t.home_worker_id is null and t.kind = any (p_kinds) and t.run_after <= v_now
+                and t.task_id <> all (v_ids) and (v_takes_any or ls.task_suits(t.task_id, v_domains, v_byte_count_max))
             order by t.priority, t.turn, t.task_id
             limit p_limit - cardinality(v_ids)
             for no key update skip locked) l;
@@ -74,10 +90,10 @@ begin
     return query
         select a.token, t.task_id, a.number, a.leased_until, t.kind, r.name, r.configuration, t.configuration,
             (select jsonb_agg(jsonb_build_object('digest', encode(f.digest, 'hex'), 'byte_count', f.byte_count,
-                    'name', d.name || ' ' || f.split) order by tf.ordinal)
+                    'name', d.name || ' ' || f.split, 'domain', d.name) order by tf.ordinal)
                 from ls.task_feature_set tf join ls.feature_set f using (feature_set_id) join ls.domain d using (domain_id)
                 where tf.task_id = t.task_id),
-            w.digest, w.byte_count, vr.name || '@' || v.number
+            w.digest, w.byte_count, vr.name || '@' || v.number, r.home_worker_id is not null
         from ls.attempt a
             join ls.task t on t.task_id = a.task_id
             join ls.ranker r on r.ranker_id = t.ranker_id

@@ -9,7 +9,7 @@ create or replace function ls.lease_tasks_for_workers(p_worker_ids bigint[], p_k
     p_held_counts integer[], p_held_digests bytea[], p_lease_seconds double precision)
 returns table (worker_id bigint, token uuid, task_id bigint, attempt integer, leased_until timestamptz, kind text,
     ranker_name text, ranker_configuration jsonb, configuration jsonb,
-    features jsonb, weights_digest bytea, weights_byte_count bigint, weights_name text)
+    features jsonb, weights_digest bytea, weights_byte_count bigint, weights_name text, weights_stay boolean)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$

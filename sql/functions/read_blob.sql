@@ -13,9 +13,9 @@ declare
     v_size bigint;
 begin
     select f.feature_set_id, f.byte_count into v_id, v_size from ls.feature_set f
-    where f.digest = p_digest and f.ready_at is not null;
+    where f.digest = p_digest and f.ready_at is not null and f.home_worker_id is null;
     if v_id is null then
-        select w.byte_count into v_size from ls.ranker_weights w where w.digest = p_digest;
+        select w.byte_count into v_size from ls.ranker_weights w where w.digest = p_digest and w.bytes is not null;
     end if;
     if v_size is null then
         perform ls.refuse('LS014', format('cannot read %s…: no feature set or weights of this digest are stored',

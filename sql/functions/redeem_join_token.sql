@@ -52,6 +52,7 @@ begin
         exit when v_worker.public_key_sha256 = p_public_key_sha256 and v_worker.revoked_at is null;
         v_name := left(v_base, 57) || '-' || v_try;
     end loop;
+    update ls.worker w set labels = v_token.labels where w.worker_id = v_worker.worker_id;
     update ls.join_token t set used_at = clock_timestamp(), used_by_key = p_public_key_sha256, worker_id = v_worker.worker_id
     where t.join_token_id = p_id;
     perform ls.record_audit(v_worker.name, 'join', format('token %s', p_id), format('worker %s', v_worker.name));

@@ -1,5 +1,6 @@
 -- ls.revoke_worker(name, reason, by): shuts a worker out, for good. Its tasks wait again at once; its next
--- call is refused (LS031), and coordinators hear of it (NOTIFY ls_worker) and end its session. Again: nothing happens. Called by: LedgerStore.revokeWorker, an admin.
+-- call is refused (LS031), and coordinators hear of it (NOTIFY ls_worker) and end its session. What was at home with it is
+-- lost (ls.lose_home). Again: nothing happens. Called by: LedgerStore.revokeWorker, an admin.
 create or replace function ls.revoke_worker(p_name text, p_reason text, p_by text default null)
 returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -22,6 +23,7 @@ begin
     update ls.worker set revoked_at = clock_timestamp(), revoked_by = coalesce(p_by, session_user), revoked_because = p_reason
     where worker_id = v_worker.worker_id;
     perform ls.release_leases(v_worker.worker_id, '{}', format('worker ''%s'' was revoked', p_name));
+    perform ls.lose_home(v_worker.worker_id, '{}', '{}', format('worker ''%s'' was revoked', p_name), p_by);
     perform pg_notify('ls_worker', v_worker.worker_id::text);
     perform ls.record_audit(p_by, 'revoke worker', p_name, p_reason);
 end

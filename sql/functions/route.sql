@@ -7,6 +7,7 @@
 --   best transfer   no ranker there, but the domain is known: the domain ranker that was measured
 --                   best on this domain's current test set (transfer matrix)
 --   global          the ranker of nobody and nothing in particular
+-- An edge-only ranker is passed over: its weights are not here.
 -- Each step is an index look-up, and is made only when the ones before found nobody. Two kinds in one step: the one that did better on its own test sets, then listwise. A domain or a user
 -- nobody has heard of is not an error: the later steps serve it.
 -- Called by: LedgerStore.route, when lscoord's routing cache misses; an operator.
@@ -55,6 +56,7 @@ begin
                 join ls.ranker_alias a on a.ranker_id = r.ranker_id and a.alias = 'champion'
                 join ls.ranker_version v on v.version_id = a.version_id
             where r.base_model_id = v_base_model_id and r.user_name is null and r.domain_id is not null
+                and r.home_worker_id is null
                 and ls.pooled_accuracy(v.version_id, v_sets, ls.default_evaluation_configuration()) is not null
             order by ls.pooled_accuracy(v.version_id, v_sets, ls.default_evaluation_configuration()) desc, r.kind = 'listwise' desc, r.ranker_id
             limit 1;

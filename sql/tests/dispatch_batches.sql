@@ -1,7 +1,7 @@
 -- ls.waiting_tasks, lease_tasks_for_workers, renew_leases_for_workers: what one call does for one worker,
--- one call does for many; a revoked worker spoils nothing for the others.
+-- one call does for many, upcoming_features: what they may fetch meanwhile; a revoked worker spoils nothing for the others.
 begin;
-select plan(24);
+select plan(29);
 select fixture.base_model();
 select fixture.feature_set(d, 'train') from unnest(array['math/algebra', 'code']) d;
 select fixture.ranker(d) from unnest(array['math/algebra', 'code']) d;
@@ -18,6 +18,14 @@ select is((select digests @> array[sha256('codetrain'), sha256('math/algebratrai
 select is_empty($$ select * from ls.waiting_tasks('{evaluate}', 9) $$, 'only of the kinds asked for');
 select is_empty($$ select * from ls.waiting_tasks('{train}', 0) $$, 'no places, nothing to count');
 select throws_ok($$ select * from ls.waiting_tasks('{train}', -1) $$, 'LS001', null, 'a limit is not negative');
+select results_eq($$ select name, domain, byte_count from ls.upcoming_features('{train}', 9) $$,
+    $$ values ('code train', 'code', 9::bigint), ('math/algebra train', 'math/algebra', 17) $$, 'what the next tasks need, first needed first');
+select is((select count(*) from ls.upcoming_features('{train}', 1)), 1::bigint, 'as many as asked');
+select is_empty($$ select * from ls.upcoming_features('{evaluate}', 9) $$, 'for tasks of the kinds asked for');
+select throws_ok($$ select * from ls.upcoming_features('{train}', -1) $$, 'LS001', null, 'a limit of them is not negative either');
+update ls.feature_set set home_worker_id = 1 where digest = sha256('codetrain');
+select results_eq('select name from ls.upcoming_features(''{train}'', 9)', $$ values ('math/algebra train') $$, 'what is at home with somebody is fetched by nobody');
+update ls.feature_set set home_worker_id = null;
 update ls.task set run_after = clock_timestamp() + interval '1 minute' where task_id = 1;
 select results_eq($$ select task_count from ls.waiting_tasks('{train}', 9) $$, $$ values (3) $$, 'a task before its time does not count');
 update ls.task set run_after = clock_timestamp() - interval '1 s' where task_id = 1;

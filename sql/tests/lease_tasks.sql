@@ -24,7 +24,7 @@ select is_empty($$ select * from ls.lease_tasks(2, '{train}', 1, 60) $$, 'a task
 select is((select features from ls.lease_tasks(1, '{train}', 1, 60)), null, 'still not');
 update ls.task set run_after = clock_timestamp() where state = 'waiting';
 select is((select features from ls.lease_tasks(1, '{train}', 1, 60)),
-    jsonb_build_array(jsonb_build_object('digest', encode(sha256('math/algebratrain'), 'hex'), 'byte_count', 17, 'name', 'math/algebra train')),
+    jsonb_build_array(jsonb_build_object('digest', encode(sha256('math/algebratrain'), 'hex'), 'byte_count', 17, 'name', 'math/algebra train', 'domain', 'math/algebra')),
     'a lease carries everything the worker needs');
 select fixture.feature_set('code', 'test');
 select fixture.version('code.listwise', 'w');

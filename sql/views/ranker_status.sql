@@ -8,12 +8,14 @@ select r.ranker_id, r.name, b.name as base_model, r.user_name, d.name as domain,
     round((100 * m.first_sample)::numeric, 2) as first_sample_percent,
     a.moved_at as promoted_at,
     (select count(*) from ls.task t where t.ranker_id = r.ranker_id and t.state in ('blocked', 'waiting', 'leased')) as open_tasks,
-    r.training
+    r.training, h.name as home,
+    (select w.lost_because from ls.home_weights w where w.digest = v.digest) as lost_because
 from ls.ranker r
     join ls.base_model b using (base_model_id)
     left join ls.domain d using (domain_id)
     left join ls.ranker_alias a on a.ranker_id = r.ranker_id and a.alias = 'champion'
     left join ls.ranker_version v on v.version_id = a.version_id
+    left join ls.worker h on h.worker_id = r.home_worker_id
     left join lateral (
         select sum(e.accuracy * e.group_count) / sum(e.group_count) as accuracy,
             sum(e.first_sample * e.group_count) / sum(e.group_count) as first_sample

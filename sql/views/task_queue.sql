@@ -8,13 +8,14 @@ select t.task_id, t.kind, t.state, t.priority, coalesce(r.name, t.configuration 
     greatest(t.run_after - clock_timestamp(), interval '0') as starts_in, t.owner,
     (select array_agg(x.needs_task_id order by x.needs_task_id) from ls.task_dependency x
         where x.task_id = t.task_id and x.met_at is null) as blocked_on,
-    t.requested_by, t.requested_at, e.sweep_id, e.position as sweep_position
+    t.requested_by, t.requested_at, e.sweep_id, e.position as sweep_position, hw.name as home
 from ls.task t
     left join ls.ranker r using (ranker_id)
     left join ls.ranker_version v on v.version_id = t.version_id
     left join ls.attempt a on a.task_id = t.task_id and a.state = 'open'
     left join ls.worker w on w.worker_id = a.worker_id
     left join ls.sweep_entry e on e.task_id = t.task_id
+    left join ls.worker hw on hw.worker_id = t.home_worker_id
 where t.state in ('blocked', 'waiting', 'leased')
 order by array_position(array['leased', 'waiting', 'blocked'], t.state), t.priority, t.turn, t.task_id;
 comment on view ls.task_queue is 'Open tasks in the order they are handed out: who works on them, how far, what waits and what is blocked on what.';

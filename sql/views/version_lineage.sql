@@ -7,10 +7,13 @@ select v.version_id, r.name || '@' || v.number as version, r.name as ranker, v.n
         where vf.version_id = v.version_id) as trained_on,
     (select array_agg(a.alias order by a.alias) from ls.ranker_alias a
         where a.ranker_id = v.ranker_id and a.version_id = v.version_id) as aliases,
-    v.report, v.added_by, v.added_at, v.forgotten_at
+    v.report, v.added_by, v.added_at, v.forgotten_at,
+    hw.name as home, hm.lost_at
 from ls.ranker_version v
     join ls.ranker r using (ranker_id)
     left join ls.ranker_weights w using (digest)
+    left join ls.home_weights hm on hm.digest = v.digest
+    left join ls.worker hw on hw.worker_id = hm.worker_id
     left join ls.ranker_version pv on pv.version_id = v.parent_version_id
     left join ls.ranker p on p.ranker_id = pv.ranker_id
     left join ls.worker wk on wk.worker_id = v.worker_id

@@ -12,7 +12,7 @@ select w.worker_id, w.name,
     (select count(*) from ls.attempt a where a.worker_id = w.worker_id and a.state in ('failed', 'expired')) + coalesce(c.failed, 0) as failed,
     (select max(c.not_after) from ls.certificate c where c.worker_id = w.worker_id) as certificate_until,
     w.enrolled_at, w.revoked_at, w.revoked_because,
-    w.refusal_count as refused, w.quarantined_at, w.quarantined_because
+    w.refusal_count as refused, w.quarantined_at, w.quarantined_because, w.labels, p.domains, p.task_byte_count_max
 from ls.worker w left join ls.worker_presence p using (worker_id) left join ls.worker_archive_count c using (worker_id)
 order by w.name;
 comment on view ls.worker_status is 'Workers: connected or away, what they hold and how they did.';

@@ -42,11 +42,15 @@ public actor DispatchHub: Service {
     private struct Session {
         let worker: Worker
         let taskKinds: [TaskKind]
+        /// Its owner does not allow every task.
+        let isRestricted: Bool
         let connection: UUID
         let outbound: AsyncStream<WorkerInstruction>.Continuation
         var state: SessionState
         /// When the database last heard that the worker is there.
         var notedAt: ContinuousClock.Instant
+        /// What it was last told to fetch while it is busy.
+        var prefetched: Digest?
     }
 
     /// A worker is noted as seen no more often than this; the status views call it connected for a
@@ -94,7 +98,8 @@ public actor DispatchHub: Service {
             worker.id,
             WorkerConnection(
                 coordinator: settings.coordinatorName, programVersion: hello.programVersion,
-                capacity: hello.capacity, taskKinds: hello.taskKinds))
+                capacity: hello.capacity, taskKinds: hello.taskKinds, domains: hello.domains,
+                taskByteCountMax: hello.taskByteCountMax))
         let releasedCount = try await ledger.releaseLeases(of: worker.id, keeping: hello.heldLeases)
         if let older = sessionOfWorker[worker.id] { end(older) }
 
@@ -103,7 +108,9 @@ public actor DispatchHub: Service {
         let (stream, outbound) = AsyncStream.makeStream(
             of: WorkerInstruction.self, bufferingPolicy: .bufferingOldest(Self.unreadCountMax))
         sessions[id] = Session(
-            worker: worker, taskKinds: hello.taskKinds, connection: connection, outbound: outbound,
+            worker: worker, taskKinds: hello.taskKinds,
+            isRestricted: hello.domains != nil || hello.taskByteCountMax != nil,
+            connection: connection, outbound: outbound,
             state: SessionState(
                 capacity: hello.capacity, heldDigests: Set(hello.heldDigests),
                 heldLeases: hello.heldLeases), notedAt: clock.now)
@@ -147,6 +154,44 @@ public actor DispatchHub: Service {
 
     public func drain(_ id: SessionID) {
         sessions[id]?.state.drain()
+    }
+
+    /// Inside or outside its owner's hours.
+    public func setAvailability(_ id: SessionID, takesTasks: Bool) {
+        guard let session = sessions[id], session.state.takesTasks != takesTasks else { return }
+        sessions[id]?.state.takesTasks = takesTasks
+        logger.info(
+            takesTasks ? "worker takes tasks again" : "worker takes no tasks for now",
+            metadata: ["worker": "\(session.worker.name)"])
+        if takesTasks { fill() }
+    }
+
+    /// All that a worker has at home. It hears which of it is not taken; when the database is away, that is
+    /// all of it, and it offers it again a little later.
+    public func offerLocalData(
+        _ id: SessionID, _ sets: [FeatureSetDescription], weights: [Digest]
+    ) async {
+        guard let session = sessions[id] else { return }
+        let refused: [RefusedFeatureSet]
+        do {
+            refused = try await ledger.offerLocalData(
+                of: session.worker.id, sets, weights: weights)
+        } catch {
+            logger.warning(
+                "cannot take local data",
+                metadata: ["worker": "\(session.worker.name)", "error": "\(error.message)"])
+            refused = sets.map {
+                RefusedFeatureSet(digest: $0.digest, message: error.message, hint: error.hint)
+            }
+        }
+        logger.info(
+            "local data offered",
+            metadata: [
+                "worker": "\(session.worker.name)", "feature.sets": "\(sets.count)",
+                "refused": "\(refused.count)", "weights": "\(weights.count)",
+            ])
+        sessions[id]?.outbound.yield(.localDataAnswer(refused))
+        fill()
     }
 
     /// An attempt of this worker was handed in or failed: its place is free.
@@ -224,8 +269,39 @@ public actor DispatchHub: Service {
             }
             await endRefused()
             fill()
+            await suggestPrefetch()
         }
     }
+
+    /// Workers that are busy hear what the next tasks need, one feature set each, and not all the same. A hint:
+    /// who ends up with the task is decided when it is leased, and who holds its features comes first then.
+    private func suggestPrefetch() async {
+        let now = clock.now
+        let busy = sessions.filter { _, session in
+            !session.state.isDraining && session.state.takesTasks
+                && session.state.freeSlotCount(at: now) == 0
+        }.keys.sorted { $0.number < $1.number }
+        guard !busy.isEmpty else { return }
+        let upcoming: [BlobReference]
+        do {
+            upcoming = try await ledger.upcomingFeatures(
+                of: TaskKind.leased, countMax: Self.upcomingCountMax)
+        } catch {
+            logger.warning("cannot look ahead", metadata: ["error": "\(error.message)"])
+            return
+        }
+        for (place, id) in busy.enumerated() {
+            guard let session = sessions[id] else { continue }
+            let ahead = upcoming.filter { !session.state.heldDigests.contains($0.digest) }
+            guard !ahead.isEmpty else { continue }
+            let next = ahead[place % ahead.count]
+            if next.digest == session.prefetched { continue }
+            sessions[id]?.prefetched = next.digest
+            session.outbound.yield(.prefetch([next]))
+        }
+    }
+
+    private static let upcomingCountMax = 16
 
     /// Ends the sessions of workers that were revoked or put in quarantine: asked with each poll, so within three seconds
     /// also when no hint came.
@@ -322,7 +398,7 @@ public actor DispatchHub: Service {
             guard freeCount > 0 else { return nil }
             return FillPlan.Candidate(
                 worker: session.worker.id, kinds: session.taskKinds, freeCount: freeCount,
-                heldDigests: session.state.heldDigests)
+                heldDigests: session.state.heldDigests, isRestricted: session.isRestricted)
         }
         guard !candidates.isEmpty else { return false }
         fillCount += 1
@@ -330,7 +406,8 @@ public actor DispatchHub: Service {
             let waiting = try await ledger.waitingTasks(
                 of: TaskKind.leased.filter { kind in
                     candidates.contains { $0.kinds.contains(kind) }
-                }, countMax: min(Self.waitingCountMax, candidates.reduce(0) { $0 + $1.freeCount }))
+                }, countMax: min(Self.waitingCountMax, candidates.reduce(0) { $0 + $1.freeCount }),
+                atHomeWith: candidates.map(\.worker))
             let offers = FillPlan.offers(
                 to: candidates.sorted { $0.worker.rawValue < $1.worker.rawValue }, of: waiting,
                 startingAt: fillCount)

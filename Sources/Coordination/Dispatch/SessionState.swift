@@ -20,6 +20,8 @@ public struct SessionState: Sendable, Equatable {
 
     public let capacity: Int
     public private(set) var isDraining = false
+    /// False outside its owner's hours.
+    public var takesTasks = true
     public var heldDigests: Set<Digest>
     private var phases: [LeaseToken: Phase]
 
@@ -36,7 +38,7 @@ public struct SessionState: Sendable, Equatable {
 
     /// How many more tasks the worker may be given at `now`; never negative.
     public func freeSlotCount(at now: ContinuousClock.Instant) -> Int {
-        if isDraining { return 0 }
+        if isDraining || !takesTasks { return 0 }
         let busy = phases.values.count {
             switch $0 {
             case .reported: true

@@ -8,6 +8,10 @@ public enum WorkerInstruction: Sendable {
     case lease(LeasedTask, lasting: Duration)
     /// The answer to a heartbeat, or an unasked cancellation: stop these.
     case stop(lost: [LeaseToken], cancelled: [LeaseToken], leaseDuration: Duration)
+    /// The answer to an offer of local data: what is not taken.
+    case localDataAnswer([RefusedFeatureSet])
+    /// Features that waiting tasks need.
+    case prefetch([BlobReference])
 }
 
 /// Who a session belongs to, as its verified certificate says.
@@ -28,15 +32,21 @@ public struct WorkerHello: Sendable {
     public let taskKinds: [TaskKind]
     public let heldDigests: [Digest]
     public let heldLeases: [LeaseToken]
+    /// Whose tasks its owner allows; nil: all.
+    public let domains: [DomainPattern]?
+    /// Features of one task that its owner allows; nil: any.
+    public let taskByteCountMax: Int64?
 
     public init(
         programVersion: String, capacity: Int, taskKinds: [TaskKind], heldDigests: [Digest],
-        heldLeases: [LeaseToken]
+        heldLeases: [LeaseToken], domains: [DomainPattern]? = nil, taskByteCountMax: Int64? = nil
     ) {
         self.programVersion = programVersion
         self.capacity = capacity
         self.taskKinds = taskKinds
         self.heldDigests = heldDigests
         self.heldLeases = heldLeases
+        self.domains = domains
+        self.taskByteCountMax = taskByteCountMax
     }
 }

@@ -31,7 +31,8 @@ extension WorkerHello {
         self.init(
             programVersion: introduction.programVersion, capacity: introduction.capacity,
             taskKinds: introduction.taskKinds, heldDigests: introduction.heldDigests,
-            heldLeases: leases)
+            heldLeases: leases, domains: introduction.domains,
+            taskByteCountMax: introduction.taskByteCountMax)
     }
 }
 
@@ -54,6 +55,14 @@ extension CoordinatorNotice {
         case .stop(let lost, let cancelled, let duration):
             self = .heartbeatReply(
                 lost: lost.map(\.wire), cancelled: cancelled.map(\.wire), leaseDuration: duration)
+        case .localDataAnswer(let refused):
+            self = .localDataReply(
+                refused.compactMap { set in
+                    set.digest.map {
+                        LocalDataRefusal(digest: $0, message: set.message, hint: set.hint)
+                    }
+                })
+        case .prefetch(let blobs): self = .prefetch(blobs.map(NamedBlob.init))
         }
     }
 }
@@ -68,7 +77,8 @@ extension LeasedWork {
                     rankerName: task.rankerName, rankerConfiguration: task.rankerConfiguration,
                     trainingConfiguration: task.configuration,
                     features: task.features.map(NamedBlob.init),
-                    initialWeights: task.weights.map(NamedBlob.init)))
+                    initialWeights: task.weights.map(NamedBlob.init),
+                    weightsStay: task.weightsStay))
         case .evaluate:
             guard let weights = task.weights else {
                 preconditionFailure(
@@ -90,6 +100,17 @@ extension LeasedWork {
 
 extension NamedBlob {
     fileprivate init(_ blob: Ledger.BlobReference) {
-        self.init(digest: blob.digest, byteCount: blob.byteCount, name: blob.name)
+        self.init(
+            digest: blob.digest, byteCount: blob.byteCount, name: blob.name, domain: blob.domain)
+    }
+}
+
+extension FeatureSetDescription {
+    init(_ set: LocalFeatureSet) {
+        self.init(
+            digest: set.digest, byteCount: set.byteCount, baseModel: set.baseModel,
+            domain: set.domain, split: set.split, user: set.user, labelKind: set.labelKind,
+            hiddenSize: set.hiddenSize, queryCount: set.queryCount,
+            responseCount: set.responseCount, layer: set.layer, layerFraction: set.layerFraction)
     }
 }

@@ -64,6 +64,11 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
             await hub.heartbeat(session, try leases.map { try LeaseProgress($0) })
         case .inventory(let digests): await hub.inventory(session, digests)
         case .draining: await hub.drain(session)
+        case .localData(let data):
+            await hub.offerLocalData(
+                session, data.sets.map(FeatureSetDescription.init), weights: data.weights)
+        case .availability(let takesTasks):
+            await hub.setAvailability(session, takesTasks: takesTasks)
         case .hello: throw CoordinatorError.unexpectedMessage()
         }
     }
@@ -103,12 +108,14 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
         let worker = context.worker
         var parts = request.makeAsyncIterator()
         guard let first = try await parts.next() else { throw CoordinatorError.uploadCut() }
-        var upload = try await taking(from: worker, nil) {
+        let header = try await taking(from: worker, nil) {
             guard case .header(let header) = first.message else {
                 throw CoordinatorError.unexpectedMessage()
             }
-            return try WeightsUpload(try TrainingResultHeader(header))
+            return try TrainingResultHeader(header)
         }
+        if header.weightsStay { return try await completeAtHome(header, by: worker) }
+        var upload = try await taking(from: worker, nil) { try WeightsUpload(header) }
         let token = upload.token
         // The iterator and the upload are used by this call alone.
         let completion = try await budget.lending(upload.byteCount, to: worker.id) {
@@ -127,6 +134,22 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
                     by: worker.id, token, digest: upload.digest, weights: weights,
                     report: upload.report)
             }
+        }
+        await hub.attemptEnded(token, of: worker.id)
+        return Languagesystem_V1_CompletionReply(
+            Completion(counted: completion.counted, versionID: completion.versionID))
+    }
+
+    /// Of an edge-only ranker: digest, size and report are all that comes. Whether the ranker is one is the
+    /// ledger's to say.
+    private func completeAtHome(_ header: TrainingResultHeader, by worker: Worker) async throws
+        -> Languagesystem_V1_CompletionReply
+    {
+        let token = try await taking(from: worker, nil) { try LeaseToken(header.token) }
+        let completion = try await taking(from: worker, token) {
+            try await ledger.completeTraining(
+                by: worker.id, token, digest: header.digest, weights: nil, report: header.report,
+                byteCount: header.byteCount)
         }
         await hub.attemptEnded(token, of: worker.id)
         return Languagesystem_V1_CompletionReply(

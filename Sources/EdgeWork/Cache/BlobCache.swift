@@ -150,6 +150,13 @@ public actor BlobCache {
         return path
     }
 
+    /// Throws away a blob that nobody uses; whether it did.
+    public func forget(_ digest: LanguageSystem.Digest) -> Bool {
+        guard useCounts[digest] == nil, !filling.contains(digest) else { return false }
+        discard(digest)
+        return true
+    }
+
     /// Throws away what there is of a blob.
     public func discard(_ digest: LanguageSystem.Digest) {
         closePartial()

@@ -1,4 +1,5 @@
-// Brings a blob into the cache: from where it broke off, in pieces, until its SHA-256 is right.
+// Brings a blob into the cache: from where it broke off, in pieces, until its SHA-256 is right. One that is at home
+// here comes from its own file: work is done on the copy, which nobody changes underneath it.
 import GRPCCore
 import LanguageSystem
 import Logging
@@ -10,6 +11,7 @@ struct BlobFetcher: Sendable {
     let cache: BlobCache
     let link: CoordinatorLink
     let logger: Logger
+    var local: LocalFiles?
 
     /// The path of the verified file. The caller has retained the blob.
     func path(of blob: NamedBlob) async throws -> String {
@@ -27,12 +29,29 @@ struct BlobFetcher: Sendable {
     private func fill(_ blob: NamedBlob) async throws -> String {
         for number in 1...Self.tryCountMax {
             if case .whole(let path) = try await cache.presence(of: blob) { return path }
-            try await link.call { client in try await receive(blob, from: client) }
+            if let path = await local?.path(of: blob.digest) {
+                try await copy(blob, from: path)
+            } else {
+                try await link.call { client in try await receive(blob, from: client) }
+            }
             if let path = try await cache.finish(blob) { return path }
             logger.warning(
                 "fetched blob is damaged", metadata: ["blob": "\(blob.name)", "try": "\(number)"])
         }
         throw CoordinatorError.damagedBlob(blob.name, tries: Self.tryCountMax)
+    }
+
+    private func copy(_ blob: NamedBlob, from path: String) async throws {
+        guard case .partial(var held) = try await cache.presence(of: blob) else { return }
+        let reader = try LocalFileReader(path)
+        while held < blob.byteCount {
+            let bytes = try await reader.bytes(
+                from: held, countMax: Int(min(1 << 20, blob.byteCount - held)))
+            guard !bytes.isEmpty else { throw CoordinatorError.localFileChanges(path) }
+            try await cache.append(
+                BlobPiece(offset: held, bytes: bytes, byteCount: blob.byteCount), to: blob)
+            held += Int64(bytes.count)
+        }
     }
 
     /// One call, from what we have to the end.

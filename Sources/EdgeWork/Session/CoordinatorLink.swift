@@ -124,7 +124,11 @@ package actor CoordinatorLink {
 
 extension WorkerIdentity {
     /// One connection's transport: mutual TLS, the coordinator verified against our authority alone.
-    package func transport() throws -> HTTP2ClientTransport.Posix {
+    ///
+    /// - Parameter onTLS: Told which version of TLS was agreed on.
+    package func transport(onTLS: (@Sendable (String) -> Void)? = nil) throws
+        -> HTTP2ClientTransport.Posix
+    {
         let target: any ResolvableTarget
         var authority: String?
         switch HostAddress.bytes(of: place.host)?.count {
@@ -155,6 +159,11 @@ extension WorkerIdentity {
                 // One try for each transport: waiting in between is ours.
                 $0.backoff = .init(
                     initial: .seconds(1), max: .seconds(5), multiplier: 1.6, jitter: 0.2)
+                if let onTLS {
+                    $0.channelDebuggingCallbacks.onCreateTCPConnection = { channel in
+                        TLSVersionProbe.add(to: channel, onTLS)
+                    }
+                }
             })
     }
 }

@@ -11,6 +11,8 @@ public struct StateDirectory: Sendable {
 
     public var settingsPath: String { path + "/config.json" }
     public var cachePath: String { path + "/cache" }
+    /// Weights that are nowhere else.
+    public var weightsPath: String { path + "/weights" }
     var authorityPath: String { path + "/ca.pem" }
     var certificatePath: String { path + "/worker.pem" }
     var keyPath: String { path + "/worker-key.pem" }

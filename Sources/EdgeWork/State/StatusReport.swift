@@ -28,6 +28,18 @@ public struct StatusReport: Codable, Sendable {
         public var byteCountMax: Int64
     }
 
+    public struct LocalDataLine: Codable, Sendable, Hashable {
+        /// Nil when only weights stay here.
+        public var directory: String?
+        public var user: String?
+        /// Feature sets that the coordinator takes, that it does not, and files that are none.
+        public var offeredCount: Int
+        public var refusedCount: Int
+        public var unreadableCount: Int
+        /// Versions of edge-only rankers whose weights are here and nowhere else.
+        public var weightsCount: Int
+    }
+
     public struct ErrorLine: Codable, Sendable, Hashable {
         public var at: Date
         public var message: String
@@ -47,7 +59,15 @@ public struct StatusReport: Codable, Sendable {
     public var failedCount: Int
     public var lostCount: Int
     public var cache: CacheLine
-    public var lastError: ErrorLine?
+    /// The newest first.
+    public var errors: [ErrorLine]
+    /// Of the connection, `TLS 1.3`.
+    public var tlsVersion: String?
+    /// False outside its owner's hours.
+    public var takesTasks: Bool
+    /// What its owner allows, a line each.
+    public var allows: [String]
+    public var localData: LocalDataLine?
 }
 
 extension StateDirectory {

@@ -11,7 +11,10 @@ import WorkerWire
 struct AttemptRunner: Sendable {
     let cache: BlobCache
     let link: CoordinatorLink
+    let local: LocalFiles?
+    let home: HomeWeights
     let threadCount: Int
+    let nice: Int
     let logger: Logger
     /// Told how far it is; called on the working thread, must return quickly.
     let report: @Sendable (LeaseBook.Phase, Double, String) -> Void
@@ -41,14 +44,14 @@ struct AttemptRunner: Sendable {
         _ train: TrainWork, _ work: LeasedWork, _ stop: StopSignal
     ) async throws -> Completion {
         let paths = try await fetch(train.features)
-        let initialPath = try await fetch(train.initialWeights.map { [$0] } ?? []).first
+        let initialWeights = try await train.initialWeights.asyncMap { try await reader(of: $0) }
         let (threadCount, report) = (threadCount, report)
-        let (weights, digest, reportJSON) = try await onOwnThread("ls-train") {
+        let (weights, digest, reportJSON) = try await onOwnThread("ls-train", nice: nice) {
             try stop.check()
             report(.working, 0, "reading features")
             let ranker = try RankerConfiguration(json: train.rankerConfiguration)
             let training = try TrainingConfiguration(json: train.trainingConfiguration)
-            let initial = try initialPath.map { try RankerWeights(safetensors: readFile($0)) }
+            let initial = try initialWeights.map { try RankerWeights(safetensors: $0()) }
             let sets = try paths.map { try FeatureSet(contentsOf: $0) }
             try stop.check()
             let (weights, trainingReport) = try Rankers.train(
@@ -65,10 +68,14 @@ struct AttemptRunner: Sendable {
         }
         report(.handingIn, 1, "handing in \(weights.count) bytes")
         let header = TrainingResultHeader(
-            token: work.token, digest: digest, byteCount: Int64(weights.count), report: reportJSON)
+            token: work.token, digest: digest, byteCount: Int64(weights.count), report: reportJSON,
+            weightsStay: train.weightsStay)
+        // On disk before anybody hears of them: there is no other copy.
+        if train.weightsStay { try home.keep(weights, digest) }
         return try await link.call { client in
             try await client.completeTraining { writer in
                 try await writer.write(Languagesystem_V1_TrainingUpload(header))
+                if header.weightsStay { return }
                 for start in stride(from: 0, to: weights.count, by: WireLimits.chunkByteCount) {
                     let end = min(start + WireLimits.chunkByteCount, weights.count)
                     try await writer.write(
@@ -86,12 +93,12 @@ struct AttemptRunner: Sendable {
     private func perform(
         _ evaluate: EvaluateWork, _ work: LeasedWork, _ stop: StopSignal
     ) async throws -> Completion {
-        let weightsPath = try await fetch([evaluate.weights])[0]
+        let weightsBytes = try await reader(of: evaluate.weights)
         let paths = try await fetch(evaluate.features)
         let (threadCount, report) = (threadCount, report)
-        let reports = try await onOwnThread("ls-evaluate") {
+        let reports = try await onOwnThread("ls-evaluate", nice: nice) {
             let configuration = try EvaluationConfiguration(json: evaluate.evaluationConfiguration)
-            let weights = try RankerWeights(safetensors: readFile(weightsPath))
+            let weights = try RankerWeights(safetensors: weightsBytes())
             return try zip(evaluate.features, paths).enumerated().map { index, pair in
                 let (blob, path) = pair
                 try stop.check()
@@ -114,8 +121,23 @@ struct AttemptRunner: Sendable {
         }
     }
 
+    /// Where to read weights, once on a thread that may block: at home here, or fetched.
+    private func reader(of blob: NamedBlob) async throws -> @Sendable () throws -> [UInt8] {
+        let home = home
+        if home.holds(blob.digest) {
+            return {
+                guard let bytes = try home.bytes(of: blob.digest) else {
+                    throw CoordinatorError.lostWeights(blob.name)
+                }
+                return bytes
+            }
+        }
+        let path = try await fetch([blob])[0]
+        return { try readFile(path) }
+    }
+
     private func fetch(_ blobs: [NamedBlob]) async throws -> [String] {
-        let fetcher = BlobFetcher(cache: cache, link: link, logger: logger)
+        let fetcher = BlobFetcher(cache: cache, link: link, logger: logger, local: local)
         var paths: [String] = []
         for blob in blobs {
             report(.fetching, 0, "fetching \(blob.name)")
@@ -141,6 +163,15 @@ struct AttemptRunner: Sendable {
             }
             preconditionFailure("an attempt neither ended nor was stopped")
         }
+    }
+}
+
+extension Optional {
+    fileprivate func asyncMap<Value>(_ transform: (Wrapped) async throws -> Value) async throws
+        -> Value?
+    {
+        guard let self else { return nil }
+        return try await transform(self)
     }
 }
 

@@ -60,11 +60,16 @@ final class OwnThread: SerialExecutor {
 }
 
 /// Runs `body` on a thread made for it, and waits without blocking.
+///
+/// - Parameter nice: By how much its priority, and that of the threads it starts, is lowered, 0 to 19.
 func onOwnThread<Value: Sendable>(
-    _ name: String, _ body: @escaping @Sendable () throws -> Value
+    _ name: String, nice: Int = 0, _ body: @escaping @Sendable () throws -> Value
 ) async throws -> Value {
     try await withCheckedThrowingContinuation { continuation in
-        let thread = Thread { continuation.resume(with: Result { try body() }) }
+        let thread = Thread {
+            ProcessLimits.lowerPriority(by: nice)
+            continuation.resume(with: Result { try body() })
+        }
         thread.name = name
         thread.stackSize = 8 << 20
         thread.start()

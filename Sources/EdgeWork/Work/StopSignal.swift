@@ -8,6 +8,8 @@ enum StopReason: String, Sendable, Equatable {
     case cancelled
     /// This worker is shutting down.
     case leaving
+    /// It takes more memory than this machine's owner allows.
+    case memory
     /// Nobody has renewed the lease for so long that nobody will.
     case abandoned
 }

@@ -12,14 +12,19 @@ extension LedgerStore {
         try await call("select ls.set_certificate_authority($1, $2)", pem, publicKeySHA256) { _ in }
     }
 
-    /// - Parameter worker: The name the worker will get; nil: the one it asks for.
+    /// - Parameters:
+    ///   - worker: The name the worker will get; nil: the one it asks for.
+    ///   - labels: What the worker is to be known by; `user` says whose data it may offer.
     /// - Returns: `LS1<SHA-256 of the authority's key>::<id>.<secret>`, shown this once.
     public func createJoinToken(
-        for worker: String? = nil, lasting: Duration = .seconds(3600), by actor: String? = nil
+        for worker: String? = nil, lasting: Duration = .seconds(3600), by actor: String? = nil,
+        labels: [String: String] = [:]
     ) async throws(CoordinatorError) -> String {
-        try await call("select ls.create_join_token($1, $2, $3)", worker, lasting, actor) {
-            try $0.one().decode()
-        }
+        // Texts: encoding them cannot fail.
+        let json = String(decoding: try! JSONEncoder().encode(labels), as: UTF8.self)
+        return try await call(
+            "select ls.create_join_token($1, $2, $3, $4)", worker, lasting, actor, json
+        ) { try $0.one().decode() }
     }
 
     /// Single use; again with the same key it succeeds. Anything wrong: `tokenRefused`.
@@ -104,8 +109,10 @@ extension LedgerStore {
         async throws(CoordinatorError) -> UUID
     {
         try await call(
-            "select ls.worker_connected($1, $2, $3, $4, $5)", worker, connection.coordinator,
-            connection.programVersion, connection.capacity, connection.taskKinds
+            "select ls.worker_connected($1, $2, $3, $4, $5, $6, $7)", worker,
+            connection.coordinator, connection.programVersion, connection.capacity,
+            connection.taskKinds, connection.domains?.map(\.description),
+            connection.taskByteCountMax
         ) { try $0.one().decode() }
     }
 

@@ -21,12 +21,21 @@ public struct WorkerConnection: Sendable, Hashable {
     /// Tasks it runs at once.
     public var capacity: Int
     public var taskKinds: [TaskKind]
+    /// Whose tasks its owner allows; nil: all.
+    public var domains: [DomainPattern]?
+    /// Features of one task that its owner allows; nil: any.
+    public var taskByteCountMax: Int64?
 
-    public init(coordinator: String, programVersion: String, capacity: Int, taskKinds: [TaskKind]) {
+    public init(
+        coordinator: String, programVersion: String, capacity: Int, taskKinds: [TaskKind],
+        domains: [DomainPattern]? = nil, taskByteCountMax: Int64? = nil
+    ) {
         self.coordinator = coordinator
         self.programVersion = programVersion
         self.capacity = capacity
         self.taskKinds = taskKinds
+        self.domains = domains
+        self.taskByteCountMax = taskByteCountMax
     }
 }
 

@@ -28,14 +28,15 @@ extension LedgerStore {
     ///   - configuration: RankerConfiguration as JSON.
     ///   - training: TrainingConfiguration as JSON.
     ///   - name: `math/algebra.listwise`, `~ada.listwise` or `global.listwise` when nil.
+    ///   - home: The worker that trains it and keeps its weights; nil: they are kept here.
     @discardableResult
     public func registerRanker(
         baseModel: String, kind: RankerKind, configuration: String, training: String,
-        user: String? = nil, domain: DomainName? = nil, name: String? = nil
+        user: String? = nil, domain: DomainName? = nil, name: String? = nil, home: String? = nil
     ) async throws(CoordinatorError) -> RegisteredRanker {
         try await call(
-            "select * from ls.register_ranker($1, $2, $3, $4, $5, $6, $7)",
-            baseModel, kind, configuration, training, user, domain, name
+            "select * from ls.register_ranker($1, $2, $3, $4, $5, $6, $7, $8)",
+            baseModel, kind, configuration, training, user, domain, name, home
         ) { rows in
             let row = try rows.one()
             return RegisteredRanker(id: try row.decode("ranker_id"), name: try row.decode("name"))
@@ -107,6 +108,17 @@ extension LedgerStore {
         ) { try $0.map(RankerStatus.init(row:)) }
     }
 
+    /// Edge-only rankers whose champion's weights are lost.
+    public func lostRankers() async throws(CoordinatorError) -> [LostRanker] {
+        try await call("select * from ls.lost_ranker") { rows in
+            try rows.map {
+                LostRanker(
+                    name: try $0.decode("name"), home: try $0.decode("home"),
+                    lostAt: try $0.decode("lost_at"), because: try $0.decode("lost_because"))
+            }
+        }
+    }
+
     /// The versions of a ranker, oldest first, without those that were forgotten.
     public func versions(of ranker: String) async throws(CoordinatorError) -> [VersionLineage] {
         try await call(
@@ -152,6 +164,8 @@ extension RankerStatus {
         firstSample = try row.decode("first_sample")
         openTaskCount = try row.decode("open_tasks")
         training = try row.decode("training")
+        home = try row.decode("home")
+        lostBecause = try row.decode("lost_because")
     }
 }
 

@@ -27,6 +27,19 @@ public struct RankerStatus: Sendable, Hashable {
     public let openTaskCount: Int
     /// TrainingConfiguration as JSON: what `requestTraining` uses.
     public let training: String
+    /// Of an edge-only ranker: the worker that has its weights.
+    public let home: String?
+    /// Why the champion's weights are lost, when they are.
+    public let lostBecause: String?
+}
+
+/// One row of `ls.lost_ranker`.
+public struct LostRanker: Sendable, Hashable {
+    public let name: String
+    /// The worker that had its weights.
+    public let home: String
+    public let lostAt: Date
+    public let because: String
 }
 
 /// One row of `ls.version_lineage`.

@@ -9,11 +9,14 @@ public struct BlobReference: Sendable, Hashable {
     public let byteCount: Int64
     /// For people: "math/algebra train", "math/algebra.listwise@3".
     public let name: String
+    /// Of a feature set.
+    public let domain: DomainName?
 
-    public init(digest: Digest, byteCount: Int64, name: String) {
+    public init(digest: Digest, byteCount: Int64, name: String, domain: DomainName? = nil) {
         self.digest = digest
         self.byteCount = byteCount
         self.name = name
+        self.domain = domain
     }
 }
 
@@ -35,11 +38,13 @@ public struct LeasedTask: Sendable, Hashable {
     public let features: [BlobReference]
     /// Of a train task: where to start from, nil: from the seed. Of an evaluate task: what to measure.
     public let weights: BlobReference?
+    /// Of an edge-only ranker: the worker keeps what it makes.
+    public let weightsStay: Bool
 
     public init(
         token: LeaseToken, taskID: TaskID, attempt: Int, leasedUntil: Date, kind: TaskKind,
         rankerName: String, rankerConfiguration: String, configuration: String,
-        features: [BlobReference], weights: BlobReference? = nil
+        features: [BlobReference], weights: BlobReference? = nil, weightsStay: Bool = false
     ) {
         self.token = token
         self.taskID = taskID
@@ -51,6 +56,7 @@ public struct LeasedTask: Sendable, Hashable {
         self.configuration = configuration
         self.features = features
         self.weights = weights
+        self.weightsStay = weightsStay
     }
 }
 

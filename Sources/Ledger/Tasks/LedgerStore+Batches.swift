@@ -11,11 +11,16 @@ public struct WaitingTasks: Sendable, Hashable {
     public let count: Int
     /// The feature sets that the first of them need.
     public let digests: Set<Digest>
+    /// The one worker that may have them; nil: any.
+    public let home: WorkerID?
 
-    public init(kind: TaskKind, count: Int, digests: Set<Digest> = []) {
+    public init(
+        kind: TaskKind, count: Int, digests: Set<Digest> = [], home: WorkerID? = nil
+    ) {
         self.kind = kind
         self.count = count
         self.digests = digests
+        self.home = home
     }
 }
 
@@ -62,14 +67,19 @@ public struct RenewalAnswers: Sendable, Hashable {
 
 extension LedgerStore {
     /// One look at an index when nothing waits.
-    public func waitingTasks(of kinds: [TaskKind], countMax: Int) async throws(CoordinatorError)
-        -> [WaitingTasks]
-    {
-        try await call("select * from ls.waiting_tasks($1, $2)", kinds, countMax) { rows in
+    ///
+    /// - Parameter workers: Whose tasks at home are counted, each apart.
+    public func waitingTasks(
+        of kinds: [TaskKind], countMax: Int, atHomeWith workers: [WorkerID] = []
+    ) async throws(CoordinatorError) -> [WaitingTasks] {
+        try await call(
+            "select * from ls.waiting_tasks($1, $2, $3)", kinds, countMax, workers
+        ) { rows in
             try rows.map {
                 WaitingTasks(
                     kind: try $0.decode("kind"), count: try $0.decode("task_count"),
-                    digests: Set(try $0.decode([Digest].self, "digests")))
+                    digests: Set(try $0.decode([Digest].self, "digests")),
+                    home: try $0.decode("home_worker_id"))
             }
         }
     }

@@ -47,13 +47,17 @@ extension LedgerStore {
 
     /// Version, lineage, task done and the evaluate task, in one transaction.
     ///
-    /// - Parameter report: TrainingReport as JSON.
+    /// - Parameters:
+    ///   - weights: Nil of an edge-only ranker, whose weights stay with the worker.
+    ///   - report: TrainingReport as JSON.
+    ///   - byteCount: Of the weights, when they stay.
     public func completeTraining(
-        by worker: WorkerID, _ token: LeaseToken, digest: Digest, weights: [UInt8], report: String
+        by worker: WorkerID, _ token: LeaseToken, digest: Digest, weights: [UInt8]?,
+        report: String, byteCount: Int64? = nil
     ) async throws(CoordinatorError) -> TrainingCompletion {
         try await call(
-            "select * from ls.complete_training($1, $2, $3, $4, $5)", worker, token, digest,
-            weights, report
+            "select * from ls.complete_training($1, $2, $3, $4, $5, $6)", worker, token, digest,
+            weights, report, byteCount
         ) { rows in
             let row = try rows.one()
             return TrainingCompletion(
@@ -118,7 +122,11 @@ extension LeasedTask {
         configuration = try row.decode("configuration")
         features = try JSONDecoder().decode(
             [BlobReferenceRow].self, from: Data(try row.decode(String.self, "features").utf8)
-        ).map { BlobReference(digest: $0.digest, byteCount: $0.byte_count, name: $0.name) }
+        ).map {
+            BlobReference(
+                digest: $0.digest, byteCount: $0.byte_count, name: $0.name, domain: $0.domain)
+        }
+        weightsStay = try row.decode("weights_stay")
         if let digest = try row.decode(Digest?.self, "weights_digest") {
             weights = BlobReference(
                 digest: digest, byteCount: try row.decode("weights_byte_count"),
@@ -134,6 +142,7 @@ private struct BlobReferenceRow: Decodable {
     let digest: Digest
     let byte_count: Int64
     let name: String
+    let domain: DomainName
 }
 
 extension Duration {

@@ -15,6 +15,21 @@ struct FeatureFileReader {
         file = try SafetensorsFile(parsing: bytes, name: name, code: .invalidFeatures)
     }
 
+    /// The header alone: only `metadata` and `rowCount` may be asked.
+    init(file: SafetensorsFile, name: String) {
+        bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+        self.name = name
+        self.file = file
+    }
+
+    func rowCount(_ tensorName: String) throws(CoordinatorError) -> Int {
+        let shape = try tensor(tensorName).shape
+        guard shape.count == 2, shape[0] >= 1 else {
+            throw refusal("found '\(tensorName)' of shape \(shape), expected rows")
+        }
+        return shape[0]
+    }
+
     func metadata() throws(CoordinatorError) -> FeatureMetadata {
         let format = try word("format")
         guard format == "features/1" else {

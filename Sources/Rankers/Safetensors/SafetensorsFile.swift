@@ -43,20 +43,23 @@ public struct SafetensorsFile: Sendable {
     public let tensors: [String: Tensor]
 
     /// - Parameters:
+    ///   - bytes: the file, or the part of it that holds the header.
+    ///   - byteCount: of the whole file; nil: `bytes` is all of it.
     ///   - name: what the sentence of a refusal calls the file.
     ///   - code: `.invalidFeatures` or `.invalidWeights`.
     public init(
-        parsing bytes: UnsafeRawBufferPointer, name: String, code: ErrorCode
+        parsing bytes: UnsafeRawBufferPointer, of byteCount: Int? = nil, name: String,
+        code: ErrorCode
     ) throws(CoordinatorError) {
         do {
-            (metadata, tensors) = try Self.parse(bytes)
+            (metadata, tensors) = try Self.parse(bytes, of: byteCount ?? bytes.count)
         } catch {
             throw CoordinatorError(code, "cannot read \(name): \(error.why)")
         }
     }
 
     private static func parse(
-        _ bytes: UnsafeRawBufferPointer
+        _ bytes: UnsafeRawBufferPointer, of byteCount: Int
     ) throws(HeaderRefusal) -> ([String: String], [String: Tensor]) {
         guard bytes.count >= 8 else {
             throw HeaderRefusal(why: "found \(bytes.count) bytes, expected a safetensors file")
@@ -86,7 +89,7 @@ public struct SafetensorsFile: Sendable {
                 tensors[key] = try tensor(key, value, dataStart: start)
             }
         }
-        try checkCover(tensors, from: start, to: bytes.count)
+        try checkCover(tensors, from: start, to: byteCount)
         return (metadata, tensors)
     }
 

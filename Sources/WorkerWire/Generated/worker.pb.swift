@@ -67,6 +67,22 @@ public nonisolated struct Languagesystem_V1_WorkerMessage: Sendable {
     set {message = .draining(newValue)}
   }
 
+  public var localData: Languagesystem_V1_LocalData {
+    get {
+      if case .localData(let v)? = message {return v}
+      return Languagesystem_V1_LocalData()
+    }
+    set {message = .localData(newValue)}
+  }
+
+  public var availability: Languagesystem_V1_Availability {
+    get {
+      if case .availability(let v)? = message {return v}
+      return Languagesystem_V1_Availability()
+    }
+    set {message = .availability(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Message: Equatable, Sendable {
@@ -74,6 +90,8 @@ public nonisolated struct Languagesystem_V1_WorkerMessage: Sendable {
     case heartbeat(Languagesystem_V1_Heartbeat)
     case inventory(Languagesystem_V1_Inventory)
     case draining(Languagesystem_V1_Draining)
+    case localData(Languagesystem_V1_LocalData)
+    case availability(Languagesystem_V1_Availability)
 
   }
 
@@ -98,6 +116,12 @@ public nonisolated struct Languagesystem_V1_Hello: Sendable {
 
   /// attempts still in work or with a result to hand in
   public var heldLeases: [String] = []
+
+  /// whose tasks its owner allows: "math/algebra", "math/*"; none: all
+  public var domains: [String] = []
+
+  /// features of one task that its owner allows; 0: any
+  public var taskByteCountMax: UInt64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -147,6 +171,88 @@ public nonisolated struct Languagesystem_V1_Inventory: Sendable {
   public init() {}
 }
 
+/// Everything that stays on the worker's machine, the whole list each time. Descriptions and digests:
+/// no row of a feature set and no weight is in it.
+public nonisolated struct Languagesystem_V1_LocalData: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var featureSets: [Languagesystem_V1_LocalFeatureSet] = []
+
+  /// of versions of edge-only rankers
+  public var weightsDigests: [Data] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct Languagesystem_V1_LocalFeatureSet: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var digest: Data = Data()
+
+  public var byteCount: UInt64 = 0
+
+  public var baseModel: String = String()
+
+  public var domain: String = String()
+
+  /// "train", "test"
+  public var split: String = String()
+
+  /// empty: nobody's in particular
+  public var user: String = String()
+
+  public var labelKind: String = String()
+
+  public var hiddenSize: UInt32 = 0
+
+  public var queryCount: UInt32 = 0
+
+  public var responseCount: UInt64 = 0
+
+  public var layer: Int32 {
+    get {_layer ?? 0}
+    set {_layer = newValue}
+  }
+  /// Returns true if `layer` has been explicitly set.
+  public var hasLayer: Bool {self._layer != nil}
+  /// Clears the value of `layer`. Subsequent reads from it will return its default value.
+  public mutating func clearLayer() {self._layer = nil}
+
+  public var layerFraction: Double {
+    get {_layerFraction ?? 0}
+    set {_layerFraction = newValue}
+  }
+  /// Returns true if `layerFraction` has been explicitly set.
+  public var hasLayerFraction: Bool {self._layerFraction != nil}
+  /// Clears the value of `layerFraction`. Subsequent reads from it will return its default value.
+  public mutating func clearLayerFraction() {self._layerFraction = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _layer: Int32? = nil
+  fileprivate var _layerFraction: Double? = nil
+}
+
+public nonisolated struct Languagesystem_V1_Availability: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var takesTasks: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
 public nonisolated struct Languagesystem_V1_Draining: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -188,14 +294,74 @@ public nonisolated struct Languagesystem_V1_CoordinatorMessage: Sendable {
     set {message = .heartbeatReply(newValue)}
   }
 
+  public var localDataReply: Languagesystem_V1_LocalDataReply {
+    get {
+      if case .localDataReply(let v)? = message {return v}
+      return Languagesystem_V1_LocalDataReply()
+    }
+    set {message = .localDataReply(newValue)}
+  }
+
+  public var prefetch: Languagesystem_V1_Prefetch {
+    get {
+      if case .prefetch(let v)? = message {return v}
+      return Languagesystem_V1_Prefetch()
+    }
+    set {message = .prefetch(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Message: Equatable, Sendable {
     case welcome(Languagesystem_V1_Welcome)
     case task(Languagesystem_V1_TaskLease)
     case heartbeatReply(Languagesystem_V1_HeartbeatReply)
+    case localDataReply(Languagesystem_V1_LocalDataReply)
+    case prefetch(Languagesystem_V1_Prefetch)
 
   }
+
+  public init() {}
+}
+
+/// Which of the feature sets offered are not taken, and why.
+public nonisolated struct Languagesystem_V1_LocalDataReply: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var refusals: [Languagesystem_V1_LocalDataRefusal] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct Languagesystem_V1_LocalDataRefusal: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var digest: Data = Data()
+
+  public var message: String = String()
+
+  public var hint: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// What tasks that wait will need: worth fetching while there is nothing better to fetch.
+public nonisolated struct Languagesystem_V1_Prefetch: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var features: [Languagesystem_V1_BlobReference] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 }
@@ -289,6 +455,9 @@ public nonisolated struct Languagesystem_V1_BlobReference: Sendable {
   /// for people: "math/algebra train"
   public var name: String = String()
 
+  /// of a feature set
+  public var domain: String = String()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -318,6 +487,9 @@ public nonisolated struct Languagesystem_V1_TrainWork: Sendable {
   public var hasInitialWeights: Bool {self._initialWeights != nil}
   /// Clears the value of `initialWeights`. Subsequent reads from it will return its default value.
   public mutating func clearInitialWeights() {self._initialWeights = nil}
+
+  /// hand in digest and size only, keep the weights
+  public var weightsStay: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -434,6 +606,9 @@ public nonisolated struct Languagesystem_V1_TrainingHeader: Sendable {
   /// JSON, TrainingReport
   public var report: String = String()
 
+  /// no chunk follows
+  public var weightsStay: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -545,7 +720,7 @@ fileprivate nonisolated let _protobuf_package = "languagesystem.v1"
 
 nonisolated extension Languagesystem_V1_WorkerMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".WorkerMessage"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{1}heartbeat\0\u{1}inventory\0\u{1}draining\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{1}heartbeat\0\u{1}inventory\0\u{1}draining\0\u{3}local_data\0\u{1}availability\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -605,6 +780,32 @@ nonisolated extension Languagesystem_V1_WorkerMessage: SwiftProtobuf.Message, Sw
           self.message = .draining(v)
         }
       }()
+      case 5: try {
+        var v: Languagesystem_V1_LocalData?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .localData(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .localData(v)
+        }
+      }()
+      case 6: try {
+        var v: Languagesystem_V1_Availability?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .availability(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .availability(v)
+        }
+      }()
       default: break
       }
     }
@@ -632,6 +833,14 @@ nonisolated extension Languagesystem_V1_WorkerMessage: SwiftProtobuf.Message, Sw
       guard case .draining(let v)? = self.message else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
     }()
+    case .localData?: try {
+      guard case .localData(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    }()
+    case .availability?: try {
+      guard case .availability(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    }()
     case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -646,7 +855,7 @@ nonisolated extension Languagesystem_V1_WorkerMessage: SwiftProtobuf.Message, Sw
 
 nonisolated extension Languagesystem_V1_Hello: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Hello"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}program_version\0\u{1}capacity\0\u{3}task_kinds\0\u{3}held_digests\0\u{3}held_leases\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}program_version\0\u{1}capacity\0\u{3}task_kinds\0\u{3}held_digests\0\u{3}held_leases\0\u{1}domains\0\u{3}task_byte_count_max\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -659,6 +868,8 @@ nonisolated extension Languagesystem_V1_Hello: SwiftProtobuf.Message, SwiftProto
       case 3: try { try decoder.decodeRepeatedStringField(value: &self.taskKinds) }()
       case 4: try { try decoder.decodeRepeatedBytesField(value: &self.heldDigests) }()
       case 5: try { try decoder.decodeRepeatedStringField(value: &self.heldLeases) }()
+      case 6: try { try decoder.decodeRepeatedStringField(value: &self.domains) }()
+      case 7: try { try decoder.decodeSingularUInt64Field(value: &self.taskByteCountMax) }()
       default: break
       }
     }
@@ -680,6 +891,12 @@ nonisolated extension Languagesystem_V1_Hello: SwiftProtobuf.Message, SwiftProto
     if !self.heldLeases.isEmpty {
       try visitor.visitRepeatedStringField(value: self.heldLeases, fieldNumber: 5)
     }
+    if !self.domains.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.domains, fieldNumber: 6)
+    }
+    if self.taskByteCountMax != 0 {
+      try visitor.visitSingularUInt64Field(value: self.taskByteCountMax, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -689,6 +906,8 @@ nonisolated extension Languagesystem_V1_Hello: SwiftProtobuf.Message, SwiftProto
     if lhs.taskKinds != rhs.taskKinds {return false}
     if lhs.heldDigests != rhs.heldDigests {return false}
     if lhs.heldLeases != rhs.heldLeases {return false}
+    if lhs.domains != rhs.domains {return false}
+    if lhs.taskByteCountMax != rhs.taskByteCountMax {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -794,6 +1013,160 @@ nonisolated extension Languagesystem_V1_Inventory: SwiftProtobuf.Message, SwiftP
   }
 }
 
+nonisolated extension Languagesystem_V1_LocalData: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".LocalData"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}feature_sets\0\u{3}weights_digests\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.featureSets) }()
+      case 2: try { try decoder.decodeRepeatedBytesField(value: &self.weightsDigests) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.featureSets.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.featureSets, fieldNumber: 1)
+    }
+    if !self.weightsDigests.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.weightsDigests, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Languagesystem_V1_LocalData, rhs: Languagesystem_V1_LocalData) -> Bool {
+    if lhs.featureSets != rhs.featureSets {return false}
+    if lhs.weightsDigests != rhs.weightsDigests {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Languagesystem_V1_LocalFeatureSet: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".LocalFeatureSet"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}digest\0\u{3}byte_count\0\u{3}base_model\0\u{1}domain\0\u{1}split\0\u{1}user\0\u{3}label_kind\0\u{3}hidden_size\0\u{3}query_count\0\u{3}response_count\0\u{1}layer\0\u{3}layer_fraction\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.digest) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.byteCount) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.baseModel) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.domain) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.split) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.user) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.labelKind) }()
+      case 8: try { try decoder.decodeSingularUInt32Field(value: &self.hiddenSize) }()
+      case 9: try { try decoder.decodeSingularUInt32Field(value: &self.queryCount) }()
+      case 10: try { try decoder.decodeSingularUInt64Field(value: &self.responseCount) }()
+      case 11: try { try decoder.decodeSingularInt32Field(value: &self._layer) }()
+      case 12: try { try decoder.decodeSingularDoubleField(value: &self._layerFraction) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.digest.isEmpty {
+      try visitor.visitSingularBytesField(value: self.digest, fieldNumber: 1)
+    }
+    if self.byteCount != 0 {
+      try visitor.visitSingularUInt64Field(value: self.byteCount, fieldNumber: 2)
+    }
+    if !self.baseModel.isEmpty {
+      try visitor.visitSingularStringField(value: self.baseModel, fieldNumber: 3)
+    }
+    if !self.domain.isEmpty {
+      try visitor.visitSingularStringField(value: self.domain, fieldNumber: 4)
+    }
+    if !self.split.isEmpty {
+      try visitor.visitSingularStringField(value: self.split, fieldNumber: 5)
+    }
+    if !self.user.isEmpty {
+      try visitor.visitSingularStringField(value: self.user, fieldNumber: 6)
+    }
+    if !self.labelKind.isEmpty {
+      try visitor.visitSingularStringField(value: self.labelKind, fieldNumber: 7)
+    }
+    if self.hiddenSize != 0 {
+      try visitor.visitSingularUInt32Field(value: self.hiddenSize, fieldNumber: 8)
+    }
+    if self.queryCount != 0 {
+      try visitor.visitSingularUInt32Field(value: self.queryCount, fieldNumber: 9)
+    }
+    if self.responseCount != 0 {
+      try visitor.visitSingularUInt64Field(value: self.responseCount, fieldNumber: 10)
+    }
+    try { if let v = self._layer {
+      try visitor.visitSingularInt32Field(value: v, fieldNumber: 11)
+    } }()
+    try { if let v = self._layerFraction {
+      try visitor.visitSingularDoubleField(value: v, fieldNumber: 12)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Languagesystem_V1_LocalFeatureSet, rhs: Languagesystem_V1_LocalFeatureSet) -> Bool {
+    if lhs.digest != rhs.digest {return false}
+    if lhs.byteCount != rhs.byteCount {return false}
+    if lhs.baseModel != rhs.baseModel {return false}
+    if lhs.domain != rhs.domain {return false}
+    if lhs.split != rhs.split {return false}
+    if lhs.user != rhs.user {return false}
+    if lhs.labelKind != rhs.labelKind {return false}
+    if lhs.hiddenSize != rhs.hiddenSize {return false}
+    if lhs.queryCount != rhs.queryCount {return false}
+    if lhs.responseCount != rhs.responseCount {return false}
+    if lhs._layer != rhs._layer {return false}
+    if lhs._layerFraction != rhs._layerFraction {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Languagesystem_V1_Availability: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Availability"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}takes_tasks\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBoolField(value: &self.takesTasks) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.takesTasks != false {
+      try visitor.visitSingularBoolField(value: self.takesTasks, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Languagesystem_V1_Availability, rhs: Languagesystem_V1_Availability) -> Bool {
+    if lhs.takesTasks != rhs.takesTasks {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Languagesystem_V1_Draining: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Draining"
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap()
@@ -815,7 +1188,7 @@ nonisolated extension Languagesystem_V1_Draining: SwiftProtobuf.Message, SwiftPr
 
 nonisolated extension Languagesystem_V1_CoordinatorMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".CoordinatorMessage"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}welcome\0\u{1}task\0\u{3}heartbeat_reply\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}welcome\0\u{1}task\0\u{3}heartbeat_reply\0\u{3}local_data_reply\0\u{1}prefetch\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -862,6 +1235,32 @@ nonisolated extension Languagesystem_V1_CoordinatorMessage: SwiftProtobuf.Messag
           self.message = .heartbeatReply(v)
         }
       }()
+      case 4: try {
+        var v: Languagesystem_V1_LocalDataReply?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .localDataReply(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .localDataReply(v)
+        }
+      }()
+      case 5: try {
+        var v: Languagesystem_V1_Prefetch?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .prefetch(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .prefetch(v)
+        }
+      }()
       default: break
       }
     }
@@ -885,6 +1284,14 @@ nonisolated extension Languagesystem_V1_CoordinatorMessage: SwiftProtobuf.Messag
       guard case .heartbeatReply(let v)? = self.message else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
     }()
+    case .localDataReply?: try {
+      guard case .localDataReply(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    }()
+    case .prefetch?: try {
+      guard case .prefetch(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    }()
     case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -892,6 +1299,106 @@ nonisolated extension Languagesystem_V1_CoordinatorMessage: SwiftProtobuf.Messag
 
   public static func ==(lhs: Languagesystem_V1_CoordinatorMessage, rhs: Languagesystem_V1_CoordinatorMessage) -> Bool {
     if lhs.message != rhs.message {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Languagesystem_V1_LocalDataReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".LocalDataReply"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}refusals\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.refusals) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.refusals.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.refusals, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Languagesystem_V1_LocalDataReply, rhs: Languagesystem_V1_LocalDataReply) -> Bool {
+    if lhs.refusals != rhs.refusals {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Languagesystem_V1_LocalDataRefusal: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".LocalDataRefusal"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}digest\0\u{1}message\0\u{1}hint\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.digest) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.message) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.hint) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.digest.isEmpty {
+      try visitor.visitSingularBytesField(value: self.digest, fieldNumber: 1)
+    }
+    if !self.message.isEmpty {
+      try visitor.visitSingularStringField(value: self.message, fieldNumber: 2)
+    }
+    if !self.hint.isEmpty {
+      try visitor.visitSingularStringField(value: self.hint, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Languagesystem_V1_LocalDataRefusal, rhs: Languagesystem_V1_LocalDataRefusal) -> Bool {
+    if lhs.digest != rhs.digest {return false}
+    if lhs.message != rhs.message {return false}
+    if lhs.hint != rhs.hint {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Languagesystem_V1_Prefetch: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Prefetch"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}features\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.features) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.features.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.features, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Languagesystem_V1_Prefetch, rhs: Languagesystem_V1_Prefetch) -> Bool {
+    if lhs.features != rhs.features {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1066,7 +1573,7 @@ nonisolated extension Languagesystem_V1_TaskLease: SwiftProtobuf.Message, SwiftP
 
 nonisolated extension Languagesystem_V1_BlobReference: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".BlobReference"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}digest\0\u{3}byte_count\0\u{1}name\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}digest\0\u{3}byte_count\0\u{1}name\0\u{1}domain\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1077,6 +1584,7 @@ nonisolated extension Languagesystem_V1_BlobReference: SwiftProtobuf.Message, Sw
       case 1: try { try decoder.decodeSingularBytesField(value: &self.digest) }()
       case 2: try { try decoder.decodeSingularUInt64Field(value: &self.byteCount) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.domain) }()
       default: break
       }
     }
@@ -1092,6 +1600,9 @@ nonisolated extension Languagesystem_V1_BlobReference: SwiftProtobuf.Message, Sw
     if !self.name.isEmpty {
       try visitor.visitSingularStringField(value: self.name, fieldNumber: 3)
     }
+    if !self.domain.isEmpty {
+      try visitor.visitSingularStringField(value: self.domain, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1099,6 +1610,7 @@ nonisolated extension Languagesystem_V1_BlobReference: SwiftProtobuf.Message, Sw
     if lhs.digest != rhs.digest {return false}
     if lhs.byteCount != rhs.byteCount {return false}
     if lhs.name != rhs.name {return false}
+    if lhs.domain != rhs.domain {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1106,7 +1618,7 @@ nonisolated extension Languagesystem_V1_BlobReference: SwiftProtobuf.Message, Sw
 
 nonisolated extension Languagesystem_V1_TrainWork: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".TrainWork"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}ranker_name\0\u{3}ranker_configuration\0\u{3}training_configuration\0\u{1}features\0\u{3}initial_weights\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}ranker_name\0\u{3}ranker_configuration\0\u{3}training_configuration\0\u{1}features\0\u{3}initial_weights\0\u{3}weights_stay\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1119,6 +1631,7 @@ nonisolated extension Languagesystem_V1_TrainWork: SwiftProtobuf.Message, SwiftP
       case 3: try { try decoder.decodeSingularStringField(value: &self.trainingConfiguration) }()
       case 4: try { try decoder.decodeRepeatedMessageField(value: &self.features) }()
       case 5: try { try decoder.decodeSingularMessageField(value: &self._initialWeights) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.weightsStay) }()
       default: break
       }
     }
@@ -1144,6 +1657,9 @@ nonisolated extension Languagesystem_V1_TrainWork: SwiftProtobuf.Message, SwiftP
     try { if let v = self._initialWeights {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
     } }()
+    if self.weightsStay != false {
+      try visitor.visitSingularBoolField(value: self.weightsStay, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1153,6 +1669,7 @@ nonisolated extension Languagesystem_V1_TrainWork: SwiftProtobuf.Message, SwiftP
     if lhs.trainingConfiguration != rhs.trainingConfiguration {return false}
     if lhs.features != rhs.features {return false}
     if lhs._initialWeights != rhs._initialWeights {return false}
+    if lhs.weightsStay != rhs.weightsStay {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1351,7 +1868,7 @@ nonisolated extension Languagesystem_V1_TrainingUpload: SwiftProtobuf.Message, S
 
 nonisolated extension Languagesystem_V1_TrainingHeader: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".TrainingHeader"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}lease_token\0\u{1}digest\0\u{3}byte_count\0\u{1}report\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}lease_token\0\u{1}digest\0\u{3}byte_count\0\u{1}report\0\u{3}weights_stay\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1363,6 +1880,7 @@ nonisolated extension Languagesystem_V1_TrainingHeader: SwiftProtobuf.Message, S
       case 2: try { try decoder.decodeSingularBytesField(value: &self.digest) }()
       case 3: try { try decoder.decodeSingularUInt64Field(value: &self.byteCount) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self.report) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.weightsStay) }()
       default: break
       }
     }
@@ -1381,6 +1899,9 @@ nonisolated extension Languagesystem_V1_TrainingHeader: SwiftProtobuf.Message, S
     if !self.report.isEmpty {
       try visitor.visitSingularStringField(value: self.report, fieldNumber: 4)
     }
+    if self.weightsStay != false {
+      try visitor.visitSingularBoolField(value: self.weightsStay, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1389,6 +1910,7 @@ nonisolated extension Languagesystem_V1_TrainingHeader: SwiftProtobuf.Message, S
     if lhs.digest != rhs.digest {return false}
     if lhs.byteCount != rhs.byteCount {return false}
     if lhs.report != rhs.report {return false}
+    if lhs.weightsStay != rhs.weightsStay {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

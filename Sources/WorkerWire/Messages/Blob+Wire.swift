@@ -37,12 +37,18 @@ public struct TrainingResultHeader: Sendable, Hashable {
     public let byteCount: Int64
     /// TrainingReport as JSON.
     public let report: String
+    /// Of an edge-only ranker: no weights follow.
+    public let weightsStay: Bool
 
-    public init(token: WireLeaseToken, digest: Digest, byteCount: Int64, report: String) {
+    public init(
+        token: WireLeaseToken, digest: Digest, byteCount: Int64, report: String,
+        weightsStay: Bool = false
+    ) {
         self.token = token
         self.digest = digest
         self.byteCount = byteCount
         self.report = report
+        self.weightsStay = weightsStay
     }
 
     public init(_ message: Languagesystem_V1_TrainingHeader) throws(CoordinatorError) {
@@ -54,7 +60,8 @@ public struct TrainingResultHeader: Sendable, Hashable {
         self.init(
             token: try WireLeaseToken(wire: message.leaseToken),
             digest: try Digest(wire: message.digest), byteCount: Int64(message.byteCount),
-            report: try WireLimits.json(message.report, what: "training report"))
+            report: try WireLimits.json(message.report, what: "training report"),
+            weightsStay: message.weightsStay)
     }
 }
 
@@ -82,6 +89,7 @@ extension Languagesystem_V1_TrainingUpload {
         self.header.digest = header.digest.wire
         self.header.byteCount = UInt64(header.byteCount)
         self.header.report = header.report
+        self.header.weightsStay = header.weightsStay
     }
 
     public init(_ piece: BlobPiece) {

@@ -18,6 +18,16 @@ extension CoordinatorNotice {
                 lost: try [WireLeaseToken](wire: reply.lostLeases),
                 cancelled: try [WireLeaseToken](wire: reply.cancelledLeases),
                 leaseDuration: .milliseconds(reply.leaseMilliseconds))
+        case .localDataReply(let reply): self = .localDataReply(try [LocalDataRefusal](reply))
+        case .prefetch(let message):
+            try WireLimits.check(
+                "prefetch", count: message.features.count, max: WireLimits.prefetchCountMax)
+            var blobs: [NamedBlob] = []
+            for blob in message.features {
+                blobs.append(
+                    try NamedBlob(blob, byteCountMax: WireLimits.featuresByteCountMax))
+            }
+            self = .prefetch(blobs)
         case nil: throw .malformedOnTheWire("coordinator's message", "it is empty")
         }
     }
@@ -46,6 +56,10 @@ extension Languagesystem_V1_CoordinatorMessage {
             reply.cancelledLeases = cancelled.map(\.description)
             reply.leaseMilliseconds = leaseDuration.wireMilliseconds
             heartbeatReply = reply
+        case .localDataReply(let refusals):
+            localDataReply = Languagesystem_V1_LocalDataReply(refusals)
+        case .prefetch(let blobs):
+            prefetch.features = blobs.map(Languagesystem_V1_BlobReference.init)
         }
     }
 }

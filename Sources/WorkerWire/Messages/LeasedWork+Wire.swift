@@ -34,7 +34,8 @@ extension TrainWork {
             initialWeights: message.hasInitialWeights
                 ? try NamedBlob(
                     message.initialWeights, byteCountMax: WireLimits.weightsByteCountMax)
-                : nil)
+                : nil,
+            weightsStay: message.weightsStay)
     }
 }
 
@@ -58,7 +59,8 @@ extension NamedBlob {
         }
         self.init(
             digest: try Digest(wire: message.digest), byteCount: Int64(message.byteCount),
-            name: WireLimits.line(message.name))
+            name: WireLimits.line(message.name),
+            domain: message.domain.isEmpty ? nil : try DomainName(message.domain))
     }
 }
 
@@ -91,6 +93,7 @@ extension Languagesystem_V1_TaskLease {
             train.trainingConfiguration = work.trainingConfiguration
             train.features = work.features.map(Languagesystem_V1_BlobReference.init)
             if let weights = work.initialWeights { train.initialWeights = .init(weights) }
+            train.weightsStay = work.weightsStay
         case .evaluate(let work):
             evaluate.rankerName = work.rankerName
             evaluate.weights = .init(work.weights)
@@ -106,5 +109,6 @@ extension Languagesystem_V1_BlobReference {
         digest = blob.digest.wire
         byteCount = UInt64(blob.byteCount)
         name = blob.name
+        domain = blob.domain?.description ?? ""
     }
 }

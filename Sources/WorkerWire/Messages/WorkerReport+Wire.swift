@@ -14,6 +14,8 @@ extension WorkerReport {
             self = .heartbeat(leases)
         case .inventory(let inventory): self = .inventory(try [Digest](wire: inventory.heldDigests))
         case .draining: self = .draining
+        case .localData(let data): self = .localData(try LocalData(data))
+        case .availability(let message): self = .availability(takesTasks: message.takesTasks)
         case nil: throw .malformedOnTheWire("worker's message", "it is empty")
         }
     }
@@ -36,10 +38,16 @@ extension WorkerIntroduction {
         guard !kinds.isEmpty else {
             throw .malformedOnTheWire("hello", "it names no kind of task that is known here")
         }
+        try WireLimits.check("hello", count: message.domains.count, max: WireLimits.domainCountMax)
+        var domains: [DomainPattern] = []
+        for text in message.domains { domains.append(try DomainPattern(text)) }
         self.init(
             programVersion: WireLimits.line(message.programVersion),
             capacity: Int(message.capacity), taskKinds: kinds,
-            heldDigests: try [Digest](wire: message.heldDigests), heldLeases: leases)
+            heldDigests: try [Digest](wire: message.heldDigests), heldLeases: leases,
+            domains: domains.isEmpty ? nil : domains,
+            taskByteCountMax: message.taskByteCountMax == 0
+                ? nil : Int64(clamping: message.taskByteCountMax))
     }
 }
 
@@ -74,6 +82,8 @@ extension Languagesystem_V1_WorkerMessage {
             hello.taskKinds = introduction.taskKinds.map(\.rawValue)
             hello.heldDigests = introduction.heldDigests.map(\.wire)
             hello.heldLeases = introduction.heldLeases.map(\.description)
+            hello.domains = introduction.domains?.map(\.description) ?? []
+            hello.taskByteCountMax = UInt64(introduction.taskByteCountMax ?? 0)
         case .heartbeat(let leases):
             var message = Languagesystem_V1_Heartbeat()
             message.leases = leases.map { lease in
@@ -89,6 +99,8 @@ extension Languagesystem_V1_WorkerMessage {
             message.heldDigests = digests.map(\.wire)
             inventory = message
         case .draining: draining = Languagesystem_V1_Draining()
+        case .localData(let data): localData = Languagesystem_V1_LocalData(data)
+        case .availability(let takesTasks): availability.takesTasks = takesTasks
         }
     }
 }

@@ -69,6 +69,7 @@ struct RegisterRanker: AsyncParsableCommand {
             Examples:
               lscoord register ranker --base-model M --domain math/algebra --kind listwise
               lscoord register ranker --base-model M --user ada --kind pointwise --training '{"epochs": 2}'
+              lscoord register ranker --base-model M --user ada --kind pointwise --home ada-laptop
             """)
 
     @Option(help: "The base model's name.") var baseModel: String
@@ -76,6 +77,11 @@ struct RegisterRanker: AsyncParsableCommand {
     @Option(help: "Whose it is.") var user: String?
     @Option(help: "For which domain.") var domain: String?
     @Option(help: "Its name; by default made from user, domain and kind.") var name: String?
+    @Option(
+        help: ArgumentHelp(
+            "An edge-only ranker: this worker trains it and keeps its weights.", valueName: "worker"
+        ))
+    var home: String?
     @Option(help: ArgumentHelp("RankerConfiguration keys to replace.", valueName: "json"))
     var configuration: String?
     @Option(help: ArgumentHelp("TrainingConfiguration keys to replace.", valueName: "json"))
@@ -85,7 +91,7 @@ struct RegisterRanker: AsyncParsableCommand {
     func run() async throws {
         let settings = try await Settings.resolve(common)
         let domain = try domain.map { text throws(CoordinatorError) in try DomainName(text) }
-        let (baseModel, kind, user, name) = (baseModel, kind, user, name)
+        let (baseModel, kind, user, name, home) = (baseModel, kind, user, name, home)
         let (configurationChanges, trainingChanges) = (configuration, training)
         let registered = try await Database.withLedger(settings) { ledger in
             let hiddenSize = try await ledger.hiddenSize(of: baseModel)
@@ -100,8 +106,8 @@ struct RegisterRanker: AsyncParsableCommand {
                     flag: "--training"))
             return try await ledger.registerRanker(
                 baseModel: baseModel, kind: kind, configuration: configuration.json,
-                training: training.json, user: user, domain: domain, name: name)
+                training: training.json, user: user, domain: domain, name: name, home: home)
         }
-        print("ranker \(registered.name)")
+        print("ranker \(registered.name)\(home.map { ", at home with \($0)" } ?? "")")
     }
 }

@@ -59,6 +59,9 @@ struct Status: AsyncParsableCommand {
             }
             print(indented(table))
         }
+        for lost in try await ledger.lostRankers() {
+            print("   lost: \(lost.name), at home with \(lost.home): \(lost.because)")
+        }
         let open = try await ledger.taskProgress()
         if !open.isEmpty {
             var table = TextTable(

@@ -18,19 +18,26 @@ struct TokenCreate: AsyncParsableCommand {
             Examples:
               lscoord token create --name edge-1
               lscoord token create --name edge-1 --quiet > token   # then: lsworker join --token-file token
+              lscoord token create --name laptop --label user=ada  # a worker that may offer ada's data
             """)
 
     @Option(help: "The name the worker gets; by default the one it asks for.") var name: String?
     @Option(help: ArgumentHelp("Minutes the token can be used.", valueName: "n"))
     var lifetimeMinutes = 60
+    @Option(
+        help: ArgumentHelp(
+            "What the worker is to be known by, repeatable; user=NAME: it may offer that user's data.",
+            valueName: "key=text"))
+    var label: [String] = []
     @Flag(help: "Print the token and nothing else.") var quiet = false
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
         let settings = try await Settings.resolve(common)
         let (name, lifetime) = (name, Duration.seconds(lifetimeMinutes * 60))
+        let labels = try labels()
         let token = try await Database.withLedger(settings) {
-            try await $0.createJoinToken(for: name, lasting: lifetime)
+            try await $0.createJoinToken(for: name, lasting: lifetime, labels: labels)
         }
         if quiet {
             print(token)
@@ -39,5 +46,20 @@ struct TokenCreate: AsyncParsableCommand {
         print(token)
         print("\nUse it once, within \(lifetimeMinutes) minutes, on the worker's machine:")
         print("  lsworker join --coordinator \(settings.restAddress) --token \(token)")
+    }
+
+    private func labels() throws -> [String: String] {
+        var labels: [String: String] = [:]
+        for text in label {
+            guard let equals = text.firstIndex(of: "="), equals != text.startIndex,
+                labels[String(text[..<equals])] == nil
+            else {
+                throw CoordinatorError(
+                    .invalidArgument,
+                    "cannot use label '\(text.printable(80))': expected key=text, each key once")
+            }
+            labels[String(text[..<equals])] = String(text[text.index(after: equals)...])
+        }
+        return labels
     }
 }

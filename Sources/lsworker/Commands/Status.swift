@@ -33,15 +33,28 @@ struct Status: ParsableCommand {
             isRunning
                 ? "\(report.connection.rawValue)\(report.connectedSince.map { ", since \(time($0))" } ?? "") (process \(report.processId))"
                 : "not running; last seen \(time(report.writtenAt))")
+        if let version = report.tlsVersion { line("connection", "\(version), mutual") }
         line(
             "certificate",
             "until \(time(report.certificateUntil))\(report.certificateUntil < Date() ? ", expired" : "")"
         )
         line("version", report.programVersion)
         line(
+            "allows",
+            report.allows.joined(separator: "; ")
+                + (report.takesTasks ? "" : "; outside its hours now"))
+        line(
             "cache",
             "\(report.cache.blobCount) blobs, \(report.cache.byteCount >> 20) of \(report.cache.byteCountMax >> 20) MB"
         )
+        if let local = report.localData {
+            let place = local.directory.map { " from \($0)" } ?? ""
+            let user = local.user.map { " of \($0)" } ?? ""
+            line(
+                "at home",
+                "\(local.offeredCount) feature sets\(user)\(place) offered, \(local.refusedCount) not taken, \(local.unreadableCount) files unreadable; weights of \(local.weightsCount) versions"
+            )
+        }
         line(
             "tasks",
             "\(report.completedCount) completed, \(report.failedCount) failed, \(report.lostCount) lost since it started"
@@ -53,8 +66,8 @@ struct Status: ParsableCommand {
                 )
             }
         }
-        if let error = report.lastError {
-            line("last error", "\(time(error.at)): \(error.message)")
+        for (place, error) in report.errors.enumerated() {
+            line(place == 0 ? "last errors" : "", "\(time(error.at)): \(error.message)")
             if let hint = error.hint { print("  hint: \(hint)") }
         }
         print("  state directory: \(state.path)")

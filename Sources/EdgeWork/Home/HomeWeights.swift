@@ -1,0 +1,58 @@
+// The weights of edge-only rankers: this disk is the only place they are, so they are kept apart from the cache,
+// written before anybody hears of them, and never removed by the worker.
+import Crypto
+import Foundation
+package import LanguageSystem
+import PKI
+
+package struct HomeWeights: Sendable {
+    private static let suffix = ".safetensors"
+    package let directory: String
+
+    package init(directory: String) { self.directory = directory }
+
+    /// What the coordinator is told: digests, by name.
+    package var digests: [LanguageSystem.Digest] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).sorted()
+            .filter { $0.hasSuffix(Self.suffix) }
+            .compactMap { LanguageSystem.Digest(hex: String($0.dropLast(Self.suffix.count))) }
+    }
+
+    /// On disk when it returns. The same again changes nothing.
+    package func keep(_ bytes: [UInt8], _ digest: LanguageSystem.Digest) throws(CoordinatorError) {
+        try PrivateFile.createDirectory(directory, mode: 0o700)
+        try PrivateFile.write(path(digest), bytes, mode: 0o600)
+    }
+
+    package func holds(_ digest: LanguageSystem.Digest) -> Bool {
+        (try? PrivateFile.exists(path(digest))) ?? false
+    }
+
+    /// Nil when these weights are not at home here.
+    ///
+    /// - Throws: `invalidWeights` when the file is not what it was.
+    package func bytes(of digest: LanguageSystem.Digest) throws(CoordinatorError) -> [UInt8]? {
+        let path = path(digest)
+        guard try PrivateFile.exists(path) else { return nil }
+        let bytes = try PrivateFile.read(path, byteCountMax: 1 << 30)
+        guard LanguageSystem.Digest(bytes: SHA256.hash(data: bytes)) == digest else {
+            throw CoordinatorError(
+                .invalidWeights,
+                "cannot use \(path): its SHA-256 is not its name; these weights are nowhere else",
+                hint: "restore the file from this machine's backup, or train the ranker again")
+        }
+        return bytes
+    }
+
+    private func path(_ digest: LanguageSystem.Digest) -> String {
+        "\(directory)/\(digest)\(Self.suffix)"
+    }
+}
+
+extension CoordinatorError {
+    static func lostWeights(_ name: String) -> Self {
+        Self(
+            .unknownVersion, "cannot use \(name): its weights were kept here and are gone",
+            hint: "train the ranker again")
+    }
+}

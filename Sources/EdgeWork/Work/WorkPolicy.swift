@@ -1,0 +1,138 @@
+// What a machine's owner allows, whatever the coordinator says. The coordinator is told and offers nothing else;
+// should it, the refusal is here, before a byte is fetched.
+public import Foundation
+public import LanguageSystem
+import WorkerWire
+
+public struct WorkPolicy: Sendable, Equatable {
+    public var taskKinds: [TaskKind]
+    /// Nil: all.
+    public var domains: [DomainPattern]?
+    /// Features of one task; nil: any.
+    public var taskByteCountMax: Int64?
+    /// Nil: always.
+    public var hours: WorkingHours?
+
+    public init(
+        taskKinds: [TaskKind] = TaskKind.leased, domains: [DomainPattern]? = nil,
+        taskByteCountMax: Int64? = nil, hours: WorkingHours? = nil
+    ) {
+        self.taskKinds = taskKinds
+        self.domains = domains
+        self.taskByteCountMax = taskByteCountMax
+        self.hours = hours
+    }
+
+    /// For people: what is allowed, a line each.
+    var lines: [String] {
+        var lines = [taskKinds.map(\.rawValue).joined(separator: ", ")]
+        if let domains {
+            lines.append("domains \(domains.map(\.description).joined(separator: ", "))")
+        }
+        if let taskByteCountMax {
+            lines.append("features of at most \(taskByteCountMax >> 20) MB a task")
+        }
+        if let hours { lines.append("hours \(hours)") }
+        return lines
+    }
+
+    func takesTasks(at date: Date) -> Bool { hours?.contain(date) ?? true }
+
+    /// Nil: it is allowed.
+    func refusal(of work: LeasedWork, at date: Date) -> CoordinatorError? {
+        guard taskKinds.contains(work.kind) else { return .notAllowed(work.kind) }
+        if !takesTasks(at: date) { return .outsideHours(hours!) }
+        return refusal(of: work.features)
+    }
+
+    /// - Parameter features: Of one task, or to be fetched ahead of one.
+    func refusal(of features: [NamedBlob]) -> CoordinatorError? {
+        if let domains {
+            for blob in features {
+                // What does not say its domain is of none that is allowed.
+                guard let domain = blob.domain, domains.contains(where: { $0.matches(domain) })
+                else { return .domainNotAllowed(blob.domain, allowed: domains) }
+            }
+        }
+        if let taskByteCountMax {
+            let byteCount = features.reduce(0) { $0 + $1.byteCount }
+            guard byteCount <= taskByteCountMax else {
+                return .taskTooLarge(byteCount, max: taskByteCountMax)
+            }
+        }
+        return nil
+    }
+}
+
+/// Times of day, by this machine's clock and time zone: `22:00-06:00`, or several with commas.
+public struct WorkingHours: Sendable, Equatable, CustomStringConvertible {
+    public let description: String
+    /// Minutes of the day, the end excluded; one that ends before it begins goes on past midnight.
+    private let spans: [Span]
+
+    private struct Span: Equatable {
+        let begin: Int
+        let end: Int
+    }
+
+    /// - Throws: `invalidSettings`.
+    public init(_ text: String) throws(CoordinatorError) {
+        var spans: [Span] = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let ends = part.split(separator: "-", omittingEmptySubsequences: false)
+                .map { $0.trimmingCharacters(in: .whitespaces) }
+            guard ends.count == 2, let begin = Self.minute(ends[0]), let end = Self.minute(ends[1]),
+                begin != end
+            else { throw .malformedHours(text) }
+            spans.append(Span(begin: begin, end: end))
+        }
+        self.spans = spans
+        description = text
+    }
+
+    public func contain(_ date: Date, _ calendar: Calendar = .current) -> Bool {
+        let parts = calendar.dateComponents([.hour, .minute], from: date)
+        let minute = parts.hour! * 60 + parts.minute!
+        return spans.contains {
+            $0.begin < $0.end
+                ? ($0.begin..<$0.end).contains(minute) : minute >= $0.begin || minute < $0.end
+        }
+    }
+
+    /// 24:00 is the end of the day.
+    private static func minute(_ text: String) -> Int? {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == 2, parts.allSatisfy({ (1...2).contains($0.count) }),
+            let hour = Int(parts[0]), let minute = Int(parts[1]),
+            (0...23).contains(hour) && (0...59).contains(minute) || (hour == 24 && minute == 0)
+        else { return nil }
+        return hour * 60 + minute
+    }
+}
+
+extension CoordinatorError {
+    static func outsideHours(_ hours: WorkingHours) -> Self {
+        Self(.busy, "cannot take this task now: this worker works \(hours)")
+    }
+
+    static func domainNotAllowed(_ domain: DomainName?, allowed: [DomainPattern]) -> Self {
+        Self(
+            .forbiddenTransition,
+            "cannot take this task: found features of \(domain.map { "'\($0)'" } ?? "no domain"), this worker's owner allows \(allowed.map(\.description).joined(separator: ", "))",
+            hint: "its owner allows what it does: lsworker join --domains")
+    }
+
+    static func taskTooLarge(_ byteCount: Int64, max: Int64) -> Self {
+        Self(
+            .tooLarge,
+            "cannot take this task: found \(byteCount) bytes of features, this worker's owner allows \(max)",
+            hint: "its owner allows what it does: lsworker join --task-size")
+    }
+
+    static func malformedHours(_ text: String) -> Self {
+        Self(
+            .invalidSettings,
+            "cannot use --hours '\(text.printable(80))': expected times of day such as 22:00-06:00, several with commas"
+        )
+    }
+}

@@ -1,0 +1,86 @@
+// What workers have at home: descriptions come here, bytes never do.
+import Foundation
+public import LanguageSystem
+import PostgresAccess
+
+/// A local feature set that is not taken.
+public struct RefusedFeatureSet: Sendable, Hashable {
+    /// Nil when it has none that can be read.
+    public let digest: Digest?
+    public let message: String
+    public let hint: String?
+
+    public init(digest: Digest?, message: String, hint: String?) {
+        self.digest = digest
+        self.message = message
+        self.hint = hint
+    }
+}
+
+extension LedgerStore {
+    /// All that a worker has at home, each time: what it had and does not name is lost to it.
+    ///
+    /// - Parameter weights: Of versions of edge-only rankers.
+    /// - Returns: The sets that are refused; the others are taken.
+    public func offerLocalData(
+        of worker: WorkerID, _ sets: [FeatureSetDescription], weights: [Digest]
+    ) async throws(CoordinatorError) -> [RefusedFeatureSet] {
+        // Texts and finite numbers: encoding them cannot fail.
+        let json = String(
+            decoding: try! JSONEncoder().encode(sets.map(OfferedSet.init)), as: UTF8.self)
+        return try await call(
+            "select * from ls.offer_local_data($1, $2, $3)", worker, json, weights
+        ) { rows in
+            try rows.map {
+                RefusedFeatureSet(
+                    digest: try $0.decode("digest"), message: try $0.decode("message"),
+                    hint: try $0.decode("hint"))
+            }
+        }
+    }
+
+    /// The feature sets that the next waiting tasks need, first needed first; those at home with
+    /// somebody are not among them.
+    public func upcomingFeatures(of kinds: [TaskKind], countMax: Int)
+        async throws(CoordinatorError) -> [BlobReference]
+    {
+        try await call("select * from ls.upcoming_features($1, $2)", kinds, countMax) { rows in
+            try rows.map {
+                BlobReference(
+                    digest: try $0.decode("digest"), byteCount: try $0.decode("byte_count"),
+                    name: try $0.decode("name"), domain: try $0.decode("domain"))
+            }
+        }
+    }
+}
+
+/// As `ls.offer_local_data` reads it.
+private struct OfferedSet: Encodable {
+    let digest: String
+    let byte_count: Int64
+    let base_model: String
+    let domain: String
+    let split: String
+    let user: String?
+    let label_kind: String
+    let hidden_size: Int
+    let query_count: Int
+    let response_count: Int64
+    let layer: Int?
+    let layer_fraction: Double?
+
+    init(_ set: FeatureSetDescription) {
+        digest = set.digest.description
+        byte_count = set.byteCount
+        base_model = set.baseModel
+        domain = set.domain.description
+        split = set.split.rawValue
+        user = set.user
+        label_kind = set.labelKind
+        hidden_size = set.hiddenSize
+        query_count = set.queryCount
+        response_count = set.responseCount
+        layer = set.layer
+        layer_fraction = set.layerFraction
+    }
+}

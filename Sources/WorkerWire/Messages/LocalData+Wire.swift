@@ -1,0 +1,165 @@
+// What stays on a worker's machine, as it is spoken of: descriptions and digests, never a row.
+public import LanguageSystem
+
+/// All that a worker keeps at home.
+public struct LocalData: Sendable, Hashable {
+    public var sets: [LocalFeatureSet]
+    /// Of versions of edge-only rankers.
+    public var weights: [Digest]
+
+    public init(sets: [LocalFeatureSet] = [], weights: [Digest] = []) {
+        self.sets = sets
+        self.weights = weights
+    }
+}
+
+/// A feature file that never leaves the machine.
+public struct LocalFeatureSet: Sendable, Hashable {
+    public let digest: Digest
+    public let byteCount: Int64
+    public let baseModel: String
+    public let domain: DomainName
+    public let split: Split
+    /// Nil: nobody's in particular.
+    public let user: String?
+    /// `binary` or `score`.
+    public let labelKind: String
+    public let hiddenSize: Int
+    public let queryCount: Int
+    public let responseCount: Int64
+    public let layer: Int?
+    public let layerFraction: Double?
+
+    public init(
+        digest: Digest, byteCount: Int64, baseModel: String, domain: DomainName, split: Split,
+        user: String?, labelKind: String, hiddenSize: Int, queryCount: Int, responseCount: Int64,
+        layer: Int? = nil, layerFraction: Double? = nil
+    ) {
+        self.digest = digest
+        self.byteCount = byteCount
+        self.baseModel = baseModel
+        self.domain = domain
+        self.split = split
+        self.user = user
+        self.labelKind = labelKind
+        self.hiddenSize = hiddenSize
+        self.queryCount = queryCount
+        self.responseCount = responseCount
+        self.layer = layer
+        self.layerFraction = layerFraction
+    }
+}
+
+/// A local feature set that the coordinator does not take.
+public struct LocalDataRefusal: Sendable, Hashable {
+    public let digest: Digest
+    public let message: String
+    public let hint: String?
+
+    public init(digest: Digest, message: String, hint: String?) {
+        self.digest = digest
+        self.message = message
+        self.hint = hint
+    }
+}
+
+extension LocalData {
+    init(_ message: Languagesystem_V1_LocalData) throws(CoordinatorError) {
+        try WireLimits.check(
+            "offer of local data", count: message.featureSets.count,
+            max: WireLimits.localSetCountMax)
+        var sets: [LocalFeatureSet] = []
+        for set in message.featureSets { sets.append(try LocalFeatureSet(set)) }
+        self.init(sets: sets, weights: try [Digest](wire: message.weightsDigests))
+    }
+}
+
+extension LocalFeatureSet {
+    init(_ message: Languagesystem_V1_LocalFeatureSet) throws(CoordinatorError) {
+        guard let split = Split(rawValue: message.split) else {
+            throw .malformedOnTheWire(
+                "local feature set",
+                "found split '\(message.split.printable(40))', expected train or test")
+        }
+        guard (1...UInt64(WireLimits.featuresByteCountMax)).contains(message.byteCount),
+            message.hiddenSize >= 1, message.queryCount >= 1,
+            let hiddenSize = Int32(exactly: message.hiddenSize),
+            let queryCount = Int32(exactly: message.queryCount),
+            let responseCount = Int64(exactly: message.responseCount),
+            responseCount >= Int64(message.queryCount)
+        else {
+            throw .malformedOnTheWire(
+                "local feature set",
+                "found \(message.byteCount) bytes, \(message.queryCount) queries and \(message.responseCount) responses of \(message.hiddenSize) numbers"
+            )
+        }
+        if message.hasLayerFraction, !(0...1).contains(message.layerFraction) {
+            throw .malformedOnTheWire(
+                "local feature set",
+                "found layer fraction \(message.layerFraction), expected 0 to 1")
+        }
+        self.init(
+            digest: try Digest(wire: message.digest), byteCount: Int64(message.byteCount),
+            baseModel: WireLimits.line(message.baseModel),
+            domain: try DomainName(message.domain), split: split,
+            user: message.user.isEmpty ? nil : WireLimits.line(message.user),
+            labelKind: WireLimits.line(message.labelKind), hiddenSize: Int(hiddenSize),
+            queryCount: Int(queryCount), responseCount: responseCount,
+            layer: message.hasLayer ? Int(message.layer) : nil,
+            layerFraction: message.hasLayerFraction ? message.layerFraction : nil)
+    }
+}
+
+extension [LocalDataRefusal] {
+    init(_ message: Languagesystem_V1_LocalDataReply) throws(CoordinatorError) {
+        try WireLimits.check(
+            "answer to an offer", count: message.refusals.count, max: WireLimits.localSetCountMax)
+        self = []
+        for refusal in message.refusals {
+            append(
+                LocalDataRefusal(
+                    digest: try Digest(wire: refusal.digest),
+                    message: WireLimits.line(refusal.message),
+                    hint: refusal.hint.isEmpty ? nil : WireLimits.line(refusal.hint)))
+        }
+    }
+}
+
+extension Languagesystem_V1_LocalData {
+    init(_ data: LocalData) {
+        self.init()
+        featureSets = data.sets.map(Languagesystem_V1_LocalFeatureSet.init)
+        weightsDigests = data.weights.map(\.wire)
+    }
+}
+
+extension Languagesystem_V1_LocalFeatureSet {
+    init(_ set: LocalFeatureSet) {
+        self.init()
+        digest = set.digest.wire
+        byteCount = UInt64(set.byteCount)
+        baseModel = set.baseModel
+        domain = set.domain.description
+        split = set.split.rawValue
+        user = set.user ?? ""
+        labelKind = set.labelKind
+        hiddenSize = UInt32(set.hiddenSize)
+        queryCount = UInt32(set.queryCount)
+        responseCount = UInt64(set.responseCount)
+        if let found = set.layer { layer = Int32(clamping: found) }
+        if let found = set.layerFraction { layerFraction = found }
+    }
+}
+
+extension Languagesystem_V1_LocalDataReply {
+    init(_ refusals: [LocalDataRefusal]) {
+        self.init()
+        self.refusals = refusals.map {
+            var message = Languagesystem_V1_LocalDataRefusal()
+            message.digest = $0.digest.wire
+            message.message = WireLimits.line($0.message)
+            message.hint = WireLimits.line($0.hint ?? "")
+            return message
+        }
+    }
+}
