@@ -121,6 +121,86 @@ actor Inbox {
         }
     }
 
+    @Test func `what is at home with a worker reaches that worker, and no other`() async throws {
+        try await TestDispatch.with { dispatch in
+            let (home, other) = (
+                try await dispatch.worker("home"), try await dispatch.worker("other")
+            )
+            let (_, others) = try await dispatch.hub.open(other, dispatch.hello(4))
+            let (session, stream) = try await dispatch.hub.open(home, dispatch.hello())
+            let inbox = Inbox(stream)
+            let local = FeatureSetDescription(
+                digest: Digest(hex: String(repeating: "ab", count: 32))!, byteCount: 9,
+                baseModel: "tiny", domain: try DomainName("code"), split: .train, hiddenSize: 4,
+                queryCount: 1, responseCount: 2)
+            var strange = local
+            strange.digest = Digest(hex: String(repeating: "cd", count: 32))!
+            strange.user = "eve"
+            await dispatch.hub.offerLocalData(session, [local, strange], weights: [])
+            while let instruction = await inbox.next() {
+                guard case .localDataAnswer(let refused) = instruction else { continue }
+                #expect(refused.map(\.digest) == [strange.digest])
+                #expect(refused.first?.message.contains("'eve'") == true)
+                break
+            }
+            let id = try #require(
+                try await dispatch.ledger.featureSets().first { $0.digest == local.digest }?.id)
+            let task = try await dispatch.ledger.requestTraining("code.listwise", featureSets: [id])
+            let leased = try #require(await inbox.nextLease())
+            #expect(leased.taskID == task)
+            #expect(leased.features.map(\.digest) == [local.digest])
+            #expect(
+                try await dispatch.pool.execute("select count(*) from ls.attempt").one()
+                    .decode(Int.self) == 1)
+            withExtendedLifetime(others) {}
+        }
+    }
+
+    @Test func `a worker outside its hours gets nothing until they begin`() async throws {
+        try await TestDispatch.with { dispatch in
+            let worker = try await dispatch.worker("edge-1")
+            let (session, stream) = try await dispatch.hub.open(worker, dispatch.hello())
+            let inbox = Inbox(stream)
+            await dispatch.hub.setAvailability(session, takesTasks: false)
+            let task = try await dispatch.requestTraining(1)
+            // Several looks at the queue, by hint and by poll.
+            try await Task.sleep(for: .seconds(1))
+            #expect(try await dispatch.ledger.taskProgress().map(\.state) == [.waiting])
+            await dispatch.hub.setAvailability(session, takesTasks: true)
+            #expect(await inbox.nextLease()?.taskID == task)
+        }
+    }
+
+    @Test func `a full worker hears what the next task needs, once, unless it holds it`()
+        async throws
+    {
+        try await TestDispatch.with { dispatch in
+            let worker = try await dispatch.worker("edge-1")
+            let (session, stream) = try await dispatch.hub.open(worker, dispatch.hello())
+            let inbox = Inbox(stream)
+            for seed in 1...3 { _ = try await dispatch.requestTraining(Int64(seed)) }
+            var hints: [[BlobReference]] = []
+            var lease: LeasedTask?
+            while hints.isEmpty, let instruction = await inbox.next() {
+                switch instruction {
+                case .prefetch(let blobs): hints.append(blobs)
+                case .lease(let task, _): lease = task
+                default: break
+                }
+            }
+            let features = try #require(lease?.features)
+            #expect(hints == [features])
+            await dispatch.hub.inventory(session, features.map(\.digest))
+            // Polls go on; the next instruction is the answer to a heartbeat, no second hint.
+            try await Task.sleep(for: .seconds(1))
+            await dispatch.hub.heartbeat(session, [LeaseProgress(token: lease!.token)])
+            guard case .stop? = await inbox.next() else {
+                Issue.record("it was told again")
+                return
+            }
+        }
+    }
+
     @Test func `capacity bounds what is pushed; a completed attempt makes room`() async throws {
         try await TestDispatch.with { dispatch in
             let worker = try await dispatch.worker("edge-1")

@@ -58,7 +58,12 @@ import WorkerWire
         _ = try signal.write(to: path, queryCount: 2, split: .test)
         let sample = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
         try fuzz("features", [sample]) { bytes in
+            try Data(bytes).write(to: URL(fileURLWithPath: path))
+            let summary = Result { try FeatureFileSummary(contentsOf: path) }
             let set = try FeatureSet(safetensors: bytes)
+            #expect(try summary.get().metadata == set.metadata)
+            #expect(try summary.get().queryCount == set.queryCount)
+            #expect(try summary.get().responseCount == set.responseCount)
             #expect(set.offsets.count == set.queryCount + 1)
             #expect(set.offsets.last == set.responseCount && set.labels.count == set.responseCount)
         }
@@ -82,7 +87,18 @@ import WorkerWire
             .hello(
                 WorkerIntroduction(
                     programVersion: "1", capacity: 3, taskKinds: [.train, .evaluate],
-                    heldDigests: [digest], heldLeases: [token])),
+                    heldDigests: [digest], heldLeases: [token],
+                    domains: [try DomainPattern("math/*")], taskByteCountMax: 1 << 30)),
+            .localData(
+                LocalData(
+                    sets: [
+                        LocalFeatureSet(
+                            digest: digest, byteCount: 9, baseModel: "m",
+                            domain: try DomainName("math/algebra"), split: .train, user: "ada",
+                            labelKind: "binary", hiddenSize: 4, queryCount: 2, responseCount: 8,
+                            layer: 20, layerFraction: 0.625)
+                    ], weights: [digest])),
+            .availability(takesTasks: true),
             .heartbeat([WireLeaseProgress(token: token, progress: 0.5, note: "step 1")]),
             .inventory([digest, digest]), .draining,
         ]
@@ -138,7 +154,8 @@ import WorkerWire
     @Test func `of a coordinator's messages is refused, or maps to the same again`() throws {
         let digest = Digest(bytes: [UInt8](repeating: 7, count: 32))!
         let token = try WireLeaseToken(wire: "0f8fad5b-d9cb-469f-a165-70867728950e")
-        let blob = NamedBlob(digest: digest, byteCount: 5, name: "math train")
+        let blob = NamedBlob(
+            digest: digest, byteCount: 5, name: "math train", domain: try DomainName("math"))
         let notices: [CoordinatorNotice] = [
             .welcome(
                 workerName: "edge-1", coordinatorVersion: "1",
@@ -149,7 +166,10 @@ import WorkerWire
                     work: .train(
                         TrainWork(
                             rankerName: "math.listwise", rankerConfiguration: "{}",
-                            trainingConfiguration: "{}", features: [blob], initialWeights: blob)))),
+                            trainingConfiguration: "{}", features: [blob], initialWeights: blob,
+                            weightsStay: true)))),
+            .localDataReply([LocalDataRefusal(digest: digest, message: "no", hint: "ask")]),
+            .prefetch([blob]),
             .heartbeatReply(lost: [token], cancelled: [], leaseDuration: .seconds(9)),
         ]
         let samples = try notices.map {
