@@ -7,7 +7,8 @@
 -- leases answer `lost`. Blocked tasks that needed it are cancelled. In the audit log the names of the user's
 -- rankers are overwritten; that somebody was forgotten, when, why and by whom stays, under the first
 -- digits of the SHA-256 of the user's name. Again, or for a user nobody has heard of: zeros.
--- Copies on workers' disks are no longer named by anything and leave with the cache's limit.
+-- Copies on workers' disks are no longer named by anything and leave with the cache's limit. What is at home with a
+-- worker is the user's own to delete; a worker that goes on offering it is revoked, or its set comes back.
 -- Called by: an admin.
 create or replace function ls.forget_user(p_user text, p_reason text, p_by text default null)
 returns table (deleted text, count bigint)

@@ -28,6 +28,10 @@ begin
                 join ls.feature_set f on f.feature_set_id = tf.feature_set_id
                 where n.kind = l.kind and n.place <= 64), '{}'), null::bigint
         from line l group by l.kind order by l.kind;
+    -- Nobody's home is the rule, and costs one look.
+    if not exists (select from ls.task t where t.state = 'waiting' and t.home_worker_id is not null) then
+        return;
+    end if;
     return query
         select h.kind, count(*)::integer, '{}'::bytea[], h.worker_id
         from unnest(p_worker_ids) w (id) cross join lateral (
