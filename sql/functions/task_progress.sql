@@ -23,7 +23,9 @@ begin
                     select count(d.met_at)::double precision / nullif(count(*), 0) from ls.task_dependency d where d.task_id = t.task_id), 0) else 0 end,
                 case t.state when 'leased' then a.note when 'blocked' then coalesce((
                     select format('waits for %s', string_agg(d.needs_task_id::text, ', ' order by d.needs_task_id))
-                    from ls.task_dependency d where d.task_id = t.task_id and d.met_at is null), '') else '' end,
+                    from ls.task_dependency d where d.task_id = t.task_id and d.met_at is null), '')
+                    when 'waiting' then coalesce((select format('waits for worker %s, its home', w.name) from ls.worker w where w.worker_id = t.home_worker_id), '')
+                    else '' end,
                 case when t.state in ('leased', 'done') then (select w.name from ls.worker w where w.worker_id = a.worker_id) end,
                 t.attempt_count, t.attempt_count_max, coalesce(t.ended_because, a.error_message), a.version_id, t.ended_at
             from ls.task t left join ls.attempt a on a.task_id = t.task_id and a.number = t.attempt_count

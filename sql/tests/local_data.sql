@@ -1,7 +1,7 @@
 -- ls.offer_local_data, lose_home, task_home, task_suits and edge-only rankers: what is at home with a worker is work
 -- for that worker alone, and no byte of it is ever asked for here.
 begin;
-select plan(70);
+select plan(71);
 select fixture.base_model();
 select fixture.feature_set('code', 'train'), fixture.feature_set('code', 'test');
 select fixture.worker('a'), fixture.worker('b'), fixture.worker('c');
@@ -50,6 +50,7 @@ select throws_ok($$ select ls.drop_feature_set(pg_temp.id('t'), 'x') $$, 'LS021'
 select fixture.ranker('math/algebra', p_user => 'ada'), fixture.ranker('code');
 create temporary table task as select ls.request_training((select name from ls.ranker where user_name = 'ada')) as id;
 select results_eq('select home, feature_sets from ls.task_queue', $$ values ('a', 'math/algebra train') $$, 'a user''s own ranker learns from the user''s sets at home');
+select is((select note from ls.task_progress()), 'waits for worker a, its home', 'and says whom it waits for');
 select is_empty($$ select * from ls.lease_tasks(2, '{train}', 9, 60) $$, 'another worker does not get it');
 select results_eq($$ select kind, task_count, home_worker_id from ls.waiting_tasks('{train}', 9, '{1,2}') $$, $$ values ('train', 1, 1::bigint) $$, 'it is counted for its home alone');
 select is_empty($$ select * from ls.waiting_tasks('{train}', 9, '{2}') $$, 'and for nobody else');
