@@ -69,7 +69,7 @@ public struct Enrolment: Sendable {
         // Recorded first: a certificate nobody knows of could never be refused.
         try await ledger.recordCertificate(
             of: worker.id, serial: issued.serial, notBefore: issued.notBefore,
-            notAfter: issued.notAfter)
+            notAfter: issued.notAfter, issuer: authority.publicKeySHA256)
         return issued.chainPEM
     }
 }
