@@ -24,7 +24,8 @@ public struct Enrolment: Sendable {
         self.logger = logger
     }
 
-    var authorityPEM: String { authority.certificatePEM }
+    /// Two while the authority's key is rotated: a joiner takes the one that its token pins.
+    var authoritiesPEM: String { authority.trustedPEM }
 
     /// A join whose reply was lost can be repeated with the same key.
     ///
