@@ -19,6 +19,7 @@ public enum LedgerSchema {
         File(
             name: "v0006_quarantine_workers", bytes: PackageResources.v0006_quarantine_workers_sql),
         File(name: "v0007_keep_data_home", bytes: PackageResources.v0007_keep_data_home_sql),
+        File(name: "v0008_rotate_authority", bytes: PackageResources.v0008_rotate_authority_sql),
     ]
 
     /// All the old ones away, then functions, then views (after the views they read), then who may
@@ -34,6 +35,7 @@ public enum LedgerSchema {
         File(name: "advance_matrix", bytes: PackageResources.advance_matrix_sql),
         File(name: "archive_tasks", bytes: PackageResources.archive_tasks_sql),
         File(name: "authenticate_worker", bytes: PackageResources.authenticate_worker_sql),
+        File(name: "authority_status", bytes: PackageResources.authority_status_sql),
         File(name: "base_model_id", bytes: PackageResources.base_model_id_sql),
         File(name: "begin_feature_set", bytes: PackageResources.begin_feature_set_sql),
         File(name: "best_champion", bytes: PackageResources.best_champion_sql),
@@ -133,8 +135,14 @@ public enum LedgerSchema {
         File(name: "request_transfer_matrix", bytes: PackageResources.request_transfer_matrix_sql),
         File(name: "resolve", bytes: PackageResources.resolve_sql),
         File(name: "resume_sweep", bytes: PackageResources.resume_sweep_sql),
+        File(
+            name: "retire_certificate_authority",
+            bytes: PackageResources.retire_certificate_authority_sql),
         File(name: "revoke_worker", bytes: PackageResources.revoke_worker_sql),
         File(name: "rollback", bytes: PackageResources.rollback_sql),
+        File(
+            name: "rotate_certificate_authority",
+            bytes: PackageResources.rotate_certificate_authority_sql),
         File(name: "route", bytes: PackageResources.route_sql),
         File(name: "row_count", bytes: PackageResources.row_count_sql),
         File(name: "safetensors_header", bytes: PackageResources.safetensors_header_sql),
@@ -160,6 +168,7 @@ public enum LedgerSchema {
         File(name: "worker_connected", bytes: PackageResources.worker_connected_sql),
         File(name: "worker_disconnected", bytes: PackageResources.worker_disconnected_sql),
         File(name: "worker_seen", bytes: PackageResources.worker_seen_sql),
+        File(name: "workers_of_previous_key", bytes: PackageResources.workers_of_previous_key_sql),
 
         File(name: "alias_moves", bytes: PackageResources.alias_moves_sql),
         File(name: "attempt_history", bytes: PackageResources.attempt_history_sql),

@@ -24,7 +24,8 @@ public struct Enrolment: Sendable {
         self.logger = logger
     }
 
-    var authorityPEM: String { authority.certificatePEM }
+    /// Two while the authority's key is rotated: a joiner takes the one that its token pins.
+    var authoritiesPEM: String { authority.trustedPEM }
 
     /// A join whose reply was lost can be repeated with the same key.
     ///
@@ -69,7 +70,7 @@ public struct Enrolment: Sendable {
         // Recorded first: a certificate nobody knows of could never be refused.
         try await ledger.recordCertificate(
             of: worker.id, serial: issued.serial, notBefore: issued.notBefore,
-            notAfter: issued.notAfter)
+            notAfter: issued.notAfter, issuer: authority.publicKeySHA256)
         return issued.chainPEM
     }
 }

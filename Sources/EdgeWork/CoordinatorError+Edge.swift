@@ -45,11 +45,14 @@ extension CoordinatorError {
             "cannot use the renewed certificate: it is for worker '\(new)', this one is '\(old)'")
     }
 
-    static func anotherAuthority(_ address: String, found: Digest, expected: Digest) -> Self {
-        Self(
+    static func anotherAuthority(_ address: String, found: [Digest], expected: Digest) -> Self {
+        let keys = found.map { "\($0.short)…" }.joined(separator: " or ")
+        return Self(
             .identityRefused,
-            "cannot join \(address): its authority's key is \(found.short)…, the token says \(expected.short)…; nothing was sent",
-            hint: "is this the coordinator that made the token? If so, somebody is in between")
+            "cannot join \(address): its authority's key is \(keys), the token says \(expected.short)…; nothing was sent",
+            hint:
+                "is this the coordinator that made the token, started since its key was rotated? If so, somebody is in between"
+        )
     }
 
     static func contradictoryJoinReply(_ address: String) -> Self {

@@ -8,14 +8,15 @@ import X509
 
 /// A server's certificate and the key made for it.
 public struct ServerCertificate: Sendable {
-    /// PEM, the server's own first.
+    /// PEM, the server's own first; during an overlap, then what leads to the key before.
     public let chain: [String]
     public let keyPEM: String
 }
 
 /// A worker's certificate.
 public struct WorkerCertificate: Sendable {
-    /// The worker's own, then the authority's, in PEM.
+    /// The worker's own, then what leads to the key before during an overlap, then whom the worker
+    /// trusts from now on, in PEM.
     public let chainPEM: String
     /// Lower-case hexadecimal, as `PeerIdentity.serial`.
     public let serial: String
@@ -40,7 +41,9 @@ extension CertificateAuthority {
         let leaf = try sign(
             publicKey, commonName: first, usage: .serverAuth, names: alternatives,
             lifetime: Self.serverLifetime, at: now)
-        return ServerCertificate(chain: [Self.pem(leaf)], keyPEM: key.pemRepresentation + "\n")
+        return ServerCertificate(
+            chain: [Self.pem(leaf)] + (overlap.map { [$0.crossPEM] } ?? []),
+            keyPEM: key.pemRepresentation + "\n")
     }
 
     /// - Throws: `identityRefused` for a name that is not a worker's.
@@ -54,7 +57,8 @@ extension CertificateAuthority {
             names: [.uniformResourceIdentifier(PeerIdentity.uriPrefix + workerName)],
             lifetime: TimeInterval(lifetime.components.seconds), at: now)
         return WorkerCertificate(
-            chainPEM: Self.pem(leaf) + certificatePEM, serial: leaf.serialNumber.hexadecimal,
+            chainPEM: Self.pem(leaf) + (overlap?.crossPEM ?? "") + trustedPEM,
+            serial: leaf.serialNumber.hexadecimal,
             notBefore: leaf.notValidBefore, notAfter: leaf.notValidAfter)
     }
 

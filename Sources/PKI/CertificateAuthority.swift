@@ -1,6 +1,7 @@
 // The installation's own authority: one P-256 key that vouches for servers and workers, kept in two
 // files. The key is written before its certificate and never overwritten, so that a crash between
-// the two, or two programs starting at once, still end with one authority.
+// the two, or two programs starting at once, still end with one authority. How another key takes over
+// is in CertificateAuthority+Rotation.swift.
 import Crypto
 public import Foundation
 public import LanguageSystem
@@ -8,8 +9,6 @@ import SwiftASN1
 import X509
 
 public struct CertificateAuthority: Sendable {
-    static let certificateFile = "ca.pem"
-    static let keyFile = "ca-key.pem"
     static let lifetime: TimeInterval = 10 * 365 * 24 * 3600
     /// Certificates begin a little earlier, for clocks that are behind ours.
     static let clockSkew: TimeInterval = 600
@@ -17,67 +16,97 @@ public struct CertificateAuthority: Sendable {
     public let certificatePEM: String
     /// Of the key's SubjectPublicKeyInfo: what a join token pins.
     public let publicKeySHA256: LanguageSystem.Digest
+    /// From the rotation of the key until the one before is retired.
+    public let overlap: Overlap?
     let certificate: Certificate
     let key: Certificate.PrivateKey
 
+    /// What still holds of the key before.
+    public struct Overlap: Sendable {
+        public let previousPublicKeySHA256: LanguageSystem.Digest
+        let previousPEM: String
+        /// Our name and key, signed by the key before: leads whoever knows only that to us.
+        let crossPEM: String
+    }
+
+    /// Whose certificates count, in PEM: ours, then, during an overlap, those of the key before.
+    public var trustedPEM: String { certificatePEM + (overlap?.previousPEM ?? "") }
+
     /// The authority kept in `directory`; made there, with the directory, when there is none.
     ///
+    /// - Parameter decided: What the database says; a rotation or retirement that was interrupted after
+    ///   it was decided is finished first.
     /// - Throws: `identityRefused` when others than the owner may read the key, when a key is missing
-    ///   beside its certificate, or when the two do not belong together.
-    public static func loadOrCreate(in directory: String, at now: Date = Date())
-        throws(CoordinatorError) -> Self
-    {
+    ///   beside its certificate, when the two do not belong together, or when the files lack the key
+    ///   before that the database knows.
+    public static func loadOrCreate(
+        in directory: String, following decided: DecidedKeys? = nil, at now: Date = Date()
+    ) throws(CoordinatorError) -> Self {
         try PrivateFile.createDirectory(directory, mode: 0o755)
-        let keyPath = directory + "/" + keyFile
-        let certificatePath = directory + "/" + certificateFile
-        if try !PrivateFile.exists(keyPath) {
-            if try PrivateFile.exists(certificatePath) {
-                throw .authorityKeyMissing(keyPath, beside: certificatePath)
+        let files = AuthorityFiles(directory)
+        let authority = try PrivateFile.withLock(on: directory) { () throws(CoordinatorError) in
+            while try files.follow(decided) != .nothing {}
+            if try !PrivateFile.exists(files.key) {
+                if try PrivateFile.exists(files.certificate) {
+                    throw .authorityKeyMissing(files.key, beside: files.certificate)
+                }
+                try files.createKey(files.key)
             }
-            let made = P256.Signing.PrivateKey().pemRepresentation + "\n"
-            // False when another program was faster: then its key is the one.
-            _ = try PrivateFile.create(keyPath, Array(made.utf8), mode: 0o600)
+            if try !PrivateFile.exists(files.certificate) {
+                let made = try selfSigned(try files.readKey(files.key), at: now)
+                try PrivateFile.write(files.certificate, Array(pem(made).utf8), mode: 0o644)
+            }
+            return try Self(files)
         }
-        let key = try readKey(keyPath)
-        if try !PrivateFile.exists(certificatePath) {
-            let made = try selfSigned(key, at: now)
-            _ = try PrivateFile.create(certificatePath, Array(pem(made).utf8), mode: 0o644)
+        if let decided, decided.present == authority.publicKeySHA256,
+            let previous = decided.previous,
+            authority.overlap?.previousPublicKeySHA256 != previous
+        {
+            throw .previousAuthorityMissing(directory, previous)
         }
-        let text = String(
-            decoding: try PrivateFile.read(certificatePath, byteCountMax: 1 << 16), as: UTF8.self)
-        return try Self(certificatePEM: text, key: key, path: certificatePath)
+        return authority
+    }
+
+    /// The authority kept in `directory`.
+    ///
+    /// - Throws: `identityRefused` when there is none, or as `loadOrCreate`.
+    public static func load(in directory: String) throws(CoordinatorError) -> Self {
+        let files = AuthorityFiles(directory)
+        guard try PrivateFile.exists(files.key) else { throw .noAuthority(directory) }
+        return try PrivateFile.withLock(on: directory) { () throws(CoordinatorError) in
+            try files.follow(nil)
+            return try Self(files)
+        }
     }
 
     /// A fresh authority that is kept nowhere.
     public static func ephemeral(at now: Date = Date()) throws(CoordinatorError) -> Self {
         let key = Certificate.PrivateKey(P256.Signing.PrivateKey())
-        return try Self(
-            certificatePEM: pem(try selfSigned(key, at: now)), key: key, path: "memory")
+        return try Self(try selfSigned(key, at: now), key, path: "memory")
     }
 
-    private init(certificatePEM: String, key: Certificate.PrivateKey, path: String)
-        throws(CoordinatorError)
-    {
-        guard let certificate = try? Certificate(pemEncoded: certificatePEM) else {
-            throw .unreadableCertificate(path)
-        }
+    init(_ files: AuthorityFiles) throws(CoordinatorError) {
+        let key = try files.readKey(files.key)
+        let certificate = try files.readCertificate(files.certificate)
+        try self.init(
+            certificate, key, overlap: try files.overlap(for: key.publicKey),
+            path: files.certificate)
+    }
+
+    private init(
+        _ certificate: Certificate, _ key: Certificate.PrivateKey, overlap: Overlap? = nil,
+        path: String
+    ) throws(CoordinatorError) {
         guard certificate.publicKey == key.publicKey else { throw .authorityKeyIsAnother(path) }
         self.certificate = certificate
         self.certificatePEM = Self.pem(certificate)
         self.key = key
         self.publicKeySHA256 = key.publicKey.sha256
+        self.overlap = overlap
     }
 
-    private static func readKey(_ path: String) throws(CoordinatorError) -> Certificate.PrivateKey {
-        let bytes = try PrivateFile.readSecret(path, byteCountMax: 1 << 16)
-        guard
-            let key = try? Certificate.PrivateKey(
-                pemEncoded: String(decoding: bytes, as: UTF8.self))
-        else { throw .unreadableKey(path) }
-        return key
-    }
-
-    private static func selfSigned(_ key: Certificate.PrivateKey, at now: Date)
+    /// - Parameter pathLengthMax: Authorities below it; one is what a rotation needs.
+    static func selfSigned(_ key: Certificate.PrivateKey, at now: Date, pathLengthMax: Int = 1)
         throws(CoordinatorError) -> Certificate
     {
         do {
@@ -89,7 +118,7 @@ public struct CertificateAuthority: Sendable {
                 notValidBefore: now - clockSkew, notValidAfter: now + lifetime, issuer: name,
                 subject: name, signatureAlgorithm: .ecdsaWithSHA256,
                 extensions: try .init {
-                    Critical(BasicConstraints.isCertificateAuthority(maxPathLength: 0))
+                    Critical(BasicConstraints.isCertificateAuthority(maxPathLength: pathLengthMax))
                     Critical(KeyUsage(keyCertSign: true, cRLSign: true))
                     SubjectKeyIdentifier(hash: key.publicKey)
                 },
@@ -102,19 +131,6 @@ public struct CertificateAuthority: Sendable {
     static func pem(_ certificate: Certificate) -> String {
         // Serialising what was parsed or just signed cannot fail.
         try! certificate.serializeAsPEM().pemString + "\n"
-    }
-}
-
-/// The pin of whoever holds a certificate's key.
-public enum PublicKeyPin {
-    /// SHA-256 of the SubjectPublicKeyInfo of the first certificate in `pem`.
-    public static func sha256(ofCertificatePEM pem: String) throws(CoordinatorError)
-        -> LanguageSystem.Digest
-    {
-        guard let certificate = Certificate(firstInPEM: pem) else {
-            throw .unreadableCertificate("the coordinator's answer")
-        }
-        return certificate.publicKey.sha256
     }
 }
 

@@ -16,6 +16,54 @@ extension CoordinatorError {
             hint: "restore both files from the same backup")
     }
 
+    static func noAuthority(_ directory: String) -> Self {
+        Self(
+            .identityRefused, "cannot load the certificate authority: found none in \(directory)",
+            hint: "run this where lscoord's data directory is, or name it with --data-dir")
+    }
+
+    static func previousAuthorityMissing(_ directory: String, _ previous: Digest) -> Self {
+        Self(
+            .identityRefused,
+            "cannot load the certificate authority: \(directory) lacks what the rotation left of key \(previous.short)…, which workers still depend on",
+            hint: "copy the whole ca directory from where lscoord authority rotate ran")
+    }
+
+    static func authorityOfAnotherUser(_ path: String) -> Self {
+        Self(
+            .identityRefused,
+            "cannot rotate the certificate authority: \(path) belongs to another user",
+            hint: "run this as the user who runs lscoord serve")
+    }
+
+    static func authorityIsNotPresent(found: Digest, present: Digest) -> Self {
+        Self(
+            .identityRefused,
+            "cannot rotate the certificate authority: found key \(found.short)…, the database knows \(present.short)…",
+            hint: "run this where the present ca directory is")
+    }
+
+    static func rotationUnderWay(_ previous: Digest) -> Self {
+        Self(
+            .forbiddenTransition,
+            "cannot rotate the certificate authority: key \(previous.short)… of the rotation before is not retired yet",
+            hint: "lscoord authority retire comes first")
+    }
+
+    static func authorityCannotSignAuthorities(_ path: String) -> Self {
+        Self(
+            .forbiddenTransition,
+            "cannot rotate the certificate authority: \(path) was made by an older lscoord and may not sign another authority",
+            hint: "with --force the key is rotated all the same, and every worker must join again")
+    }
+
+    static func noAuthorities(_ place: String) -> Self {
+        Self(
+            .identityRefused,
+            "cannot trust \(place): expected one or two authorities' certificates that belong to it"
+        )
+    }
+
     static func keyReadableByOthers(_ path: String, mode: Int) -> Self {
         Self(
             .identityRefused,

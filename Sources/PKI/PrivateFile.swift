@@ -33,6 +33,62 @@ public enum PrivateFile {
         return true
     }
 
+    /// Renames, replacing what is there. False: there is no such file, as after a repeated move.
+    static func move(_ path: String, to destination: String) throws(CoordinatorError) -> Bool {
+        guard rename(path, destination) == 0 else {
+            if errno == ENOENT { return false }
+            throw .cannotWrite(destination, cause: lastError())
+        }
+        syncDirectory(of: destination)
+        return true
+    }
+
+    /// Nothing happens when it is gone already.
+    static func remove(_ path: String) throws(CoordinatorError) {
+        guard unlink(path) == 0 || errno == ENOENT else {
+            throw .cannotWrite(path, cause: lastError())
+        }
+        syncDirectory(of: path)
+    }
+
+    /// Overwritten first: where the file system writes in place, its bytes are gone, too.
+    static func shred(_ path: String) throws(CoordinatorError) {
+        let descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW)
+        if descriptor >= 0 {
+            defer { close(descriptor) }
+            var information = stat()
+            guard fstat(descriptor, &information) == 0 else {
+                throw .cannotWrite(path, cause: lastError())
+            }
+            let zeros = [UInt8](repeating: 0, count: Int(information.st_size))
+            guard Glibc.write(descriptor, zeros, zeros.count) == zeros.count,
+                fsync(descriptor) == 0
+            else { throw .cannotWrite(path, cause: lastError()) }
+        } else if errno != ENOENT {
+            throw .cannotWrite(path, cause: lastError())
+        }
+        try remove(path)
+    }
+
+    /// One process at a time, of those that ask; the system lets go of it however they end. Not every file
+    /// system can; there, two commands at the same moment are not kept apart.
+    static func withLock<T>(on directory: String, _ body: () throws(CoordinatorError) -> T)
+        throws(CoordinatorError) -> T
+    {
+        let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .cannotRead(directory, cause: lastError()) }
+        defer { close(descriptor) }
+        while flock(descriptor, LOCK_EX) != 0, errno == EINTR {}
+        return try body()
+    }
+
+    /// Whether it belongs to who runs this program.
+    static func isOurs(_ path: String) throws(CoordinatorError) -> Bool {
+        var information = stat()
+        guard stat(path, &information) == 0 else { throw .cannotRead(path, cause: lastError()) }
+        return information.st_uid == geteuid()
+    }
+
     public static func exists(_ path: String) throws(CoordinatorError) -> Bool {
         var information = stat()
         if stat(path, &information) == 0 { return true }

@@ -37,6 +37,28 @@ enum Database {
         }
     }
 
+    /// The same also while no `lscoord serve` runs on the embedded cluster: then that is started for the command.
+    static func withLedgerAtRest<T: Sendable>(
+        _ settings: Settings, _ body: @Sendable (LedgerStore) async throws -> T
+    ) async throws -> T {
+        guard settings.database == nil, (try? connectionInfo(settings)) == nil,
+            FileManager.default.fileExists(atPath: settings.clusterDirectory)
+        else { return try await withLedger(settings, body) }
+        let cluster = embeddedCluster(settings, logger: quietLogger)
+        try await cluster.start()
+        do {
+            try await withPool(settings) { pool in
+                _ = try await LedgerStore.migrator(logger: quietLogger).migrate(pool)
+            }
+            let value = try await withLedger(settings, body)
+            await cluster.stop()
+            return value
+        } catch {
+            await cluster.stop()
+            throw error
+        }
+    }
+
     static func withPool<T: Sendable>(
         _ settings: Settings, _ body: @Sendable (ConnectionPool) async throws -> T
     ) async throws -> T {

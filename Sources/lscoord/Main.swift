@@ -25,7 +25,7 @@ struct Coordinator: AsyncParsableCommand {
         version: "lscoord \(ProductVersion.current)",
         subcommands: [
             Serve.self, Migrate.self, Register.self, Features.self, Token.self,
-            WorkerCommand.self, Train.self,
+            WorkerCommand.self, AuthorityCommand.self, Train.self,
             Transfer.self, Curve.self, Status.self, Rerank.self, Forget.self, Psql.self,
         ])
 

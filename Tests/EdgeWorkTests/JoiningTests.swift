@@ -36,7 +36,7 @@ actor JoinServer {
             "localhost"
         ])
         let router = Router()
-        let shownPEM = shown.certificatePEM
+        let shownPEM = shown.trustedPEM
         router.get("/v1/ca") { _, _ in shownPEM }
         router.post("/v1/join") { request, _ in
             let bytes = try await request.body.collect(upTo: 1 << 16)
@@ -46,8 +46,9 @@ actor JoinServer {
             return Response(status: status, body: .init(byteBuffer: ByteBuffer(bytes: body)))
         }
         let tls = TLSConfiguration.makeServerConfiguration(
-            certificateChain: try NIOSSLCertificate.fromPEMBytes(Array(certificate.chain[0].utf8))
-                .map { .certificate($0) },
+            certificateChain: try NIOSSLCertificate.fromPEMBytes(
+                Array(certificate.chain.joined().utf8)
+            ).map { .certificate($0) },
             privateKey: .privateKey(
                 try NIOSSLPrivateKey(bytes: Array(certificate.keyPEM.utf8), format: .pem)))
         let (ports, found) = AsyncStream.makeStream(of: Int.self)
@@ -91,21 +92,33 @@ actor JoinServer {
     }
 }
 
+/// An authority, and the same after its key was rotated.
+func rotatedAuthority(in directory: String) throws -> (
+    old: CertificateAuthority, new: CertificateAuthority
+) {
+    let old = try CertificateAuthority.loadOrCreate(in: directory)
+    let next = try CertificateAuthority.prepareRotation(in: directory, from: old.publicKeySHA256)
+    let decided = DecidedKeys(present: next.publicKeySHA256, previous: old.publicKeySHA256)
+    return (old, try CertificateAuthority.loadOrCreate(in: directory, following: decided))
+}
+
 @Suite(.timeLimit(.minutes(5))) struct `Joining a coordinator` {
     static let secret = String(repeating: "5e", count: 32)
 
     func with(
+        authority: CertificateAuthority? = nil, pinned: CertificateAuthority? = nil,
         shown: CertificateAuthority? = nil, serverIssuer: CertificateAuthority? = nil,
         _ body: (JoinServer, Joining, StateDirectory) async throws -> Void
     ) async throws {
         try await withDirectory { directory in
-            let authority = try CertificateAuthority.ephemeral()
+            let authority = try authority ?? CertificateAuthority.ephemeral()
             let server = JoinServer(authority: authority, shown: shown)
             try await server.start(serverIssuer: serverIssuer)
             let joining = Joining(
                 address: try CoordinatorAddress("localhost:\(await server.port)"),
                 token: try JoinToken(
-                    authorityPin: authority.publicKeySHA256, id: "abc", secret: Self.secret),
+                    authorityPin: (pinned ?? authority).publicKeySHA256, id: "abc",
+                    secret: Self.secret),
                 name: "edge",
                 logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
             do {
@@ -138,6 +151,40 @@ actor JoinServer {
                 try FileManager.default.attributesOfItem(atPath: state.path)[.posixPermissions]
                 as? Int
             #expect(directoryMode == 0o700)
+        }
+    }
+
+    @Test func `takes the authority that its token pins, old or new, and learns both`() async throws
+    {
+        try await withDirectory { directory in
+            let (old, new) = try rotatedAuthority(in: directory + "/ca")
+            for pinned in [old, new] {
+                try await with(authority: new, pinned: pinned) { server, joining, state in
+                    let identity = try await joining.join(state)
+                    #expect(identity.roots.pins == [new.publicKeySHA256, old.publicKeySHA256])
+                    #expect(try state.identity()?.roots == identity.roots)
+                    #expect(await server.joins.count == 1)
+                }
+            }
+        }
+    }
+
+    @Test func `sends no secret when the pinned authority is only shown beside another`()
+        async throws
+    {
+        try await withDirectory { directory in
+            let (old, new) = try rotatedAuthority(in: directory + "/ca")
+            let impostor = try CertificateAuthority.ephemeral()
+            try await with(authority: new, pinned: old, serverIssuer: impostor) {
+                server, joining, state in
+                let error = await #expect(throws: CoordinatorError.self) {
+                    try await joining.join(state)
+                }
+                #expect(error?.code == .unavailable)
+                #expect(await server.joins.isEmpty)
+                let kept = try state.identity()
+                #expect(kept == nil)
+            }
         }
     }
 

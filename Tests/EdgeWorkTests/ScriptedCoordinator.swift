@@ -121,7 +121,7 @@ actor ScriptedCoordinator {
                 privateKey: .bytes(Array(certificate.keyPEM.utf8), format: .pem)
             ) {
                 $0.trustRoots = .certificates([
-                    .bytes(Array(authority.certificatePEM.utf8), format: .pem)
+                    .bytes(Array(authority.trustedPEM.utf8), format: .pem)
                 ])
                 $0.requireALPN = true
             },

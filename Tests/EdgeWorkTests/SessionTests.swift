@@ -20,6 +20,9 @@ struct Arrangement {
         .deletingLastPathComponent()
         .deletingLastPathComponent().appendingPathComponent("deploy/demo/math/precalculus")
 
+    /// Who has been told that the authority's key was rotated.
+    enum Rotated { case nobody, coordinator, worker }
+
     static func features(_ split: String) throws -> [UInt8] {
         Array(try Data(contentsOf: features.appendingPathComponent("\(split).safetensors")))
     }
@@ -30,23 +33,27 @@ struct Arrangement {
         drain: Duration = .seconds(10),
         lifetime: Duration = .seconds(24 * 3600),
         issuedAgo: TimeInterval = 0, issuer: CertificateAuthority? = nil, startsServer: Bool = true,
+        rotated: Rotated = .nobody,
         _ body: (Arrangement) async throws -> Void
     ) async throws {
         try await withDirectory { directory in
-            let authority = try CertificateAuthority.ephemeral()
-            let coordinator = ScriptedCoordinator(authority: authority)
+            let (authority, next) = try rotatedAuthority(in: directory + "/ca")
+            let coordinator = ScriptedCoordinator(
+                authority: rotated == .coordinator ? next : authority)
             try await coordinator.start(issuer: issuer)
             let state = StateDirectory(directory + "/state")
             try state.prepare()
             let key = try state.keyForJoining()
-            let issued = try authority.issueWorkerCertificate(
-                try authority.check(certificateRequest: try key.certificateRequest(name: "edge-1")),
+            let mine = rotated == .worker ? next : authority
+            let issued = try mine.issueWorkerCertificate(
+                try mine.check(certificateRequest: try key.certificateRequest(name: "edge-1")),
                 workerName: "edge-1",
                 at: Date() - issuedAgo, lifetime: lifetime)
             let identity = try WorkerIdentity(
                 place: CoordinatorPlace(
                     host: host, restPort: 1, workerPort: await coordinator.port),
-                authorityPEM: authority.certificatePEM, chainPEM: issued.chainPEM,
+                roots: try TrustedRoots(pem: mine.trustedPEM, place: "test"),
+                chainPEM: issued.chainPEM,
                 chainPath: "test", key: key)
             try state.save(identity)
             if !startsServer { await coordinator.stop() }
@@ -389,6 +396,61 @@ struct Arrangement {
             #expect(await all.coordinator.renewalCount == 1)
             let saved = try #require(try all.state.identity())
             #expect(saved.certificate.notAfter > Date() + 20 * 3600)
+        }
+    }
+
+    @Test func `finds a coordinator whose key was rotated, and learns the new one by renewing`()
+        async throws
+    {
+        try await Arrangement.with(lifetime: .seconds(3600), issuedAgo: 3000, rotated: .coordinator)
+        {
+            all in
+            try await eventually("two certificates were shown", within: .seconds(60)) {
+                await all.coordinator.serials.count == 2
+            }
+            let authority = all.coordinator.authority
+            let saved = try #require(try all.state.identity())
+            #expect(
+                saved.roots.pins == [
+                    authority.publicKeySHA256, authority.overlap?.previousPublicKeySHA256,
+                ])
+        }
+    }
+
+    @Test func `that knows the new key is taken by a coordinator that does not`() async throws {
+        try await Arrangement.with(rotated: .worker) { all in
+            try await all.connected()
+            #expect(all.coordinator.authority.overlap == nil)
+        }
+    }
+
+    @Test func `learns no authority from a chain that is not of its new certificate`() async throws
+    {
+        try await withDirectory { directory in
+            let (old, new) = try rotatedAuthority(in: directory + "/ca")
+            let key = WorkerKey()
+            func chain(_ authority: CertificateAuthority) throws -> String {
+                try authority.issueWorkerCertificate(
+                    try authority.check(
+                        certificateRequest: try key.certificateRequest(name: "edge-1")),
+                    workerName: "edge-1"
+                ).chainPEM
+            }
+            let identity = try WorkerIdentity(
+                place: CoordinatorPlace(host: "localhost", restPort: 1, workerPort: 2),
+                roots: try TrustedRoots(pem: old.certificatePEM, place: "test"),
+                chainPEM: try chain(old), chainPath: "test", key: key)
+            let renewed = try identity.renewed(chainPEM: try chain(new))
+            #expect(renewed.roots.pem == new.trustedPEM)
+            let leaf = try #require(
+                try chain(new).split(separator: "-----END CERTIFICATE-----\n").first)
+            let stranger = try CertificateAuthority.ephemeral()
+            for tail in ["", stranger.certificatePEM, old.certificatePEM] {
+                let error = #expect(throws: CoordinatorError.self) {
+                    try identity.renewed(chainPEM: leaf + "-----END CERTIFICATE-----\n" + tail)
+                }
+                #expect(error?.code == .identityRefused)
+            }
         }
     }
 

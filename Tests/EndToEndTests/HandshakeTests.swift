@@ -238,7 +238,7 @@ extension Installation {
 }
 
 /// Calls the workers' port with any certificate.
-private struct Caller {
+struct Caller {
     let port: Int
     let authority: String
 
@@ -276,7 +276,7 @@ private struct Caller {
 }
 
 /// What the coordinator logs.
-private struct Log {
+struct Log {
     private let path: String
 
     init(_ installation: Installation) {

@@ -15,7 +15,7 @@ final class Installation: @unchecked Sendable {
     var authorityPath: String { dataDirectory + "/ca/ca.pem" }
     var url: String { "https://localhost:\(restPort)" }
 
-    private var environment: [String: String] {
+    var environment: [String: String] {
         ["LSCOORD_DATA_DIR": dataDirectory, "LSCOORD_REST_ADDRESS": "127.0.0.1:\(restPort)"]
     }
 

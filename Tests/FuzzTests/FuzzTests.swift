@@ -34,6 +34,20 @@ import WorkerWire
         }
     }
 
+    @Test func `of authorities is refused, or is authorities that were shown`() throws {
+        let authorities = try (0..<3).map { _ in try CertificateAuthority.ephemeral() }
+        let pins = authorities.map(\.publicKeySHA256)
+        let samples = [
+            authorities[0].trustedPEM, authorities[1].trustedPEM + authorities[2].trustedPEM,
+        ]
+        try fuzz("authorities", samples.map { Array($0.utf8) }) { bytes in
+            let text = String(decoding: bytes, as: UTF8.self)
+            let read = try TrustedRoots(pem: text, place: "the coordinator's answer")
+            // Each signed itself: a damaged one is none.
+            #expect(read.pins.allSatisfy(pins.contains))
+        }
+    }
+
     @Test func `of weights is refused, or is finite weights of the shape they name`() throws {
         let shapes = [
             #"{"kind": "listwise", "hidden_size": 4, "projection_dim": 4, "heads": 2}"#,

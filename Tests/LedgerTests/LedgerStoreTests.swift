@@ -238,7 +238,7 @@ import Testing
             let until = Date(timeIntervalSince1970: 4_000_000_000)
             try await store.recordCertificate(
                 of: worker, serial: "0a", notBefore: Date(timeIntervalSince1970: 1_700_000_000),
-                notAfter: until)
+                notAfter: until, issuer: authority)
             #expect(try await store.authenticateWorker("edge-1", serial: "0a") == worker)
             let connection = try await store.workerConnected(
                 worker,
@@ -255,6 +255,39 @@ import Testing
                 try await store.authenticateWorker("edge-1")
             }
             #expect(revoked?.code == .identityRefused)
+        }
+    }
+
+    @Test func `knows two keys of the authority while one takes over from the other`() async throws
+    {
+        try await TestLedger.with { ledger in
+            let store = ledger.store
+            #expect(try await store.authorityStatus() == nil)
+            let (old, new) = (Digest.sha256([1]), Digest.sha256([2]))
+            let pem = "-----BEGIN CERTIFICATE-----\n"
+            try await store.setCertificateAuthority(pem: pem, publicKeySHA256: old)
+            let worker = try await ledger.worker("edge-1")
+            func record(_ serial: String, _ issuer: Digest) async throws {
+                try await store.recordCertificate(
+                    of: worker, serial: serial, notBefore: Date(), notAfter: Date() + 3600,
+                    issuer: issuer)
+            }
+            try await record("0a", old)
+            try await store.rotateCertificateAuthority(
+                pem: pem, publicKeySHA256: new, from: old, because: "age", by: "ada")
+            let during = try #require(try await store.authorityStatus())
+            #expect(during.publicKeySHA256 == new && during.previousPublicKeySHA256 == old)
+            #expect(during.workerCount == 1 && during.previousWorkers == ["edge-1"])
+            let refused = await #expect(throws: CoordinatorError.self) {
+                try await store.retireCertificateAuthority(because: "done")
+            }
+            #expect(refused?.code == .forbiddenTransition)
+            try await record("0b", new)
+            try await store.retireCertificateAuthority(because: "done", by: "ada")
+            let after = try #require(try await store.authorityStatus())
+            #expect(after.previousPublicKeySHA256 == nil && after.previousWorkers == [])
+            let late = await #expect(throws: CoordinatorError.self) { try await record("0c", old) }
+            #expect(late?.code == .identityRefused)
         }
     }
 

@@ -24,8 +24,8 @@ import Testing
             #expect(loaded.certificatePEM == made.certificatePEM)
             #expect(loaded.publicKeySHA256 == made.publicKeySHA256)
             #expect(
-                try PublicKeyPin.sha256(ofCertificatePEM: made.certificatePEM)
-                    == made.publicKeySHA256)
+                try TrustedRoots(pem: made.trustedPEM, place: "test").pins == [made.publicKeySHA256]
+            )
             let mode = try FileManager.default.attributesOfItem(atPath: directory + "/ca-key.pem")[
                 .posixPermissions]
             #expect(mode as? Int == 0o600)

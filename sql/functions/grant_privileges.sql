@@ -12,7 +12,8 @@ declare
         'set_alias', 'remove_alias', 'promote', 'rollback', 'consider_promotion', 'cancel_task', 'redrive'];
     v_admins text[] := array['register_base_model', 'register_domain', 'register_ranker', 'add_version', 'import_feature_file',
         'drop_feature_set',
-        'create_join_token', 'revoke_worker', 'release_worker', 'forget_user', 'set_task_limits', 'set_retention'];
+        'create_join_token', 'revoke_worker', 'release_worker', 'forget_user', 'set_task_limits', 'set_retention',
+        'authority_status', 'rotate_certificate_authority', 'retire_certificate_authority'];
     v_grant record;
     v_object record;
 begin

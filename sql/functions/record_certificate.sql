@@ -1,15 +1,29 @@
--- ls.record_certificate(worker, serial, not_before, not_after): notes a certificate that was issued.
+-- ls.record_certificate(worker, serial, not_before, not_after, issuer_sha256): notes a certificate that was issued, and
+-- which key signed it; without one, the present. A key the database does not know is refused (LS031): that
+-- coordinator has not been started again since the key was retired.
 -- The same serial again: nothing happens. Called by: LedgerStore.recordCertificate.
-create or replace function ls.record_certificate(p_worker_id bigint, p_serial text, p_not_before timestamptz, p_not_after timestamptz)
+create or replace function ls.record_certificate(
+    p_worker_id bigint, p_serial text, p_not_before timestamptz, p_not_after timestamptz, p_issuer_sha256 bytea default null)
 returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_authority ls.certificate_authority;
 begin
     perform ls.check_worker(p_worker_id);
-    insert into ls.certificate (serial, worker_id, not_before, not_after) values (p_serial, p_worker_id, p_not_before, p_not_after)
+    -- Shared: a retirement that is under way is waited for, and it counts this certificate.
+    select * into v_authority from ls.certificate_authority for share;
+    if p_issuer_sha256 is distinct from v_authority.public_key_sha256 and p_issuer_sha256 is distinct from v_authority.previous_public_key_sha256
+        and p_issuer_sha256 is not null
+    then
+        perform ls.refuse('LS031', format('cannot issue a certificate with key %s…: it is not the authority''s', ls.short_digest(p_issuer_sha256)),
+            'start this lscoord again, with the present ca directory');
+    end if;
+    insert into ls.certificate (serial, worker_id, not_before, not_after, issuer_sha256)
+    values (p_serial, p_worker_id, p_not_before, p_not_after, coalesce(p_issuer_sha256, v_authority.public_key_sha256))
     on conflict (serial) do nothing;
 end
 $$;
-comment on function ls.record_certificate(bigint, text, timestamptz, timestamptz) is
-    'Notes a certificate that was issued to a worker; the same serial again changes nothing. Refuses a revoked worker '
-    '(LS031).';
+comment on function ls.record_certificate(bigint, text, timestamptz, timestamptz, bytea) is
+    'Notes a certificate that was issued to a worker, and the key that signed it; the same serial again changes nothing. '
+    'Refuses a revoked worker, and a key that is neither the authority''s nor its previous one (LS031).';

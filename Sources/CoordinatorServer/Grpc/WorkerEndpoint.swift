@@ -13,15 +13,15 @@ public struct WorkerEndpoint: Service {
     public struct Certificates: Sendable {
         let chainPEM: [String]
         let keyPEM: String
-        let authorityPEM: String
+        let authoritiesPEM: String
 
         /// - Parameters:
         ///   - chainPEM: the server's certificate, then its issuers.
-        ///   - authorityPEM: whose client certificates are accepted.
-        public init(chainPEM: [String], keyPEM: String, authorityPEM: String) {
+        ///   - authoritiesPEM: whose client certificates are accepted.
+        public init(chainPEM: [String], keyPEM: String, authoritiesPEM: String) {
             self.chainPEM = chainPEM
             self.keyPEM = keyPEM
-            self.authorityPEM = authorityPEM
+            self.authoritiesPEM = authoritiesPEM
         }
     }
 
@@ -48,7 +48,7 @@ public struct WorkerEndpoint: Service {
                 privateKey: .bytes(Array(certificates.keyPEM.utf8), format: .pem)
             ) {
                 $0.trustRoots = .certificates([
-                    .bytes(Array(certificates.authorityPEM.utf8), format: .pem)
+                    .bytes(Array(certificates.authoritiesPEM.utf8), format: .pem)
                 ])
                 $0.requireALPN = true
             },

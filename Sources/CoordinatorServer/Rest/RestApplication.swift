@@ -50,7 +50,7 @@ public func buildRestApplication(
     router.get(RouterPath(JoinPaths.authority)) { _, _ in
         Response(
             status: .ok, headers: [.contentType: "application/x-pem-file"],
-            body: .init(byteBuffer: ByteBuffer(string: enrolment.authorityPEM)))
+            body: .init(byteBuffer: ByteBuffer(string: enrolment.authoritiesPEM)))
     }
     router.post(RouterPath(JoinPaths.join)) { request, _ in
         let bytes = try await request.body.collect(upTo: JoinPaths.byteCountMax)

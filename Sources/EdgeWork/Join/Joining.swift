@@ -1,5 +1,5 @@
-// How a machine becomes a worker. The authority is fetched from whoever answers and compared with the
-// pin in the token; only then, over a new connection that this authority must vouch for, is the
+// How a machine becomes a worker. The authorities are fetched from whoever answers, and only the one with
+// the pin in the token counts (while the authority's key is rotated there are two); only then, over a new connection that this authority must vouch for, is the
 // secret sent. Repeating it with the same key is harmless: that is what a lost reply calls for.
 import AsyncHTTPClient
 import Foundation
@@ -31,13 +31,13 @@ public struct Joining: Sendable {
     public func join(_ state: StateDirectory) async throws -> WorkerIdentity {
         try state.prepare()
         let key = try state.keyForJoining()
-        let authorityPEM = try await fetchAuthority()
-        let found = try PublicKeyPin.sha256(ofCertificatePEM: authorityPEM)
-        guard found == token.authorityPin else {
+        let answer = "the coordinator's answer"
+        let shown = try TrustedRoots(pem: try await fetchAuthorities(), place: answer)
+        guard let pinned = shown.only(token.authorityPin) else {
             throw CoordinatorError.anotherAuthority(
-                address.description, found: found, expected: token.authorityPin)
+                address.description, found: shown.pins, expected: token.authorityPin)
         }
-        let https = CoordinatorHTTPS(address: address, authorityPEM: authorityPEM)
+        let https = CoordinatorHTTPS(address: address, roots: pinned)
         let request = JoinRequest(
             id: token.id, secret: token.secret, name: name,
             certificateRequest: try key.certificateRequest(name: name ?? "worker"))
@@ -45,8 +45,9 @@ public struct Joining: Sendable {
         let identity = try WorkerIdentity(
             place: CoordinatorPlace(
                 host: address.host, restPort: address.port, workerPort: reply.workerPort),
-            authorityPEM: authorityPEM, chainPEM: reply.certificateChain,
-            chainPath: "the coordinator's answer", key: key)
+            // What the pinned authority's server says of authorities is as good as the pin.
+            roots: try TrustedRoots(behindLeafOf: reply.certificateChain, place: answer),
+            chainPEM: reply.certificateChain, chainPath: answer, key: key)
         guard identity.workerName == reply.worker, (1...65_535).contains(reply.workerPort) else {
             throw CoordinatorError.contradictoryJoinReply(address.description)
         }
@@ -60,9 +61,9 @@ public struct Joining: Sendable {
         return identity
     }
 
-    private func fetchAuthority() async throws -> String {
+    private func fetchAuthorities() async throws -> String {
         String(
-            buffer: try await CoordinatorHTTPS(address: address, authorityPEM: nil)
+            buffer: try await CoordinatorHTTPS(address: address, roots: nil)
                 .get(JoinPaths.authority))
     }
 }
@@ -77,7 +78,7 @@ struct Recovery: Sendable {
         let https = CoordinatorHTTPS(
             address: try CoordinatorAddress(
                 host: identity.place.host, port: identity.place.restPort),
-            authorityPEM: identity.authorityPEM)
+            roots: identity.roots)
         let request = RecoverRequest(
             name: identity.workerName,
             certificateRequest: try identity.key.certificateRequest(name: identity.workerName))
@@ -90,12 +91,12 @@ struct Recovery: Sendable {
 private struct CoordinatorHTTPS: Sendable {
     let address: CoordinatorAddress
     /// Nil: without verification. What such a request brings is compared with a pin.
-    let authorityPEM: String?
+    let roots: TrustedRoots?
     private let timeout: TimeAmount = .seconds(15)
 
-    init(address: CoordinatorAddress, authorityPEM: String?) {
+    init(address: CoordinatorAddress, roots: TrustedRoots?) {
         self.address = address
-        self.authorityPEM = authorityPEM
+        self.roots = roots
     }
 
     func get(_ path: String) async throws -> ByteBuffer {
@@ -117,10 +118,10 @@ private struct CoordinatorHTTPS: Sendable {
 
     private func answer(to request: HTTPClientRequest) async throws -> ByteBuffer {
         var tls = TLSConfiguration.makeClientConfiguration()
-        if let authorityPEM {
+        if let roots {
             tls.certificateVerification = .fullVerification
             tls.trustRoots = .certificates(
-                try NIOSSLCertificate.fromPEMBytes(Array(authorityPEM.utf8)))
+                try NIOSSLCertificate.fromPEMBytes(Array(roots.pem.utf8)))
         } else {
             tls.certificateVerification = .none
         }

@@ -123,7 +123,7 @@ package actor CoordinatorLink {
 }
 
 extension WorkerIdentity {
-    /// One connection's transport: mutual TLS, the coordinator verified against our authority alone.
+    /// One connection's transport: mutual TLS, the coordinator verified against our authorities alone.
     ///
     /// - Parameter onTLS: Told which version of TLS was agreed on.
     package func transport(onTLS: (@Sendable (String) -> Void)? = nil) throws
@@ -145,7 +145,7 @@ extension WorkerIdentity {
                 certificateChain: [.bytes(Array(chainPEM.utf8), format: .pem)],
                 privateKey: .bytes(Array(key.pem.utf8), format: .pem)
             ) {
-                $0.trustRoots = .certificates([.bytes(Array(authorityPEM.utf8), format: .pem)])
+                $0.trustRoots = .certificates([.bytes(Array(roots.pem.utf8), format: .pem)])
                 $0.serverCertificateVerification = .fullVerification
             },
             config: .defaults {

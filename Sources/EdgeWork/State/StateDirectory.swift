@@ -61,13 +61,16 @@ public struct StateDirectory: Sendable {
             throw .unreadableState(coordinatorPath)
         }
         return try WorkerIdentity(
-            place: place, authorityPEM: try text(authorityPath),
+            place: place,
+            roots: try TrustedRoots(pem: try text(authorityPath), place: authorityPath),
             chainPEM: try text(certificatePath),
             chainPath: certificatePath, key: try readKey())
     }
 
+    /// Each file is whole, and any two that a crash leaves side by side go together: during a rotation the
+    /// coordinator takes certificates of both keys and shows one that both authorities vouch for.
     func save(_ identity: WorkerIdentity) throws(CoordinatorError) {
-        try PrivateFile.write(authorityPath, Array(identity.authorityPEM.utf8), mode: 0o644)
+        try PrivateFile.write(authorityPath, Array(identity.roots.pem.utf8), mode: 0o644)
         try PrivateFile.write(certificatePath, Array(identity.chainPEM.utf8), mode: 0o644)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

@@ -1,6 +1,6 @@
 // Who this worker is and whom it works for.
 import Foundation
-public import LanguageSystem
+import LanguageSystem
 public import PKI
 
 /// Where the coordinator was when this worker joined.
@@ -18,24 +18,23 @@ struct CoordinatorPlace: Codable, Sendable, Hashable {
 
 public struct WorkerIdentity: Sendable {
     let place: CoordinatorPlace
-    let authorityPEM: String
-    /// The worker's certificate, then its issuer's.
+    /// Who may be our coordinator; two authorities while the coordinator's key is rotated.
+    public let roots: TrustedRoots
+    /// The worker's certificate, then its issuers'.
     let chainPEM: String
     let key: WorkerKey
     public let certificate: IssuedCertificate
-    public let authorityPin: Digest
 
     /// - Throws: `identityRefused` when the parts do not belong together.
     init(
-        place: CoordinatorPlace, authorityPEM: String, chainPEM: String, chainPath: String,
+        place: CoordinatorPlace, roots: TrustedRoots, chainPEM: String, chainPath: String,
         key: WorkerKey
     ) throws(CoordinatorError) {
         self.place = place
-        self.authorityPEM = authorityPEM
+        self.roots = roots
         self.chainPEM = chainPEM
         self.key = key
         certificate = try IssuedCertificate(chainPEM: chainPEM, path: chainPath)
-        authorityPin = try PublicKeyPin.sha256(ofCertificatePEM: authorityPEM)
         guard certificate.publicKeySHA256 == key.publicKeySHA256 else {
             throw .certificateOfAnotherKey(chainPath)
         }
@@ -44,10 +43,14 @@ public struct WorkerIdentity: Sendable {
     public var workerName: String { certificate.workerName }
     public var coordinator: String { "\(place.host):\(place.workerPort)" }
 
+    /// The same worker with its next certificate; whom it trusts from now on came with that.
+    ///
+    /// - Parameter chainPEM: What came over a connection that the present `roots` verified, no other.
     func renewed(chainPEM: String) throws(CoordinatorError) -> WorkerIdentity {
+        let answer = "the coordinator's answer"
         let next = try WorkerIdentity(
-            place: place, authorityPEM: authorityPEM, chainPEM: chainPEM,
-            chainPath: "the coordinator's answer", key: key)
+            place: place, roots: try TrustedRoots(behindLeafOf: chainPEM, place: answer),
+            chainPEM: chainPEM, chainPath: answer, key: key)
         guard next.workerName == workerName else {
             throw .renamedByRenewal(from: workerName, to: next.workerName)
         }

@@ -12,6 +12,39 @@ extension LedgerStore {
         try await call("select ls.set_certificate_authority($1, $2)", pem, publicKeySHA256) { _ in }
     }
 
+    /// The authority's keys, and who still depends on the previous one; nil before the first `serve`.
+    public func authorityStatus() async throws(CoordinatorError) -> AuthorityStatus? {
+        try await call("select * from ls.authority_status()") { rows in
+            try rows.oneOrNone().map(AuthorityStatus.init(row:))
+        }
+    }
+
+    /// From now on the new key signs. Again: nothing happens.
+    ///
+    /// - Parameter present: The key it takes over from; another one than the database's is refused.
+    /// - Throws: `identityRefused`; `forbiddenTransition` while an earlier key is not retired.
+    public func rotateCertificateAuthority(
+        pem: String, publicKeySHA256: Digest, from present: Digest, because reason: String,
+        by actor: String? = nil
+    ) async throws(CoordinatorError) {
+        try await call(
+            "select ls.rotate_certificate_authority($1, $2, $3, $4, $5)", pem, publicKeySHA256,
+            present, reason, actor
+        ) { _ in }
+    }
+
+    /// Forgets the previous key.
+    ///
+    /// - Parameter isForced: Even if workers depend on it: they have to join again.
+    /// - Throws: `forbiddenTransition` when workers do, or when there is no previous key.
+    public func retireCertificateAuthority(
+        because reason: String, isForced: Bool = false, by actor: String? = nil
+    ) async throws(CoordinatorError) {
+        try await call(
+            "select ls.retire_certificate_authority($1, $2, $3)", reason, isForced, actor
+        ) { _ in }
+    }
+
     /// - Parameters:
     ///   - worker: The name the worker will get; nil: the one it asks for.
     ///   - labels: What the worker is to be known by; `user` says whose data it may offer.
@@ -41,12 +74,15 @@ extension LedgerStore {
         }
     }
 
-    /// - Parameter serial: As `authenticateWorker` will be asked for it.
+    /// - Parameters:
+    ///   - serial: As `authenticateWorker` will be asked for it.
+    ///   - issuer: The key that signed it; one that was retired is refused (`identityRefused`).
     public func recordCertificate(
-        of worker: WorkerID, serial: String, notBefore: Date, notAfter: Date
+        of worker: WorkerID, serial: String, notBefore: Date, notAfter: Date, issuer: Digest
     ) async throws(CoordinatorError) {
         try await call(
-            "select ls.record_certificate($1, $2, $3, $4)", worker, serial, notBefore, notAfter
+            "select ls.record_certificate($1, $2, $3, $4, $5)", worker, serial, notBefore, notAfter,
+            issuer
         ) { _ in }
     }
 
@@ -134,6 +170,17 @@ extension LedgerStore {
     /// All workers, by name.
     public func workers() async throws(CoordinatorError) -> [WorkerStatus] {
         try await call("select * from ls.worker_status") { try $0.map(WorkerStatus.init(row:)) }
+    }
+}
+
+extension AuthorityStatus {
+    init(row: Row) throws {
+        publicKeySHA256 = try row.decode("public_key_sha256")
+        since = try row.decode("since")
+        previousPublicKeySHA256 = try row.decode("previous_public_key_sha256")
+        workerCount = try row.decode("worker_count")
+        previousWorkers = try row.decode("previous_workers")
+        previousTokenCount = try row.decode("previous_token_count")
     }
 }
 

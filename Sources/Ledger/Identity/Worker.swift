@@ -13,6 +13,21 @@ public struct EnrolledWorker: Sendable, Hashable {
     }
 }
 
+/// What `ls.authority_status` says: the authority's key, and what still hangs on the one before it.
+public struct AuthorityStatus: Sendable, Hashable {
+    public let publicKeySHA256: Digest
+    /// Since when this key signs.
+    public let since: Date
+    /// While a rotation is under way.
+    public let previousPublicKeySHA256: Digest?
+    /// All that are not revoked.
+    public let workerCount: Int
+    /// Those whose newest certificate is of the previous key.
+    public let previousWorkers: [String]
+    /// Unused join tokens that name the previous key.
+    public let previousTokenCount: Int
+}
+
 /// What a worker says of itself when it connects.
 public struct WorkerConnection: Sendable, Hashable {
     /// Which coordinator it is connected to.

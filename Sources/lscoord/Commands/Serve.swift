@@ -103,9 +103,16 @@ struct Serve: AsyncParsableCommand {
         if isEmbedded { try await migrator.migrate(pool) } else { try await migrator.check(pool) }
 
         let ledger = LedgerStore(pool: pool)
-        let authority = try CertificateAuthority.loadOrCreate(in: settings.authorityDirectory)
+        let decided = try await ledger.authorityStatus().map(DecidedKeys.init)
+        let authority = try CertificateAuthority.loadOrCreate(
+            in: settings.authorityDirectory, following: decided)
         try await ledger.setCertificateAuthority(
             pem: authority.certificatePEM, publicKeySHA256: authority.publicKeySHA256)
+        if let overlap = authority.overlap {
+            logger.notice(
+                "the authority's key was rotated and the one before is not retired",
+                metadata: ["previous": "\(overlap.previousPublicKeySHA256.short)"])
+        }
         let certificate = try authority.issueServerCertificate(
             names: Self.certificateNames(settings))
 
@@ -130,7 +137,7 @@ struct Serve: AsyncParsableCommand {
             host: settings.workerAddress.host, port: settings.workerAddress.port,
             certificates: .init(
                 chainPEM: certificate.chain, keyPEM: certificate.keyPEM,
-                authorityPEM: authority.certificatePEM),
+                authoritiesPEM: authority.trustedPEM),
             hub: hub, ledger: ledger, enrolment: enrolment, logger: logger,
             onListening: { await listening.workers($0) })
         var tls = TLSConfiguration.makeServerConfiguration(

@@ -44,7 +44,9 @@ struct Join: AsyncParsableCommand {
         if let known = try settings.state.identity() {
             // A token for the same authority was for a start that has happened.
             let isGood = !known.certificate.isExpired(at: Date())
-            if isGood, token.map({ $0.authorityPin == known.authorityPin }) ?? true { return known }
+            if isGood, token.map({ known.roots.pins.contains($0.authorityPin) }) ?? true {
+                return known
+            }
             guard token != nil else { return known }
         }
         guard let token else { throw CoordinatorError.neverJoined(settings.state.path) }
