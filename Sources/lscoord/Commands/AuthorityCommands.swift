@@ -62,7 +62,7 @@ struct AuthorityStatusCommand: AsyncParsableCommand {
             text += ": " + names.joined(separator: ", ") + (count > names.count ? ", …" : "")
         }
         if status.previousTokenCount > 0 {
-            text += "; \(status.previousTokenCount) unused join tokens name it"
+            text += "; unused join tokens that name it: \(status.previousTokenCount)"
         }
         return text
     }
