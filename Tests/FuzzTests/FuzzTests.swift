@@ -200,7 +200,7 @@ import WorkerWire
 // MARK: Running
 
 /// Among which the inputs are divided.
-private let surfaceCount: UInt64 = 10
+private let surfaceCount: UInt64 = 11
 
 /// Tries the kept inputs of `surface`, then as many new ones as were asked for.
 private func fuzz(
@@ -233,7 +233,9 @@ private func fuzz(
     }
     let growth = try residentByteCount() - before
     #expect(acceptedCount >= samples.count - 1, "the samples themselves are read")
-    #expect(growth < 256 << 20, "\(surface) grew by \(growth >> 20) MB")
+    // Alone (deploy/fuzz) the memory is the readers'; among all tests, also that of whoever runs beside them.
+    let growthMax = environment["LS_FUZZ_INPUTS"] == nil ? 2 << 30 : 256 << 20
+    #expect(growth < growthMax, "\(surface) grew by \(growth >> 20) MB")
     print("fuzz \(surface): \(inputCount) inputs, \(acceptedCount) accepted, seed \(seed)")
 }
 
