@@ -1,18 +1,24 @@
 // Brings a blob into the cache: from where it broke off, in pieces, until its SHA-256 is right.
 import GRPCCore
 import LanguageSystem
-import Logging
-import WorkerWire
+package import Logging
+package import WorkerWire
 
-struct BlobFetcher: Sendable {
+package struct BlobFetcher: Sendable {
     static let tryCountMax = 3
 
     let cache: BlobCache
     let link: CoordinatorLink
     let logger: Logger
 
+    package init(cache: BlobCache, link: CoordinatorLink, logger: Logger) {
+        self.cache = cache
+        self.link = link
+        self.logger = logger
+    }
+
     /// The path of the verified file. The caller has retained the blob.
-    func path(of blob: NamedBlob) async throws -> String {
+    package func path(of blob: NamedBlob) async throws -> String {
         await cache.beginFilling(blob.digest)
         do {
             let path = try await fill(blob)
