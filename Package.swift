@@ -184,6 +184,7 @@ let package = Package(
             swiftSettings: strict),
 
         // The coordinator.
+        .systemLibrary(name: "CMalloc"),
         .target(
             name: "Coordination",
             dependencies: [
@@ -208,7 +209,8 @@ let package = Package(
         .executableTarget(
             name: "lscoord",
             dependencies: [
-                "Coordination", "CoordinatorServer", "LanguageSystem", "Ledger", "LedgerSchema",
+                "CMalloc", "Coordination", "CoordinatorServer", "LanguageSystem", "Ledger",
+                "LedgerSchema",
                 "PKI", "PostgresAccess", "ProgramLog", "RankerMath", "Rankers",
                 arguments, configuration, httpClient, lifecycle, logging, nio, nioFoundation,
                 nioHTTP,

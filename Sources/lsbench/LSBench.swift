@@ -1,6 +1,6 @@
 // Times what this project claims to be fast: training on real or synthetic features, scoring one
-// group, the products of matrices beneath both, the ledger at size and the dispatch of tasks. Prints
-// lines for people and one JSON line per case.
+// group, the products of matrices beneath both, the ledger at size, the dispatch of tasks and the way of
+// features to workers. Prints lines for people and one JSON line per case.
 import ArgumentParser
 import Foundation
 import LanguageSystem
@@ -20,12 +20,12 @@ struct LSBench: AsyncParsableCommand {
               lsbench queue
               lsbench fleet --workers 50 --tasks 5000
               lsbench fleet --workers 500 --idle 60
+              lsbench transfer
             """,
         version: "lsbench \(ProductVersion.current)",
         subcommands: [
             TrainCommand.self, GenerateCommand.self, ScoreCommand.self, KernelsCommand.self,
-            LedgerCommand.self,
-            QueueCommand.self, FleetCommand.self,
+            LedgerCommand.self, QueueCommand.self, FleetCommand.self, TransferCommand.self,
         ])
 
     static func main() async {

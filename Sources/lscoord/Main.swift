@@ -30,6 +30,7 @@ struct Coordinator: AsyncParsableCommand {
         ])
 
     static func main() async {
+        HeapKeeper.bound()
         do {
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {

@@ -69,6 +69,51 @@ extension BlobCache {
         }
     }
 
+    @Test func `notices a part that was damaged before it went on`() async throws {
+        try await withDirectory { directory in
+            let content = bytes(5_500, seed: 7)
+            let blob = Self.blob(content)
+            let cache = try BlobCache(directory: directory, byteCountMax: 10_000)
+            try await cache.fill(blob, content, upTo: 3_000)
+            await cache.endFilling(blob.digest)
+            var damaged = Array(content[..<3_000])
+            damaged[500] ^= 1
+            try Data(damaged).write(
+                to: URL(fileURLWithPath: "\(directory)/\(blob.digest).partial"))
+            try await cache.fill(blob, content, from: 3_000)
+            #expect(try await cache.finish(blob) == nil)
+            #expect(try await cache.presence(of: blob) == .partial(byteCount: 0))
+            try await cache.fill(blob, content)
+            #expect(try await cache.finish(blob) != nil)
+        }
+    }
+
+    @Test func `fills two at once, piece by piece`() async throws {
+        try await withDirectory { directory in
+            let contents = (0..<2).map { bytes(4_000, seed: UInt8(20 + $0)) }
+            let blobs = contents.map(Self.blob)
+            let cache = try BlobCache(directory: directory, byteCountMax: 10_000)
+            for start in stride(from: 0, to: 4_000, by: 1_000) {
+                for (blob, content) in zip(blobs, contents) {
+                    try await cache.fill(blob, content, from: start, upTo: start + 1_000)
+                }
+            }
+            for blob in blobs { #expect(try await cache.finish(blob) != nil) }
+        }
+    }
+
+    @Test func `gives no name to a file that went away while it was filled`() async throws {
+        try await withDirectory { directory in
+            let content = bytes(2_000, seed: 8)
+            let blob = Self.blob(content)
+            let cache = try BlobCache(directory: directory, byteCountMax: 10_000)
+            try await cache.fill(blob, content)
+            try FileManager.default.removeItem(atPath: "\(directory)/\(blob.digest).partial")
+            #expect(try await cache.finish(blob) == nil)
+            #expect(try await cache.presence(of: blob) == .partial(byteCount: 0))
+        }
+    }
+
     @Test func `throws away what has another SHA-256`() async throws {
         try await withDirectory { directory in
             let content = bytes(2_000, seed: 3)

@@ -39,6 +39,17 @@ package struct ProcessUsage: Sendable, Hashable {
             pageSize: sysconf(Int32(_SC_PAGESIZE)))
     }
 
+    /// The most memory it had resident since it began or since `forgetPeak`; nil when it is gone.
+    package static func peakResidentBytes(of processID: Int32) -> Int? {
+        let text = try? String(contentsOfFile: "/proc/\(processID)/status", encoding: .utf8)
+        return text.flatMap(Benchmarking.peakResidentBytes(status:))
+    }
+
+    /// From here on its peak is counted anew (proc(5), clear_refs).
+    package static func forgetPeak(of processID: Int32) {
+        try? Data("5".utf8).write(to: URL(filePath: "/proc/\(processID)/clear_refs"))
+    }
+
     /// Every process that `processID` started, directly or not, as far as it runs now.
     package static func descendants(of processID: Int32) -> [ProcessUsage] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []

@@ -22,6 +22,10 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
             workerByteCountMax: WeightsUpload.byteCountMax + 16 * WireLimits.chunkByteCount,
             byteCountMax: 4 * (WeightsUpload.byteCountMax + 16 * WireLimits.chunkByteCount)))
 
+    /// Of a blob in one answer: a fifth of what a row holds. Buffers on the way have sizes of powers of two, and
+    /// with its frame it just fits 256 KiB; whole rows took 2 MiB at each of six places.
+    private static let pieceByteCount = 205 << 10
+
     func session(
         request: RPCAsyncSequence<Languagesystem_V1_WorkerMessage, any Error>,
         response: RPCWriter<Languagesystem_V1_CoordinatorMessage>, context: ServerContext
@@ -80,23 +84,27 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
         let digest = try Digest(wire: request.digest)
         var offset = Int64(clamping: request.offset)
         var checkedAt = ContinuousClock.now
-        // One chunk at a time: the writer waits for the worker, so no more than a chunk is held here
-        // and one on its way.
+        // The writer waits for the worker, so no more is held here than a piece on its way and the next
+        // one, which is read meanwhile.
         try await budget.lending(2 * WireLimits.chunkByteCount, to: context.worker.id) {
-            while true {
-                let piece = try await ledger.readBlob(
-                    digest, from: offset, byteCountMax: WireLimits.chunkByteCount)
+            var next: Ledger.BlobPiece? = try await ledger.readBlob(
+                digest, from: offset, byteCountMax: Self.pieceByteCount)
+            while let piece = next {
+                let end = offset + Int64(piece.bytes.count)
+                async let following =
+                    end >= piece.byteCount || piece.bytes.isEmpty
+                    ? nil : ledger.readBlob(digest, from: end, byteCountMax: Self.pieceByteCount)
                 try await response.write(
                     Languagesystem_V1_BlobChunk(
                         WorkerWire.BlobPiece(
                             offset: offset, bytes: piece.bytes, byteCount: piece.byteCount)))
-                offset += Int64(piece.bytes.count)
+                next = try await following
+                offset = end
                 // A download may last; a worker that is revoked meanwhile gets no more of it.
                 if checkedAt.duration(to: .now) > .seconds(1) {
                     _ = try await ledger.authenticateWorker(context.worker.name)
                     checkedAt = .now
                 }
-                if offset >= piece.byteCount || piece.bytes.isEmpty { return }
             }
         }
     }

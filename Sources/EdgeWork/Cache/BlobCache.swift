@@ -22,6 +22,18 @@ public actor BlobCache {
         var isVerified = false
     }
 
+    /// A blob's file while it is filled through one descriptor, and the SHA-256 of its bytes so far.
+    /// The hash is of what lies in this very file: whoever opens it anew reads what is there first.
+    private final class Partial {
+        let descriptor: Int32
+        var hash = SHA256()
+        var byteCount: Int64 = 0
+
+        init(_ descriptor: Int32) { self.descriptor = descriptor }
+
+        deinit { close(descriptor) }
+    }
+
     private static let partialSuffix = ".partial"
 
     nonisolated let directory: String
@@ -31,7 +43,7 @@ public actor BlobCache {
     private var useCounts: [LanguageSystem.Digest: Int] = [:]
     private var filling: Set<LanguageSystem.Digest> = []
     private var waiting: [LanguageSystem.Digest: [CheckedContinuation<Void, Never>]] = [:]
-    private var openPartial: (digest: LanguageSystem.Digest, descriptor: Int32)?
+    private var partials: [LanguageSystem.Digest: Partial] = [:]
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         thread.asUnownedSerialExecutor()
@@ -81,7 +93,7 @@ public actor BlobCache {
 
     public func endFilling(_ digest: LanguageSystem.Digest) {
         filling.remove(digest)
-        closePartial()
+        partials[digest] = nil
         for one in waiting.removeValue(forKey: digest) ?? [] { one.resume() }
     }
 
@@ -111,12 +123,12 @@ public actor BlobCache {
             )
         }
         let path = path(blob.digest) + Self.partialSuffix
-        let descriptor = try partialDescriptor(blob.digest, path)
+        let partial = try partial(blob.digest, path, byteCount: held)
         var written = 0
         while written < piece.bytes.count {
             let count = piece.bytes.withUnsafeBytes {
                 pwrite(
-                    descriptor, $0.baseAddress! + written, $0.count - written,
+                    partial.descriptor, $0.baseAddress! + written, $0.count - written,
                     off_t(held) + off_t(written))
             }
             if count < 0, errno == EINTR { continue }
@@ -125,24 +137,35 @@ public actor BlobCache {
             }
             written += count
         }
+        // While the bytes are at hand: at the end the file would have to be read again.
+        partial.hash.update(data: piece.bytes)
+        partial.byteCount += Int64(piece.bytes.count)
         files[blob.digest] = File(
-            byteCount: held + Int64(piece.bytes.count), lastUse: Self.now(), isWhole: false)
+            byteCount: partial.byteCount, lastUse: Self.now(), isWhole: false)
     }
 
     /// Verifies what was filled and gives it its name.
     ///
     /// - Returns: Nil, with the damaged bytes thrown away, when the SHA-256 is another.
     public func finish(_ blob: NamedBlob) throws -> String? {
-        let partial = path(blob.digest) + Self.partialSuffix
-        let descriptor = try partialDescriptor(blob.digest, partial)
-        fsync(descriptor)
-        closePartial()
-        guard try Self.sha256(ofFile: partial) == blob.digest else {
+        let partialPath = path(blob.digest) + Self.partialSuffix
+        let partial = try partial(
+            blob.digest, partialPath, byteCount: files[blob.digest]?.byteCount ?? 0)
+        guard LanguageSystem.Digest(bytes: partial.hash.finalize()) == blob.digest,
+            PrivateFile.information(partialPath)?.byteCount == blob.byteCount
+        else {
             discard(blob.digest)
             return nil
         }
+        guard fsync(partial.descriptor) == 0 else {
+            let cause = String(cString: strerror(errno))
+            // What of it is on disk cannot be known any more.
+            discard(blob.digest)
+            throw CoordinatorError.cannotCache(partialPath, cause: cause)
+        }
+        partials[blob.digest] = nil
         let path = path(blob.digest)
-        guard rename(partial, path) == 0 else {
+        guard rename(partialPath, path) == 0 else {
             throw CoordinatorError.cannotCache(path, cause: String(cString: strerror(errno)))
         }
         files[blob.digest] = File(
@@ -159,7 +182,7 @@ public actor BlobCache {
 
     /// Throws away what there is of a blob.
     public func discard(_ digest: LanguageSystem.Digest) {
-        closePartial()
+        partials[digest] = nil
         unlink(path(digest))
         unlink(path(digest) + Self.partialSuffix)
         files[digest] = nil
@@ -197,21 +220,21 @@ public actor BlobCache {
         utimes(path(digest), nil)
     }
 
-    private func partialDescriptor(_ digest: LanguageSystem.Digest, _ path: String) throws -> Int32
-    {
-        if let open = openPartial, open.digest == digest { return open.descriptor }
-        closePartial()
+    /// The open file with its first `byteCount` bytes hashed, those that an earlier process or an
+    /// earlier connection left included.
+    private func partial(
+        _ digest: LanguageSystem.Digest, _ path: String, byteCount: Int64
+    ) throws -> Partial {
+        if let partial = partials[digest], partial.byteCount == byteCount { return partial }
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw CoordinatorError.cannotCache(path, cause: String(cString: strerror(errno)))
         }
-        openPartial = (digest, descriptor)
-        return descriptor
-    }
-
-    private func closePartial() {
-        if let open = openPartial { close(open.descriptor) }
-        openPartial = nil
+        let partial = Partial(descriptor)
+        try Self.read(descriptor, path, upTo: byteCount) { partial.hash.update(bufferPointer: $0) }
+        partial.byteCount = byteCount
+        partials[digest] = partial
+        return partial
     }
 
     private func path(_ digest: LanguageSystem.Digest) -> String { "\(directory)/\(digest)" }
@@ -225,20 +248,29 @@ public actor BlobCache {
         }
         defer { close(descriptor) }
         var hash = SHA256()
+        try read(descriptor, path, upTo: .max) { hash.update(bufferPointer: $0) }
+        return LanguageSystem.Digest(bytes: hash.finalize())!
+    }
+
+    /// From the start, in pieces, to `byteCount` or the end of the file.
+    private static func read(
+        _ descriptor: Int32, _ path: String, upTo byteCount: Int64,
+        _ body: (UnsafeRawBufferPointer) -> Void
+    ) throws {
         var buffer = [UInt8](repeating: 0, count: 1 << 20)
-        while true {
+        var offset: Int64 = 0
+        while offset < byteCount {
+            let wanted = Int(min(Int64(buffer.count), byteCount - offset))
             let count = buffer.withUnsafeMutableBytes {
-                read(descriptor, $0.baseAddress!, $0.count)
+                pread(descriptor, $0.baseAddress!, wanted, off_t(offset))
             }
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else {
                 throw CoordinatorError.cannotCache(path, cause: String(cString: strerror(errno)))
             }
-            if count == 0 { break }
-            buffer.withUnsafeBytes {
-                hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[..<count]))
-            }
+            if count == 0 { return }
+            buffer.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+            offset += Int64(count)
         }
-        return LanguageSystem.Digest(bytes: hash.finalize())!
     }
 }

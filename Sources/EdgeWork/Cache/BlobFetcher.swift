@@ -2,19 +2,28 @@
 // here comes from its own file: work is done on the copy, which nobody changes underneath it.
 import GRPCCore
 import LanguageSystem
-import Logging
-import WorkerWire
+package import Logging
+package import WorkerWire
 
-struct BlobFetcher: Sendable {
+package struct BlobFetcher: Sendable {
     static let tryCountMax = 3
 
     let cache: BlobCache
     let link: CoordinatorLink
     let logger: Logger
-    var local: LocalFiles?
+    let local: LocalFiles?
+
+    package init(
+        cache: BlobCache, link: CoordinatorLink, logger: Logger, local: LocalFiles? = nil
+    ) {
+        self.cache = cache
+        self.link = link
+        self.logger = logger
+        self.local = local
+    }
 
     /// The path of the verified file. The caller has retained the blob.
-    func path(of blob: NamedBlob) async throws -> String {
+    package func path(of blob: NamedBlob) async throws -> String {
         await cache.beginFilling(blob.digest)
         do {
             let path = try await fill(blob)

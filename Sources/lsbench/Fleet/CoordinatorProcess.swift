@@ -88,6 +88,13 @@ final class CoordinatorProcess: @unchecked Sendable {
             coordinatorResidentBytes: own?.residentBytes ?? 0)
     }
 
+    /// The most memory the coordinator had resident while `body` ran.
+    func peakResidentBytes(during body: () async throws -> Void) async throws -> Int {
+        ProcessUsage.forgetPeak(of: process.processIdentifier)
+        try await body()
+        return ProcessUsage.peakResidentBytes(of: process.processIdentifier) ?? 0
+    }
+
     func stop() {
         process.terminate()
         process.waitUntilExit()

@@ -71,51 +71,18 @@ struct FleetCommand: AsyncParsableCommand {
         try await coordinator.waitUntilReady()
         let line = try await BenchDatabase.open(coordinator.connectionInfo, 4, directory) {
             let states = directory.appendingPathComponent("workers")
-            let identities = try await join($0, coordinator.address, states)
+            let start = ContinuousClock.now
+            let members = try await JoinedWorker.join(
+                workers, $0.ledger, coordinator.address, states)
+            say("\(workers) workers joined", since: start)
             return if let idle {
-                try await rest($0, coordinator, identities, seconds: idle)
+                try await rest($0, coordinator, members, seconds: idle)
             } else {
-                try await drive($0, coordinator, identities.map(\.identity))
+                try await drive($0, coordinator, members.map(\.identity))
             }
         }
         print(oneLine(line))
         for complaint in coordinator.complaints.prefix(5) { print("lscoord: \(complaint)") }
-    }
-
-    private struct Member: Sendable {
-        let identity: WorkerIdentity
-        let state: StateDirectory
-    }
-
-    private func join(_ database: BenchDatabase, _ address: CoordinatorAddress, _ states: URL)
-        async throws -> [Member]
-    {
-        let start = ContinuousClock.now
-        let members = try await withThrowingTaskGroup(of: (Int, Member).self) { group in
-            var members: [Int: Member] = [:]
-            for index in 0..<workers {
-                // A few at a time: joining is not what is measured.
-                if index >= 8, let (place, member) = try await group.next() {
-                    members[place] = member
-                }
-                group.addTask {
-                    let token = try await database.ledger.createJoinToken(for: "edge-\(index)")
-                    let path = states.appendingPathComponent("\(index)").path
-                    try FileManager.default.createDirectory(
-                        atPath: path, withIntermediateDirectories: true)
-                    let state = StateDirectory(path)
-                    let identity = try await Joining(
-                        address: address, token: JoinToken(token), name: nil,
-                        logger: BenchDatabase.quietLogger
-                    ).join(state)
-                    return (index, Member(identity: identity, state: state))
-                }
-            }
-            for try await (place, member) in group { members[place] = member }
-            return (0..<workers).map { members[$0]! }
-        }
-        say("\(workers) workers joined", since: start)
-        return members
     }
 
     private func say(_ what: String, since start: ContinuousClock.Instant) {
@@ -198,7 +165,7 @@ struct FleetCommand: AsyncParsableCommand {
     // MARK: Nothing to do
 
     private func rest(
-        _ database: BenchDatabase, _ coordinator: CoordinatorProcess, _ members: [Member],
+        _ database: BenchDatabase, _ coordinator: CoordinatorProcess, _ members: [JoinedWorker],
         seconds: Int
     ) async throws -> Line {
         let edges = try members.map {

@@ -40,9 +40,7 @@ struct TaskLoad: Sendable {
                     to: ranker.name, digest: Digest(bytes: SHA256.hash(data: weights))!,
                     weights: weights))
         }
-        let imported = try await ledger.importFeatureSet(
-            FeatureSetDescription(set), queries: [QueryDescription](set)
-        ) { range in set.withBytes { Array($0[range]) } }
+        let imported = try await ledger.importFeatures(set)
         return TaskLoad(
             featureSet: imported, featureSetDigest: set.digest, versions: versions,
             firstSeed: Int(run))
@@ -113,27 +111,5 @@ struct TaskLoad: Sendable {
             "highest_log_probability": null, "oracle": 0.84, "group_count": 80, "query_count": 4
             """
         return "{\(figures), \(configuration.drop { $0 != "{" }.dropFirst())"
-    }
-}
-
-extension FeatureSetDescription {
-    fileprivate init(_ set: FeatureSet) {
-        self.init(
-            digest: set.digest, byteCount: Int64(set.byteCount), baseModel: set.metadata.baseModel,
-            domain: set.metadata.domain, split: set.metadata.split, user: nil,
-            labelKind: set.metadata.labelKind.rawValue, hiddenSize: set.hiddenSize,
-            queryCount: set.queryCount, responseCount: Int64(set.responseCount), layer: nil,
-            layerFraction: nil)
-    }
-}
-
-extension [QueryDescription] {
-    fileprivate init(_ set: FeatureSet) {
-        self = (0..<set.queryCount).map { index in
-            let rows = set.offsets[index]..<set.offsets[index + 1]
-            return QueryDescription(
-                id: "\(index)", level: nil, firstRow: Int64(rows.lowerBound),
-                candidateCount: rows.count, positiveCount: rows.count { set.labels[$0] > 0 })
-        }
     }
 }

@@ -68,6 +68,7 @@ struct Serve: AsyncParsableCommand {
             configuration: .init(
                 services: [
                     cluster.map { .init(service: $0) }, .init(service: pool),
+                    .init(service: HeapKeeper()),
                     .init(service: parts.housekeeping), .init(service: parts.hub),
                     .init(service: parts.reranker), .init(service: parts.workers),
                     .init(service: parts.rest),
