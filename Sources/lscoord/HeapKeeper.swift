@@ -1,15 +1,15 @@
 // Keeps the C library's heaps small. A download's buffers are made on one thread and freed on another,
 // and small things come to lie between them: with eight downloads glibc's heaps held 158 MB, while the
-// same downloads with each block mapped by itself took 73 beside the program. A service: ten times a
-// second, pages that nobody uses go back.
+// same downloads with each block mapped by itself took 73 beside the program. A service: it looks ten times
+// a second, and pages that were used since and are not any more go back. A coordinator at rest gives nothing back.
 import CMalloc
 import Foundation
 import ServiceLifecycle
 
 struct HeapKeeper: Service {
     private static let interval: Duration = .milliseconds(100)
-    /// Less than this is not worth asking for again.
-    private static let unusedByteCountMax = 16 << 20
+    /// Less than this, freed since pages were last given back, is not worth asking for again.
+    private static let freedByteCountMax = 16 << 20
 
     /// A heap for each core instead of eight. Before there are threads: one that has a heap keeps it.
     static func bound() {
@@ -19,9 +19,16 @@ struct HeapKeeper: Service {
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
+            // What is unused counts pages that went back already: what was freed is the rise from its lowest.
+            var lowest = Int.max
             while !Task.isCancelled {
                 try? await ContinuousClock().sleep(for: Self.interval)
-                if ls_malloc_unused() > Self.unusedByteCountMax { ls_malloc_give_back() }
+                let unused = Int(ls_malloc_unused())
+                lowest = min(lowest, unused)
+                if unused - lowest > Self.freedByteCountMax {
+                    ls_malloc_give_back()
+                    lowest = unused
+                }
             }
         }
     }
