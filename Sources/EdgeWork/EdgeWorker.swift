@@ -47,7 +47,7 @@ public struct EdgeSettings: Sendable {
 }
 
 public actor EdgeWorker {
-    private enum Start: Sendable {
+    enum Start: Sendable {
         case work(LeasedWork, StopSignal)
         /// Leased, but not to be understood, or not taken.
         case refusal(WireLeaseToken, CoordinatorError, retryable: Bool)
@@ -61,33 +61,33 @@ public actor EdgeWorker {
     /// How many intervals a worker without leases lets pass.
     private static let idleHeartbeatFactor = 4
     /// How often local files are looked at, and how often what was refused is offered again.
-    private static let lookInterval: Duration = .seconds(2)
-    private static let offerInterval: Duration = .seconds(60)
+    static let lookInterval: Duration = .seconds(2)
+    static let offerInterval: Duration = .seconds(60)
     /// After a task was stopped for its memory, until that is free again.
-    private static let memoryPause: Duration = .seconds(10)
+    static let memoryPause: Duration = .seconds(10)
     private static let errorCountMax = 5
 
     private let state: StateDirectory
-    private let settings: EdgeSettings
-    private let logger: Logger
-    private let clock = ContinuousClock()
-    private let cache: BlobCache
-    private let link = CoordinatorLink()
-    private let local: LocalFiles?
-    private let home: HomeWeights
+    let settings: EdgeSettings
+    let logger: Logger
+    let clock = ContinuousClock()
+    let cache: BlobCache
+    let link = CoordinatorLink()
+    let local: LocalFiles?
+    let home: HomeWeights
     private let starts: AsyncStream<Start>
-    private let startsInput: AsyncStream<Start>.Continuation
+    let startsInput: AsyncStream<Start>.Continuation
 
     private var identity: WorkerIdentity
-    private var book: LeaseBook
-    private var stops: [WireLeaseToken: StopSignal] = [:]
-    private var outbound: AsyncStream<WorkerReport>.Continuation?
+    var book: LeaseBook
+    var stops: [WireLeaseToken: StopSignal] = [:]
+    var outbound: AsyncStream<WorkerReport>.Continuation?
     private var endSession: AsyncStream<Void>.Continuation?
-    private var connectedSince: Date?
+    var connectedSince: Date?
     private var lastHeard: ContinuousClock.Instant
     private var heartbeatInterval = WireLimits.heartbeatInterval
     private var backoff = Backoff()
-    private var drainDeadline: ContinuousClock.Instant?
+    var drainDeadline: ContinuousClock.Instant?
     private var nextRenewal: Date
     private var renewalBackoff = Backoff(initial: .seconds(5), maximum: .seconds(300))
     /// Refusals that are still to be said.
@@ -96,13 +96,13 @@ public actor EdgeWorker {
     private var failedCount = 0
     private var lostCount = 0
     /// The newest first.
-    private var errors: [StatusReport.ErrorLine] = []
+    var errors: [StatusReport.ErrorLine] = []
     private var tlsVersion: String?
-    private var offeredAt: ContinuousClock.Instant?
-    private var refusedLocalData: [LocalDataRefusal] = []
-    private var saidToTakeTasks = true
-    private var isPrefetching = false
-    private var memoryFreeAt: ContinuousClock.Instant
+    var offeredAt: ContinuousClock.Instant?
+    var refusedLocalData: [LocalDataRefusal] = []
+    var saidToTakeTasks = true
+    var isPrefetching = false
+    var memoryFreeAt: ContinuousClock.Instant
 
     /// - Parameter identity: From `StateDirectory.identity()` or `Joining.join`.
     public init(
@@ -286,7 +286,7 @@ public actor EdgeWorker {
         book.report(token, progress: progress, note: note)
     }
 
-    private func note(_ error: CoordinatorError) {
+    func note(_ error: CoordinatorError) {
         // The same again is the same line with a new time.
         errors.removeAll { $0.message == error.message }
         errors.insert(.init(at: Date(), message: error.message, hint: error.hint), at: 0)
@@ -313,106 +313,9 @@ public actor EdgeWorker {
         startsInput.finish()
     }
 
-    private func sayInventory() async {
+    func sayInventory() async {
         let held = await cache.heldDigests
         outbound?.yield(.inventory(Array(held.prefix(WireLimits.heldDigestCountMax))))
-    }
-
-    // MARK: What stays here
-
-    /// Looks at the local files for as long as the worker runs, and offers what there is when that changes.
-    private func watchLocalFiles() async throws {
-        var wasReadable = true
-        while true {
-            if let local {
-                do throws(CoordinatorError) {
-                    if let gone = try await local.look() {
-                        // What was removed is not kept in the cache either.
-                        for digest in gone { _ = await cache.forget(digest) }
-                        for (_, problem) in await local.problems { note(problem) }
-                        await offerLocalData()
-                    }
-                    wasReadable = true
-                } catch {
-                    if wasReadable {
-                        logger.warning("cannot look", metadata: ["error": "\(error.message)"])
-                    }
-                    wasReadable = false
-                    note(error)
-                }
-            }
-            if !refusedLocalData.isEmpty, let offeredAt, clock.now > offeredAt + Self.offerInterval
-            {
-                await offerLocalData()
-            }
-            try await clock.sleep(for: Self.lookInterval)
-        }
-    }
-
-    /// All of it, each time: the coordinator compares.
-    private func offerLocalData() async {
-        guard connectedSince != nil else { return }
-        offeredAt = clock.now
-        outbound?.yield(
-            .localData(
-                LocalData(
-                    sets: await local?.sets ?? [],
-                    weights: Array(home.digests.prefix(WireLimits.heldDigestCountMax)))))
-    }
-
-    private func answered(_ refusals: [LocalDataRefusal]) {
-        refusedLocalData = refusals
-        for refusal in refusals {
-            logger.warning(
-                "local data not taken",
-                metadata: ["digest": "\(refusal.digest.short)", "reason": "\(refusal.message)"])
-            errors.removeAll { $0.message == refusal.message }
-            note(CoordinatorError(.invalidFeatures, refusal.message, hint: refusal.hint))
-        }
-    }
-
-    /// Says so when the owner's hours begin or end. What is under way is finished.
-    private func sayAvailability() {
-        let takesTasks = settings.policy.takesTasks(at: Date())
-        guard takesTasks != saidToTakeTasks, connectedSince != nil else { return }
-        saidToTakeTasks = takesTasks
-        logger.info(takesTasks ? "hours of work" : "outside the hours of work")
-        outbound?.yield(.availability(takesTasks: takesTasks))
-    }
-
-    /// Stops the task that was begun last when the process takes more than it may.
-    private func holdToMemory() {
-        guard let max = settings.memoryByteCountMax, clock.now >= memoryFreeAt,
-            let found = ProcessLimits.privateByteCount, found > max,
-            let token = book.tokens.last(where: { !book.isWaiting($0) })
-        else { return }
-        memoryFreeAt = clock.now + Self.memoryPause
-        stops[token]?.stop(because: .memory)
-    }
-
-    // MARK: Ahead of time
-
-    /// One feature set at a time, and never in the way: what cannot be had now is fetched when it is needed.
-    private func prefetch(_ blob: NamedBlob) async {
-        defer { isPrefetching = false }
-        await cache.retain(blob.digest)
-        do {
-            _ = try await BlobFetcher(cache: cache, link: link, logger: logger).path(of: blob)
-            logger.debug("fetched ahead", metadata: ["blob": "\(blob.name)"])
-        } catch {
-            logger.debug(
-                "cannot fetch ahead", metadata: ["blob": "\(blob.name)", "error": "\(error)"])
-        }
-        await cache.release(blob.digest)
-        await sayInventory()
-    }
-
-    private func prefetchLater(_ blobs: [NamedBlob]) {
-        guard !isPrefetching, drainDeadline == nil,
-            let blob = blobs.first(where: { settings.policy.refusal(of: [$0]) == nil })
-        else { return }
-        isPrefetching = true
-        startsInput.yield(.prefetch(blob))
     }
 
     // MARK: Session
@@ -710,17 +613,5 @@ public actor EdgeWorker {
             // Work goes on without it.
             logger.debug("cannot write the status", metadata: ["error": "\(error.message)"])
         }
-    }
-
-    private func localDataLine() async -> StatusReport.LocalDataLine? {
-        let weightsCount = home.digests.count
-        guard local != nil || weightsCount > 0 else { return nil }
-        let sets = await local?.sets ?? []
-        let refused = Set(refusedLocalData.map(\.digest))
-        return .init(
-            directory: local?.directory, user: settings.dataUser,
-            offeredCount: sets.count { !refused.contains($0.digest) },
-            refusedCount: sets.count { refused.contains($0.digest) },
-            unreadableCount: await local?.problems.count ?? 0, weightsCount: weightsCount)
     }
 }

@@ -142,6 +142,12 @@ import WorkerWire
                     await all.coordinator.evaluations.count == 1
                 }
                 #expect(await all.coordinator.fetches.isEmpty, "nothing was asked for either")
+                let copy = all.state.cachePath + "/\(Self.blob(bytes).digest)"
+                #expect(FileManager.default.fileExists(atPath: copy))
+                try FileManager.default.removeItem(atPath: directory + "/train.safetensors")
+                try await eventually("the copy goes with the file") {
+                    !FileManager.default.fileExists(atPath: copy)
+                }
                 let wire = await all.coordinator.wire
                 #expect(
                     wire.count < 40_000,

@@ -4,7 +4,8 @@
 -- layer, layer_fraction) and the weights of edge-only rankers. No row of a set ever comes here. What it had and
 -- does not name is lost (ls.lose_home); what it names again is back. One set that is refused keeps no other out.
 -- A set of a user is taken only from a worker whose label 'user' names that user (several with commas). The same
--- bytes at home with two workers belong to the first, until it is gone. Said twice, it changes nothing.
+-- bytes at home with two workers belong to the first, until it is gone. Said twice, it changes nothing. A worker
+-- makes at most 10,000 sets known, those it has dropped included: names stay for ever, and nobody is to fill the table.
 -- Called by: LedgerStore.offerLocalData.
 create or replace function ls.offer_local_data(p_worker_id bigint, p_sets jsonb, p_weights bytea[] default '{}')
 returns table (digest bytea, message text, hint text)
@@ -49,6 +50,10 @@ begin
             if not found or v_old.home_worker_id is null then
                 if v_old.ready_at is not null then
                     continue;  -- the bytes are here already: there is nothing to keep at home
+                end if;
+                if (select count(*) from ls.feature_set f where f.home_worker_id = p_worker_id) >= 10000 then
+                    perform ls.refuse('LS040', format('cannot take feature set %s… from worker ''%s'': found 10000 sets of it already',
+                        ls.short_digest(v_digest), v_worker.name), 'import what is needed, and let the machine join under another name');
                 end if;
                 select b.feature_set_id into strict v_id from ls.begin_feature_set(v_digest, (v_set ->> 'byte_count')::bigint,
                     v_set ->> 'base_model', v_set ->> 'domain', v_set ->> 'split', v_user, v_set ->> 'label_kind',

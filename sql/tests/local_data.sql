@@ -1,7 +1,7 @@
 -- ls.offer_local_data, lose_home, task_home, task_suits and edge-only rankers: what is at home with a worker is work
 -- for that worker alone, and no byte of it is ever asked for here.
 begin;
-select plan(71);
+select plan(72);
 select fixture.base_model();
 select fixture.feature_set('code', 'train'), fixture.feature_set('code', 'test');
 select fixture.worker('a'), fixture.worker('b'), fixture.worker('c');
@@ -117,6 +117,12 @@ select is(fixture.evaluate(3, 0.7), true, 'its home measures it');
 select results_eq($$ select champion, accuracy_percent from ls.ranker_status where name = 'mine' $$, $$ values (1, 70.00) $$, 'and the gate makes it champion');
 select is((select reason from ls.route('tiny', 'bob', 'code')), null, 'a request of its user falls back: its weights are not here');
 select is((select ls.broken_rules(true) limit 1), null, 'no rule is broken by weights that are elsewhere');
+
+insert into ls.feature_set (base_model_id, domain_id, split, digest, byte_count, label_kind, query_count, response_count, imported_by, home_worker_id)
+select 1, 1, 'train', sha256(convert_to('many' || i, 'UTF8')), 1, 'binary', 1, 1, 'x', 3 from generate_series(1, 10000) i;
+select results_eq($$ select message from ls.offer_local_data(3, jsonb_build_array(pg_temp.local('one more', 'code', 'train')), array[sha256('m')]) $$,
+    $$ values (format('cannot take feature set %s… from worker ''c'': found 10000 sets of it already', ls.short_digest(sha256('one more')))) $$, 'nobody fills the table with names');
+delete from ls.feature_set where imported_by = 'x';
 
 -- Lost and found.
 select ls.offer_local_data(3, '[]', array[sha256('m')]);

@@ -87,6 +87,8 @@ public struct FeatureSetStatus: Sendable, Hashable {
     /// Requests take this one when none is named.
     public let isCurrent: Bool
     public let importedAt: Date
+    /// The worker that has its bytes; nil: they are here.
+    public let home: String?
 }
 
 /// A piece of a feature set or of weights.

@@ -140,6 +140,7 @@ extension FeatureSetStatus {
         digest = try row.decodeHexDigest("digest")
         isCurrent = try row.decode("is_current")
         importedAt = try row.decode("imported_at")
+        home = try row.decode("home")
     }
 }
 

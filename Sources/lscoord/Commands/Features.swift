@@ -61,13 +61,16 @@ struct FeaturesList: AsyncParsableCommand {
         let settings = try await Settings.resolve(common)
         let sets = try await Database.withLedger(settings) { try await $0.featureSets() }
         var table = TextTable(
-            ["domain", "split", "user", "queries", "responses", "bytes", "digest", "current"],
+            [
+                "domain", "split", "user", "queries", "responses", "bytes", "digest", "current",
+                "home",
+            ],
             rightAligned: [3, 4, 5])
         for set in sets {
             table.add([
                 "\(set.domain)", set.split.rawValue, set.user ?? "-", "\(set.queryCount)",
                 "\(set.responseCount)", "\(set.byteCount)", set.digest.short,
-                set.isCurrent ? "yes" : "",
+                set.isCurrent ? "yes" : "", set.home ?? "",
             ])
         }
         print(table.text)
