@@ -1,5 +1,6 @@
 // A strict reader of the JSON in a safetensors header. Foundation's decoder keeps one of two equal
 // keys without a word, so a header could mean different things to two readers; this one refuses.
+internal import LanguageSystem
 
 /// The values a header may hold. Integers only: no header needs a fraction or a null.
 enum HeaderJSON {
@@ -50,7 +51,9 @@ struct HeaderParser {
         while true {
             skipSpace()
             let key = try string()
-            guard keys.insert(key).inserted else { throw refusal("the key '\(key)' twice") }
+            guard keys.insert(key).inserted else {
+                throw refusal("the key '\(key.printable())' twice")
+            }
             skipSpace()
             guard take(UInt8(ascii: ":")) else { throw refusal("no ':' after a key") }
             members.append((key, try value(depth: depth + 1)))
