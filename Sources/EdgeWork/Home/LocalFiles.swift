@@ -111,8 +111,7 @@ package actor LocalFiles {
                 domain: metadata.domain, split: metadata.split, user: user,
                 labelKind: metadata.labelKind.rawValue, hiddenSize: metadata.hiddenSize,
                 queryCount: summary.queryCount, responseCount: Int64(summary.responseCount),
-                layer: metadata.contract["layer"].flatMap(Int.init),
-                layerFraction: metadata.contract["layer_fraction"].flatMap(Double.init))
+                layer: metadata.layer, layerFraction: metadata.layerFraction)
         }
     }
 

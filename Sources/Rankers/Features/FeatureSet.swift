@@ -24,6 +24,10 @@ public struct FeatureMetadata: Sendable, Hashable, Codable {
     /// file says, as written.
     public var contract: [String: String]
 
+    /// Nil where the file says none, or no number.
+    public var layer: Int? { contract["layer"].flatMap(Int.init) }
+    public var layerFraction: Double? { contract["layer_fraction"].flatMap(Double.init) }
+
     public init(
         baseModel: String, hiddenSize: Int, domain: DomainName, split: Split,
         labelKind: LabelKind = .binary, contract: [String: String] = [:]

@@ -121,8 +121,7 @@ struct FeatureFile: Sendable {
             domain: metadata.domain, split: metadata.split, user: user,
             labelKind: metadata.labelKind.rawValue, hiddenSize: set.hiddenSize,
             queryCount: set.queryCount, responseCount: Int64(set.responseCount),
-            layer: metadata.contract["layer"].flatMap(Int.init),
-            layerFraction: metadata.contract["layer_fraction"].flatMap(Double.init))
+            layer: metadata.layer, layerFraction: metadata.layerFraction)
         let notes = try Self.readNotes(beside: path, queryCount: set.queryCount)
         queries = (0..<set.queryCount).map { index in
             let rows = set.offsets[index]..<set.offsets[index + 1]
