@@ -14,11 +14,16 @@ extension EdgeWorker {
         while true {
             if let local {
                 do throws(CoordinatorError) {
-                    if let gone = try await local.look() {
-                        orphans.formUnion(gone)
-                        orphans.subtract(await local.sets.map(\.digest))
-                        for (_, problem) in await local.problems { note(problem) }
-                        await offerLocalData()
+                    let gone = try await local.look()
+                    if gone != nil || localSets == nil {
+                        let sets = await local.sets
+                        let problems = await local.problems
+                        localSets = sets
+                        localProblemCount = problems.count
+                        orphans.formUnion(gone ?? [])
+                        orphans.subtract(sets.map(\.digest))
+                        for (_, problem) in problems { note(problem) }
+                        offerLocalData()
                     }
                     wasReadable = true
                 } catch {
@@ -32,20 +37,21 @@ extension EdgeWorker {
             for digest in orphans where await cache.forget(digest) { orphans.remove(digest) }
             if !refusedLocalData.isEmpty, let offeredAt, clock.now > offeredAt + Self.offerInterval
             {
-                await offerLocalData()
+                offerLocalData()
             }
             try await clock.sleep(for: Self.lookInterval)
         }
     }
 
-    /// All of it, each time: the coordinator compares.
-    func offerLocalData() async {
-        guard connectedSince != nil else { return }
+    /// All of it, each time: the coordinator compares. Nothing before the first look is done: what is not
+    /// named is taken back, and a look may last, or fail.
+    func offerLocalData() {
+        guard connectedSince != nil, local == nil || localSets != nil else { return }
         offeredAt = clock.now
         outbound?.yield(
             .localData(
                 LocalData(
-                    sets: await local?.sets ?? [],
+                    sets: localSets ?? [],
                     weights: Array(home.digests.prefix(WireLimits.heldDigestCountMax)))))
     }
 
@@ -55,7 +61,6 @@ extension EdgeWorker {
             logger.warning(
                 "local data not taken",
                 metadata: ["digest": "\(refusal.digest.short)", "reason": "\(refusal.message)"])
-            errors.removeAll { $0.message == refusal.message }
             note(CoordinatorError(.invalidFeatures, refusal.message, hint: refusal.hint))
         }
     }
@@ -104,15 +109,15 @@ extension EdgeWorker {
         startsInput.yield(.prefetch(blob))
     }
 
-    func localDataLine() async -> StatusReport.LocalDataLine? {
+    func localDataLine() -> StatusReport.LocalDataLine? {
         let weightsCount = home.digests.count
         guard local != nil || weightsCount > 0 else { return nil }
-        let sets = await local?.sets ?? []
+        let sets = localSets ?? []
         let refused = Set(refusedLocalData.map(\.digest))
         return .init(
             directory: local?.directory, user: settings.dataUser,
             offeredCount: sets.count { !refused.contains($0.digest) },
             refusedCount: sets.count { refused.contains($0.digest) },
-            unreadableCount: await local?.problems.count ?? 0, weightsCount: weightsCount)
+            unreadableCount: localProblemCount, weightsCount: weightsCount)
     }
 }

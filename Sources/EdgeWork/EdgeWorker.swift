@@ -100,6 +100,9 @@ public actor EdgeWorker {
     private var tlsVersion: String?
     var offeredAt: ContinuousClock.Instant?
     var refusedLocalData: [LocalDataRefusal] = []
+    /// As of the last look, which may be going on; nil before the first.
+    var localSets: [LocalFeatureSet]?
+    var localProblemCount = 0
     var saidToTakeTasks = true
     var isPrefetching = false
     var memoryFreeAt: ContinuousClock.Instant
@@ -216,7 +219,7 @@ public actor EdgeWorker {
         outbound?.yield(.heartbeat(book.heartbeat))
         await sayInventory()
         // The weights of an edge-only ranker are new here, and it is not for the lease to say so.
-        if case .train(let train) = work.work, train.weightsStay { await offerLocalData() }
+        if case .train(let train) = work.work, train.weightsStay { offerLocalData() }
     }
 
     private func ended(_ work: LeasedWork, _ error: any Error, _ logger: Logger) async {
@@ -433,7 +436,7 @@ public actor EdgeWorker {
                 ])
             outbound?.yield(.heartbeat(book.heartbeat))
             sayAvailability()
-            await offerLocalData()
+            offerLocalData()
             await saveStatus()
         case .task(let work): accept(work)
         case .localDataReply(let refusals): answered(refusals)
@@ -606,7 +609,7 @@ public actor EdgeWorker {
             completedCount: completedCount, failedCount: failedCount, lostCount: lostCount,
             cache: cacheLine, errors: errors, tlsVersion: tlsVersion,
             takesTasks: settings.policy.takesTasks(at: Date()), allows: settings.policy.lines,
-            localData: await localDataLine())
+            localData: localDataLine())
         do {
             try state.save(report)
         } catch {

@@ -95,6 +95,24 @@ import WorkerWire
         }
     }
 
+    @Test func `is not taken back before it was seen`() async throws {
+        try await withDirectory { directory in
+            let data = directory + "/not-mounted-yet"
+            try await Arrangement.with(data: data) { all in
+                try await all.connected()
+                try await eventually("it says that it cannot look") {
+                    try all.state.status()?.errors.isEmpty == false
+                }
+                #expect(await all.coordinator.offers.isEmpty, "an offer of nothing takes all back")
+                try FileManager.default.createDirectory(
+                    atPath: data, withIntermediateDirectories: true)
+                try await eventually("what can be seen is offered, if it is nothing") {
+                    await all.coordinator.offers.last?.sets.isEmpty == true
+                }
+            }
+        }
+    }
+
     @Test func `is trained on and measured without a row or a weight on the wire`() async throws {
         try await Self.withData { directory, bytes in
             try await Arrangement.with(data: directory) { all in
