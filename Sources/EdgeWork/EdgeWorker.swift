@@ -101,7 +101,7 @@ public actor EdgeWorker {
     var offeredAt: ContinuousClock.Instant?
     var refusedLocalData: [LocalDataRefusal] = []
     /// As of the last look, which may be going on; nil before the first.
-    var localSets: [LocalFeatureSet]?
+    var localSets: [FeatureSetDescription]?
     var localProblemCount = 0
     var saidToTakeTasks = true
     var isPrefetching = false

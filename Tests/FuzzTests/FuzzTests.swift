@@ -106,7 +106,7 @@ import WorkerWire
             .localData(
                 LocalData(
                     sets: [
-                        LocalFeatureSet(
+                        FeatureSetDescription(
                             digest: digest, byteCount: 9, baseModel: "m",
                             domain: try DomainName("math/algebra"), split: .train, user: "ada",
                             labelKind: "binary", hiddenSize: 4, queryCount: 2, responseCount: 8,

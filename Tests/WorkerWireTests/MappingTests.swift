@@ -26,7 +26,7 @@ import WorkerWire
                 ],
                 initialWeights: NamedBlob(digest: digest(2), byteCount: 6, name: "w"),
                 weightsStay: true)))
-    static let localSet = LocalFeatureSet(
+    static let localSet = FeatureSetDescription(
         digest: digest(5), byteCount: 9, baseModel: "m", domain: try! DomainName("math/algebra"),
         split: .train, user: "ada", labelKind: "binary", hiddenSize: 4, queryCount: 2,
         responseCount: 8, layer: 20, layerFraction: 0.625)

@@ -104,13 +104,3 @@ extension NamedBlob {
             digest: blob.digest, byteCount: blob.byteCount, name: blob.name, domain: blob.domain)
     }
 }
-
-extension FeatureSetDescription {
-    init(_ set: LocalFeatureSet) {
-        self.init(
-            digest: set.digest, byteCount: set.byteCount, baseModel: set.baseModel,
-            domain: set.domain, split: set.split, user: set.user, labelKind: set.labelKind,
-            hiddenSize: set.hiddenSize, queryCount: set.queryCount,
-            responseCount: set.responseCount, layer: set.layer, layerFraction: set.layerFraction)
-    }
-}

@@ -69,8 +69,7 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
         case .inventory(let digests): await hub.inventory(session, digests)
         case .draining: await hub.drain(session)
         case .localData(let data):
-            await hub.offerLocalData(
-                session, data.sets.map(FeatureSetDescription.init), weights: data.weights)
+            await hub.offerLocalData(session, data.sets, weights: data.weights)
         case .availability(let takesTasks):
             await hub.setAvailability(session, takesTasks: takesTasks)
         case .hello: throw CoordinatorError.unexpectedMessage()

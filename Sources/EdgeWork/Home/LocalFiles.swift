@@ -7,7 +7,7 @@ import Foundation
 package import LanguageSystem
 import PKI
 import Rankers
-package import WorkerWire
+import WorkerWire
 
 package actor LocalFiles {
     /// What tells one content of a file from another without reading it.
@@ -22,7 +22,7 @@ package actor LocalFiles {
     private struct File {
         let stamp: Stamp
         /// Or why it cannot be used.
-        let content: Result<LocalFeatureSet, CoordinatorError>
+        let content: Result<FeatureSetDescription, CoordinatorError>
     }
 
     private nonisolated let thread = OwnThread(name: "ls-local")
@@ -41,7 +41,7 @@ package actor LocalFiles {
     }
 
     /// What is there as of the last look, in the order of the paths; of two files with the same bytes, one.
-    package var sets: [LocalFeatureSet] {
+    package var sets: [FeatureSetDescription] {
         var seen: Set<Digest> = []
         return files.sorted { $0.key < $1.key }.compactMap { try? $0.value.content.get() }
             .filter { seen.insert($0.digest).inserted }
@@ -99,14 +99,16 @@ package actor LocalFiles {
         return paths
     }
 
-    private func read(_ path: String, _ stamp: Stamp) -> Result<LocalFeatureSet, CoordinatorError> {
+    private func read(_ path: String, _ stamp: Stamp) -> Result<
+        FeatureSetDescription, CoordinatorError
+    > {
         Result { () throws(CoordinatorError) in
             let summary = try FeatureFileSummary(contentsOf: path)
             let digest = try LocalFileReader(path).sha256()
             // Its header and its digest must be of the same bytes.
             guard Self.stamp(path) == stamp else { throw .localFileChanges(path) }
             let metadata = summary.metadata
-            return LocalFeatureSet(
+            return FeatureSetDescription(
                 digest: digest, byteCount: stamp.byteCount, baseModel: metadata.baseModel,
                 domain: metadata.domain, split: metadata.split, user: user,
                 labelKind: metadata.labelKind.rawValue, hiddenSize: metadata.hiddenSize,

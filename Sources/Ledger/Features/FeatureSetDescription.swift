@@ -3,44 +3,6 @@
 public import Foundation
 public import LanguageSystem
 
-/// A feature file: what it is and how large.
-public struct FeatureSetDescription: Sendable, Hashable {
-    /// SHA-256 of the file's bytes.
-    public var digest: Digest
-    public var byteCount: Int64
-    public var baseModel: String
-    public var domain: DomainName
-    public var split: Split
-    /// Set for a user's own data.
-    public var user: String?
-    /// `binary` or `score`.
-    public var labelKind: String
-    public var hiddenSize: Int
-    public var queryCount: Int
-    public var responseCount: Int64
-    public var layer: Int?
-    public var layerFraction: Double?
-
-    public init(
-        digest: Digest, byteCount: Int64, baseModel: String, domain: DomainName, split: Split,
-        user: String? = nil, labelKind: String = "binary", hiddenSize: Int, queryCount: Int,
-        responseCount: Int64, layer: Int? = nil, layerFraction: Double? = nil
-    ) {
-        self.digest = digest
-        self.byteCount = byteCount
-        self.baseModel = baseModel
-        self.domain = domain
-        self.split = split
-        self.user = user
-        self.labelKind = labelKind
-        self.hiddenSize = hiddenSize
-        self.queryCount = queryCount
-        self.responseCount = responseCount
-        self.layer = layer
-        self.layerFraction = layerFraction
-    }
-}
-
 /// One query of a feature set, in the file's order.
 public struct QueryDescription: Sendable, Hashable {
     public var id: String

@@ -3,50 +3,13 @@ public import LanguageSystem
 
 /// All that a worker keeps at home.
 public struct LocalData: Sendable, Hashable {
-    public var sets: [LocalFeatureSet]
+    public var sets: [FeatureSetDescription]
     /// Of versions of edge-only rankers.
     public var weights: [Digest]
 
-    public init(sets: [LocalFeatureSet] = [], weights: [Digest] = []) {
+    public init(sets: [FeatureSetDescription] = [], weights: [Digest] = []) {
         self.sets = sets
         self.weights = weights
-    }
-}
-
-/// A feature file that never leaves the machine.
-public struct LocalFeatureSet: Sendable, Hashable {
-    public let digest: Digest
-    public let byteCount: Int64
-    public let baseModel: String
-    public let domain: DomainName
-    public let split: Split
-    /// Nil: nobody's in particular.
-    public let user: String?
-    /// `binary` or `score`.
-    public let labelKind: String
-    public let hiddenSize: Int
-    public let queryCount: Int
-    public let responseCount: Int64
-    public let layer: Int?
-    public let layerFraction: Double?
-
-    public init(
-        digest: Digest, byteCount: Int64, baseModel: String, domain: DomainName, split: Split,
-        user: String?, labelKind: String, hiddenSize: Int, queryCount: Int, responseCount: Int64,
-        layer: Int? = nil, layerFraction: Double? = nil
-    ) {
-        self.digest = digest
-        self.byteCount = byteCount
-        self.baseModel = baseModel
-        self.domain = domain
-        self.split = split
-        self.user = user
-        self.labelKind = labelKind
-        self.hiddenSize = hiddenSize
-        self.queryCount = queryCount
-        self.responseCount = responseCount
-        self.layer = layer
-        self.layerFraction = layerFraction
     }
 }
 
@@ -68,13 +31,13 @@ extension LocalData {
         try WireLimits.check(
             "offer of local data", count: message.featureSets.count,
             max: WireLimits.localSetCountMax)
-        var sets: [LocalFeatureSet] = []
-        for set in message.featureSets { sets.append(try LocalFeatureSet(set)) }
+        var sets: [FeatureSetDescription] = []
+        for set in message.featureSets { sets.append(try FeatureSetDescription(set)) }
         self.init(sets: sets, weights: try [Digest](wire: message.weightsDigests))
     }
 }
 
-extension LocalFeatureSet {
+extension FeatureSetDescription {
     init(_ message: Languagesystem_V1_LocalFeatureSet) throws(CoordinatorError) {
         guard let split = Split(rawValue: message.split) else {
             throw .malformedOnTheWire(
@@ -134,7 +97,7 @@ extension Languagesystem_V1_LocalData {
 }
 
 extension Languagesystem_V1_LocalFeatureSet {
-    init(_ set: LocalFeatureSet) {
+    init(_ set: FeatureSetDescription) {
         self.init()
         digest = set.digest.wire
         byteCount = UInt64(set.byteCount)
