@@ -7,6 +7,8 @@ public enum ErrorCode: String, Sendable, CaseIterable, Hashable, Codable {
     case invalidFeatures
     case invalidWeights
     case contractMismatch
+    case wrongMethod
+    case wrongMediaType
     case unknownBaseModel
     case unknownDomain
     case unknownRanker
@@ -14,11 +16,16 @@ public enum ErrorCode: String, Sendable, CaseIterable, Hashable, Codable {
     case unknownFeatureSet
     case unknownTask
     case unknownWorker
+    case unknownPath
+    case unknownRequest
+    case unknownRule
     case alreadyExists
     case forbiddenTransition
     case leaseLost
     case tokenRefused
     case identityRefused
+    case keyRefused
+    case notPermitted
     case tooLarge
     case busy
     case unavailable
@@ -48,6 +55,8 @@ public enum ErrorCode: String, Sendable, CaseIterable, Hashable, Codable {
         case .invalidFeatures: ("LS002", 3, 422, 65)
         case .invalidWeights: ("LS003", 3, 422, 65)
         case .contractMismatch: ("LS004", 9, 409, 65)
+        case .wrongMethod: ("LS005", 12, 405, 64)
+        case .wrongMediaType: ("LS006", 3, 415, 64)
         case .unknownBaseModel: ("LS010", 5, 404, 66)
         case .unknownDomain: ("LS011", 5, 404, 66)
         case .unknownRanker: ("LS012", 5, 404, 66)
@@ -55,11 +64,16 @@ public enum ErrorCode: String, Sendable, CaseIterable, Hashable, Codable {
         case .unknownFeatureSet: ("LS014", 5, 404, 66)
         case .unknownTask: ("LS015", 5, 404, 66)
         case .unknownWorker: ("LS016", 5, 404, 66)
+        case .unknownPath: ("LS017", 12, 404, 66)
+        case .unknownRequest: ("LS018", 5, 404, 66)
+        case .unknownRule: ("LS019", 5, 404, 66)
         case .alreadyExists: ("LS020", 6, 409, 65)
         case .forbiddenTransition: ("LS021", 9, 409, 65)
         case .leaseLost: ("LS022", 10, 409, 75)
         case .tokenRefused: ("LS030", 16, 401, 77)
         case .identityRefused: ("LS031", 7, 403, 77)
+        case .keyRefused: ("LS032", 16, 401, 77)
+        case .notPermitted: ("LS033", 7, 403, 77)
         case .tooLarge: ("LS040", 8, 413, 65)
         case .busy: ("LS041", 8, 429, 75)
         case .unavailable: ("LS050", 14, 503, 69)

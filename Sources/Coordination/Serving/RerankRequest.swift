@@ -8,31 +8,39 @@ public struct RerankRequest: Sendable {
 
     /// A base model's name, or `ranker`, `ranker:alias`, `ranker@version`.
     public let model: String
+    /// What serves, in this order, when `model` names a ranker that cannot.
+    public let fallbacks: [String]
     public let user: String?
     public let domain: DomainName?
-    /// [K + 1, D] numbers of `dtype`, row-major, little-endian; row 0 is the instruction.
-    public let features: [UInt8]
+    /// [K + 1, D] numbers of `dtype`, row-major, little-endian; row 0 is the instruction. Its first byte
+    /// is aligned to the type.
+    public let features: ArraySlice<UInt8>
     public let dtype: FeatureType
     /// K
     public let candidateCount: Int
     /// D
     public let hiddenSize: Int
+    /// What the caller says of how the features were taken.
+    public let contract: FeatureContract
 
     /// - Precondition: `features` holds (K + 1) * D numbers.
     public init(
-        model: String, user: String?, domain: DomainName?, features: [UInt8], dtype: FeatureType,
-        candidateCount: Int, hiddenSize: Int
+        model: String, fallbacks: [String] = [], user: String?, domain: DomainName?,
+        features: ArraySlice<UInt8>, dtype: FeatureType, candidateCount: Int, hiddenSize: Int,
+        contract: FeatureContract = FeatureContract()
     ) {
         precondition(
             features.count == (candidateCount + 1) * hiddenSize * dtype.byteCount,
             "a rerank request holds one row for the instruction and one for each candidate")
         self.model = model
+        self.fallbacks = fallbacks
         self.user = user
         self.domain = domain
         self.features = features
         self.dtype = dtype
         self.candidateCount = candidateCount
         self.hiddenSize = hiddenSize
+        self.contract = contract
     }
 }
 

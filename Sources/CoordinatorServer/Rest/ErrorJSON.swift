@@ -57,12 +57,10 @@ struct ErrorAnswer<Context: RequestContext>: RouterMiddleware {
         switch error {
         case let error as CoordinatorError: error
         case let error as HTTPError where error.status == .contentTooLarge:
-            CoordinatorError(
-                .tooLarge, "cannot read the request: its body is larger than this server accepts",
-                hint: "send fewer candidates, or float16 instead of float32")
+            .bodyTooLarge()
         case let error as HTTPError where error.status == .notFound:
             CoordinatorError(
-                .invalidArgument, "cannot find \(request.method) \(request.uri.path): no such path",
+                .unknownPath, "cannot find \(request.method) \(request.uri.path): no such path",
                 hint: "POST /v1/rerank, GET /v1/models, GET /v1/ca, GET /readyz")
         case let error as HTTPError where error.status.code < 500:
             CoordinatorError(

@@ -15,6 +15,24 @@ struct RerankBody: Decodable {
         let shape: [Int]
         /// Base64 of shape[0] * shape[1] numbers.
         let data: String
+        let contract: Contract?
+    }
+
+    /// How the features were taken, as far as the caller knows.
+    struct Contract: Decodable {
+        let revision: String?
+        let layer: Int?
+        let layer_fraction: Double?
+        let norm: String?
+        let pooling: String?
+        let dtype: String?
+        let template_digest: String?
+
+        var contract: FeatureContract {
+            FeatureContract(
+                revision: revision, layer: layer, layerFraction: layer_fraction, norm: norm,
+                pooling: pooling, dtype: dtype, templateDigest: template_digest)
+        }
     }
 
     /// A document as Cohere sends it: a string, or an object with `text`.
@@ -41,10 +59,11 @@ struct RerankBody: Decodable {
     let topN: Int?
     let returnDocuments: Bool?
     let rawScores: Bool?
+    let fallbacks: [String]?
     let features: Features
 
     private enum CodingKeys: String, CodingKey {
-        case model, user, domain, query, documents, features
+        case model, user, domain, query, documents, features, fallbacks
         case topN = "top_n"
         case returnDocuments = "return_documents"
         case rawScores = "raw_scores"
@@ -65,7 +84,7 @@ struct RerankBody: Decodable {
     }
 
     /// - Throws: `invalidArgument` when the parts do not fit each other.
-    func request() throws(CoordinatorError) -> RerankRequest {
+    func call() throws(CoordinatorError) -> RerankCall {
         guard features.shape.count == 2 else {
             throw .malformedRerank(
                 "features.shape has \(features.shape.count) numbers, expected 2: [K + 1, D]")
@@ -76,13 +95,7 @@ struct RerankBody: Decodable {
                 "features.dtype is '\(features.dtype.printable(40))', expected float16, bfloat16 or float32"
             )
         }
-        guard (3...RerankRequest.candidateCountMax + 1).contains(rowCount),
-            (1...65_536).contains(width)
-        else {
-            throw .malformedRerank(
-                "features.shape is [\(rowCount), \(width)], expected 3 to \(RerankRequest.candidateCountMax + 1) rows (the instruction, then 2 to \(RerankRequest.candidateCountMax) candidates) of 1 to 65536 numbers"
-            )
-        }
+        try RerankCall.checkShape(rowCount, width, of: "features.shape")
         guard let data = Data(base64Encoded: features.data) else {
             throw .malformedRerank("features.data is not base64")
         }
@@ -96,72 +109,15 @@ struct RerankBody: Decodable {
             throw .malformedRerank(
                 "found \(documents.count) documents for \(rowCount - 1) candidates' features")
         }
-        if let topN, topN < 1 { throw .malformedRerank("top_n is \(topN), expected at least 1") }
-        return RerankRequest(
-            model: model, user: user,
-            domain: try domain.map { name throws(CoordinatorError) in try DomainName(name) },
-            features: [UInt8](data), dtype: dtype, candidateCount: rowCount - 1, hiddenSize: width)
-    }
-}
-
-/// The body of a rerank reply.
-struct RerankReplyBody: Encodable {
-    struct Result: Encodable {
-        struct Document: Encodable { let text: String }
-        let index: Int
-        let relevance_score: Double
-        let document: Document?
-    }
-
-    struct Meta: Encodable {
-        struct Timings: Encodable {
-            let route_ms: Double
-            let load_ms: Double
-            let queue_ms: Double
-            let compute_ms: Double
-        }
-        let ranker: String?
-        let version: Int?
-        let digest: String?
-        let kind: String?
-        /// Why this ranker: a RouteReason.
-        let reason: String
-        /// True when what was asked for had no ranker of its own.
-        let fallback: Bool
-        /// What fell back on what, for people.
-        let explanation: String
-        let `where`: String
-        let timings: Timings
-    }
-
-    let id: String
-    let model: String
-    let results: [Result]
-    let meta: Meta
-
-    init(id: String, _ reply: RerankReply, to body: RerankBody) {
-        self.id = id
-        model = reply.servedModel
-        let raw = body.rawScores ?? false
-        results = reply.ranking.prefix(body.topN ?? .max).map { place in
-            Result(
-                index: place.candidateIndex,
-                relevance_score: Double(raw ? place.score : place.relevance),
-                document: (body.returnDocuments ?? false)
-                    ? body.documents.map { Result.Document(text: $0[place.candidateIndex].text) }
-                    : nil)
-        }
-        meta = Meta(
-            ranker: reply.route?.rankerName, version: reply.route?.versionNumber,
-            digest: reply.route?.digest.description, kind: reply.route?.kind.rawValue,
-            reason: reply.reason.rawValue, fallback: reply.isFallback,
-            explanation: reply.explanation,
-            where: "central",
-            timings: Meta.Timings(
-                route_ms: reply.timings.route.milliseconds,
-                load_ms: reply.timings.load.milliseconds,
-                queue_ms: reply.timings.queue.milliseconds,
-                compute_ms: reply.timings.compute.milliseconds))
+        return RerankCall(
+            request: RerankRequest(
+                model: model, fallbacks: try RerankCall.fallbacks(fallbacks ?? []), user: user,
+                domain: try domain.map { name throws(CoordinatorError) in try DomainName(name) },
+                features: [UInt8](data)[...], dtype: dtype, candidateCount: rowCount - 1,
+                hiddenSize: width, contract: features.contract?.contract ?? FeatureContract()),
+            presentation: try RerankPresentation(
+                topN: topN, givesRawScores: rawScores ?? false,
+                documents: (returnDocuments ?? false) ? documents?.map(\.text) : nil))
     }
 }
 
@@ -174,12 +130,6 @@ extension FeatureType {
         case "float32": self = .float32
         default: return nil
         }
-    }
-}
-
-extension Duration {
-    var milliseconds: Double {
-        Double(components.seconds) * 1e3 + Double(components.attoseconds) / 1e15
     }
 }
 

@@ -37,10 +37,19 @@ public func buildRestApplication(
 
     for path: RouterPath in ["/v1/rerank", "/rerank", "/v2/rerank"] {
         router.post(path) { request, context in
-            let bytes = try await request.body.collect(upTo: settings.bodyByteCountMax)
-            let body = try RerankBody.parse(Data(buffer: bytes))
-            let reply = try await reranker.rerank(try body.request())
-            return Response.json(RerankReplyBody(id: "\(context.id)", reply, to: body))
+            let type = try RerankMediaType(request)
+            let bytes = try await request.bytes(upTo: settings.bodyByteCountMax)
+            let call =
+                switch type {
+                case .json: try RerankBody.parse(Data(bytes)).call()
+                case .safetensors:
+                    try RerankSafetensors.call(bytes, request.uri.queryParameters)
+                }
+            let reply = try await reranker.rerank(call.request)
+            var response = Response.json(
+                RerankReplyBody(id: "\(context.id)", reply, as: call.presentation))
+            response.headers.append(reply)
+            return response
         }
     }
     router.get("/v1/models") { _, _ in

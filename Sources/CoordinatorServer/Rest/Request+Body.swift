@@ -1,0 +1,57 @@
+// Reads a request's body once, into the place where it is used: a safetensors body is scored from there.
+import HTTPTypes
+import Hummingbird
+import LanguageSystem
+import NIOCore
+
+enum RerankMediaType {
+    case json
+    case safetensors
+
+    /// - Throws: `wrongMediaType` for anything else; nothing said is JSON.
+    init(_ request: Request) throws(CoordinatorError) {
+        guard let text = request.headers[.contentType] else {
+            self = .json
+            return
+        }
+        let name = text.prefix { $0 != ";" }.lowercased().trimmingPrefix { $0 == " " }
+        switch name.prefix(while: { $0 != " " }) {
+        case "application/json": self = .json
+        case "application/vnd.safetensors", "application/octet-stream": self = .safetensors
+        default: throw .wrongMediaType(text)
+        }
+    }
+}
+
+extension Request {
+    /// - Throws: `tooLarge` as soon as more than `byteCountMax` bytes are announced or have come.
+    func bytes(upTo byteCountMax: Int) async throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        if let announced = headers[.contentLength].flatMap({ Int($0) }) {
+            guard announced <= byteCountMax else { throw CoordinatorError.bodyTooLarge() }
+            bytes.reserveCapacity(announced)
+        }
+        for try await chunk in body {
+            guard bytes.count + chunk.readableBytes <= byteCountMax else {
+                throw CoordinatorError.bodyTooLarge()
+            }
+            bytes.append(contentsOf: chunk.readableBytesView)
+        }
+        return bytes
+    }
+}
+
+extension CoordinatorError {
+    static func bodyTooLarge() -> Self {
+        Self(
+            .tooLarge, "cannot read the request: its body is larger than this server accepts",
+            hint: "send fewer candidates, or float16 instead of float32")
+    }
+
+    static func wrongMediaType(_ found: String) -> Self {
+        Self(
+            .wrongMediaType,
+            "cannot read the request: its content-type is '\(found.printable(80))', expected application/json or application/vnd.safetensors"
+        )
+    }
+}

@@ -1,0 +1,47 @@
+// One rerank as it came in, whatever it came as: the request for Coordination, and how its caller wants
+// the answer shown.
+import Coordination
+import LanguageSystem
+
+struct RerankCall: Sendable {
+    static let fallbackCountMax = 8
+    static let hiddenSizeMax = 65_536
+
+    let request: RerankRequest
+    let presentation: RerankPresentation
+
+    static func checkShape(
+        _ rowCount: Int, _ width: Int, of what: String
+    ) throws(CoordinatorError) {
+        guard (3...RerankRequest.candidateCountMax + 1).contains(rowCount),
+            (1...hiddenSizeMax).contains(width)
+        else {
+            throw .malformedRerank(
+                "\(what) is [\(rowCount), \(width)], expected 3 to \(RerankRequest.candidateCountMax + 1) rows (the instruction, then 2 to \(RerankRequest.candidateCountMax) candidates) of 1 to \(hiddenSizeMax) numbers"
+            )
+        }
+    }
+
+    static func fallbacks(_ names: [String]) throws(CoordinatorError) -> [String] {
+        guard names.count <= fallbackCountMax else {
+            throw .malformedRerank(
+                "found \(names.count) fallbacks, expected at most \(fallbackCountMax)")
+        }
+        return names
+    }
+}
+
+struct RerankPresentation: Sendable {
+    /// Nil: all candidates.
+    let topN: Int?
+    let givesRawScores: Bool
+    /// To be given back with the candidates; nil: not asked for, or not sent.
+    let documents: [String]?
+
+    init(topN: Int?, givesRawScores: Bool, documents: [String]?) throws(CoordinatorError) {
+        if let topN, topN < 1 { throw .malformedRerank("top_n is \(topN), expected at least 1") }
+        self.topN = topN
+        self.givesRawScores = givesRawScores
+        self.documents = documents
+    }
+}

@@ -1,0 +1,127 @@
+// A rerank as a safetensors body: the features as they lie in memory, nothing to decode. What JSON says
+// beside them is in the query string.
+import Coordination
+import Foundation
+import Hummingbird
+import LanguageSystem
+import Ledger
+import RankerMath
+import Rankers
+
+enum RerankSafetensors {
+    private static let parameters: Set<Substring> = [
+        "model", "user", "domain", "top_n", "raw_scores", "fallbacks",
+    ]
+
+    /// - Throws: `invalidArgument` for a parameter that is wrong; `invalidFeatures` for tensors that are.
+    static func call(_ bytes: [UInt8], _ query: Hummingbird.Parameters)
+        throws(CoordinatorError) -> RerankCall
+    {
+        for (name, _) in query where !parameters.contains(name) {
+            throw .malformedRerank("found the unknown parameter '\(String(name).printable(40))'")
+        }
+        guard let model = query["model"] else { throw .malformedRerank("'model' is missing") }
+        var topN: Int?
+        if let text = query["top_n"] {
+            guard let number = Int(text) else {
+                throw .malformedRerank(
+                    "top_n is '\(String(text).printable(40))', expected a number")
+            }
+            topN = number
+        }
+        let domain: DomainName? =
+            if let name = query["domain"] { try DomainName(String(name)) } else { nil }
+        let fallbacks: [String] = (query["fallbacks"] ?? "").split(separator: ",").map {
+            String($0)
+        }
+        let features = try features(bytes)
+        let request = RerankRequest(
+            model: String(model), fallbacks: try RerankCall.fallbacks(fallbacks),
+            user: query["user"].map { String($0) }, domain: domain, features: features.rows,
+            dtype: features.dtype, candidateCount: features.candidateCount,
+            hiddenSize: features.hiddenSize, contract: features.contract)
+        return RerankCall(
+            request: request,
+            presentation: try RerankPresentation(
+                topN: topN, givesRawScores: try flag("raw_scores", query["raw_scores"]),
+                documents: nil))
+    }
+
+    private static func flag(_ name: String, _ text: Substring?) throws(CoordinatorError) -> Bool {
+        switch text {
+        case nil, "false": return false
+        case "true": return true
+        default:
+            throw .malformedRerank(
+                "\(name) is '\(String(text!).printable(40))', expected true or false")
+        }
+    }
+
+    private struct Features {
+        let rows: ArraySlice<UInt8>
+        let dtype: FeatureType
+        let candidateCount: Int
+        let hiddenSize: Int
+        let contract: FeatureContract
+    }
+
+    private static func features(_ bytes: [UInt8]) throws(CoordinatorError) -> Features {
+        let read = bytes.withUnsafeBytes { bytes in
+            Result<SafetensorsFile, CoordinatorError> { () throws(CoordinatorError) in
+                try SafetensorsFile(parsing: bytes, name: "the request", code: .invalidArgument)
+            }
+        }
+        let file = try read.get()
+        for name in file.tensors.keys where name != "instruction" && name != "responses" {
+            throw .malformedRerank("found the unknown tensor '\(name.printable(40))'")
+        }
+        guard let instruction = file.tensors["instruction"],
+            let responses = file.tensors["responses"]
+        else {
+            throw .malformedRerank("expected the tensors 'instruction' [D] and 'responses' [K, D]")
+        }
+        guard let dtype = FeatureType(rawValue: responses.dtype.rawValue),
+            instruction.dtype == responses.dtype
+        else {
+            throw .malformedRerank(
+                "instruction is \(instruction.dtype.rawValue) and responses \(responses.dtype.rawValue), expected F16, BF16 or F32 for both"
+            )
+        }
+        guard responses.shape.count == 2,
+            instruction.shape == [responses.shape[1]]
+                || instruction.shape == [1, responses.shape[1]]
+        else {
+            throw .malformedRerank(
+                "instruction is \(instruction.shape) and responses \(responses.shape), expected [D] and [K, D]"
+            )
+        }
+        let (count, width) = (responses.shape[0], responses.shape[1])
+        try RerankCall.checkShape(count + 1, width, of: "the features' shape")
+        return Features(
+            rows: instruction.byteRange.upperBound == responses.byteRange.lowerBound
+                ? bytes[instruction.byteRange.lowerBound..<responses.byteRange.upperBound]
+                : (bytes[instruction.byteRange] + bytes[responses.byteRange])[...],
+            dtype: dtype, candidateCount: count, hiddenSize: width,
+            contract: try contract(file.metadata))
+    }
+
+    private static func contract(_ metadata: [String: String]) throws(CoordinatorError)
+        -> FeatureContract
+    {
+        func number<Value: LosslessStringConvertible>(_ name: String) throws(CoordinatorError)
+            -> Value?
+        {
+            guard let text = metadata[name] else { return nil }
+            guard let value = Value(text) else {
+                throw .malformedRerank(
+                    "metadata '\(name)' is '\(text.printable(40))', expected a number")
+            }
+            return value
+        }
+        return FeatureContract(
+            revision: metadata["revision"], layer: try number("layer"),
+            layerFraction: try number("layer_fraction"), norm: metadata["norm"],
+            pooling: metadata["pooling"], dtype: metadata["dtype"],
+            templateDigest: metadata["template_digest"])
+    }
+}
