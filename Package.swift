@@ -188,14 +188,14 @@ let package = Package(
         .target(
             name: "Coordination",
             dependencies: [
-                "LanguageSystem", "Ledger", "RankerMath", "Rankers", lifecycle, logging,
+                "LanguageSystem", "Ledger", "RankerMath", "Rankers", crypto, lifecycle, logging,
             ],
             swiftSettings: strict),
         .testTarget(
             name: "CoordinationTests",
             dependencies: [
                 "Coordination", "CoordinationTesting", "LanguageSystem", "Ledger", "PostgresAccess",
-                "Rankers", logging,
+                "RankerMath", "Rankers", crypto, logging,
             ],
             swiftSettings: strict),
         .target(

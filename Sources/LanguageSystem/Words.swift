@@ -43,6 +43,8 @@ public enum TaskState: String, Sendable, CaseIterable, Codable, Hashable {
 public enum RouteReason: String, Sendable, CaseIterable, Codable, Hashable {
     /// The request named a ranker or a version.
     case named
+    /// A rule of ls.route_rule came before the chain.
+    case rule
     case userAndDomain = "user+domain"
     case user
     case domain

@@ -9,11 +9,17 @@ public struct LedgerHints: Sendable {
         case alias = "ls_alias"
         case cancellation = "ls_cancel"
         case worker = "ls_worker"
+        case route = "ls_route"
+        case key = "ls_key"
     }
 
     public enum Hint: Sendable, Equatable {
         case taskWaiting
-        case aliasMoved(RankerID?)
+        /// Of which ranker, and whose; no ranker: of any.
+        case aliasMoved(RankerID?, user: String?)
+        /// A rule or a placement changed.
+        case routesChanged
+        case keysChanged
         case cancelled(LeaseToken)
         case workerRevoked
         /// Just connected, or connected again: look for yourself.
@@ -46,7 +52,12 @@ extension LedgerHints.Hint {
         case .reconnected: self = .mayHaveMissed
         case .notification("ls_task", _): self = .taskWaiting
         case .notification("ls_alias", let payload):
-            self = .aliasMoved(Int64(payload).map { RankerID($0) })
+            let parts = payload.split(separator: " ", maxSplits: 1)
+            self = .aliasMoved(
+                parts.first.flatMap { Int64($0) }.map { RankerID($0) },
+                user: parts.count > 1 ? String(parts[1]) : nil)
+        case .notification("ls_route", _): self = .routesChanged
+        case .notification("ls_key", _): self = .keysChanged
         case .notification("ls_cancel", let payload):
             guard let token = LeaseToken(payload) else { return nil }
             self = .cancelled(token)

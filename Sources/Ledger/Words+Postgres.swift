@@ -7,6 +7,8 @@ extension Split: PostgresEncodable, PostgresDecodable {}
 extension TaskKind: PostgresEncodable, PostgresDecodable {}
 extension TaskState: PostgresDecodable {}
 extension RouteReason: PostgresDecodable {}
+extension RoutePlan.Role: PostgresDecodable {}
+extension RouteRule.Action: PostgresEncodable {}
 extension LeaseAnswer: PostgresDecodable {}
 extension SweepResult.State: PostgresDecodable {}
 extension LeaseToken: PostgresEncodable, PostgresDecodable {}

@@ -23,6 +23,8 @@ public final class ProjectionWeights: @unchecked Sendable {
         bias = scratch.take(layer.outputs)
     }
 
+    public var byteCount: Int { scratch.byteCount }
+
     /// Steps in which columns may be shared among threads.
     public static let columnStep = 16
 

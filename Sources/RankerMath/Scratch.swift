@@ -14,6 +14,8 @@ public final class Scratch: @unchecked Sendable {
         buffer.initialize(repeating: 0)
     }
 
+    public var byteCount: Int { 4 * buffer.count }
+
     deinit { UnsafeMutableRawPointer(buffer.baseAddress!).deallocate() }
 
     /// The next `count` numbers, aligned to 64 bytes.

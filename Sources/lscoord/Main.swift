@@ -13,6 +13,7 @@ struct Coordinator: AsyncParsableCommand {
             Examples:
               lscoord serve                                  start, on an embedded PostgreSQL
               lscoord token create --name edge-1             a token for one worker
+              lscoord key create --name app                  a key for rerank requests
               lscoord features import features/math          every feature file beneath a directory
               lscoord train --domain 'math/*' --wait         train, and watch
               lscoord train RANKER --sweep paper             40 configurations, compared
@@ -25,6 +26,7 @@ struct Coordinator: AsyncParsableCommand {
         version: "lscoord \(ProductVersion.current)",
         subcommands: [
             Serve.self, Migrate.self, Register.self, Features.self, Token.self,
+            KeyCommand.self, Replay.self,
             WorkerCommand.self, AuthorityCommand.self, Train.self,
             Transfer.self, Curve.self, Status.self, Rerank.self, Forget.self, Psql.self,
         ])

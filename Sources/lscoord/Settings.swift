@@ -5,6 +5,7 @@ import Configuration
 import Coordination
 import Foundation
 import LanguageSystem
+import RankerMath
 import SystemPackage
 
 struct Settings: Sendable {
@@ -20,8 +21,11 @@ struct Settings: Sendable {
     var logLevel: String
     var leaseDuration: Duration
     var heartbeatInterval: Duration
-    var scoringThreadCount: Int
-    var rankerCacheByteCount: Int
+    var reranker: RerankerSettings
+    var decisions: DecisionSettings
+    /// Rerank requests under way at once.
+    var inFlightMax: Int
+    var drainLead: Duration
 }
 
 extension Settings {
@@ -105,6 +109,40 @@ struct ServeOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp("Megabytes of rankers kept in memory. Default 512.", valueName: "n"))
     var rankerCacheMb: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "float32, or bfloat16 where the processor has it: rankers then take half the memory. Default bfloat16.",
+            valueName: "type"))
+    var servingPrecision: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Rerank requests under way at once; one more is refused with 429. Default: 64 per two cores.",
+            valueName: "n"))
+    var inFlight: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Milliseconds a worker has to score a ranker placed on it. Default 200.",
+            valueName: "n"))
+    var edgeDeadlineMs: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Share of requests whose decision is kept for lscoord replay, 0 to 1. Default 0.01.",
+            valueName: "share"))
+    var decisionShare: Double?
+
+    @Option(
+        help: ArgumentHelp("Decisions kept in a second at most. Default 5.", valueName: "n"))
+    var decisionsPerSecond: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Told to stop: milliseconds of /readyz saying so before the HTTPS port closes. Default 1000.",
+            valueName: "n"))
+    var drainLeadMs: Int?
 }
 
 extension Settings {
@@ -150,6 +188,11 @@ extension Settings {
             throw CoordinatorError.unknownChoice(
                 "--log-format", found: logFormat, expected: "text or json")
         }
+        let precisionName = text(serve?.servingPrecision, "servingPrecision") ?? "bfloat16"
+        guard let precision = Precision(rawValue: precisionName) else {
+            throw CoordinatorError.unknownChoice(
+                "--serving-precision", found: precisionName, expected: "float32 or bfloat16")
+        }
         let listedNames =
             reader.string(forKey: "serverNames")?
             .split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } ?? []
@@ -167,12 +210,47 @@ extension Settings {
             logLevel: logLevel,
             leaseDuration: .seconds(leaseSeconds),
             heartbeatInterval: .milliseconds(max(250, min(5_000, leaseSeconds * 1_000 / 4))),
-            scoringThreadCount: try whole(
-                serve?.scoringThreads, "scoringThreads", name: "--scoring-threads",
-                default: max(1, cores / 2), in: 1...256),
-            rankerCacheByteCount: try whole(
-                serve?.rankerCacheMb, "rankerCacheMb", name: "--ranker-cache-mb", default: 512,
-                in: 1...1_000_000) << 20)
+            reranker: RerankerSettings(
+                threadCount: try whole(
+                    serve?.scoringThreads, "scoringThreads", name: "--scoring-threads",
+                    default: max(1, cores / 2), in: 1...256),
+                cacheByteCountMax: try whole(
+                    serve?.rankerCacheMb, "rankerCacheMb", name: "--ranker-cache-mb", default: 512,
+                    in: 1...1_000_000) << 20,
+                precision: precision,
+                edgeDeadline: .milliseconds(
+                    try whole(
+                        serve?.edgeDeadlineMs, "edgeDeadlineMs", name: "--edge-deadline-ms",
+                        default: 200, in: 1...60_000))),
+            decisions: DecisionSettings(
+                share: try decisionShare(serve?.decisionShare, reader),
+                perSecondMax: try whole(
+                    serve?.decisionsPerSecond, "decisionsPerSecond", name: "--decisions-per-second",
+                    default: 5, in: 0...1_000)),
+            inFlightMax: try whole(
+                serve?.inFlight, "inFlight", name: "--in-flight", default: 64 * max(1, cores / 2),
+                in: 1...100_000),
+            drainLead: .milliseconds(
+                try whole(
+                    serve?.drainLeadMs, "drainLeadMs", name: "--drain-lead-ms", default: 1_000,
+                    in: 0...600_000)))
+    }
+
+    private static func decisionShare(_ flag: Double?, _ reader: ConfigReader) throws -> Double {
+        var found = flag
+        if found == nil, let written = reader.string(forKey: "decisionShare") {
+            guard let number = Double(written) else {
+                throw CoordinatorError.unknownChoice(
+                    "--decision-share", found: written, expected: "0 to 1")
+            }
+            found = number
+        }
+        let share = found ?? reader.double(forKey: "decisionShare") ?? 0.01
+        guard (0...1).contains(share) else {
+            throw CoordinatorError.unknownChoice(
+                "--decision-share", found: "\(share)", expected: "0 to 1")
+        }
+        return share
     }
 
     /// Environment over file; flags are laid over both by `resolve`.

@@ -1,6 +1,7 @@
 // What keeps reranking quick: one read however many wait, a bound in bytes, a bound on who may wait.
 import Foundation
 import LanguageSystem
+import RankerMath
 import Rankers
 import Testing
 
@@ -57,6 +58,66 @@ import Testing
         #expect(await source.readCount == 2)
     }
 
+    @Test func `counts what it had and what it read, and what its weights take`() async throws {
+        let source = Source()
+        let cache = RankerCache(byteCountMax: 1 << 20) { _ in try await source.read() }
+        for number in [1, 2, 1, 1] as [UInt8] {
+            _ = try await cache.scorer(for: Self.digest(number))
+        }
+        let counts = cache.counts
+        #expect(counts.hits == 2 && counts.misses == 2 && counts.rankers == 2)
+        let scorer = try await cache.scorer(for: Self.digest(1))
+        #expect(counts.byteCount == 2 * scorer.byteCount)
+    }
+
+    @Test(arguments: [RankerKind.listwise, .pointwise])
+    func `a ranker takes within 5 % of its weights in memory, half with bfloat16`(kind: RankerKind)
+    {
+        let weights = RankerWeights(fresh: .preset(kind: kind, hiddenSize: 4_096), seed: 1)
+        let size = Double(weights.safetensors().count)
+        let whole = RankerScorer(weights)
+        #expect((0.95...1.05).contains(Double(whole.byteCount) / size))
+        let half = RankerScorer(weights, precision: .bfloat16)
+        if half.precision == .bfloat16 {
+            #expect(Double(half.byteCount) / size < 0.6)
+        }
+    }
+
+    @Test func `a pinned ranker stays, and its next version instead of it`() async throws {
+        let size = RankerScorer(try RankerWeights(safetensors: Self.file)).byteCount
+        let cache = RankerCache(byteCountMax: 4 * size) { _ in Self.file }
+        let ranker = RankerID(1)
+        _ = try await cache.scorer(for: Self.digest(1), of: ranker)
+        try cache.pin(ranker, Self.digest(1))
+        for number in 10..<30 as Range<UInt8> {
+            _ = try await cache.scorer(for: Self.digest(number))
+        }
+        #expect(cache.known(Self.digest(1)) != nil)
+        _ = try await cache.scorer(for: Self.digest(2), of: ranker)
+        for number in 10..<30 as Range<UInt8> {
+            _ = try await cache.scorer(for: Self.digest(number))
+        }
+        #expect(cache.known(Self.digest(1)) == nil && cache.known(Self.digest(2)) != nil)
+        #expect(cache.counts.pinned == 1)
+        cache.unpin(ranker)
+        #expect(cache.counts.pinned == 0)
+    }
+
+    @Test func `no more than half of the cache is pinned`() async throws {
+        let size = RankerScorer(try RankerWeights(safetensors: Self.file)).byteCount
+        let cache = RankerCache(byteCountMax: 4 * size) { _ in Self.file }
+        for number in 1...3 as ClosedRange<UInt8> {
+            _ = try await cache.scorer(for: Self.digest(number))
+            let pin = { try cache.pin(RankerID(Int64(number)), Self.digest(number)) }
+            if number < 3 {
+                try pin()
+            } else {
+                let error = #expect(throws: CoordinatorError.self) { try pin() }
+                #expect(error?.code == .tooLarge)
+            }
+        }
+    }
+
     @Test func `bytes that are no ranker are refused`() async {
         let cache = RankerCache(byteCountMax: 1 << 20) { _ in [1, 2, 3] }
         let error = await #expect(throws: CoordinatorError.self) {
@@ -91,6 +152,12 @@ import Testing
         var cache = ByteBoundedCache<Int, Int>(byteCountMax: 100)
         for _ in 0..<500 {
             let key = Int.random(in: 0..<20, using: &generator)
+            switch Int.random(in: 0..<10, using: &generator) {
+            case 0 where cache.pinnedByteCount < 40: cache.pin(key)
+            case 1: cache.unpin(key)
+            default: break
+            }
+            #expect((0...cache.byteCount).contains(cache.pinnedByteCount))
             if Bool.random(using: &generator) {
                 cache.insert(key, for: key, byteCount: Int.random(in: 0...60, using: &generator))
             } else if let value = cache.value(for: key) {

@@ -15,8 +15,14 @@ final class Installation: @unchecked Sendable {
     var authorityPath: String { dataDirectory + "/ca/ca.pem" }
     var url: String { "https://localhost:\(restPort)" }
 
+    /// Of everything; made when the coordinator first runs.
+    private(set) var apiKey: String?
+
     var environment: [String: String] {
-        ["LSCOORD_DATA_DIR": dataDirectory, "LSCOORD_REST_ADDRESS": "127.0.0.1:\(restPort)"]
+        [
+            "LSCOORD_DATA_DIR": dataDirectory, "LSCOORD_REST_ADDRESS": "127.0.0.1:\(restPort)",
+            "LSCOORD_DRAIN_LEAD_MS": "50", "LSCOORD_API_KEY": apiKey ?? "",
+        ]
     }
 
     init() throws {
@@ -55,6 +61,11 @@ final class Installation: @unchecked Sendable {
             try #require(program.process.isRunning, "lscoord ended: \(program.text)")
             guard FileManager.default.fileExists(atPath: authorityPath) else { return false }
             return try await curl("/readyz").status == 0
+        }
+        if apiKey == nil {
+            let key = try await lscoord("key", "create", "--name", "tests", "--quiet")
+            try #require(key.status == 0, "\(key)")
+            apiKey = key.output.trimmingCharacters(in: .whitespacesAndNewlines)
         }
     }
 
@@ -98,6 +109,7 @@ final class Installation: @unchecked Sendable {
 
     func curl(_ path: String, body: String? = nil) async throws -> Ending {
         var arguments = ["-sS", "--fail-with-body", "--max-time", "20", "--cacert", authorityPath]
+        if let apiKey { arguments += ["-H", "authorization: Bearer \(apiKey)"] }
         if let body {
             let file = home.appendingPathComponent("body-\(UUID().uuidString).json")
             try body.write(to: file, atomically: true, encoding: .utf8)

@@ -54,11 +54,11 @@ import Testing
                 try await installation.sql(
                     "select bytes is null and byte_count > 0 from ls.ranker_weights join ls.home_weights using (digest)"
                 ) == "t", "nor a weight")
-            // Whose weights are not here cannot answer here: the next in the chain does.
+            // Whose weights are not here is scored at home; out of reach, the next in the chain answers.
             #expect(
                 try await installation.sql(
-                    "select ranker_name, reason from ls.route('\(Installation.baseModel)', 'ada', 'math/algebra')"
-                ) == "math.pointwise|parent domain")
+                    "select string_agg(concat_ws('|', ranker_name, reason, worker), ' ' order by place) from ls.route_plan('\(Installation.baseModel)', 'ada', 'math/algebra')"
+                ) == "adas|user+domain|laptop math.pointwise|parent domain")
 
             installation.killWorker("laptop")
             try installation.startWorker("laptop", atHome)

@@ -69,10 +69,7 @@ import Testing
             if let domain { arguments += ["--domain", domain] }
             let ending = try await run(
                 Programs.path("lscoord"), arguments,
-                environment: [
-                    "LSCOORD_DATA_DIR": installation.dataDirectory,
-                    "LSCOORD_REST_ADDRESS": "127.0.0.1:\(installation.restPort)",
-                ])
+                environment: installation.environment)
             try #require(ending.status == 0, "\(ending)")
             let reply = try #require(
                 JSONSerialization.jsonObject(with: Data(ending.output.utf8)) as? [String: Any])

@@ -174,7 +174,7 @@ import Testing
         try await TestLedger.with { ledger in
             let store = ledger.store
             let pool = ledger.database.pool
-            #expect(try await store.route(baseModel: "tiny", user: "ada") == nil)
+            #expect(try await store.routePlan(baseModel: "tiny", user: "ada").entries.isEmpty)
             try await ledger.featureSet("math/algebra", .test)
             try await ledger.featureSet("math/geometry", .test)
             let worker = try await ledger.worker("w")
@@ -185,7 +185,8 @@ import Testing
                 try await pool.execute("select fixture.evaluate($1, 0.5)", worker)
             }
             let algebra = try DomainName("math/algebra")
-            let route = try #require(try await store.route(baseModel: "tiny", domain: algebra))
+            let plan = try await store.routePlan(baseModel: "tiny", domain: algebra)
+            let route = try #require(plan.choices(for: "request").first)
             #expect(route.reason == .domain && route.digest == .sha256([1]))
             #expect(route.rankerName == "math/algebra.listwise" && route.versionNumber == 1)
             let named = try await store.resolve("math/geometry.listwise@1")

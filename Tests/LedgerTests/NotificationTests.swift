@@ -11,8 +11,10 @@ import Testing
         try await TestLedger.with { ledger in
             let listener = Listener(
                 ConnectionConfiguration(ledger.database.connectionInfo), logger: TestLedger.quiet)
-            var events = listener.events(on: ["ls_task", "ls_alias", "ls_cancel"])
-                .makeAsyncIterator()
+            var events = listener.events(on: [
+                "ls_task", "ls_alias", "ls_cancel", "ls_route", "ls_key",
+            ])
+            .makeAsyncIterator()
             #expect(await events.next() == .reconnected)
 
             let lease = try await ledger.leaseTraining("code")
@@ -25,6 +27,14 @@ import Testing
             _ = try await ledger.store.addVersion(
                 to: "code.listwise", digest: .sha256([1]), weights: [1])
             #expect(await events.next() == .notification(channel: "ls_alias", payload: "1"))
+            try await ledger.store.addRouteRule(
+                RouteRule(name: "r", action: .pin, target: "code.listwise"))
+            #expect(await events.next() == .notification(channel: "ls_route", payload: ""))
+            _ = try await ledger.store.createAPIKey("app")
+            guard case .notification("ls_key", _) = await events.next() else {
+                Issue.record("a key was made and nobody said so")
+                return
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ declare
     v_more bigint[];
     v_rule record;
 begin
-    for v_rule in select what, clock_timestamp() - keep as ended_before from ls.retention where what <> 'archive' order by what loop
+    for v_rule in select what, clock_timestamp() - keep as ended_before from ls.retention where what not in ('archive', 'decision') order by what loop
         select coalesce(array_agg(p.task_id), '{}') into v_more from (
             select t.task_id from ls.task t
             where t.state = v_rule.what and t.ended_at < v_rule.ended_before and t.ended_at is not null and not t.stays

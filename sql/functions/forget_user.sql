@@ -1,6 +1,6 @@
 -- ls.forget_user(user, reason, by) -> what was deleted, and how many of each.
--- Deletes what came from one user, in one transaction: the user's feature sets with their bytes, the user's
--- rankers with all versions, and every version of any other ranker that learned from those features or
+-- Deletes what came from one user, in one transaction: the user's feature sets with their bytes, requests of which the
+-- decision was kept, the user's rankers with all versions, and every version of any other ranker that learned from those features or
 -- descends from such a version, with its weights, figures and tasks. A shared ranker's alias that named such a
 -- version goes back to the last one that did not learn from the user, or is taken away. Of a deleted version of a
 -- shared ranker its number stays, so that numbers never mean two things. Work under way on any of it is lost: its
@@ -110,6 +110,8 @@ begin
         get diagnostics v_archived = row_count; v_count := v_count + v_archived;
     end if;
     v_counts := v_counts || v_count;
+    delete from ls.decision where user_name = p_user or version_id = any (v_versions);
+    get diagnostics v_count = row_count; v_counts := v_counts || v_count;
     delete from ls.promotion_decision where version_id in (select version_id from ls.ranker_version where ranker_id = any (v_rankers));
     delete from ls.ranker_alias where ranker_id = any (v_rankers);
     delete from ls.alias_history where ranker_id = any (v_rankers);
@@ -129,10 +131,10 @@ begin
     perform set_config('ls.forgetting', '', true);
 
     perform ls.record_audit(p_by, 'forget user', 'user ' || ls.short_digest(sha256(convert_to(p_user, 'UTF8'))), p_reason);
-    perform pg_notify('ls_alias', id::text) from unnest(v_rankers) id;
+    perform pg_notify('ls_alias', '');
     return query
-        select k.what, v_counts[k.place] from (values (7, 'feature sets'), (6, 'queries'), (4, 'rankers'), (2, 'versions'),
-            (5, 'weights'), (1, 'evaluations'), (3, 'tasks')) k (place, what);
+        select k.what, v_counts[k.place] from (values (8, 'feature sets'), (7, 'queries'), (5, 'rankers'), (2, 'versions'),
+            (6, 'weights'), (1, 'evaluations'), (3, 'tasks'), (4, 'decisions')) k (place, what);
 end
 $$;
 comment on function ls.forget_user(text, text, text) is

@@ -4,15 +4,17 @@
 -- Roles that could not be created (see v0002_create_roles) are left out.
 do $$
 declare
-    v_readers text[] := array['route', 'resolve', 'task_progress', 'status_summary', 'default_evaluation_configuration',
+    v_readers text[] := array['route', 'route_plan', 'share_bucket', 'rule_version', 'base_model_contract', 'resolve', 'task_progress', 'status_summary', 'default_evaluation_configuration',
         'domain_matches', 'domain_is_within', 'short_digest', 'current_feature_sets', 'paper_grid', 'broken_rules',
         'default_ranker_configuration', 'default_training_configuration', 'wait_for_tasks'];
     v_operators text[] := array['request_training', 'request_evaluation', 'request_transfer_matrix', 'request_sweep',
         'request_scaling_curve', 'request_matrix', 'set_tag', 'remove_tag', 'add_note',
-        'set_alias', 'remove_alias', 'promote', 'rollback', 'consider_promotion', 'cancel_task', 'redrive'];
+        'set_alias', 'remove_alias', 'promote', 'rollback', 'consider_promotion', 'cancel_task', 'redrive',
+        'add_route_rule', 'remove_route_rule', 'place_ranker', 'unplace_ranker'];
     v_admins text[] := array['register_base_model', 'register_domain', 'register_ranker', 'add_version', 'import_feature_file',
         'drop_feature_set',
         'create_join_token', 'revoke_worker', 'release_worker', 'forget_user', 'set_task_limits', 'set_retention',
+        'create_api_key', 'revoke_api_key', 'read_decision',
         'authority_status', 'rotate_certificate_authority', 'retire_certificate_authority'];
     v_grant record;
     v_object record;

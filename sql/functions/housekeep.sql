@@ -12,7 +12,8 @@ begin
     if not pg_try_advisory_xact_lock(7814432246803196016) then  -- 'lshouskp'
         return;
     end if;
+    perform ls.prune_decisions();
     return query select ls.archive_tasks(p_limit), ls.prune_archive();
 end
 $$;
-comment on function ls.housekeep(integer) is 'Archives tasks that ended a while ago and prunes the archive, unless another coordinator is at it.';
+comment on function ls.housekeep(integer) is 'Archives tasks that ended a while ago and prunes the archive and the decisions, unless another coordinator is at it.';

@@ -20,7 +20,7 @@ begin
     insert into ls.alias_history (ranker_id, alias, from_version_id, to_version_id, reason, moved_by)
     values (v_ranker_id, p_alias, v_from, null, p_reason, coalesce(p_by, session_user));
     perform ls.record_audit(p_by, 'remove alias', format('%s:%s', p_ranker, p_alias), p_reason);
-    perform pg_notify('ls_alias', v_ranker_id::text);
+    perform ls.notify_alias(v_ranker_id);
     return true;
 end
 $$;

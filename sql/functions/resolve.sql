@@ -2,8 +2,8 @@
 -- 'ranker@number'. An unknown ranker is LS012, an unknown alias or number LS013.
 -- Called by: LedgerStore.resolve, when a request names a ranker; an operator.
 create or replace function ls.resolve(p_reference text)
-returns table (ranker_id bigint, ranker_name text, kind text, configuration jsonb,
-    version_id bigint, version_number integer, digest bytea, reason text)
+returns table (reason text, ranker_id bigint, ranker_name text, base_model text, user_name text, domain text, kind text, configuration jsonb,
+    version_id bigint, version_number integer, digest bytea, worker_id bigint, worker text, is_central boolean)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
@@ -32,9 +32,7 @@ begin
         end if;
     end if;
     perform ls.version_ranker(v_version_id);
-    return query
-        select r.ranker_id, r.name, r.kind, r.configuration, v.version_id, v.number, v.digest, 'named'
-        from ls.ranker_version v join ls.ranker r using (ranker_id) where v.version_id = v_version_id;
+    return query select 'named', c.* from ls.route_choice(v_version_id) c;
 end
 $$;
 comment on function ls.resolve(text) is

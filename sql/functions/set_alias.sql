@@ -1,6 +1,6 @@
 -- ls.set_alias(version, alias, reason, by) -> whether the alias moved.
 -- Points the alias of the version's ranker at the version; already there: nothing happens.
--- Every coordinator hears of it on channel ls_alias (payload: ranker id), after the commit.
+-- Every coordinator hears of it on channel ls_alias (ls.notify_alias), after the commit.
 -- Called by: promote, rollback, consider_promotion, LedgerStore.setAlias, an admin.
 create or replace function ls.set_alias(p_version_id bigint, p_alias text, p_reason text,
     p_by text default null, p_is_rollback boolean default false)
@@ -31,7 +31,7 @@ begin
     perform ls.record_audit(p_by, 'set alias',
         (select format('%s:%s -> version %s', v_name, p_alias, number) from ls.ranker_version where version_id = p_version_id),
         p_reason);
-    perform pg_notify('ls_alias', v_ranker_id::text);
+    perform ls.notify_alias(v_ranker_id);
     return true;
 end
 $$;

@@ -115,7 +115,7 @@ select throws_ok($$ select ls.read_blob(sha256('m'), 0) $$, 'LS014', null, 'ther
 select ls.request_evaluation((select max(version_id) from ls.ranker_version), array[(select feature_set_id from ls.feature_set where digest = sha256('codetest'))]);
 select is(fixture.evaluate(3, 0.7), true, 'its home measures it');
 select results_eq($$ select champion, accuracy_percent from ls.ranker_status where name = 'mine' $$, $$ values (1, 70.00) $$, 'and the gate makes it champion');
-select is((select reason from ls.route('tiny', 'bob', 'code')), null, 'a request of its user falls back: its weights are not here');
+select is((select worker from ls.route('tiny', 'bob', 'code')), 'c', 'a request of its user is for its home');
 select is((select ls.broken_rules(true) limit 1), null, 'no rule is broken by weights that are elsewhere');
 
 insert into ls.feature_set (base_model_id, domain_id, split, digest, byte_count, label_kind, query_count, response_count, imported_by, home_worker_id)

@@ -245,7 +245,7 @@ public actor DispatchHub: Service {
             case .mayHaveMissed:
                 await endRefused()
                 fill()
-            case .taskWaiting, .aliasMoved: fill()
+            case .taskWaiting, .aliasMoved, .routesChanged, .keysChanged: fill()
             }
         }
     }

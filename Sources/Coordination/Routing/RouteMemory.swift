@@ -1,54 +1,189 @@
-// The shell around RouteTable: asks ls.route() on a miss, and empties the table when LISTEN says
-// that an alias moved or that hints may have been missed.
+// The shell around RouteTable: asks ls.route_plan() on a miss, once for all who wait; hears from LISTEN what is
+// outdated; and goes on with what it knows while the database is away.
+import Foundation
 import LanguageSystem
 import Ledger
 
-actor RouteMemory {
+/// Everything that may answer a question, and what features must be for it.
+struct RouteAnswer: Sendable {
+    let plan: RoutePlan
+    let baseModel: String
+    let contract: ServingContract
+    /// Whether the question named a ranker.
+    let isNamed: Bool
+}
+
+final class RouteMemory: @unchecked Sendable {
+    struct Counts: Sendable {
+        var hits = 0
+        var misses = 0
+        /// Outdated answers used because the database was away.
+        var stale = 0
+    }
+
+    /// How long a request waits for the database when there is an outdated answer.
+    private static let patience: Duration = .milliseconds(250)
+    /// How long nobody waits after that.
+    private static let respite: Duration = .seconds(1)
+
     private let ledger: LedgerStore
     private let hints: LedgerHints
     private let clock = ContinuousClock()
-    private var table = RouteTable<Route?>()
+    // Guards all that follows. Held for look-ups only: a hit does not wait for an actor.
+    private let lock = NSLock()
+    private var table = RouteTable<RouteAnswer>()
+    private var contracts: [String: (ServingContract, until: ContinuousClock.Instant)] = [:]
+    private var asking: [RouteKey: Task<RouteAnswer, any Error>] = [:]
+    private var awayUntil: ContinuousClock.Instant
+    private var counts = Counts()
 
     init(ledger: LedgerStore, hints: LedgerHints) {
         self.ledger = ledger
         self.hints = hints
+        awayUntil = clock.now
     }
 
-    /// - Returns: nil when no ranker fits.
-    func route(_ key: RouteKey) async throws -> Route? {
-        if let known = table.answer(to: key, at: clock.now) { return known }
-        let generation = table.generation
-        let route = try await find(key)
-        table.store(route, for: key, asOf: generation, at: clock.now)
-        return route
-    }
+    var currentCounts: Counts { lock.withLock { counts } }
 
-    /// A model with a ranker's punctuation, or one that is no base model, names a ranker.
-    private func find(_ key: RouteKey) async throws -> Route? {
-        if key.model.contains(":") || key.model.contains("@") {
-            return try await ledger.resolve(key.model)
-        }
-        do {
-            return try await ledger.route(
-                baseModel: key.model, user: key.user, domain: key.domain)
-        } catch {
-            // No base model: then it may be a ranker's name.
-            guard error.code == .unknownBaseModel else { throw error }
-        }
-        do {
-            return try await ledger.resolve(key.model)
-        } catch {
-            throw error.code == .unknownRanker ? .unknownModel(key.model) : error
+    /// - Throws: `unknownBaseModel`, `unknownRanker`, `unknownVersion`; what the database says when there is
+    ///   no earlier answer.
+    func answer(_ key: RouteKey) async throws -> RouteAnswer {
+        let now = clock.now
+        let (found, isAway) = lock.withLock { (table.answer(to: key, at: now), now < awayUntil) }
+        switch found {
+        case .fresh(let answer):
+            lock.withLock { counts.hits += 1 }
+            return answer
+        case .aged(let answer):
+            lock.withLock { counts.hits += 1 }
+            if !isAway { _ = ask(key) }
+            return answer
+        case .unknown:
+            lock.withLock { counts.misses += 1 }
+            return try await ask(key).value
+        case .outdated(let answer):
+            if isAway { return stale(answer) }
+            lock.withLock { counts.misses += 1 }
+            do {
+                guard let fresh = try await Self.within(Self.patience, ask(key)) else {
+                    throw CoordinatorError(.unavailable, "the database does not answer")
+                }
+                return fresh
+            } catch let error as CoordinatorError where error.isOfDatabase {
+                lock.withLock { awayUntil = clock.now + Self.respite }
+                return stale(answer)
+            }
         }
     }
 
     /// Until the task is cancelled.
     func run() async {
-        for await _ in hints.hints(of: [.alias]) { table.forgetAll() }
+        for await hint in hints.hints(of: [.alias, .route]) {
+            lock.withLock {
+                if case .aliasMoved(let ranker?, let user) = hint {
+                    table.outdate(ranker, of: user)
+                } else {
+                    table.outdateAll()
+                    contracts.removeAll()
+                }
+            }
+        }
+    }
+
+    private func stale(_ answer: RouteAnswer) -> RouteAnswer {
+        lock.withLock { counts.stale += 1 }
+        return answer
+    }
+
+    /// One question for all who ask it at the same time; it goes on when they leave.
+    private func ask(_ key: RouteKey) -> Task<RouteAnswer, any Error> {
+        lock.withLock {
+            if let running = asking[key] { return running }
+            let generation = table.generation
+            let task = Task {
+                let found = await Task { try await find(key) }.result
+                lock.withLock {
+                    asking[key] = nil
+                    switch found {
+                    case .success(let answer):
+                        table.store(
+                            answer, for: key, naming: answer.plan.entries.map(\.route.rankerID),
+                            asOf: generation, at: clock.now)
+                    case .failure(let error as CoordinatorError) where !error.isOfDatabase:
+                        table.forget(key)
+                    case .failure: break
+                    }
+                }
+                return try found.get()
+            }
+            asking[key] = task
+            return task
+        }
+    }
+
+    /// A model with a ranker's punctuation, or one that is no base model, names a ranker.
+    private func find(_ key: RouteKey) async throws -> RouteAnswer {
+        if key.model.contains(":") || key.model.contains("@") { return try await named(key.model) }
+        do {
+            return RouteAnswer(
+                plan: try await ledger.routePlan(
+                    baseModel: key.model, user: key.user, domain: key.domain),
+                baseModel: key.model, contract: try await contract(of: key.model), isNamed: false)
+        } catch let error as CoordinatorError where error.code == .unknownBaseModel {
+            // No base model: then it may be a ranker's name.
+        }
+        do {
+            return try await named(key.model)
+        } catch let error as CoordinatorError where error.code == .unknownRanker {
+            throw CoordinatorError.unknownModel(key.model)
+        }
+    }
+
+    private func named(_ reference: String) async throws -> RouteAnswer {
+        let route = try await ledger.resolve(reference)
+        return RouteAnswer(
+            plan: RoutePlan(entries: [RoutePlan.Entry(route: route)]), baseModel: route.baseModel,
+            contract: try await contract(of: route.baseModel), isNamed: true)
+    }
+
+    private func contract(of baseModel: String) async throws -> ServingContract {
+        let now = clock.now
+        if let (known, until) = lock.withLock({ contracts[baseModel] }), now < until {
+            return known
+        }
+        let contract = try await ledger.servingContract(baseModel: baseModel)
+        lock.withLock { contracts[baseModel] = (contract, now + .seconds(30)) }
+        return contract
+    }
+
+    /// - Returns: Nil when it takes longer; it goes on all the same.
+    private static func within(_ patience: Duration, _ task: Task<RouteAnswer, any Error>)
+        async throws -> RouteAnswer?
+    {
+        let (answers, answer) = AsyncStream.makeStream(of: Result<RouteAnswer, any Error>?.self)
+        let waiting = Task { answer.yield(await task.result) }
+        let timer = Task {
+            try? await Task.sleep(for: patience)
+            answer.yield(nil)
+        }
+        defer {
+            waiting.cancel()
+            timer.cancel()
+        }
+        for await first in answers { return try first?.get() }
+        return nil
     }
 }
 
 extension CoordinatorError {
+    /// The database's trouble, not the question's.
+    var isOfDatabase: Bool {
+        switch code {
+        case .unavailable, .deadlineExceeded, .busy, .cancelled: true
+        default: false
+        }
+    }
+
     static func unknownModel(_ name: String) -> Self {
         Self(
             .unknownBaseModel,

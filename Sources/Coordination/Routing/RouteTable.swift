@@ -1,6 +1,7 @@
-// Remembers which version answers whom, so that a repeated request touches no database. A hint that
-// an alias moved empties it; an entry also ages out, because a hint may be lost. What a route is,
-// and why, is decided by ls.route() alone.
+// Remembers who may answer whom, so that a repeated request touches no database. A hint that something changed
+// makes answers outdated; an answer also ages, because a hint may be lost. An outdated answer is asked for
+// again before it is used, and is still there when the database is not. What a route is, and why, is decided by
+// ls.route_plan() alone.
 public import LanguageSystem
 
 /// The question a route answers.
@@ -12,19 +13,44 @@ public struct RouteKey: Hashable, Sendable {
 
     public init(model: String, user: String?, domain: DomainName?) {
         self.model = model
-        self.user = user
-        self.domain = domain
+        // A name with a ranker's punctuation means one version, whoever asks.
+        let isRanker = model.contains(":") || model.contains("@")
+        self.user = isRanker ? nil : user
+        self.domain = isRanker ? nil : domain
     }
 }
 
-/// A bounded memory of answers, as a value: the shell asks, looks up the database on a miss, and
-/// stores under the generation in which it asked, so that an answer read before an alias moved is
-/// never kept after.
+/// A bounded memory of answers, as a value: the shell looks up, asks the database, and stores under the
+/// generation in which it asked, so that an answer read before a change is outdated from the start.
 public struct RouteTable<Answer: Sendable>: Sendable {
+    public enum Found: Sendable {
+        /// To be used.
+        case fresh(Answer)
+        /// To be used, and to be asked for again meanwhile.
+        case aged(Answer)
+        /// To be asked for again first; better than nothing when the database is away.
+        case outdated(Answer)
+        case unknown
+    }
+
+    private struct Entry: Sendable {
+        let answer: Answer
+        let rankers: [RankerID]
+        let generation: UInt64
+        let expiry: ContinuousClock.Instant
+    }
+
+    /// More rankers and users than this with changes of their own: everything is outdated instead.
+    static var changeCountMax: Int { 10_000 }
+
     let entryCountMax: Int
     let timeToLive: Duration
-    public private(set) var generation = 0
-    private var entries: [RouteKey: (answer: Answer, expiry: ContinuousClock.Instant)] = [:]
+    /// Counts changes; an answer is as of one.
+    public private(set) var generation: UInt64 = 0
+    private var changedAll: UInt64 = 0
+    private var changedRankers: [RankerID: UInt64] = [:]
+    private var changedUsers: [String: UInt64] = [:]
+    private var entries: [RouteKey: Entry] = [:]
 
     public init(entryCountMax: Int = 100_000, timeToLive: Duration = .seconds(30)) {
         precondition(entryCountMax > 0, "a route table holds at least one entry")
@@ -34,23 +60,52 @@ public struct RouteTable<Answer: Sendable>: Sendable {
 
     public var count: Int { entries.count }
 
-    public func answer(to key: RouteKey, at now: ContinuousClock.Instant) -> Answer? {
-        guard let entry = entries[key], now < entry.expiry else { return nil }
-        return entry.answer
+    public func answer(to key: RouteKey, at now: ContinuousClock.Instant) -> Found {
+        guard let entry = entries[key] else { return .unknown }
+        if isOutdated(entry, key) { return .outdated(entry.answer) }
+        return now < entry.expiry ? .fresh(entry.answer) : .aged(entry.answer)
     }
 
+    /// - Parameter rankers: What the answer names: when one of them changes, it is outdated.
     public mutating func store(
-        _ answer: Answer, for key: RouteKey, asOf generation: Int, at now: ContinuousClock.Instant
+        _ answer: Answer, for key: RouteKey, naming rankers: [RankerID],
+        asOf generation: UInt64, at now: ContinuousClock.Instant
     ) {
-        guard generation == self.generation else { return }
         // Full of distinct users: start again rather than keep an order nobody needs.
         if entries.count >= entryCountMax, entries[key] == nil { entries.removeAll() }
-        entries[key] = (answer, now + timeToLive)
+        entries[key] = Entry(
+            answer: answer, rankers: rankers, generation: generation, expiry: now + timeToLive)
     }
 
-    /// An alias moved, or hints may have been missed.
-    public mutating func forgetAll() {
+    /// What was asked about is gone.
+    public mutating func forget(_ key: RouteKey) { entries[key] = nil }
+
+    /// Anything may have changed.
+    public mutating func outdateAll() {
         generation += 1
-        entries.removeAll()
+        changedAll = generation
+        changedRankers.removeAll()
+        changedUsers.removeAll()
+    }
+
+    /// An alias of this ranker moved: answers that name it are outdated, and those of its user, who may have
+    /// had none. A ranker of nobody's may be the answer to anything.
+    public mutating func outdate(_ ranker: RankerID, of user: String?) {
+        guard let user, changedRankers.count + changedUsers.count < Self.changeCountMax else {
+            outdateAll()
+            return
+        }
+        generation += 1
+        changedRankers[ranker] = generation
+        changedUsers[user] = generation
+    }
+
+    private func isOutdated(_ entry: Entry, _ key: RouteKey) -> Bool {
+        if entry.generation < changedAll { return true }
+        if let user = key.user, let changed = changedUsers[user], entry.generation < changed {
+            return true
+        }
+        guard !changedRankers.isEmpty else { return false }
+        return entry.rankers.contains { entry.generation < changedRankers[$0] ?? 0 }
     }
 }

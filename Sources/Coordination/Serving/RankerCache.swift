@@ -1,45 +1,126 @@
 // Rankers ready to score, by the digest of their weights. A miss reads the weights once, whatever
 // the number of requests that wait for it; a failed read is told to all of them and not remembered.
+import Foundation
 import LanguageSystem
+import Ledger
+import RankerMath
 import Rankers
 
 /// Where weights come from on a miss.
 typealias WeightsSource = @Sendable (Digest) async throws -> [UInt8]
 
-actor RankerCache {
-    private var ready: ByteBoundedCache<Digest, RankerScorer>
-    private var loading: [Digest: Task<(RankerScorer, byteCount: Int), any Error>] = [:]
-    private let source: WeightsSource
-    private(set) var hitCount = 0
-    private(set) var missCount = 0
+final class RankerCache: @unchecked Sendable {
+    struct Counts: Sendable {
+        var hits = 0
+        var misses = 0
+        var evictions = 0
+        var rankers = 0
+        var pinned = 0
+        var byteCount = 0
+        var byteCountMax = 0
+    }
 
-    init(byteCountMax: Int, source: @escaping WeightsSource) {
+    private let precision: Precision
+    private let source: WeightsSource
+    // Guards all that follows. Held for look-ups only: a hit does not wait for an actor.
+    private let lock = NSLock()
+    private var ready: ByteBoundedCache<Digest, RankerScorer>
+    private var loading: [Digest: Task<RankerScorer, any Error>] = [:]
+    /// Whose newest version stays in memory, and which that is.
+    private var pins: [RankerID: Digest] = [:]
+    private var hitCount = 0
+    private var missCount = 0
+
+    init(
+        byteCountMax: Int, precision: Precision = .float32, source: @escaping WeightsSource
+    ) {
         self.ready = ByteBoundedCache(byteCountMax: byteCountMax)
+        self.precision = precision
         self.source = source
     }
 
-    /// - Throws: what the source throws; `invalidWeights` when the bytes are no ranker.
-    func scorer(for digest: Digest) async throws -> RankerScorer {
-        if let scorer = ready.value(for: digest) {
+    var counts: Counts {
+        lock.withLock {
+            Counts(
+                hits: hitCount, misses: missCount, evictions: ready.evictionCount,
+                rankers: ready.count, pinned: ready.pinnedCount, byteCount: ready.byteCount,
+                byteCountMax: ready.byteCountMax)
+        }
+    }
+
+    /// What is in memory already; counted as a hit.
+    func known(_ digest: Digest) -> RankerScorer? {
+        lock.withLock {
+            guard let scorer = ready.value(for: digest) else { return nil }
             hitCount += 1
             return scorer
         }
-        missCount += 1
-        if let running = loading[digest] { return try await running.value.0 }
-        // Unstructured on purpose: the load belongs to all who wait, not to the first, who may leave.
-        let load = Task { [source] in
-            let bytes = try await source(digest)
-            return (RankerScorer(try RankerWeights(safetensors: bytes)), byteCount: bytes.count)
+    }
+
+    /// - Throws: what the source throws; `invalidWeights` when the bytes are no ranker.
+    func scorer(for digest: Digest, of ranker: RankerID? = nil) async throws -> RankerScorer {
+        if let scorer = known(digest) { return scorer }
+        return try await load(digest, of: ranker).value
+    }
+
+    private func load(_ digest: Digest, of ranker: RankerID?) -> Task<RankerScorer, any Error> {
+        lock.withLock {
+            missCount += 1
+            if let running = loading[digest] { return running }
+            // Unstructured on purpose: the load belongs to all who wait, not to the first, who may leave.
+            let load = Task { [source, precision] in
+                let loaded = await Task {
+                    RankerScorer(
+                        try RankerWeights(safetensors: try await source(digest)),
+                        precision: precision)
+                }.result
+                lock.withLock {
+                    loading[digest] = nil
+                    guard case .success(let scorer) = loaded else { return }
+                    ready.insert(scorer, for: digest, byteCount: scorer.byteCount)
+                    if let ranker, pins[ranker] != nil { movePin(of: ranker, to: digest) }
+                }
+                return try loaded.get()
+            }
+            loading[digest] = load
+            return load
         }
-        loading[digest] = load
-        do {
-            let (scorer, byteCount) = try await load.value
-            ready.insert(scorer, for: digest, byteCount: byteCount)
-            loading[digest] = nil
-            return scorer
-        } catch {
-            loading[digest] = nil
-            throw error
+    }
+
+    /// Keeps the ranker's version in memory, and later its next ones.
+    ///
+    /// - Throws: `tooLarge` when more than half of the cache would be pinned.
+    func pin(_ ranker: RankerID, _ digest: Digest) throws(CoordinatorError) {
+        let isPinned = lock.withLock {
+            movePin(of: ranker, to: digest)
+            if ready.pinnedByteCount <= ready.byteCountMax / 2, pins[ranker] == digest {
+                return true
+            }
+            release(ranker)
+            return false
         }
+        guard isPinned else { throw .pinsFull() }
+    }
+
+    func unpin(_ ranker: RankerID) { lock.withLock { release(ranker) } }
+
+    private func movePin(of ranker: RankerID, to digest: Digest) {
+        release(ranker)
+        if ready.pin(digest) { pins[ranker] = digest }
+    }
+
+    private func release(_ ranker: RankerID) {
+        guard let digest = pins.removeValue(forKey: ranker), !pins.values.contains(digest) else {
+            return
+        }
+        ready.unpin(digest)
+    }
+}
+
+extension CoordinatorError {
+    static func pinsFull() -> Self {
+        Self(
+            .tooLarge, "cannot pin this ranker: half of the cache is pinned already",
+            hint: "unpin another, or start lscoord with a larger --ranker-cache-mb")
     }
 }

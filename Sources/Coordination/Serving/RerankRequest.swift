@@ -1,4 +1,4 @@
-// What a rerank asks and what it answers, free of any wire.
+// What a rerank asks, free of any wire.
 public import LanguageSystem
 public import Ledger
 public import RankerMath
@@ -10,7 +10,7 @@ public struct RerankRequest: Sendable {
     public let model: String
     /// What serves, in this order, when `model` names a ranker that cannot.
     public let fallbacks: [String]
-    public let user: String?
+    public var user: String?
     public let domain: DomainName?
     /// [K + 1, D] numbers of `dtype`, row-major, little-endian; row 0 is the instruction. Its first byte
     /// is aligned to the type.
@@ -42,32 +42,4 @@ public struct RerankRequest: Sendable {
         self.hiddenSize = hiddenSize
         self.contract = contract
     }
-}
-
-public struct RerankReply: Sendable {
-    public struct Place: Sendable, Equatable {
-        public let candidateIndex: Int
-        /// The ranker's own score; a cosine in [-1, 1] for cosine similarity.
-        public let score: Float
-        /// (1 + cos) / 2, in [0, 1]; the raw score where the similarity is affine.
-        public let relevance: Float
-    }
-
-    public struct Timings: Sendable, Equatable {
-        public var route: Duration = .zero
-        public var load: Duration = .zero
-        public var queue: Duration = .zero
-        public var compute: Duration = .zero
-    }
-
-    /// Best first; ties keep the order of the request.
-    public let ranking: [Place]
-    /// Nil: no ranker fits and the candidates kept their order.
-    public let route: Route?
-    public let reason: RouteReason
-    public let isFallback: Bool
-    public let explanation: String
-    public let timings: Timings
-    /// `ranker@version`, or the base model when no ranker served.
-    public let servedModel: String
 }

@@ -1,135 +1,359 @@
 // Answers a rerank request: find the route, have its ranker in memory, score on our own threads,
 // order. On a hit of both memories no database is touched. It decides nothing about who serves:
-// ls.route() does, and says why.
-import LanguageSystem
+// ls.route_plan() does, and says why.
+public import LanguageSystem
 public import Ledger
+public import RankerMath
 import Rankers
 public import ServiceLifecycle
 
-public final class Reranker: Service, Sendable {
-    private let routes: RouteMemory
-    private let cache: RankerCache
-    private let threads: ScoringThreads
-    private let clock = ContinuousClock()
+public struct RerankerSettings: Sendable {
+    /// Threads that score.
+    public var threadCount: Int
+    /// Bytes of weights kept in memory.
+    public var cacheByteCountMax: Int
+    /// Requests that may wait for a thread; one more is refused as `busy`.
+    public var queueDepthMax: Int
+    /// Of the projection's products; bfloat16 also halves what a ranker takes in memory.
+    public var precision: Precision
+    /// How long a worker has to score a ranker that is placed on it.
+    public var edgeDeadline: Duration
 
-    /// - Parameters:
-    ///   - threadCount: threads that score.
-    ///   - cacheByteCountMax: bytes of weights kept in memory.
-    ///   - queueDepthMax: requests that may wait for a thread; one more is refused as `busy`.
     public init(
-        ledger: LedgerStore, hints: LedgerHints, threadCount: Int, cacheByteCountMax: Int,
-        queueDepthMax: Int = 1_024
+        threadCount: Int, cacheByteCountMax: Int, queueDepthMax: Int = 256,
+        precision: Precision = .bfloat16, edgeDeadline: Duration = .milliseconds(200)
     ) {
-        self.routes = RouteMemory(ledger: ledger, hints: hints)
-        self.cache = RankerCache(byteCountMax: cacheByteCountMax) { digest in
-            try await ledger.readWhole(digest)
-        }
-        self.threads = ScoringThreads(threadCount: threadCount, depthMax: queueDepthMax)
-    }
-
-    /// Follows alias moves until asked to stop.
-    public func run() async throws { await cancelWhenGracefulShutdown { await self.routes.run() } }
-
-    /// - Throws: `unknownBaseModel`, `unknownRanker`, `unknownVersion`, `contractMismatch` for another
-    ///   width, `invalidFeatures` for numbers that are not finite, `busy`, `unavailable`.
-    public func rerank(_ request: RerankRequest) async throws -> RerankReply {
-        var timings = RerankReply.Timings()
-        let key = RouteKey(model: request.model, user: request.user, domain: request.domain)
-        var mark = clock.now
-        let route = try await routes.route(key)
-        timings.route = clock.now - mark
-
-        guard let route else { return RerankReply(keepingOrderOf: request, timings: timings) }
-        mark = clock.now
-        let scorer = try await cache.scorer(for: route.digest)
-        timings.load = clock.now - mark
-        guard request.hiddenSize == scorer.configuration.hiddenSize else {
-            throw CoordinatorError.wrongWidth(
-                route, found: request.hiddenSize, expected: scorer.configuration.hiddenSize)
-        }
-
-        mark = clock.now
-        let (scores, started) = try await threads.run { [clock] in
-            let started = clock.now
-            let scores = try request.features.withUnsafeBytes {
-                try scorer.score(
-                    features: $0, dtype: request.dtype, candidateCount: request.candidateCount)
-            }
-            return (scores, started)
-        }
-        timings.queue = started - mark
-        timings.compute = clock.now - started
-        return RerankReply(
-            scores: scores, isCosine: scorer.configuration.similarity == .cosine, route: route,
-            request: request, timings: timings)
+        self.threadCount = threadCount
+        self.cacheByteCountMax = cacheByteCountMax
+        self.queueDepthMax = queueDepthMax
+        self.precision = precision
+        self.edgeDeadline = edgeDeadline
     }
 }
 
-extension RerankReply {
-    init(
-        scores: [Float], isCosine: Bool, route: Route, request: RerankRequest, timings: Timings
+public final class Reranker: Service, Sendable {
+    let routes: RouteMemory
+    let cache: RankerCache
+    let threads: ScoringThreads
+    private let decisions: DecisionLog
+    private let settings: RerankerSettings
+    private let clock = ContinuousClock()
+
+    public init(
+        ledger: LedgerStore, hints: LedgerHints, decisions: DecisionLog, settings: RerankerSettings
     ) {
-        let order = scores.indices.sorted { (scores[$1], $0) < (scores[$0], $1) }
-        self.init(
-            ranking: order.map {
-                Place(
-                    candidateIndex: $0, score: scores[$0],
-                    relevance: isCosine ? (1 + scores[$0]) / 2 : scores[$0])
-            },
-            route: route, reason: route.reason,
-            isFallback: Self.isFallback(route.reason, request),
-            explanation: Self.explanation(of: route.reason, request), timings: timings,
-            servedModel: "\(route.rankerName)@\(route.versionNumber)")
+        self.settings = settings
+        self.decisions = decisions
+        routes = RouteMemory(ledger: ledger, hints: hints)
+        cache = RankerCache(
+            byteCountMax: settings.cacheByteCountMax, precision: settings.precision
+        ) { digest in
+            try await ledger.readWhole(digest)
+        }
+        threads = ScoringThreads(
+            threadCount: settings.threadCount, depthMax: settings.queueDepthMax)
     }
 
-    init(keepingOrderOf request: RerankRequest, timings: Timings) {
-        self.init(
-            ranking: (0..<request.candidateCount).map {
-                Place(candidateIndex: $0, score: 0, relevance: 0)
-            },
-            route: nil, reason: .firstSample, isFallback: true,
-            explanation: Self.explanation(of: .firstSample, request), timings: timings,
-            servedModel: request.model)
+    /// Follows alias moves and rules until asked to stop.
+    public func run() async throws { await cancelWhenGracefulShutdown { await self.routes.run() } }
+
+    /// - Throws: `notPermitted` for another user or domain than the key is for; `unknownBaseModel`,
+    ///   `unknownRanker`, `unknownVersion`, also for what the key is not for; `contractMismatch` for features
+    ///   of another width or contract, `invalidFeatures` for numbers that are not finite, `busy`,
+    ///   `unavailable`.
+    public func rerank(_ asked: RerankRequest, for caller: RerankCaller) async throws -> RerankReply
+    {
+        let request = try asked.permitted(by: caller.scope)
+        var attempt = Attempt(request: request)
+        var refusal: any Error = CoordinatorError.unknownModel(request.model)
+        for (place, model) in ([request.model] + request.fallbacks).enumerated() {
+            let answer: RouteAnswer
+            do {
+                answer = try await route(to: model, request, caller, &attempt)
+            } catch let error as CoordinatorError where error.isOfName {
+                refusal = error
+                attempt.missed.append("\(model) is not there")
+                continue
+            }
+            try answer.check(request)
+            if let reply = try await serve(answer, caller, &attempt) {
+                score(answer.plan.shadows(for: caller.requestID), beside: request, caller)
+                return reply
+            }
+            guard answer.isNamed else {
+                return RerankReply(
+                    keepingOrderOf: request, missed: attempt.missed, timings: attempt.timings)
+            }
+            if place == 0 { refusal = CoordinatorError.outOfReach(model) }
+        }
+        throw refusal
     }
 
-    /// Whether the request got less than it asked for by name.
-    private static func isFallback(_ reason: RouteReason, _ request: RerankRequest) -> Bool {
-        switch reason {
-        case .named, .userAndDomain: false
-        case .user: request.user == nil
-        case .domain: request.user != nil
-        case .global: request.user != nil || request.domain != nil
-        case .parentDomain, .bestTransfer, .firstSample: true
+    /// What has been tried for one request.
+    private struct Attempt {
+        let request: RerankRequest
+        var timings = RerankReply.Timings()
+        /// What should have served and did not, in words.
+        var missed: [String] = []
+    }
+
+    private func route(
+        to model: String, _ request: RerankRequest, _ caller: RerankCaller,
+        _ attempt: inout Attempt
+    ) async throws -> RouteAnswer {
+        let mark = clock.now
+        defer { attempt.timings.route += clock.now - mark }
+        let answer: RouteAnswer
+        do {
+            answer = try await routes.answer(
+                RouteKey(model: model, user: request.user, domain: request.domain))
+        } catch let error as CoordinatorError where error.isOfName && !caller.scope.isUnbounded {
+            // What the key is not for answers as what does not exist.
+            throw CoordinatorError.unknownModel(model)
+        }
+        let isPermitted =
+            answer.isNamed
+            ? answer.plan.entries.allSatisfy { caller.scope.permits($0.route) }
+            : caller.scope.permits(baseModel: answer.baseModel)
+        guard isPermitted else { throw CoordinatorError.unknownModel(model) }
+        return answer
+    }
+
+    /// - Returns: Nil when nothing of the plan could score it.
+    private func serve(
+        _ answer: RouteAnswer, _ caller: RerankCaller, _ attempt: inout Attempt
+    ) async throws -> RerankReply? {
+        let request = attempt.request
+        for route in answer.plan.choices(for: caller.requestID) {
+            guard route.isCentral else {
+                attempt.missed.append("\(route.rankerName) is out of reach")
+                continue
+            }
+            let (scores, scorer) = try await score(route, request, &attempt.timings)
+            let reply = RerankReply(
+                scores: scores, isCosine: scorer.configuration.similarity == .cosine, route: route,
+                request: request, missed: attempt.missed, worker: nil, timings: attempt.timings)
+            if caller.keepsDecision || decisions.samples(caller.requestID) {
+                decisions.keep(
+                    Decision(
+                        request, caller, .serve, route, scores, scorer.precision,
+                        isFallback: reply.isFallback))
+            }
+            return reply
+        }
+        return nil
+    }
+
+    /// Scores here.
+    private func score(
+        _ route: Route, _ request: RerankRequest, _ timings: inout RerankReply.Timings
+    ) async throws -> ([Float], RankerScorer) {
+        var mark = clock.now
+        let scorer: RankerScorer
+        if let known = cache.known(route.digest) {
+            scorer = known
+        } else {
+            scorer = try await cache.scorer(for: route.digest, of: route.rankerID)
+        }
+        timings.load += clock.now - mark
+        mark = clock.now
+        let (scores, started) = try await threads.run { [clock] in
+            let started = clock.now
+            return (try scorer.score(request), started)
+        }
+        timings.queue += started - mark
+        timings.compute += clock.now - started
+        return (scores, scorer)
+    }
+
+    /// Not served, and in nobody's way: what there is no idle thread for is left out.
+    private func score(
+        _ shadows: [Route], beside request: RerankRequest, _ caller: RerankCaller
+    ) {
+        for route in shadows {
+            // Unstructured: the request does not wait for it.
+            Task {
+                let scorer = try await cache.scorer(for: route.digest, of: route.rankerID)
+                guard threads.depth < settings.threadCount else { return }
+                let scores = try await threads.run { try scorer.score(request) }
+                decisions.keep(
+                    Decision(
+                        request, caller, .shadow, route, scores, scorer.precision, isFallback: false
+                    ))
+            }
         }
     }
 
-    /// One sentence that says who served and what was missing.
-    private static func explanation(of reason: RouteReason, _ request: RerankRequest) -> String {
-        let user = request.user ?? "-"
-        let domain = request.domain?.description ?? "-"
-        let missing =
-            request.user.map { "user \($0) has no ranker here" } ?? "no user was named"
-        return switch reason {
-        case .named: "the request named it"
-        case .userAndDomain: "user \(user) has a ranker for \(domain) or a broader domain"
-        case .user: "user \(user) has a ranker for every domain"
-        case .domain: "\(missing); \(domain) has a ranker of its own"
-        case .parentDomain: "\(missing); a broader domain than \(domain) has a ranker"
-        case .bestTransfer:
-            "\(missing) and \(domain) has none; this ranker does best on \(domain) by the transfer matrix"
-        case .global:
-            "\(missing) and no domain's ranker fits; the base model's global ranker serves"
-        case .firstSample: "\(missing) and no ranker fits; the candidates keep their order"
+    // MARK: Ahead of time
+
+    public struct Prefetched: Sendable {
+        public let route: Route
+        public let wasCached: Bool
+        public let isPinned: Bool
+    }
+
+    /// Has the ranker in memory that a request of this user and domain would be served by.
+    ///
+    /// - Parameter pin: Whether it stays there, also its later versions; nil: as it was.
+    /// - Throws: As `rerank`; `unavailable` when no ranker fits, `tooLarge` when too much is pinned.
+    public func prefetch(
+        _ model: String, user: String?, domain: DomainName?, pin: Bool?, for scope: KeyScope
+    ) async throws -> Prefetched {
+        let (user, domain) = try scope.checked(user: user, domain: domain)
+        let answer: RouteAnswer
+        do {
+            answer = try await routes.answer(RouteKey(model: model, user: user, domain: domain))
+        } catch let error as CoordinatorError where error.isOfName && !scope.isUnbounded {
+            throw CoordinatorError.unknownModel(model)
         }
+        guard
+            answer.isNamed
+                ? answer.plan.entries.allSatisfy({ scope.permits($0.route) })
+                : scope.permits(baseModel: answer.baseModel)
+        else { throw CoordinatorError.unknownModel(model) }
+        guard let route = answer.plan.entries.last(where: { $0.role == .serve })?.route,
+            route.isCentral
+        else { throw CoordinatorError.nothingToPrefetch(model) }
+        let wasCached = cache.known(route.digest) != nil
+        if !wasCached { _ = try await cache.scorer(for: route.digest, of: route.rankerID) }
+        switch pin {
+        case true?: try cache.pin(route.rankerID, route.digest)
+        case false?: cache.unpin(route.rankerID)
+        case nil: break
+        }
+        return Prefetched(route: route, wasCached: wasCached, isPinned: pin ?? false)
+    }
+}
+
+extension RankerScorer {
+    fileprivate func score(_ request: RerankRequest) throws(CoordinatorError) -> [Float] {
+        let result = request.features.withUnsafeBytes { bytes in
+            Result<[Float], CoordinatorError> { () throws(CoordinatorError) in
+                try score(
+                    features: bytes, dtype: request.dtype, candidateCount: request.candidateCount)
+            }
+        }
+        return try result.get()
+    }
+}
+
+extension RerankRequest {
+    /// The request as the key lets it be: a key of one user's is that user's.
+    fileprivate func permitted(by scope: KeyScope) throws(CoordinatorError) -> RerankRequest {
+        var request = self
+        request.user = try scope.checked(user: user, domain: domain).user
+        return request
+    }
+}
+
+extension KeyScope {
+    fileprivate func checked(user: String?, domain: DomainName?) throws(CoordinatorError) -> (
+        user: String?, domain: DomainName?
+    ) {
+        let user = user ?? (users?.count == 1 ? users?.first : nil)
+        if let user, !permits(user: user) { throw .userNotPermitted() }
+        if let domain, !permits(domain: domain) { throw .domainNotPermitted() }
+        return (user, domain)
+    }
+}
+
+extension RouteAnswer {
+    /// - Throws: `contractMismatch` with both contracts; `invalidFeatures` where nobody scores them, and would say so.
+    fileprivate func check(_ request: RerankRequest) throws(CoordinatorError) {
+        guard request.hiddenSize == contract.hiddenSize else {
+            throw .wrongWidth(
+                baseModel, found: request.hiddenSize, expected: contract.hiddenSize)
+        }
+        let differences = request.contract.differences(from: contract.features)
+        guard differences.isEmpty else { throw .wrongContract(baseModel, differences) }
+        guard plan.entries.contains(where: { $0.role == .serve }) || isFinite(request) else {
+            throw CoordinatorError(
+                .invalidFeatures, "cannot rerank: found a feature that is not finite")
+        }
+    }
+
+    private func isFinite(_ request: RerankRequest) -> Bool {
+        request.features.withUnsafeBytes {
+            request.dtype.isFinite(
+                $0.baseAddress!, count: (request.candidateCount + 1) * request.hiddenSize)
+        }
+    }
+}
+
+extension FeatureContract {
+    /// Where both say something and not the same, in words.
+    func differences(from other: FeatureContract) -> [String] {
+        func difference<Value: Equatable>(_ name: String, _ found: Value?, _ expected: Value?)
+            -> String?
+        {
+            guard let found, let expected, found != expected else { return nil }
+            return "\(name) \("\(found)".printable(120)), expected \(expected)"
+        }
+        let fraction =
+            if let found = layerFraction, let expected = other.layerFraction,
+                abs(found - expected) > 1e-6
+            { difference("layer_fraction", found, expected) } else { String?.none }
+        return [
+            difference("revision", revision, other.revision),
+            difference("layer", layer, other.layer),
+            fraction, difference("norm", norm, other.norm),
+            difference("pooling", pooling, other.pooling), difference("dtype", dtype, other.dtype),
+            difference("template_digest", templateDigest, other.templateDigest),
+        ].compactMap { $0 }
+    }
+}
+
+extension Decision {
+    fileprivate init(
+        _ request: RerankRequest, _ caller: RerankCaller, _ role: RoutePlan.Role, _ route: Route,
+        _ scores: [Float], _ precision: Precision?, isFallback: Bool
+    ) {
+        self.init(
+            requestID: caller.requestID, role: role, model: request.model, user: request.user,
+            domain: request.domain, versionID: route.versionID, reason: route.reason,
+            rule: route.rule, isFallback: isFallback,
+            workerID: precision == nil ? route.worker?.id : nil,
+            arithmetic: (precision ?? .float32).rawValue, hiddenSize: request.hiddenSize,
+            dtype: request.dtype.rawValue, features: Array(request.features), scores: scores)
     }
 }
 
 extension CoordinatorError {
-    static func wrongWidth(_ route: Route, found: Int, expected: Int) -> Self {
+    /// Nothing, or nothing that may be used, has this name.
+    var isOfName: Bool {
+        switch code {
+        case .unknownBaseModel, .unknownRanker, .unknownVersion: true
+        default: false
+        }
+    }
+
+    static func wrongWidth(_ baseModel: String, found: Int, expected: Int) -> Self {
         Self(
             .contractMismatch,
-            "cannot rerank with \(route.rankerName): found features of width \(found), expected \(expected)",
+            "cannot rerank for \(baseModel): found features of width \(found), expected \(expected)",
             hint:
-                "send the hidden states of the base model and layer that the ranker was trained on")
+                "send the hidden states of the base model and layer that the rankers were trained on"
+        )
+    }
+
+    static func wrongContract(_ baseModel: String, _ differences: [String]) -> Self {
+        Self(
+            .contractMismatch,
+            "cannot rerank for \(baseModel): the features' contract is another: found \(differences.joined(separator: "; found "))",
+            hint: "take the features as the rankers' were taken; ls.base_model_status shows how")
+    }
+
+    static func outOfReach(_ model: String) -> Self {
+        Self(
+            .unavailable,
+            "cannot rerank with '\(model.printable(120))': its weights are on a worker that is out of reach",
+            hint: "name fallbacks, or the base model")
+    }
+
+    static func nothingToPrefetch(_ model: String) -> Self {
+        Self(
+            .unknownVersion,
+            "cannot prefetch for '\(model.printable(120))': no ranker with weights here would serve such a request"
+        )
     }
 }

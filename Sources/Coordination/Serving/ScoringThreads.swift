@@ -42,6 +42,9 @@ final class ScoringThreads: Sendable {
         }
     }
 
+    /// How many wait for a thread.
+    var depth: Int { queue.condition.withLock { queue.count } }
+
     /// Runs `body` on one of the threads.
     ///
     /// - Throws: `busy` when `depthMax` others wait already; otherwise what `body` throws.

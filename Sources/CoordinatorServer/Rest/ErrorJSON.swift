@@ -7,8 +7,8 @@ import LanguageSystem
 import Logging
 import NIOCore
 
-struct ErrorBody: Codable {
-    struct Content: Codable {
+struct ErrorBody: Encodable {
+    struct Content: Encodable {
         let message: String
         let type: String
         let param: String?
@@ -22,53 +22,99 @@ struct ErrorBody: Codable {
     init(_ error: CoordinatorError, requestID: String) {
         self.error = Content(
             message: error.message,
-            type: error.code.httpStatus >= 500 ? "server_error" : "invalid_request_error",
+            type: Self.type(of: error.code),
             param: nil, code: error.code.rawValue, hint: error.hint, requestId: requestID)
+    }
+
+    private static func type(of code: ErrorCode) -> String {
+        switch code.httpStatus {
+        case 401: "authentication_error"
+        case 403: "permission_error"
+        case 429: "rate_limit_error"
+        case 500...: "server_error"
+        default: "invalid_request_error"
+        }
     }
 }
 
-/// Turns whatever a handler throws into the one shape, and logs what is our own fault.
-struct ErrorAnswer<Context: RequestContext>: RouterMiddleware {
+/// Around every request: gives it its id, turns whatever a handler throws into the one shape, and logs what is our
+/// own fault.
+struct RequestFrame: RouterMiddleware {
+    let admission: Admission
+
     func handle(
-        _ request: Request, context: Context,
-        next: (Request, Context) async throws -> Response
+        _ request: Request, context: ServingContext,
+        next: (Request, ServingContext) async throws -> Response
     ) async throws -> Response {
+        var context = context
+        context.read(request.headers)
+        var response: Response
         do {
-            return try await next(request, context)
+            response = try await next(request, context)
         } catch {
-            let refusal = Self.refusal(for: error, request: request)
-            if refusal.code.httpStatus >= 500 {
-                context.logger.error(
-                    "request failed",
-                    metadata: [
-                        "path": "\(request.uri.path)", "code": "\(refusal.code.rawValue)",
-                        "message": "\(refusal.message)", "cause": "\(refusal.cause ?? "-")",
-                    ])
-            }
-            var response = Response.json(
-                ErrorBody(refusal, requestID: "\(context.id)"),
-                status: .init(code: refusal.code.httpStatus))
-            if refusal.code == .busy { response.headers[.retryAfter] = "1" }
-            return response
+            response = refusal(CoordinatorError(answering: error, to: request), request, context)
+        }
+        response.headers[.requestID] = context.requestID
+        if let traceParent = context.traceParent { response.headers[.traceParent] = traceParent }
+        if admission.endsConnections { response.headers[.connection] = "close" }
+        return response
+    }
+
+    private func refusal(
+        _ refusal: CoordinatorError, _ request: Request, _ context: ServingContext
+    ) -> Response {
+        if refusal.code.httpStatus >= 500 {
+            context.logger.error(
+                "request failed",
+                metadata: context.metadata.merging([
+                    "path": "\(request.uri.path.printable(120))",
+                    "code": "\(refusal.code.rawValue)",
+                    "message": "\(refusal.message)", "cause": "\(refusal.cause ?? "-")",
+                ]) { $1 })
+        }
+        var response = Response.json(
+            ErrorBody(refusal, requestID: context.requestID),
+            status: .init(code: refusal.code.httpStatus))
+        switch refusal.code {
+        case .busy, .unavailable: response.headers[.retryAfter] = "1"
+        case .keyRefused: response.headers[.wwwAuthenticate] = "Bearer"
+        case .wrongMethod:
+            response.headers[.allow] = RestPaths.method(of: request.uri.path)?.rawValue
+        default: break
+        }
+        return response
+    }
+}
+
+extension CoordinatorError {
+    init(answering error: any Error) {
+        switch error {
+        case let error as CoordinatorError: self = error
+        case is CancellationError:
+            self.init(.cancelled, "cannot answer: the request was cancelled")
+        default:
+            self.init(.internal, "cannot answer: an internal error", cause: "\(error)")
         }
     }
 
-    private static func refusal(for error: any Error, request: Request) -> CoordinatorError {
+    init(answering error: any Error, to request: Request) {
         switch error {
-        case let error as CoordinatorError: error
-        case let error as HTTPError where error.status == .contentTooLarge:
-            .bodyTooLarge()
+        case let error as HTTPError where error.status == .contentTooLarge: self = .bodyTooLarge()
         case let error as HTTPError where error.status == .notFound:
-            CoordinatorError(
-                .unknownPath, "cannot find \(request.method) \(request.uri.path): no such path",
-                hint: "POST /v1/rerank, GET /v1/models, GET /v1/ca, GET /readyz")
+            let path = request.uri.path
+            if let method = RestPaths.method(of: path) {
+                self = Self(
+                    .wrongMethod, "cannot \(request.method) \(path): it takes \(method) alone")
+            } else {
+                self = Self(
+                    .unknownPath,
+                    "cannot find \(request.method) \(path.printable(120)): no such path",
+                    hint: "POST /v1/rerank, GET /v1/models, GET /openapi.json, GET /readyz")
+            }
         case let error as HTTPError where error.status.code < 500:
-            CoordinatorError(
+            self = Self(
                 .invalidArgument, error.body ?? "cannot read the request: \(error.status)")
-        case is CancellationError:
-            CoordinatorError(.cancelled, "cannot answer: the request was cancelled")
-        default:
-            CoordinatorError(.internal, "cannot answer: an internal error", cause: "\(error)")
+        default: self.init(answering: error)
         }
     }
 }

@@ -48,10 +48,12 @@ extension CoordinatorError {
             hint: "send fewer candidates, or float16 instead of float32")
     }
 
-    static func wrongMediaType(_ found: String) -> Self {
+    static func wrongMediaType(
+        _ found: String, expected: String = "application/json or application/vnd.safetensors"
+    ) -> Self {
         Self(
             .wrongMediaType,
-            "cannot read the request: its content-type is '\(found.printable(80))', expected application/json or application/vnd.safetensors"
+            "cannot read the request: its content-type is '\(found.printable(80))', expected \(expected)"
         )
     }
 }

@@ -70,8 +70,14 @@ struct RerankBody: Decodable {
     }
 
     static func parse(_ bytes: Data) throws(CoordinatorError) -> RerankBody {
+        try decode(RerankBody.self, bytes)
+    }
+
+    static func decode<Body: Decodable>(_ type: Body.Type, _ bytes: Data) throws(CoordinatorError)
+        -> Body
+    {
         do {
-            return try JSONDecoder().decode(RerankBody.self, from: bytes)
+            return try JSONDecoder().decode(type, from: bytes)
         } catch let DecodingError.keyNotFound(key, context) {
             throw .malformedRerank("'\((context.codingPath + [key]).dotted)' is missing")
         } catch let DecodingError.typeMismatch(type, context) {

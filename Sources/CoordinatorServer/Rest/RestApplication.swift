@@ -2,7 +2,7 @@
 // application, for `serve` and for tests. It translates and never decides.
 public import Coordination
 import Foundation
-public import Hummingbird
+import Hummingbird
 import HummingbirdTLS
 import LanguageSystem
 public import Ledger
@@ -18,43 +18,43 @@ public struct RestSettings: Sendable {
     public var tls: TLSConfiguration
     /// A request's body may have this many bytes; one more is refused with 413.
     public var bodyByteCountMax: Int
+    /// Rerank requests under way; one more is refused with 429.
+    public var inFlightMax: Int
+    /// How long a database may take before this coordinator is not ready.
+    public var databaseDeadline: Duration
+    /// Told to leave, it is not ready for so long before it stops listening.
+    public var drainLead: Duration
+    /// How long connections then have to end.
+    public var drainDuration: Duration
 
-    public init(host: String, port: Int, tls: TLSConfiguration, bodyByteCountMax: Int = 24 << 20) {
+    public init(
+        host: String, port: Int, tls: TLSConfiguration, bodyByteCountMax: Int = 24 << 20,
+        inFlightMax: Int = 128, databaseDeadline: Duration = .seconds(2),
+        drainLead: Duration = .seconds(1), drainDuration: Duration = .seconds(10)
+    ) {
         self.host = host
         self.port = port
         self.tls = tls
         self.bodyByteCountMax = bodyByteCountMax
+        self.inFlightMax = inFlightMax
+        self.databaseDeadline = databaseDeadline
+        self.drainLead = drainLead
+        self.drainDuration = drainDuration
     }
 }
 
 /// - Parameter onListening: told the port once it is open.
 public func buildRestApplication(
-    _ settings: RestSettings, reranker: Reranker, ledger: LedgerStore, enrolment: Enrolment,
-    logger: Logger, onListening: @escaping @Sendable (Int) async -> Void
-) throws -> some ApplicationProtocol {
-    let router = Router(context: BasicRequestContext.self)
-    router.add(middleware: ErrorAnswer())
-
-    for path: RouterPath in ["/v1/rerank", "/rerank", "/v2/rerank"] {
-        router.post(path) { request, context in
-            let type = try RerankMediaType(request)
-            let bytes = try await request.bytes(upTo: settings.bodyByteCountMax)
-            let call =
-                switch type {
-                case .json: try RerankBody.parse(Data(bytes)).call()
-                case .safetensors:
-                    try RerankSafetensors.call(bytes, request.uri.queryParameters)
-                }
-            let reply = try await reranker.rerank(call.request)
-            var response = Response.json(
-                RerankReplyBody(id: "\(context.id)", reply, as: call.presentation))
-            response.headers.append(reply)
-            return response
-        }
-    }
-    router.get("/v1/models") { _, _ in
-        Response.json(ModelList(try await ledger.rankers()))
-    }
+    _ settings: RestSettings, reranker: Reranker, keyring: Keyring, ledger: LedgerStore,
+    enrolment: Enrolment, logger: Logger, onListening: @escaping @Sendable (Int) async -> Void
+) throws -> RestService {
+    let admission = Admission(inFlightMax: settings.inFlightMax)
+    let router = Router(context: ServingContext.self)
+    router.add(middleware: RequestFrame(admission: admission))
+    RerankRoutes(
+        reranker: reranker, keyring: keyring, admission: admission, ledger: ledger,
+        bodyByteCountMax: settings.bodyByteCountMax
+    ).add(to: router)
 
     router.get(RouterPath(JoinPaths.authority)) { _, _ in
         Response(
@@ -80,16 +80,18 @@ public func buildRestApplication(
         return Response.json(try await enrolment.recover(recover))
     }
 
-    // Alive: this process answers. Ready: it can also reach its database.
-    for path: RouterPath in ["/health", "/livez"] {
-        router.get(path) { _, _ in Response.json(["status": "ok"]) }
+    // Alive: this process answers. Ready: it may be sent requests, and reaches its database.
+    for path in RestPaths.live {
+        router.get(RouterPath(path)) { _, _ in Response.json(["status": "ok"]) }
     }
-    router.get("/readyz") { _, _ in
-        _ = try await ledger.statusSummary()
+    router.get(RouterPath(RestPaths.ready)) { _, _ in
+        guard !admission.isLeaving else { throw CoordinatorError.draining() }
+        try await ledger.ping(within: settings.databaseDeadline)
         return Response.json(["status": "ready"])
     }
 
-    return Application(
+    let listener = Listener()
+    let application = Application(
         router: router,
         server: try .tls(
             .http1(
@@ -100,35 +102,21 @@ public func buildRestApplication(
             tlsConfiguration: settings.tls),
         configuration: .init(
             address: .hostname(settings.host, port: settings.port), serverName: "lscoord"),
-        onServerRunning: { channel in await onListening(channel.localAddress?.port ?? settings.port)
+        onServerRunning: { channel in
+            listener.set(channel)
+            await onListening(channel.localAddress?.port ?? settings.port)
         },
         logger: logger)
-}
-
-/// What `GET /v1/models` answers: every ranker that has a champion, in OpenAI's list shape.
-struct ModelList: Encodable {
-    struct Model: Encodable {
-        let id: String
-        let object = "model"
-        let owned_by: String
-        let kind: String
-        let champion: Int
-    }
-    let object = "list"
-    let data: [Model]
-
-    init(_ rankers: [RankerStatus]) {
-        data = rankers.compactMap { ranker in
-            ranker.championNumber.map {
-                Model(
-                    id: ranker.name, owned_by: ranker.user ?? "system", kind: ranker.kind.rawValue,
-                    champion: $0)
-            }
-        }
-    }
+    return RestService(
+        application: application, admission: admission, listener: listener,
+        drainLead: settings.drainLead, drainDuration: settings.drainDuration, logger: logger)
 }
 
 extension CoordinatorError {
+    static func draining() -> Self {
+        Self(.unavailable, "cannot take requests: this coordinator is leaving")
+    }
+
     static func malformedJoin() -> Self {
         Self(
             .invalidArgument,

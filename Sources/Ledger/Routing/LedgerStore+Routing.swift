@@ -3,19 +3,45 @@ public import LanguageSystem
 import PostgresAccess
 
 extension LedgerStore {
-    /// Which champion answers a request of this user and domain; nil: the candidates keep their
-    /// order. Users and domains nobody has heard of are served by the later steps of the chain.
-    public func route(baseModel: String, user: String? = nil, domain: DomainName? = nil)
-        async throws(CoordinatorError) -> Route?
+    /// Everything that may answer such a request, in order. Users and domains nobody has heard of are
+    /// served by the later steps of the chain.
+    public func routePlan(baseModel: String, user: String? = nil, domain: DomainName? = nil)
+        async throws(CoordinatorError) -> RoutePlan
     {
-        try await call("select * from ls.route($1, $2, $3)", baseModel, user, domain) {
-            try $0.oneOrNone().map(Route.init(row:))
+        try await call(
+            "select * from ls.route_plan($1, $2, $3) order by place", baseModel, user, domain
+        ) { RoutePlan(entries: try $0.map(RoutePlan.Entry.init(row:))) }
+    }
+
+    /// The name of the ranker that `ls.route` answers with, its version and the rule: what an admin
+    /// sees; nil: the candidates keep their order.
+    package func route(
+        baseModel: String, user: String? = nil, domain: DomainName? = nil, request: String? = nil
+    ) async throws(CoordinatorError) -> (version: RankerVersionID, rule: String?)? {
+        try await call(
+            "select version_id, rule from ls.route($1, $2, $3, $4)", baseModel, user, domain,
+            request
+        ) { rows in
+            try rows.oneOrNone().map { (try $0.decode("version_id"), try $0.decode("rule")) }
         }
     }
 
     /// The version that `ranker`, `ranker:alias` or `ranker@number` means.
     public func resolve(_ reference: String) async throws(CoordinatorError) -> Route {
-        try await call("select * from ls.resolve($1)", reference) { try Route(row: $0.one()) }
+        try await call("select *, null::text as rule from ls.resolve($1)", reference) {
+            try Route(row: $0.one())
+        }
+    }
+
+    /// The width of a base model's features, and what is known of how they are taken.
+    public func servingContract(baseModel: String) async throws(CoordinatorError)
+        -> ServingContract
+    {
+        try await call("select * from ls.base_model_contract($1)", baseModel) { rows in
+            let row = try rows.one()
+            return ServingContract(
+                hiddenSize: try row.decode("hidden_size"), features: try FeatureContract(row: row))
+        }
     }
 
     /// All cells of a base model, ordered by kind, source and target.
@@ -42,12 +68,39 @@ extension Route {
     init(row: Row) throws {
         rankerID = try row.decode("ranker_id")
         rankerName = try row.decode("ranker_name")
+        baseModel = try row.decode("base_model")
+        user = try row.decode("user_name")
+        domain = try row.decode("domain")
         kind = try row.decode("kind")
         configuration = try row.decode("configuration")
         versionID = try row.decode("version_id")
         versionNumber = try row.decode("version_number")
         digest = try row.decode("digest")
         reason = try row.decode("reason")
+        rule = try row.decode("rule")
+        let workerID: WorkerID? = try row.decode("worker_id")
+        let workerName: String? = try row.decode("worker")
+        worker =
+            if let workerID, let workerName { Place(id: workerID, name: workerName) } else { nil }
+        isCentral = try row.decode("is_central")
+    }
+}
+
+extension RoutePlan.Entry {
+    init(row: Row) throws {
+        role = try row.decode("role")
+        share = try row.decode("share")
+        route = try Route(row: row)
+    }
+}
+
+extension FeatureContract {
+    init(row: Row) throws {
+        self.init(
+            revision: try row.decode("revision"), layer: try row.decode("layer"),
+            layerFraction: try row.decode("layer_fraction"), norm: try row.decode("norm"),
+            pooling: try row.decode("pooling"), dtype: try row.decode("dtype"),
+            templateDigest: try row.decode("template_digest"))
     }
 }
 

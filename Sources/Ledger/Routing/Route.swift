@@ -1,10 +1,25 @@
-// Which version answers a request, and why; and what the transfer matrix says.
+// Which versions may answer a request, and why; and what the transfer matrix says.
 public import LanguageSystem
 
-/// The answer of `ls.route` and `ls.resolve`. No route at all: the candidates keep their order.
+/// One version that may answer, as a request needs it: of `ls.route_plan` and `ls.resolve`.
 public struct Route: Sendable, Hashable {
+    /// The worker a ranker is scored on, as far as it answers in time.
+    public struct Place: Sendable, Hashable {
+        public let id: WorkerID
+        public let name: String
+
+        public init(id: WorkerID, name: String) {
+            self.id = id
+            self.name = name
+        }
+    }
+
     public let rankerID: RankerID
     public let rankerName: String
+    public let baseModel: String
+    /// Whose the ranker is, and of which domain; nil: everybody's, every domain's.
+    public let user: String?
+    public let domain: DomainName?
     public let kind: RankerKind
     /// RankerConfiguration as JSON.
     public let configuration: String
@@ -13,19 +28,32 @@ public struct Route: Sendable, Hashable {
     /// Of the weights: what caches are keyed by.
     public let digest: Digest
     public let reason: RouteReason
+    /// The rule that chose it.
+    public let rule: String?
+    public let worker: Place?
+    /// Whether its weights are in the database, so that it can be scored here.
+    public let isCentral: Bool
 
     public init(
-        rankerID: RankerID, rankerName: String, kind: RankerKind, configuration: String,
-        versionID: RankerVersionID, versionNumber: Int, digest: Digest, reason: RouteReason
+        rankerID: RankerID, rankerName: String, baseModel: String, user: String? = nil,
+        domain: DomainName? = nil, kind: RankerKind, configuration: String,
+        versionID: RankerVersionID, versionNumber: Int, digest: Digest, reason: RouteReason,
+        rule: String? = nil, worker: Place? = nil, isCentral: Bool = true
     ) {
         self.rankerID = rankerID
         self.rankerName = rankerName
+        self.baseModel = baseModel
+        self.user = user
+        self.domain = domain
         self.kind = kind
         self.configuration = configuration
         self.versionID = versionID
         self.versionNumber = versionNumber
         self.digest = digest
         self.reason = reason
+        self.rule = rule
+        self.worker = worker
+        self.isCentral = isCentral
     }
 }
 

@@ -17,6 +17,10 @@ struct Projector: Sendable {
         }
     }
 
+    var byteCount: Int { projection?.byteCount ?? 0 }
+    /// Of the products; float32 where there are none.
+    var precision: Precision { projection?.precision ?? .float32 }
+
     func makeScratch() -> ProjectionScratch {
         ProjectionScratch(inputs: projection?.layer.inputs ?? 0)
     }

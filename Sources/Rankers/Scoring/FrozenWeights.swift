@@ -9,6 +9,8 @@ final class FrozenWeights: @unchecked Sendable {
     let parameters: Parameters
     private let tail: Scratch
 
+    var byteCount: Int { projector.byteCount + tail.byteCount }
+
     init(_ weights: RankerWeights, precision: Precision) {
         layout = RankerLayout(weights.configuration)
         projector = Projector(weights, precision: precision)

@@ -20,6 +20,11 @@ public final class RankerScorer: Sendable {
         workspaces = .shared(for: weights.configuration)
     }
 
+    /// What it keeps in memory.
+    public var byteCount: Int { weights.byteCount }
+    /// What it computes in: what was asked for, or float32 where that is not available.
+    public var precision: Precision { weights.projector.precision }
+
     /// Scores of groups, higher is better; cosines in [-1, 1] unless the similarity is affine.
     ///
     /// - Parameters:

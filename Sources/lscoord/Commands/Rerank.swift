@@ -36,6 +36,11 @@ struct Rerank: AsyncParsableCommand {
     var candidates: Int?
     @Option(help: ArgumentHelp("How many places to show.", valueName: "n"))
     var top: Int?
+    @Option(
+        help: ArgumentHelp(
+            "File with an API key. Default: LSCOORD_API_KEY in the environment.", valueName: "file")
+    )
+    var keyFile: String?
     @Option(help: ArgumentHelp("Address of the coordinator's HTTPS port.", valueName: "host:port"))
     var coordinator: String?
     @Option(
@@ -62,7 +67,8 @@ struct Rerank: AsyncParsableCommand {
                     text.contains(":") ? text : text + ":8443", setting: "--coordinator")
             } ?? settings.restAddress
         let authority = ca ?? settings.dataDirectory + "/ca/ca.pem"
-        let (status, reply) = try await post(body, to: address, trusting: authority)
+        let (status, reply) = try await post(
+            body, to: address, trusting: authority, key: try apiKey())
         guard status == 200 else { throw CoordinatorError.refusedByServer(status, reply) }
         if json {
             print(String(decoding: reply, as: UTF8.self))
@@ -118,9 +124,22 @@ struct Rerank: AsyncParsableCommand {
         }
     }
 
-    private func post(_ body: Data, to address: ListenAddress, trusting authority: String)
-        async throws -> (UInt, Data)
-    {
+    private func apiKey() throws -> String {
+        if let keyFile {
+            guard let text = try? String(contentsOfFile: keyFile, encoding: .utf8) else {
+                throw CoordinatorError.noAPIKey("found no readable file \(keyFile)")
+            }
+            return text.trimmingCharacters(in: .whitespacesAndNewlines)
+        }
+        guard let key = ProcessInfo.processInfo.environment["LSCOORD_API_KEY"] else {
+            throw CoordinatorError.noAPIKey("found neither --key-file nor LSCOORD_API_KEY")
+        }
+        return key
+    }
+
+    private func post(
+        _ body: Data, to address: ListenAddress, trusting authority: String, key: String
+    ) async throws -> (UInt, Data) {
         var tls = TLSConfiguration.makeClientConfiguration()
         do {
             tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(authority))
@@ -136,6 +155,7 @@ struct Rerank: AsyncParsableCommand {
             var request = HTTPClientRequest(url: "https://\(host):\(address.port)/v1/rerank")
             request.method = .POST
             request.headers.add(name: "content-type", value: "application/json")
+            request.headers.add(name: "authorization", value: "Bearer \(key)")
             request.body = .bytes(ByteBuffer(data: body))
             let response = try await client.execute(request, timeout: .seconds(30))
             let reply = try await response.body.collect(upTo: 16 << 20)
@@ -176,6 +196,12 @@ struct Rerank: AsyncParsableCommand {
 }
 
 extension CoordinatorError {
+    static func noAPIKey(_ found: String) -> Self {
+        Self(
+            .keyRefused, "cannot ask for a rerank: \(found), expected an API key",
+            hint: "lscoord key create --name me --quiet > key, then --key-file key")
+    }
+
     static func noSuchQuery(_ query: Int, in file: String, count: Int) -> Self {
         Self(
             .invalidArgument, "cannot rerank query \(query) of \(file): expected 0 to \(count - 1)")

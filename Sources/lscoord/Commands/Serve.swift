@@ -20,7 +20,7 @@ struct Serve: AsyncParsableCommand {
         discussion: """
             Without --database it keeps a private PostgreSQL cluster in its data directory, on a Unix
             socket, started and stopped with it. The first start makes a certificate authority there.
-            The HTTPS port has no keys yet: keep it on loopback or behind a proxy that has.
+            Requests need an API key: lscoord key create.
 
             Examples:
               lscoord serve
@@ -70,6 +70,7 @@ struct Serve: AsyncParsableCommand {
                     cluster.map { .init(service: $0) }, .init(service: pool),
                     .init(service: HeapKeeper()),
                     .init(service: parts.housekeeping), .init(service: parts.hub),
+                    .init(service: parts.keyring), .init(service: parts.decisions),
                     .init(service: parts.reranker), .init(service: parts.workers),
                     .init(service: parts.rest),
                 ].compactMap { $0 },
@@ -90,6 +91,8 @@ struct Serve: AsyncParsableCommand {
     private struct Parts {
         let housekeeping: Housekeeping
         let hub: DispatchHub
+        let keyring: Keyring
+        let decisions: DecisionLog
         let reranker: Reranker
         let workers: WorkerEndpoint
         let rest: any Service
@@ -131,9 +134,11 @@ struct Serve: AsyncParsableCommand {
                     "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)"
             ),
             logger: logger)
+        let keyring = Keyring(ledger: ledger, hints: hints, logger: logger)
+        try await keyring.read()
+        let decisions = DecisionLog(ledger: ledger, settings: settings.decisions, logger: logger)
         let reranker = Reranker(
-            ledger: ledger, hints: hints, threadCount: settings.scoringThreadCount,
-            cacheByteCountMax: settings.rankerCacheByteCount)
+            ledger: ledger, hints: hints, decisions: decisions, settings: settings.reranker)
         let workers = WorkerEndpoint(
             host: settings.workerAddress.host, port: settings.workerAddress.port,
             certificates: .init(
@@ -150,17 +155,14 @@ struct Serve: AsyncParsableCommand {
         tls.minimumTLSVersion = .tlsv12
         let rest = try buildRestApplication(
             RestSettings(
-                host: settings.restAddress.host, port: settings.restAddress.port, tls: tls),
-            reranker: reranker, ledger: ledger, enrolment: enrolment, logger: logger,
-            onListening: { await listening.rest($0) })
-        if !settings.restAddress.isLoopback {
-            logger.warning(
-                "the HTTPS port is open beyond this machine and asks for no key",
-                metadata: ["address": "\(settings.restAddress)"])
-        }
+                host: settings.restAddress.host, port: settings.restAddress.port, tls: tls,
+                inFlightMax: settings.inFlightMax, drainLead: settings.drainLead),
+            reranker: reranker, keyring: keyring, ledger: ledger, enrolment: enrolment,
+            logger: logger, onListening: { await listening.rest($0) })
         return Parts(
             housekeeping: Housekeeping(ledger: ledger, logger: logger), hub: hub,
-            reranker: reranker, workers: workers, rest: rest)
+            keyring: keyring, decisions: decisions, reranker: reranker, workers: workers, rest: rest
+        )
     }
 
     /// What clients may call this server: what was configured, this machine's name, loopback.
@@ -209,6 +211,7 @@ private actor Listening {
               workers   \(workers)   (gRPC, mutual TLS)
               database  \(settings.database == nil ? "embedded, in \(settings.clusterDirectory)" : "yours")
             next
+              lscoord key create --name app             then send requests with it
               lscoord token create --name edge-1        then, where the worker is:
               lsworker join --coordinator \(rest.isLoopback ? "localhost" : "HOST"):\(rest.port) --token TOKEN
             """)

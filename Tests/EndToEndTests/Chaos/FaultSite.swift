@@ -11,6 +11,8 @@ final class FaultSite {
         case servers(ServerPair)
     }
 
+    private var apiKey: String?
+
     struct Coordinator {
         let name: String
         let restPort: Int
@@ -230,9 +232,20 @@ final class FaultSite {
             ], environment: ["PGAPPNAME": "chaos"], log: log("sessions"))
     }
 
+    /// Made when it is first needed.
+    private func key() async throws -> String {
+        if let apiKey { return apiKey }
+        let ending = try await lscoord("key", "create", "--name", "chaos", "--quiet")
+        try #require(ending.status == 0, "\(ending)")
+        let key = ending.output.trimmingCharacters(in: .whitespacesAndNewlines)
+        apiKey = key
+        return key
+    }
+
     func curl(_ index: Int, _ path: String, body: URL? = nil) async throws -> Ending {
         var arguments = ["-sS", "--fail-with-body", "--max-time", "20", "--cacert", authorityPath]
         if let body {
+            arguments += ["-H", "authorization: Bearer \(try await key())"]
             arguments += ["-H", "content-type: application/json", "--data-binary", "@\(body.path)"]
         }
         return try await run(

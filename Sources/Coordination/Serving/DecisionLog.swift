@@ -1,0 +1,108 @@
+// Keeps a sample of what was served, bounded in every way: a share of requests, so many a second, so many
+// waiting to be written; what does not fit is counted and dropped. No request waits for it.
+import Foundation
+import LanguageSystem
+public import Ledger
+public import Logging
+public import ServiceLifecycle
+
+public struct DecisionSettings: Sendable {
+    /// Of requests, 0 to 1.
+    public var share: Double
+    /// More than these in a second are dropped, asked for or not.
+    public var perSecondMax: Int
+
+    public init(share: Double = 0.01, perSecondMax: Int = 5) {
+        precondition((0...1).contains(share) && perSecondMax >= 0, "a share is 0 to 1")
+        self.share = share
+        self.perSecondMax = perSecondMax
+    }
+}
+
+public final class DecisionLog: Service, @unchecked Sendable {
+    struct Counts: Sendable {
+        var kept = 0
+        var dropped = 0
+    }
+
+    /// Waiting to be written.
+    private static let byteCountMax = 32 << 20
+    private static let interval: Duration = .seconds(1)
+
+    private let ledger: LedgerStore
+    private let settings: DecisionSettings
+    private let logger: Logger
+    private let clock = ContinuousClock()
+    private let lock = NSLock()
+    private var waiting: [Decision] = []
+    private var byteCount = 0
+    private var window: (began: ContinuousClock.Instant, count: Int)
+    private var counts = Counts()
+
+    public init(ledger: LedgerStore, settings: DecisionSettings, logger: Logger) {
+        self.ledger = ledger
+        self.settings = settings
+        self.logger = logger
+        window = (clock.now, 0)
+    }
+
+    var currentCounts: Counts { lock.withLock { counts } }
+
+    /// Whether the request is of the sample: the same on every coordinator.
+    func samples(_ request: String) -> Bool {
+        settings.share > 0
+            && Double(ShareBucket.of(request, in: "decision"))
+                < settings.share * Double(ShareBucket.count)
+    }
+
+    /// Kept as far as there is room; written within a few seconds.
+    func keep(_ decision: Decision) {
+        lock.withLock {
+            let now = clock.now
+            if now - window.began >= .seconds(1) { window = (now, 0) }
+            guard window.count < settings.perSecondMax,
+                byteCount + decision.features.count <= Self.byteCountMax
+            else {
+                counts.dropped += 1
+                return
+            }
+            window.count += 1
+            byteCount += decision.features.count
+            waiting.append(decision)
+        }
+    }
+
+    public func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while (try? await self.clock.sleep(for: Self.interval)) != nil { await self.write() }
+        }
+        await write()
+    }
+
+    /// What cannot be written now waits, as far as there is room.
+    private func write() async {
+        let batch = lock.withLock {
+            defer {
+                waiting = []
+                byteCount = 0
+            }
+            return waiting
+        }
+        guard !batch.isEmpty else { return }
+        do {
+            let keptCount = try await ledger.recordDecisions(batch)
+            lock.withLock {
+                counts.kept += keptCount
+                counts.dropped += batch.count - keptCount
+            }
+        } catch  where error.isOfDatabase {
+            lock.withLock {
+                waiting = batch + waiting
+                byteCount = waiting.reduce(0) { $0 + $1.features.count }
+            }
+        } catch {
+            lock.withLock { counts.dropped += batch.count }
+            logger.error("cannot record decisions", metadata: ["error": "\(error.message)"])
+        }
+    }
+}

@@ -1,0 +1,160 @@
+// Who may ask, kept in memory: a request with a key touches no database, and keys go on working while it is
+// away. Only digests of secrets are here.
+import Crypto
+import Foundation
+public import LanguageSystem
+public import Ledger
+public import Logging
+public import ServiceLifecycle
+
+public final class Keyring: Service, @unchecked Sendable {
+    private struct Key {
+        let name: String
+        let secretSHA256: LanguageSystem.Digest
+        let scope: KeyScope
+        let expiry: ContinuousClock.Instant?
+    }
+
+    /// How often keys are read although no hint came.
+    private static let interval: Duration = .seconds(30)
+    /// How often they are read because of a key nobody knows: it may have been made a moment ago.
+    private static let surpriseInterval: Duration = .seconds(1)
+
+    private let ledger: LedgerStore
+    private let hints: LedgerHints
+    private let logger: Logger
+    private let clock = ContinuousClock()
+    private let lock = NSLock()
+    private var keys: [String: Key] = [:]
+    private var readAt: ContinuousClock.Instant?
+    private var reading: Task<Void, any Error>?
+
+    public init(ledger: LedgerStore, hints: LedgerHints, logger: Logger) {
+        self.ledger = ledger
+        self.hints = hints
+        self.logger = logger
+    }
+
+    /// What the key may ask for, and its name.
+    ///
+    /// - Parameter text: `lsk_<id>_<secret>`.
+    /// - Throws: `keyRefused`, in the same words whatever is wrong with it.
+    public func scope(of text: some StringProtocol) async throws -> (name: String, KeyScope) {
+        let parts = text.split(separator: "_", omittingEmptySubsequences: false)
+        guard parts.count == 3, parts[0] == "lsk", (1...64).contains(parts[1].utf8.count),
+            (16...128).contains(parts[2].utf8.count)
+        else { throw CoordinatorError.keyRefused() }
+        let id = String(parts[1])
+        let digest = LanguageSystem.Digest(bytes: SHA256.hash(data: Array(parts[2].utf8)))
+        if let key = known(id) { return try Self.checked(key, digest, clock.now) }
+        let wasReadLongAgo = lock.withLock {
+            readAt.map { clock.now - $0 > Self.surpriseInterval } ?? true
+        }
+        // Nobody waits for a database that is away.
+        if wasReadLongAgo { try? await read() }
+        guard let key = known(id) else { throw CoordinatorError.keyRefused() }
+        return try Self.checked(key, digest, clock.now)
+    }
+
+    /// Reads all keys; one reading for all who ask at the same time.
+    public func read() async throws {
+        try await beginReading().value
+    }
+
+    private func beginReading() -> Task<Void, any Error> {
+        lock.withLock {
+            if let reading { return reading }
+            let task = Task { try await self.readOnce() }
+            reading = task
+            return task
+        }
+    }
+
+    public func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await withDiscardingTaskGroup { group in
+                group.addTask {
+                    for await _ in self.hints.hints(of: [.key]) { await self.readAgain() }
+                }
+                group.addTask {
+                    while (try? await self.clock.sleep(for: Self.interval)) != nil {
+                        await self.readAgain()
+                    }
+                }
+            }
+        }
+    }
+
+    private func readAgain() async {
+        do {
+            try await read()
+        } catch {
+            logger.warning("cannot read the API keys", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func readOnce() async throws {
+        let asked = clock.now
+        let found = await Task { try await ledger.validAPIKeys() }.result
+        try lock.withLock {
+            reading = nil
+            readAt = asked
+            keys = Dictionary(
+                try found.get().map { key in
+                    (
+                        key.id,
+                        Key(
+                            name: key.name, secretSHA256: key.secretSHA256, scope: key.scope,
+                            expiry: key.timeLeft.map { asked + $0 })
+                    )
+                }, uniquingKeysWith: { first, _ in first })
+        }
+    }
+
+    private func known(_ id: String) -> Key? { lock.withLock { keys[id] } }
+
+    private static func checked(
+        _ key: Key, _ digest: LanguageSystem.Digest?, _ now: ContinuousClock.Instant
+    ) throws(CoordinatorError) -> (name: String, KeyScope) {
+        // Of digests: how long the comparison takes says nothing of the secret.
+        guard digest == key.secretSHA256, key.expiry.map({ now < $0 }) ?? true else {
+            throw .keyRefused()
+        }
+        return (key.name, key.scope)
+    }
+}
+
+extension KeyScope {
+    public func permits(user: String) -> Bool { users?.contains(user) ?? true }
+
+    public func permits(baseModel: String) -> Bool { baseModels?.contains(baseModel) ?? true }
+
+    public func permits(domain: DomainName) -> Bool {
+        domains?.contains { domain.matches($0) } ?? true
+    }
+
+    /// Whether the key may name this ranker.
+    func permits(_ route: Route) -> Bool {
+        permits(baseModel: route.baseModel) && route.user.map(permits(user:)) ?? true
+            && route.domain.map(permits(domain:)) ?? true
+    }
+
+    var isUnbounded: Bool { self == KeyScope() }
+}
+
+extension CoordinatorError {
+    public static func keyRefused() -> Self {
+        Self(
+            .keyRefused,
+            "cannot serve this caller: its API key is missing, unknown, expired or revoked",
+            hint: "send 'authorization: Bearer lsk_…'; lscoord key create makes one")
+    }
+
+    static func userNotPermitted() -> Self {
+        Self(.notPermitted, "cannot rerank for this user: the API key is for others")
+    }
+
+    static func domainNotPermitted() -> Self {
+        Self(.notPermitted, "cannot rerank in this domain: the API key is for others")
+    }
+}

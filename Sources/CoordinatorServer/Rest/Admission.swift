@@ -1,0 +1,44 @@
+// How many requests are under way, whether more are let in, and whether this server is leaving. Requests beyond the
+// bound are refused at once, before their body is read, which keeps the accepted ones quick.
+import LanguageSystem
+import Synchronization
+
+public final class Admission: Sendable {
+    private let inFlightMax: Int
+    private let inFlight = Atomic<Int>(0)
+    private let leaving = Atomic<Bool>(false)
+    private let ending = Atomic<Bool>(false)
+
+    public init(inFlightMax: Int) {
+        precondition(inFlightMax > 0, "a server serves a request at a time at least")
+        self.inFlightMax = inFlightMax
+    }
+
+    public var inFlightCount: Int { inFlight.load(ordering: .relaxed) }
+
+    /// Told to leave: not ready.
+    var isLeaving: Bool { leaving.load(ordering: .relaxed) }
+    /// Every answer says that its connection ends.
+    var endsConnections: Bool { ending.load(ordering: .relaxed) }
+
+    func beginLeaving() { leaving.store(true, ordering: .relaxed) }
+    func beginEndingConnections() { ending.store(true, ordering: .relaxed) }
+
+    /// Runs `body` unless too many are under way.
+    ///
+    /// - Throws: `busy`.
+    func admit<Value>(_ body: () async throws -> Value) async throws -> Value {
+        let count = inFlight.add(1, ordering: .relaxed).newValue
+        defer { inFlight.subtract(1, ordering: .relaxed) }
+        guard count <= inFlightMax else { throw CoordinatorError.tooManyInFlight(inFlightMax) }
+        return try await body()
+    }
+}
+
+extension CoordinatorError {
+    static func tooManyInFlight(_ count: Int) -> Self {
+        Self(
+            .busy, "cannot rerank now: \(count) requests are under way already",
+            hint: "retry after a second, or start another lscoord")
+    }
+}

@@ -1,0 +1,203 @@
+// The calls of applications: rerank, one or many, and prefetch. Who asks is known by the API key; what it may ask for
+// and who serves is decided in Coordination.
+import Coordination
+import Foundation
+import HTTPTypes
+import Hummingbird
+import LanguageSystem
+import Ledger
+
+struct RerankRoutes: Sendable {
+    static let batchCountMax = 64
+
+    let reranker: Reranker
+    let keyring: Keyring
+    let admission: Admission
+    let ledger: LedgerStore
+    let bodyByteCountMax: Int
+
+    func add(to router: Router<ServingContext>) {
+        for path in RestPaths.rerank {
+            router.post(RouterPath(path)) { try await rerank($0, $1) }
+        }
+        router.post(RouterPath(RestPaths.batch)) { try await batch($0, $1) }
+        router.post(RouterPath(RestPaths.prefetch)) { try await prefetch($0, $1) }
+        router.get(RouterPath(RestPaths.models)) { request, _ in
+            let scope = try await scope(of: request)
+            return Response.json(ModelList(try await ledger.rankers(), for: scope))
+        }
+    }
+
+    private func rerank(_ request: Request, _ context: ServingContext) async throws -> Response {
+        let caller = try await caller(request, context)
+        return try await admission.admit {
+            let type = try RerankMediaType(request)
+            let bytes = try await request.bytes(upTo: bodyByteCountMax)
+            let call =
+                switch type {
+                case .json: try RerankBody.parse(Data(bytes)).call()
+                case .safetensors:
+                    try RerankSafetensors.call(bytes, request.uri.queryParameters)
+                }
+            let reply = try await reranker.rerank(call.request, for: caller)
+            var response = Response.json(
+                RerankReplyBody(id: context.requestID, reply, as: call.presentation))
+            response.headers.append(reply)
+            return response
+        }
+    }
+
+    /// Each answered by itself, in their order.
+    private func batch(_ request: Request, _ context: ServingContext) async throws -> Response {
+        let caller = try await caller(request, context)
+        return try await admission.admit {
+            guard try RerankMediaType(request) == .json else {
+                throw CoordinatorError.wrongMediaType("safetensors", expected: "application/json")
+            }
+            let bytes = try await request.bytes(upTo: bodyByteCountMax)
+            let calls = try BatchBody.parse(Data(bytes)).requests
+            guard (1...Self.batchCountMax).contains(calls.count) else {
+                throw CoordinatorError.malformedRerank(
+                    "found \(calls.count) requests, expected 1 to \(Self.batchCountMax)")
+            }
+            let replies = await withTaskGroup(of: (Int, BatchReplyBody.Item).self) { group in
+                for (place, body) in calls.enumerated() {
+                    group.addTask { (place, await answer(body, place, caller)) }
+                }
+                var replies: [BatchReplyBody.Item?] = Array(repeating: nil, count: calls.count)
+                for await (place, reply) in group { replies[place] = reply }
+                return replies.map { $0! }
+            }
+            return Response.json(BatchReplyBody(id: context.requestID, responses: replies))
+        }
+    }
+
+    private func answer(_ body: RerankBody, _ place: Int, _ caller: RerankCaller) async
+        -> BatchReplyBody.Item
+    {
+        let id = "\(caller.requestID).\(place)"
+        let caller = RerankCaller(
+            requestID: id, scope: caller.scope, keepsDecision: caller.keepsDecision,
+            traceParent: caller.traceParent)
+        do {
+            let call = try body.call()
+            let reply = try await reranker.rerank(call.request, for: caller)
+            return .reply(RerankReplyBody(id: id, reply, as: call.presentation))
+        } catch {
+            return .refusal(ErrorBody(CoordinatorError(answering: error), requestID: id))
+        }
+    }
+
+    private func prefetch(_ request: Request, _ context: ServingContext) async throws -> Response {
+        let scope = try await scope(of: request)
+        let bytes = try await request.bytes(upTo: 64 << 10)
+        let body = try PrefetchBody.parse(Data(bytes))
+        let prefetched = try await reranker.prefetch(
+            body.model, user: body.user,
+            domain: try body.domain.map { name throws(CoordinatorError) in try DomainName(name) },
+            pin: body.pin, for: scope)
+        return Response.json(PrefetchReplyBody(prefetched))
+    }
+
+    private func caller(_ request: Request, _ context: ServingContext) async throws -> RerankCaller
+    {
+        RerankCaller(
+            requestID: context.requestID, scope: try await scope(of: request),
+            keepsDecision: request.headers[.keep] == "true", traceParent: context.traceParent)
+    }
+
+    /// - Throws: `keyRefused`.
+    private func scope(of request: Request) async throws -> KeyScope {
+        guard let text = request.headers[.authorization], text.utf8.count <= 512,
+            text.prefix(7).lowercased() == "bearer "
+        else { throw CoordinatorError.keyRefused() }
+        return try await keyring.scope(of: text.dropFirst(7)).1
+    }
+}
+
+struct BatchBody: Decodable {
+    let requests: [RerankBody]
+
+    static func parse(_ bytes: Data) throws(CoordinatorError) -> BatchBody {
+        try RerankBody.decode(BatchBody.self, bytes)
+    }
+}
+
+struct BatchReplyBody: Encodable {
+    enum Item: Encodable {
+        case reply(RerankReplyBody)
+        case refusal(ErrorBody)
+
+        func encode(to encoder: any Encoder) throws {
+            switch self {
+            case .reply(let body): try body.encode(to: encoder)
+            case .refusal(let body): try body.encode(to: encoder)
+            }
+        }
+    }
+
+    let id: String
+    let responses: [Item]
+}
+
+struct PrefetchBody: Decodable {
+    let model: String
+    let user: String?
+    let domain: String?
+    let pin: Bool?
+
+    static func parse(_ bytes: Data) throws(CoordinatorError) -> PrefetchBody {
+        try RerankBody.decode(PrefetchBody.self, bytes)
+    }
+}
+
+struct PrefetchReplyBody: Encodable {
+    let model: String
+    let ranker: String
+    let version: Int
+    let digest: String
+    let was_cached: Bool
+    let pinned: Bool
+
+    init(_ prefetched: Reranker.Prefetched) {
+        let route = prefetched.route
+        model = "\(route.rankerName)@\(route.versionNumber)"
+        ranker = route.rankerName
+        version = route.versionNumber
+        digest = route.digest.description
+        was_cached = prefetched.wasCached
+        pinned = prefetched.isPinned
+    }
+}
+
+/// What `GET /v1/models` answers, in OpenAI's list shape: the base models, and every ranker that has a champion.
+struct ModelList: Encodable {
+    struct Model: Encodable {
+        let id: String
+        let object = "model"
+        let owned_by: String
+        let kind: String?
+        let champion: Int?
+    }
+    let object = "list"
+    let data: [Model]
+
+    /// Only what the key may see.
+    init(_ rankers: [RankerStatus], for scope: KeyScope) {
+        let seen = rankers.filter { ranker in
+            ranker.championNumber != nil && scope.permits(baseModel: ranker.baseModel)
+                && ranker.user.map(scope.permits(user:)) ?? true
+                && ranker.domain.map(scope.permits(domain:)) ?? true
+        }
+        let baseModels = Set(seen.map(\.baseModel)).sorted().map {
+            Model(id: $0, owned_by: "system", kind: nil, champion: nil)
+        }
+        data =
+            baseModels
+            + seen.map {
+                Model(
+                    id: $0.name, owned_by: $0.user ?? "system", kind: $0.kind.rawValue,
+                    champion: $0.championNumber)
+            }
+    }
+}

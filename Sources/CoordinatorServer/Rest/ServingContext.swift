@@ -1,0 +1,65 @@
+// What every request carries along: the id its answer will say, and the caller's trace.
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+
+struct ServingContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+    /// The caller's own when it is well formed, else ours.
+    var requestID = ""
+    /// W3C trace context, as it came.
+    var traceParent: String?
+
+    init(source: ApplicationRequestContextSource) {
+        coreContext = .init(source: source)
+    }
+
+    mutating func read(_ headers: HTTPFields) {
+        let asked = headers[.requestID].flatMap { $0.isRequestID ? $0 : nil }
+        requestID = asked ?? String(id)
+        traceParent = headers[.traceParent].flatMap { $0.isTraceParent ? $0 : nil }
+    }
+
+    /// For log lines about the request.
+    var metadata: Logger.Metadata {
+        var metadata: Logger.Metadata = ["request.id": "\(requestID)"]
+        if let traceParent {
+            metadata["trace.id"] = "\(traceParent.dropFirst(3).prefix(32))"
+        }
+        return metadata
+    }
+}
+
+extension HTTPField.Name {
+    static let requestID = Self("x-request-id")!
+    static let traceParent = Self("traceparent")!
+    /// The caller wants the decision kept, sampled or not.
+    static let keep = Self("x-ls-keep")!
+}
+
+extension String {
+    fileprivate var isRequestID: Bool {
+        (1...64).contains(utf8.count)
+            && utf8.allSatisfy {
+                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+                    || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0 | 0x20)
+                    || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "_")
+                    || $0 == UInt8(ascii: "-")
+            }
+    }
+
+    /// version "-" trace id "-" parent id "-" flags, in lower-case hexadecimal digits.
+    fileprivate var isTraceParent: Bool {
+        let parts = split(separator: "-", omittingEmptySubsequences: false)
+        return utf8.count <= 128 && parts.count >= 4
+            && zip(parts, [2, 32, 16, 2]).allSatisfy { part, count in
+                part.utf8.count == count
+                    && part.utf8.allSatisfy {
+                        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+                            || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
+                    }
+            } && parts[0] != "ff" && parts[1].contains { $0 != "0" }
+            && parts[2].contains { $0 != "0" }
+    }
+}

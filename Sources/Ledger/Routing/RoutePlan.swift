@@ -1,0 +1,62 @@
+// The answer of ls.route_plan, kept in memory: everything that may answer a user's requests for a domain, in
+// order. Which of it answers one request is decided by that request's id, here as in ls.route().
+import LanguageSystem
+
+public struct RoutePlan: Sendable, Hashable {
+    public enum Role: String, Sendable, Hashable {
+        case serve
+        /// Scored and recorded, not served.
+        case shadow
+    }
+
+    public struct Entry: Sendable, Hashable {
+        public let role: Role
+        /// Of requests, in parts of 10,000.
+        public let share: Int
+        public let route: Route
+
+        public init(role: Role = .serve, share: Int = ShareBucket.count, route: Route) {
+            self.role = role
+            self.share = share
+            self.route = route
+        }
+
+        /// Whether a request of this id falls in the share.
+        func takes(_ request: String) -> Bool {
+            guard share < ShareBucket.count else { return true }
+            return ShareBucket.of(request, in: route.rule ?? "") < share
+        }
+    }
+
+    public let entries: [Entry]
+
+    public init(entries: [Entry]) { self.entries = entries }
+
+    /// What may serve a request of this id: the first, or when that is out of reach the next, up to the
+    /// first that can be scored here. None: the candidates keep their order.
+    public func choices(for request: String) -> [Route] {
+        var choices: [Route] = []
+        for entry in entries where entry.role == .serve && entry.takes(request) {
+            choices.append(entry.route)
+            if entry.route.isCentral { break }
+        }
+        return choices
+    }
+
+    /// What scores a request of this id beside.
+    public func shadows(for request: String) -> [Route] {
+        entries.filter { $0.role == .shadow && $0.takes(request) }.map(\.route)
+    }
+}
+
+/// What features for a base model must be.
+public struct ServingContract: Sendable, Hashable {
+    /// D
+    public let hiddenSize: Int
+    public let features: FeatureContract
+
+    public init(hiddenSize: Int, features: FeatureContract = FeatureContract()) {
+        self.hiddenSize = hiddenSize
+        self.features = features
+    }
+}

@@ -1,0 +1,159 @@
+// A sample of what was served, so that a request can be explained and scored again.
+public import Foundation
+public import LanguageSystem
+import PostgresAccess
+
+/// What was decided for one request.
+public struct Decision: Sendable {
+    public var requestID: String
+    public var role: RoutePlan.Role
+    /// What the request named.
+    public var model: String
+    public var user: String?
+    public var domain: DomainName?
+    public var versionID: RankerVersionID
+    public var reason: RouteReason
+    public var rule: String?
+    public var isFallback: Bool
+    /// The worker that scored it; nil: this coordinator.
+    public var workerID: WorkerID?
+    /// float32 or bfloat16: of the large product.
+    public var arithmetic: String
+    /// D
+    public var hiddenSize: Int
+    /// F16, BF16 or F32.
+    public var dtype: String
+    /// [K + 1, D], little-endian.
+    public var features: [UInt8]
+    /// K raw scores.
+    public var scores: [Float]
+
+    public init(
+        requestID: String, role: RoutePlan.Role, model: String, user: String?, domain: DomainName?,
+        versionID: RankerVersionID, reason: RouteReason, rule: String?, isFallback: Bool,
+        workerID: WorkerID?, arithmetic: String, hiddenSize: Int, dtype: String, features: [UInt8],
+        scores: [Float]
+    ) {
+        self.requestID = requestID
+        self.role = role
+        self.model = model
+        self.user = user
+        self.domain = domain
+        self.versionID = versionID
+        self.reason = reason
+        self.rule = rule
+        self.isFallback = isFallback
+        self.workerID = workerID
+        self.arithmetic = arithmetic
+        self.hiddenSize = hiddenSize
+        self.dtype = dtype
+        self.features = features
+        self.scores = scores
+    }
+}
+
+/// A decision as the ledger keeps it.
+public struct KeptDecision: Sendable {
+    public let requestID: String
+    public let servedAt: Date
+    public let role: RoutePlan.Role
+    public let model: String
+    public let user: String?
+    public let domain: DomainName?
+    public let rankerName: String
+    public let versionNumber: Int
+    public let digest: Digest
+    public let reason: RouteReason
+    public let rule: String?
+    public let isFallback: Bool
+    public let worker: String?
+    /// Whether its weights are in the database.
+    public let isCentral: Bool
+    public let arithmetic: String
+    public let candidateCount: Int
+    public let hiddenSize: Int
+    public let dtype: String
+    public let features: [UInt8]
+    public let scores: [Float]
+}
+
+extension LedgerStore {
+    /// - Returns: How many were kept: what there is no room for is left out.
+    public func recordDecisions(_ decisions: [Decision]) async throws(CoordinatorError) -> Int {
+        // Of texts and finite numbers: encoding them cannot fail.
+        let json = String(
+            decoding: try! JSONEncoder().encode(decisions.map(DecisionLine.init)), as: UTF8.self)
+        return try await call(
+            "select ls.record_decisions($1, $2)", json, decisions.map(\.features)
+        ) { try $0.one().decode() }
+    }
+
+    /// What was served to a request, then its shadows.
+    ///
+    /// - Throws: `unknownRequest` when nothing was kept of it.
+    public func decisions(of request: String) async throws(CoordinatorError) -> [KeptDecision] {
+        try await call("select * from ls.read_decision($1)", request) {
+            try $0.map(KeptDecision.init(row:))
+        }
+    }
+}
+
+/// As ls.record_decisions reads it.
+private struct DecisionLine: Encodable {
+    let request_id: String
+    let role: String
+    let model: String
+    let user: String?
+    let domain: String?
+    let version_id: Int64
+    let reason: String
+    let rule: String?
+    let is_fallback: Bool
+    let worker_id: Int64?
+    let arithmetic: String
+    let hidden_size: Int
+    let dtype: String
+    let scores: [Float]
+
+    init(_ decision: Decision) {
+        request_id = decision.requestID
+        role = decision.role.rawValue
+        model = decision.model
+        user = decision.user
+        domain = decision.domain?.description
+        version_id = decision.versionID.rawValue
+        reason = decision.reason.rawValue
+        rule = decision.rule
+        is_fallback = decision.isFallback
+        worker_id = decision.workerID?.rawValue
+        arithmetic = decision.arithmetic
+        hidden_size = decision.hiddenSize
+        dtype = decision.dtype
+        scores = decision.scores
+    }
+}
+
+extension KeptDecision {
+    init(row: Row) throws {
+        requestID = try row.decode("request_id")
+        servedAt = try row.decode("served_at")
+        role = try row.decode("role")
+        model = try row.decode("model")
+        user = try row.decode("user_name")
+        domain = try row.decode("domain")
+        rankerName = try row.decode("ranker_name")
+        versionNumber = try row.decode("version_number")
+        digest = try row.decode("digest")
+        reason = try row.decode("reason")
+        rule = try row.decode("rule")
+        isFallback = try row.decode("is_fallback")
+        worker = try row.decode("worker")
+        isCentral = try row.decode("is_central")
+        arithmetic = try row.decode("arithmetic")
+        candidateCount = try row.decode("candidate_count")
+        hiddenSize = try row.decode("hidden_size")
+        dtype = try row.decode("dtype")
+        features = try row.decode("features")
+        scores = try row.decode("scores")
+    }
+}

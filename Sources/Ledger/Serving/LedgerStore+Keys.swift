@@ -1,0 +1,92 @@
+// Who may ask for reranks, and for what. A key's text passes through here once, when it is made.
+public import Foundation
+public import LanguageSystem
+import PostgresAccess
+
+/// What a key may ask for; nil: anything.
+public struct KeyScope: Sendable, Hashable {
+    public var users: [String]?
+    /// Patterns such as `math/*`.
+    public var domains: [String]?
+    public var baseModels: [String]?
+
+    public init(users: [String]? = nil, domains: [String]? = nil, baseModels: [String]? = nil) {
+        self.users = users
+        self.domains = domains
+        self.baseModels = baseModels
+    }
+}
+
+/// A key that is good now.
+public struct ValidKey: Sendable, Hashable {
+    public let id: String
+    public let name: String
+    public let secretSHA256: Digest
+    public let scope: KeyScope
+    /// Nil: for ever.
+    public let timeLeft: Duration?
+}
+
+public struct KeyStatus: Sendable, Hashable {
+    public let name: String
+    public let id: String
+    /// valid, revoked or expired.
+    public let state: String
+    public let scope: KeyScope
+    public let createdAt: Date
+    public let expiresAt: Date?
+}
+
+extension LedgerStore {
+    /// - Returns: `lsk_<id>_<secret>`, shown this once.
+    public func createAPIKey(
+        _ name: String, scope: KeyScope = KeyScope(), lasting: Duration? = nil,
+        by actor: String? = nil
+    ) async throws(CoordinatorError) -> String {
+        try await call(
+            "select ls.create_api_key($1, $2, $3, $4, $5, $6)", name, scope.users, scope.domains,
+            scope.baseModels, lasting, actor
+        ) { try $0.one().decode() }
+    }
+
+    /// Again: nothing happens.
+    public func revokeAPIKey(_ name: String, because reason: String, by actor: String? = nil)
+        async throws(CoordinatorError)
+    {
+        try await call("select ls.revoke_api_key($1, $2, $3)", name, reason, actor) { _ in }
+    }
+
+    /// All keys that are good now: a coordinator keeps them in memory.
+    public func validAPIKeys() async throws(CoordinatorError) -> [ValidKey] {
+        try await call("select * from ls.valid_api_keys()") { rows in
+            try rows.map { row in
+                let seconds: Double? = try row.decode("seconds_left")
+                return ValidKey(
+                    id: try row.decode("api_key_id"), name: try row.decode("name"),
+                    secretSHA256: try row.decode("secret_sha256"), scope: try KeyScope(row: row),
+                    timeLeft: seconds.map { .milliseconds(Int64($0 * 1_000)) })
+            }
+        }
+    }
+
+    /// Every key there is or was, by name.
+    public func apiKeys() async throws(CoordinatorError) -> [KeyStatus] {
+        try await call("select * from ls.api_key_status") { rows in
+            try rows.map { row in
+                KeyStatus(
+                    name: try row.decode("name"), id: try row.decode("id"),
+                    state: try row.decode("state"), scope: try KeyScope(row: row),
+                    createdAt: try row.decode("created_at"),
+                    expiresAt: try row.decode("expires_at"))
+            }
+        }
+    }
+}
+
+extension KeyScope {
+    init(row: Row) throws {
+        self.init(
+            users: try row.decode("users"), domains: try row.decode("domains"),
+            baseModels: try row.decode("base_models"))
+    }
+}

@@ -1,0 +1,99 @@
+import ArgumentParser
+import Foundation
+import LanguageSystem
+import Ledger
+
+struct KeyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "key", abstract: "Keys for rerank requests.",
+        subcommands: [KeyCreate.self, KeyList.self, KeyRevoke.self])
+}
+
+struct KeyCreate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "create", abstract: "Make an API key; it is shown this once.",
+        discussion: """
+            Without --user, --domain and --base-model the key may ask for anything. A key of one user's is
+            that user's: requests need not name it.
+
+            Examples:
+              lscoord key create --name app
+              lscoord key create --name ada-phone --user ada --domain 'math/*' --days 90
+              lscoord key create --name app --quiet > key
+            """)
+
+    @Option(help: "What the key is called in lists and the audit log.") var name: String
+    @Option(help: ArgumentHelp("A user it may name, repeatable.", valueName: "user"))
+    var user: [String] = []
+    @Option(
+        help: ArgumentHelp(
+            "A domain it may name, or a pattern such as 'math/*', repeatable.", valueName: "domain")
+    )
+    var domain: [String] = []
+    @Option(help: ArgumentHelp("A base model it may name, repeatable.", valueName: "name"))
+    var baseModel: [String] = []
+    @Option(help: ArgumentHelp("Days it is good for. Default: for ever.", valueName: "n"))
+    var days: Int?
+    @Flag(help: "Print the key and nothing else.") var quiet = false
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        let settings = try await Settings.resolve(common)
+        let scope = KeyScope(
+            users: user.isEmpty ? nil : user, domains: domain.isEmpty ? nil : domain,
+            baseModels: baseModel.isEmpty ? nil : baseModel)
+        let (name, lifetime) = (name, days.map { Duration.seconds($0 * 86_400) })
+        let key = try await Database.withLedger(settings) {
+            try await $0.createAPIKey(name, scope: scope, lasting: lifetime)
+        }
+        print(key)
+        if !quiet { print("\nSend it with each request: authorization: Bearer \(key)") }
+    }
+}
+
+struct KeyList: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "All keys, and what they may ask for.")
+
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        let settings = try await Settings.resolve(common)
+        let keys = try await Database.withLedger(settings) { try await $0.apiKeys() }
+        var table = TextTable(["key", "state", "users", "domains", "base models", "expires"])
+        for key in keys {
+            table.add([
+                key.name, key.state, Self.words(key.scope.users), Self.words(key.scope.domains),
+                Self.words(key.scope.baseModels),
+                key.expiresAt.map { $0.formatted(.iso8601) } ?? "never",
+            ])
+        }
+        print(table.text)
+    }
+
+    private static func words(_ list: [String]?) -> String {
+        list?.joined(separator: " ") ?? "any"
+    }
+}
+
+struct KeyRevoke: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "revoke", abstract: "Refuse a key from now on.",
+        discussion: """
+            Every coordinator refuses it within a second.
+
+            Example:
+              lscoord key revoke ada-phone --reason 'lost'
+            """)
+
+    @Argument(help: "The key's name, as in lscoord key list.") var name: String
+    @Option(help: "Why; kept in the audit log.") var reason: String
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        let settings = try await Settings.resolve(common)
+        let (name, reason) = (name, reason)
+        try await Database.withLedger(settings) { try await $0.revokeAPIKey(name, because: reason) }
+        print("key \(name) is revoked")
+    }
+}

@@ -1,0 +1,320 @@
+// Reranks on a real database: who serves, what a key lets through, what happens when things change or go away.
+import Coordination
+import CoordinationTesting
+import struct Crypto.SHA256
+import Foundation
+import LanguageSystem
+import Ledger
+import PostgresAccess
+import RankerMath
+import Rankers
+import Testing
+
+/// A database of one test with three rankers of width 8, and a reranker on it that runs.
+struct TestServing: Sendable {
+    static let hiddenSize = 8
+
+    static let template = ThrowAwayDatabase.Template("serving") { pool in
+        try await LedgerStore.migrator(logger: TestDispatch.quiet).migrate(pool)
+        let ledger = LedgerStore(pool: pool)
+        try await pool.execute("select ls.register_base_model('tiny', 8, p_layer => 19)")
+        for domain in ["math/algebra", "code"] {
+            try await pool.execute("select ls.register_domain($1)", domain)
+        }
+        for (seed, owner) in [
+            (UInt64(1), (String?.none, String?.none)), (2, (nil, "math/algebra")),
+            (3, ("ada", nil)),
+        ] {
+            let name: String = try await pool.execute(
+                """
+                select name from ls.register_ranker('tiny', 'pointwise', p_user => $1, p_domain => $2)
+                """, owner.0, owner.1
+            ).one().decode()
+            try await TestServing.addVersion(seed, to: name, ledger)
+        }
+    }
+
+    let ledger: LedgerStore
+    let pool: ConnectionPool
+    let reranker: Reranker
+    let keyring: Keyring
+
+    static func with(_ body: @escaping @Sendable (TestServing) async throws -> Void) async throws {
+        try await ThrowAwayDatabase.with(template) { database in
+            let ledger = LedgerStore(pool: database.pool)
+            let hints = LedgerHints(
+                Listener(
+                    ConnectionConfiguration(database.connectionInfo), logger: TestDispatch.quiet))
+            let decisions = DecisionLog(
+                ledger: ledger, settings: DecisionSettings(share: 0), logger: TestDispatch.quiet)
+            let serving = TestServing(
+                ledger: ledger, pool: database.pool,
+                reranker: Reranker(
+                    ledger: ledger, hints: hints, decisions: decisions,
+                    settings: RerankerSettings(
+                        threadCount: 1, cacheByteCountMax: 1 << 20, precision: .float32)),
+                keyring: Keyring(ledger: ledger, hints: hints, logger: TestDispatch.quiet))
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try? await serving.reranker.run() }
+                group.addTask { try? await serving.keyring.run() }
+                group.addTask { try? await decisions.run() }
+                try await body(serving)
+                group.cancelAll()
+            }
+        }
+    }
+
+    static func addVersion(_ seed: UInt64, to ranker: String, _ ledger: LedgerStore) async throws {
+        let weights = weights(seed).safetensors()
+        _ = try await ledger.addVersion(
+            to: ranker, digest: Digest(bytes: SHA256.hash(data: weights))!, weights: weights)
+    }
+
+    static func weights(_ seed: UInt64) -> RankerWeights {
+        RankerWeights(fresh: .preset(kind: .pointwise, hiddenSize: hiddenSize), seed: seed)
+    }
+
+    static let features: [Float] = (0..<4 * hiddenSize).map { sin(Float($0)) }
+
+    static func request(
+        _ model: String = "tiny", user: String? = nil, domain: String? = nil,
+        fallbacks: [String] = [], features: [Float] = Self.features, width: Int = hiddenSize,
+        contract: FeatureContract = FeatureContract()
+    ) throws -> RerankRequest {
+        RerankRequest(
+            model: model, fallbacks: fallbacks, user: user,
+            domain: try domain.map { try DomainName($0) },
+            features: features.withUnsafeBytes { [UInt8]($0) }[...], dtype: .float32,
+            candidateCount: features.count / width - 1, hiddenSize: width, contract: contract)
+    }
+
+    func rerank(
+        _ request: RerankRequest, _ scope: KeyScope = KeyScope(), id: String = "r",
+        keeping: Bool = false
+    ) async throws -> RerankReply {
+        try await reranker.rerank(
+            request, for: RerankCaller(requestID: id, scope: scope, keepsDecision: keeping))
+    }
+
+    func refusal(_ request: RerankRequest, _ scope: KeyScope = KeyScope()) async throws
+        -> CoordinatorError
+    {
+        do {
+            _ = try await rerank(request, scope)
+        } catch let error as CoordinatorError {
+            return error
+        }
+        throw CoordinatorError(.internal, "it was not refused")
+    }
+
+    func eventually(_ holds: () async throws -> Bool) async throws {
+        while try await !holds() { try await Task.sleep(for: .milliseconds(5)) }
+    }
+}
+
+@Suite(.timeLimit(.minutes(5))) struct `Reranking` {
+    @Test func `the user's ranker scores, to the bit as its weights do`() async throws {
+        try await TestServing.with { serving in
+            let reply = try await serving.rerank(
+                try TestServing.request(user: "ada", domain: "code"))
+            #expect(reply.servedModel == "~ada.pointwise@1" && reply.reason == .user)
+            #expect(!reply.isFallback && reply.worker == nil)
+            let expected = try TestServing.features.withUnsafeBytes {
+                try RankerScorer(TestServing.weights(3)).score(
+                    features: $0, dtype: .float32, candidateCount: 3)
+            }
+            let scores = reply.ranking.sorted { $0.candidateIndex < $1.candidateIndex }
+                .map(\.score)
+            #expect(scores == expected)
+            #expect(reply.ranking.map(\.score) == scores.sorted(by: >))
+            #expect(reply.ranking.allSatisfy { $0.relevance == (1 + $0.score) / 2 })
+        }
+    }
+
+    @Test func `an alias that moves, a rule that comes and goes, are live at once`() async throws {
+        try await TestServing.with { serving in
+            let request = try TestServing.request(user: "ben", domain: "math/algebra")
+            #expect(try await serving.rerank(request).servedModel == "math/algebra.pointwise@1")
+            try await TestServing.addVersion(9, to: "math/algebra.pointwise", serving.ledger)
+            try await serving.pool.execute(
+                "select ls.promote(max(version_id), 'test') from ls.version_lineage")
+            try await serving.eventually {
+                try await serving.rerank(request).servedModel == "math/algebra.pointwise@2"
+            }
+            try await serving.ledger.addRouteRule(
+                RouteRule(name: "hold", action: .pin, target: "math/algebra.pointwise@1"))
+            try await serving.eventually {
+                let reply = try await serving.rerank(request)
+                return reply.servedModel == "math/algebra.pointwise@1" && reply.reason == .rule
+                    && reply.route?.rule == "hold"
+            }
+            try await serving.ledger.removeRouteRule("hold", because: "enough")
+            try await serving.eventually {
+                try await serving.rerank(request).servedModel == "math/algebra.pointwise@2"
+            }
+        }
+    }
+
+    @Test func `fallbacks are tried in order, and the reply says what was missing`() async throws {
+        try await TestServing.with { serving in
+            let reply = try await serving.rerank(
+                try TestServing.request(
+                    "nobody@7", fallbacks: ["~ada.pointwise@9", "~ada.pointwise"]))
+            #expect(reply.servedModel == "~ada.pointwise@1" && reply.isFallback)
+            #expect(reply.explanation.contains("nobody@7 is not there"))
+            let refusal = try await serving.refusal(try TestServing.request("nobody"))
+            #expect(refusal.code == .unknownBaseModel)
+            let named = try await serving.refusal(try TestServing.request("~ada.pointwise@9"))
+            #expect(named.code == .unknownVersion)
+        }
+    }
+
+    @Test func `another width or contract is refused with both, also where nobody serves`()
+        async throws
+    {
+        try await TestServing.with { serving in
+            let wide = try await serving.refusal(
+                try TestServing.request(features: TestServing.features, width: 4))
+            #expect(wide.code == .contractMismatch)
+            #expect(wide.message.contains("found features of width 4, expected 8"))
+            let layer = try await serving.refusal(
+                try TestServing.request(contract: FeatureContract(layer: 20, norm: "after")))
+            #expect(layer.message.contains("found layer 20, expected 19"))
+            #expect(
+                !layer.message.contains("norm"), "what the base model does not say is no difference"
+            )
+            try await serving.pool.execute("select ls.register_base_model('bare', 8)")
+            for features in [[Float.nan], [.infinity]] {
+                let bad = try TestServing.request(
+                    "bare", features: features + TestServing.features.dropFirst())
+                #expect(try await serving.refusal(bad).code == .invalidFeatures)
+            }
+            let first = try await serving.rerank(try TestServing.request("bare"))
+            #expect(
+                first.reason == .firstSample && first.ranking.map(\.candidateIndex) == [0, 1, 2])
+        }
+    }
+
+    @Test func `a key's users, domains and base models are all it sees`() async throws {
+        try await TestServing.with { serving in
+            let ben = KeyScope(users: ["ben"], domains: ["math/*"])
+            #expect(
+                try await serving.refusal(try TestServing.request(user: "ada"), ben).code
+                    == .notPermitted)
+            #expect(
+                try await serving.refusal(try TestServing.request(domain: "code"), ben).code
+                    == .notPermitted)
+            // What it may not see answers as what does not exist, to the letter.
+            func words(_ model: String, _ scope: KeyScope) async throws -> String {
+                try await serving.refusal(try TestServing.request(model), scope).description
+                    .replacing(model, with: "X")
+            }
+            #expect(try await words("~ada.pointwise", ben) == words("~eve.pointwise", ben))
+            #expect(try await words("~ada.pointwise@9", ben) == words("~eve.pointwise@9", ben))
+            let other = KeyScope(baseModels: ["other"])
+            #expect(try await words("tiny", other) == words("none", other))
+            // A key of one user's is that user's.
+            let reply = try await serving.rerank(
+                try TestServing.request(), KeyScope(users: ["ada"]))
+            #expect(reply.servedModel == "~ada.pointwise@1")
+        }
+    }
+
+    @Test func `what is in memory is served while the database is away`() async throws {
+        try await TestServing.with { serving in
+            let request = try TestServing.request(user: "ada")
+            _ = try await serving.rerank(request)
+            // As when a connection is lost: anything may have been missed.
+            try await serving.ledger.addRouteRule(
+                RouteRule(name: "x", action: .pin, target: "global.pointwise", user: "nobody"))
+            await serving.pool.close()
+            for _ in 0..<20 {
+                #expect(try await serving.rerank(request).servedModel == "~ada.pointwise@1")
+            }
+            let refusal = try await serving.refusal(try TestServing.request(user: "ben"))
+            #expect(refusal.code == .unavailable)
+        }
+    }
+
+    @Test func `a decision asked for is kept, and a shadow beside it`() async throws {
+        try await TestServing.with { serving in
+            try await serving.ledger.addRouteRule(
+                RouteRule(name: "dark", action: .shadow, target: "global.pointwise"))
+            let reply = try await serving.rerank(
+                try TestServing.request(user: "ada"), id: "kept-1", keeping: true)
+            #expect(reply.servedModel == "~ada.pointwise@1")
+            try await serving.eventually {
+                try await serving.pool.execute(
+                    "select from ls.decision_log where request_id = 'kept-1'"
+                ).count == 2
+            }
+            let decisions = try await serving.ledger.decisions(of: "kept-1")
+            #expect(decisions.map(\.rankerName) == ["~ada.pointwise", "global.pointwise"])
+            #expect(decisions.map(\.role) == [.serve, .shadow])
+            #expect(decisions[1].rule == "dark")
+        }
+    }
+
+    @Test func `prefetch has the ranker in memory before it is asked for`() async throws {
+        try await TestServing.with { serving in
+            let first = try await serving.reranker.prefetch(
+                "tiny", user: "ada", domain: nil, pin: true, for: KeyScope())
+            #expect(
+                !first.wasCached && first.isPinned && first.route.rankerName == "~ada.pointwise")
+            let again = try await serving.reranker.prefetch(
+                "tiny", user: "ada", domain: nil, pin: nil, for: KeyScope())
+            #expect(again.wasCached)
+            await #expect(throws: CoordinatorError.self) {
+                try await serving.reranker.prefetch(
+                    "tiny", user: "ada", domain: nil, pin: nil, for: KeyScope(users: ["ben"]))
+            }
+        }
+    }
+}
+
+@Suite(.timeLimit(.minutes(5))) struct `API keys` {
+    @Test func `are good from the moment they are made until they are revoked`() async throws {
+        try await TestServing.with { serving in
+            try await serving.keyring.read()
+            let text = try await serving.ledger.createAPIKey(
+                "app", scope: KeyScope(users: ["ada"]))
+            try await serving.eventually {
+                (try? await serving.keyring.scope(of: text))?.1 == KeyScope(users: ["ada"])
+            }
+            try await serving.ledger.revokeAPIKey("app", because: "lost")
+            try await serving.eventually {
+                (try? await serving.keyring.scope(of: text)) == nil
+            }
+        }
+    }
+
+    @Test func `expire by themselves`() async throws {
+        try await TestServing.with { serving in
+            let text = try await serving.ledger.createAPIKey("app", lasting: .seconds(2))
+            _ = try await serving.keyring.scope(of: text)
+            await serving.pool.close()
+            try await serving.eventually {
+                (try? await serving.keyring.scope(of: text)) == nil
+            }
+        }
+    }
+
+    @Test func `are refused in the same words whatever is wrong`() async throws {
+        try await TestServing.with { serving in
+            let text = try await serving.ledger.createAPIKey("app")
+            try await serving.keyring.read()
+            let id = text.split(separator: "_")[1]
+            for bad in [
+                "", "lsk", "lsk__", text + "0", "lsk_\(id)_" + String(repeating: "0", count: 64),
+                "lsk_000000000000_" + text.suffix(64), text.uppercased(), text + "_x",
+                "LSK" + text.dropFirst(3), String(repeating: "x", count: 10_000),
+            ] {
+                let error = await #expect(throws: CoordinatorError.self) {
+                    try await serving.keyring.scope(of: bad)
+                }
+                #expect(error == .keyRefused())
+            }
+            _ = try await serving.keyring.scope(of: text)
+        }
+    }
+}

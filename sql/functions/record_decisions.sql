@@ -1,0 +1,42 @@
+-- ls.record_decisions(decisions, features) -> how many were kept.
+-- A sample of what was served, one JSON object and one block of features each. What no longer fits the bytes that
+-- ls.retention allows is left out. A version that was forgotten meanwhile, or a user of a forgotten ranker, is left out.
+-- Called by: LedgerStore.recordDecisions.
+create or replace function ls.record_decisions(p_decisions jsonb, p_features bytea[])
+returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_count integer;
+    v_room bigint;
+begin
+    if jsonb_typeof(p_decisions) is distinct from 'array' or jsonb_array_length(p_decisions) <> cardinality(p_features) then
+        perform ls.refuse('LS001', 'cannot record decisions: expected as many blocks of features as decisions');
+    end if;
+    if (select keep from ls.retention where what = 'decision') <= interval '0' then
+        return 0;
+    end if;
+    v_room := ls.prune_decisions();
+    perform ls.ensure_decision_partition(clock_timestamp());
+    insert into ls.decision (request_id, served_at, role, model, user_name, domain, version_id, digest, reason, rule, is_fallback,
+        worker_id, arithmetic, candidate_count, hidden_size, dtype, features, scores)
+    select d.request_id, now(), d.role, d.model, d.user_name, d.domain, d.version_id, v.digest, d.reason, d.rule, d.is_fallback,
+        d.worker_id, d.arithmetic, cardinality(d.scores), d.hidden_size, d.dtype, p_features[d.place], d.scores
+    from (
+        select (e.value ->> 'request_id') as request_id, e.value ->> 'role' as role, e.value ->> 'model' as model,
+            e.value ->> 'user' as user_name, e.value ->> 'domain' as domain, (e.value ->> 'version_id')::bigint as version_id,
+            e.value ->> 'reason' as reason, e.value ->> 'rule' as rule, (e.value ->> 'is_fallback')::boolean as is_fallback,
+            (e.value ->> 'worker_id')::bigint as worker_id, e.value ->> 'arithmetic' as arithmetic,
+            (e.value ->> 'hidden_size')::integer as hidden_size, e.value ->> 'dtype' as dtype,
+            (select array_agg(s.value::real order by s.ordinality) from jsonb_array_elements_text(e.value -> 'scores') with ordinality s) as scores,
+            e.ordinality as place,
+            sum(octet_length(p_features[e.ordinality]) + 1000) over (order by e.ordinality) as byte_count
+        from jsonb_array_elements(p_decisions) with ordinality e) d
+        join ls.ranker_version v on v.version_id = d.version_id and v.forgotten_at is null
+    where d.byte_count <= v_room;
+    get diagnostics v_count = row_count;
+    return v_count;
+end
+$$;
+comment on function ls.record_decisions(jsonb, bytea[]) is
+    'Keeps a sample of what was served, as far as there is room, and returns how many were kept. Refuses lists that do not match (LS001).';
