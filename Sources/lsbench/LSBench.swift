@@ -21,11 +21,13 @@ struct LSBench: AsyncParsableCommand {
               lsbench fleet --workers 50 --tasks 5000
               lsbench fleet --workers 500 --idle 60
               lsbench transfer
+              lsbench serve --rate 0.5 --overload 1.5
             """,
         version: "lsbench \(ProductVersion.current)",
         subcommands: [
             TrainCommand.self, GenerateCommand.self, ScoreCommand.self, KernelsCommand.self,
             LedgerCommand.self, QueueCommand.self, FleetCommand.self, TransferCommand.self,
+            ServeCommand.self,
         ])
 
     static func main() async {

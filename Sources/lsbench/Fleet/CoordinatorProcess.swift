@@ -8,6 +8,7 @@ import PostgresAccess
 final class CoordinatorProcess: @unchecked Sendable {
     private let process = Process()
     private let log: URL
+    private let authorityPath: String
     let connectionInfo: String
     private(set) var address: CoordinatorAddress!
 
@@ -19,8 +20,10 @@ final class CoordinatorProcess: @unchecked Sendable {
         let time = ContinuousClock.now
     }
 
-    /// - Parameter program: Nil: the one beside this program.
-    init(program: String?, directory: URL) throws {
+    /// - Parameters:
+    ///   - program: Nil: the one beside this program.
+    ///   - core: The one that it and its PostgreSQL run on; nil: any.
+    init(program: String?, directory: URL, core: Int? = nil, arguments: [String] = []) throws {
         let beside = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
             .deletingLastPathComponent().appendingPathComponent("lscoord").path
         let path = program ?? beside
@@ -31,6 +34,7 @@ final class CoordinatorProcess: @unchecked Sendable {
         }
         log = directory.appendingPathComponent("lscoord.log")
         let data = directory.appendingPathComponent("coordinator").path
+        authorityPath = data + "/ca/ca.pem"
         connectionInfo =
             EmbeddedCluster(
                 EmbeddedClusterConfiguration(dataDirectory: data + "/postgres"),
@@ -38,11 +42,13 @@ final class CoordinatorProcess: @unchecked Sendable {
             ).connectionInfo
         _ = FileManager.default.createFile(atPath: log.path, contents: nil)
         let handle = try FileHandle(forWritingTo: log)
-        process.executableURL = URL(fileURLWithPath: path)
-        process.arguments = [
-            "serve", "--data-dir", data, "--rest-address", "127.0.0.1:0", "--worker-address",
-            "127.0.0.1:0", "--log-level", "warning",
-        ]
+        process.executableURL = URL(fileURLWithPath: core == nil ? path : "/usr/bin/taskset")
+        // taskset becomes the program, so the process is the coordinator either way.
+        process.arguments =
+            (core.map { ["-c", "\($0)", path] } ?? []) + [
+                "serve", "--data-dir", data, "--rest-address", "127.0.0.1:0", "--worker-address",
+                "127.0.0.1:0", "--log-level", "warning",
+            ] + arguments
         // Settings of the caller's own coordinator are not meant for this one.
         process.environment = ProcessInfo.processInfo.environment.filter {
             !$0.key.hasPrefix("LSCOORD_")
@@ -69,6 +75,10 @@ final class CoordinatorProcess: @unchecked Sendable {
             }
             try await Task.sleep(for: .milliseconds(50))
         }
+    }
+
+    var authorityPEM: String {
+        get throws { try String(contentsOfFile: authorityPath, encoding: .utf8) }
     }
 
     private var text: String { (try? String(contentsOf: log, encoding: .utf8)) ?? "" }

@@ -1,0 +1,187 @@
+// `lsbench serve`: a real coordinator on one core, over TLS, driven from another: requests a second, how long they take,
+// what they cost, and what happens past its capacity.
+import ArgumentParser
+import Benchmarking
+import EdgeWork
+import Foundation
+import LanguageSystem
+import Ledger
+import PostgresAccess
+import Rankers
+
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Drive a coordinator with rerank requests over TLS.",
+        discussion: """
+            Starts `lscoord serve` with an embedded cluster in a directory that is removed afterwards, on one core
+            with its PostgreSQL, and asks from another core. Each user has a ranker with weights of its own;
+            every answer must come from the right one.
+
+            Examples:
+              lsbench serve
+              lsbench serve --rankers 1 100 10000 --connections 1 16 64 --users zipf
+              lsbench serve --body json --kind pointwise
+              lsbench serve --rate 0.5 --overload 1.5
+              lsbench serve --cold 1000 --rankers 1000
+              lsbench serve --rankers 10000 --users zipf --soak 600 --requests-per-second 1000
+            """)
+
+    @Option(parsing: .upToNextOption, help: "How many users, each with a ranker, one case each.")
+    var rankers = [100]
+    @Option(parsing: .upToNextOption, help: "Keep-alive connections, one case each.")
+    var connections = [16]
+    @Option(help: "uniform or zipf: who asks next.") var users: UserSpread = .uniform
+    @Option(parsing: .upToNextOption, help: "binary (safetensors) or json, one case each.")
+    var body: [Body] = [.binary]
+    @Option(help: "listwise or pointwise.") var kind: RankerKind = .listwise
+    @Option(help: "Candidates of a request.") var candidates = 10
+    @Option(help: "D") var hiddenSize = 4_096
+    @Option(help: "Seconds of each case.") var seconds = 10
+    @Option(
+        help: ArgumentHelp(
+            "Then ask on a schedule, at this part of what was just reached.", valueName: "part"))
+    var rate: Double?
+    @Option(
+        help: ArgumentHelp(
+            "Then ask on a schedule at this multiple of it, over 512 connections.",
+            valueName: "times"))
+    var overload: Double?
+    @Option(
+        help: ArgumentHelp(
+            "Instead: the first request of each of so many rankers.", valueName: "n"))
+    var cold: Int?
+    @Option(
+        help: ArgumentHelp("Instead: ask for so long and watch memory.", valueName: "seconds"))
+    var soak: Int?
+    @Option(help: "Requests a second of --soak.") var requestsPerSecond = 1_000
+    @Flag(help: "Draw how long requests took.") var histogram = false
+    @Flag(inversion: .prefixedNo, help: "Server on the first core, client on the second.")
+    var pin = true
+    @Option(help: "Megabytes of rankers the server keeps in memory.") var rankerCacheMb = 512
+    @Option(help: "float32 or bfloat16.") var servingPrecision = "bfloat16"
+    @Option(
+        help: ArgumentHelp(
+            "The coordinator's program; by default the one beside this.", valueName: "path"))
+    var lscoord: String?
+
+    enum Body: String, CaseIterable, ExpressibleByArgument { case binary, json }
+
+    func validate() throws {
+        guard rankers.allSatisfy((1...100_000).contains), !rankers.isEmpty,
+            connections.allSatisfy((1...1_024).contains), !connections.isEmpty, !body.isEmpty,
+            (2...1_000).contains(candidates), (1...65_536).contains(hiddenSize),
+            (1...3_600).contains(seconds), (0.01...1).contains(rate ?? 1),
+            (1...10).contains(overload ?? 1), (1...100_000).contains(cold ?? 1),
+            (10...86_400).contains(soak ?? 10), (1...100_000).contains(requestsPerSecond)
+        else {
+            throw ValidationError(
+                "expected 1 to 100000 rankers, 1 to 1024 connections, 2 to 1000 candidates, 1 to 3600 seconds, "
+                    + "a rate of 0.01 to 1 and an overload of 1 to 10")
+        }
+        if let cold, rankers.max()! < cold {
+            throw ValidationError("expected at least \(cold) rankers for as many first requests")
+        }
+    }
+
+    struct Line: Encodable {
+        let command = "serve"
+        let kind: String
+        let servingPrecision: String
+        let cases: [ServeResult]
+        let machine = Machine.current()
+    }
+
+    func run() async throws {
+        if pin { Self.pinToSecondCore() }
+        let directory = try BenchDatabase.scratchDirectory()
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let coordinator = try CoordinatorProcess(
+            program: lscoord, directory: directory, core: pin ? 0 : nil,
+            arguments: [
+                "--ranker-cache-mb", "\(rankerCacheMb)", "--serving-precision", servingPrecision,
+            ])
+        defer { coordinator.stop() }
+        try await coordinator.waitUntilReady()
+        let results = try await BenchDatabase.open(coordinator.connectionInfo, 4, directory) {
+            try await measure($0, coordinator)
+        }
+        print(
+            oneLine(
+                Line(
+                    kind: kind.rawValue, servingPrecision: servingPrecision, cases: results)))
+        for complaint in coordinator.complaints.prefix(5) { print("lscoord: \(complaint)") }
+        if let failed = results.first(where: { $0.failed > 0 }) {
+            throw CoordinatorError(
+                .internal,
+                "\(failed.failed) requests failed: \(failed.failure ?? "-")")
+        }
+    }
+
+    private func measure(_ database: BenchDatabase, _ coordinator: CoordinatorProcess) async throws
+        -> [ServeResult]
+    {
+        let key = try await database.ledger.createAPIKey("bench")
+        let table = Columns(ServeResult.heading)
+        var results: [ServeResult] = []
+        for rankerCount in rankers.sorted() {
+            let served = ServedRankers(kind: kind, hiddenSize: hiddenSize, count: rankerCount)
+            try await served.register(in: database.ledger)
+            try await database.pool.execute("checkpoint", deadline: .seconds(600))
+            let run = ServeRun(
+                coordinator: coordinator, key: key, served: served,
+                request: BenchRequest(candidateCount: candidates, hiddenSize: hiddenSize),
+                spread: users, isDrawn: histogram)
+            try await run.check()
+            func report(_ result: ServeResult) {
+                table.row(result.cells)
+                for line in result.drawing { print("    \(line)") }
+                results.append(result)
+            }
+            if let cold {
+                report(try await run.cold(count: cold))
+                continue
+            }
+            if let soak {
+                report(
+                    try await run.soak(
+                        for: .seconds(soak), perSecond: Double(requestsPerSecond),
+                        connectionCount: connections.max()!))
+                continue
+            }
+            for body in body {
+                for count in connections.sorted() {
+                    let peak = try await run.closed(
+                        body, connectionCount: count, for: .seconds(seconds))
+                    report(peak)
+                    if let rate {
+                        report(
+                            try await run.open(
+                                body, connectionCount: count,
+                                perSecond: rate * peak.requestsPerSecond, for: .seconds(seconds)))
+                    }
+                    if let overload {
+                        report(
+                            try await run.open(
+                                body, connectionCount: 512,
+                                perSecond: overload * peak.requestsPerSecond,
+                                for: .seconds(seconds)))
+                    }
+                }
+            }
+        }
+        return results
+    }
+
+    /// Of a machine with one core nothing is pinned.
+    private static func pinToSecondCore() {
+        let taskset = Process()
+        taskset.executableURL = URL(fileURLWithPath: "/usr/bin/taskset")
+        taskset.arguments = ["-a", "-p", "-c", "1", "\(ProcessInfo.processInfo.processIdentifier)"]
+        taskset.standardOutput = FileHandle.nullDevice
+        taskset.standardError = FileHandle.nullDevice
+        try? taskset.run()
+        taskset.waitUntilExit()
+    }
+}
+
+extension UserSpread: ExpressibleByArgument {}
