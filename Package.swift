@@ -29,6 +29,8 @@ let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
 let grpcProtobuf: Target.Dependency = .product(
     name: "GRPCProtobuf", package: "grpc-swift-protobuf")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore: Target.Dependency = .product(
+    name: "HummingbirdCore", package: "hummingbird")
 let hummingbirdTLS: Target.Dependency = .product(name: "HummingbirdTLS", package: "hummingbird")
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioFoundation: Target.Dependency = .product(name: "NIOFoundationCompat", package: "swift-nio")
@@ -204,7 +206,8 @@ let package = Package(
             dependencies: [
                 "Coordination", "LanguageSystem", "Ledger", "PKI", "RankerMath", "Rankers",
                 "WorkerWire", certificates, crypto, grpc, grpcTransport, logging, lifecycle,
-                grpcProtobuf, hummingbird, hummingbirdTLS, nio, nioFoundation, nioSSL, nioTLS,
+                grpcProtobuf, hummingbird, hummingbirdCore, hummingbirdTLS, nio, nioFoundation,
+                nioPosix, nioSSL, nioTLS,
             ],
             swiftSettings: strict),
         .executableTarget(

@@ -7,23 +7,31 @@ import LanguageSystem
 import Logging
 import NIOCore
 
-struct ErrorBody: Encodable {
-    struct Content: Encodable {
-        let message: String
-        let type: String
-        let param: String?
-        let code: String
-        let hint: String?
-        let requestId: String?
-    }
-
-    let error: Content
+struct ErrorBody {
+    let error: CoordinatorError
+    let requestID: String
 
     init(_ error: CoordinatorError, requestID: String) {
-        self.error = Content(
-            message: error.message,
-            type: Self.type(of: error.code),
-            param: nil, code: error.code.rawValue, hint: error.hint, requestId: requestID)
+        self.error = error
+        self.requestID = requestID
+    }
+
+    var json: JSONText {
+        var json = JSONText()
+        json.raw(#"{"error":{"message":"#)
+        json.string(error.message)
+        json.raw(#","type":"#)
+        json.string(Self.type(of: error.code))
+        json.raw(#","param":null,"code":"#)
+        json.string(error.code.rawValue)
+        if let hint = error.hint {
+            json.raw(#","hint":"#)
+            json.string(hint)
+        }
+        json.raw(#","requestId":"#)
+        json.string(requestID)
+        json.raw("}}")
+        return json
     }
 
     private static func type(of code: ErrorCode) -> String {
@@ -73,7 +81,7 @@ struct RequestFrame: RouterMiddleware {
                 ]) { $1 })
         }
         var response = Response.json(
-            ErrorBody(refusal, requestID: context.requestID),
+            ErrorBody(refusal, requestID: context.requestID).json,
             status: .init(code: refusal.code.httpStatus))
         switch refusal.code {
         case .busy, .unavailable: response.headers[.retryAfter] = "1"
@@ -121,11 +129,18 @@ extension CoordinatorError {
 
 extension Response {
     static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) -> Response {
+        // Values we made ourselves, of finite numbers: encoding them cannot fail.
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.withoutEscapingSlashes]
-        // Values we made ourselves, of finite numbers: encoding them cannot fail.
-        let bytes = try! encoder.encode(value)
-        return Response(
+        return json([UInt8](try! encoder.encode(value)), status: status)
+    }
+
+    static func json(_ text: JSONText, status: HTTPResponse.Status = .ok) -> Response {
+        json(text.bytes, status: status)
+    }
+
+    private static func json(_ bytes: [UInt8], status: HTTPResponse.Status) -> Response {
+        Response(
             status: status, headers: [.contentType: "application/json"],
             body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
     }

@@ -8,63 +8,72 @@ import LanguageSystem
 import Ledger
 
 /// The body of a rerank reply.
-struct RerankReplyBody: Encodable {
-    struct Result: Encodable {
-        struct Document: Encodable { let text: String }
-        let index: Int
-        let relevance_score: Double
-        let document: Document?
-    }
-
-    struct Meta: Encodable {
-        struct Timings: Encodable {
-            let route_ms: Double
-            let load_ms: Double
-            let queue_ms: Double
-            let compute_ms: Double
-        }
-        let ranker: String?
-        let version: Int?
-        let digest: String?
-        let kind: String?
-        /// Why this ranker: a RouteReason.
-        let reason: String
-        /// True when what was asked for had no ranker of its own.
-        let fallback: Bool
-        /// What fell back on what, for people.
-        let explanation: String
-        let `where`: String
-        let timings: Timings
-    }
-
+struct RerankReplyBody {
     let id: String
-    let model: String
-    let results: [Result]
-    let meta: Meta
+    let reply: RerankReply
+    let presentation: RerankPresentation
 
     init(id: String, _ reply: RerankReply, as presentation: RerankPresentation) {
         self.id = id
-        model = reply.servedModel
-        results = reply.ranking.prefix(presentation.topN ?? .max).map { place in
-            Result(
-                index: place.candidateIndex,
-                relevance_score: Double(
-                    presentation.givesRawScores ? place.score : place.relevance),
-                document: presentation.documents.map {
-                    Result.Document(text: $0[place.candidateIndex])
-                })
+        self.reply = reply
+        self.presentation = presentation
+    }
+
+    var json: JSONText {
+        var json = JSONText()
+        json.raw(#"{"id":"#)
+        json.string(id)
+        json.raw(#","model":"#)
+        json.string(reply.servedModel)
+        json.raw(#","results":["#)
+        for (count, place) in reply.ranking.prefix(presentation.topN ?? .max).enumerated() {
+            json.raw(count == 0 ? #"{"index":"# : #",{"index":"#)
+            json.number(place.candidateIndex)
+            json.raw(#","relevance_score":"#)
+            json.number(presentation.givesRawScores ? place.score : place.relevance)
+            if let documents = presentation.documents {
+                json.raw(#","document":{"text":"#)
+                json.string(documents[place.candidateIndex])
+                json.raw("}")
+            }
+            json.raw("}")
         }
-        meta = Meta(
-            ranker: reply.route?.rankerName, version: reply.route?.versionNumber,
-            digest: reply.route?.digest.description, kind: reply.route?.kind.rawValue,
-            reason: reply.reason.rawValue, fallback: reply.isFallback,
-            explanation: reply.explanation,
-            where: "central",
-            timings: Meta.Timings(
-                route_ms: reply.timings.route.milliseconds,
-                load_ms: reply.timings.load.milliseconds,
-                queue_ms: reply.timings.queue.milliseconds,
-                compute_ms: reply.timings.compute.milliseconds))
+        json.raw(#"],"meta":{"ranker":"#)
+        json.string(reply.route?.rankerName)
+        if let route = reply.route {
+            json.raw(#","version":"#)
+            json.number(route.versionNumber)
+            json.raw(#","digest":"#)
+            json.string(route.digest.description)
+            json.raw(#","kind":"#)
+            json.string(route.kind.rawValue)
+        }
+        json.raw(#","reason":"#)
+        json.string(reply.reason.rawValue)
+        if let rule = reply.route?.rule {
+            json.raw(#","rule":"#)
+            json.string(rule)
+        }
+        json.raw(#","fallback":"#)
+        json.bool(reply.isFallback)
+        json.raw(#","explanation":"#)
+        json.string(reply.explanation)
+        json.raw(#","where":"#)
+        json.string(reply.worker == nil ? "central" : "edge")
+        if let worker = reply.worker {
+            json.raw(#","worker":"#)
+            json.string(worker)
+        }
+        json.raw(#","timings":{"route_ms":"#)
+        json.number(reply.timings.route.milliseconds)
+        json.raw(#","load_ms":"#)
+        json.number(reply.timings.load.milliseconds)
+        json.raw(#","queue_ms":"#)
+        json.number(reply.timings.queue.milliseconds)
+        json.raw(#","compute_ms":"#)
+        json.number(reply.timings.compute.milliseconds)
+        json.raw("}}}")
+        return json
     }
 }
 
@@ -78,7 +87,7 @@ extension HTTPFields {
         }
         self[.reason] = reply.reason.rawValue
         self[.fallback] = "\(reply.isFallback)"
-        self[.where] = "central"
+        self[.where] = reply.worker == nil ? "central" : "edge"
         self[.queueTime] = reply.timings.queue.milliseconds.description
         self[.computeTime] = reply.timings.compute.milliseconds.description
     }

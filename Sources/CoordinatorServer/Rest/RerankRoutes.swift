@@ -41,7 +41,7 @@ struct RerankRoutes: Sendable {
                 }
             let reply = try await reranker.rerank(call.request, for: caller)
             var response = Response.json(
-                RerankReplyBody(id: context.requestID, reply, as: call.presentation))
+                RerankReplyBody(id: context.requestID, reply, as: call.presentation).json)
             response.headers.append(reply)
             return response
         }
@@ -60,20 +60,29 @@ struct RerankRoutes: Sendable {
                 throw CoordinatorError.malformedRerank(
                     "found \(calls.count) requests, expected 1 to \(Self.batchCountMax)")
             }
-            let replies = await withTaskGroup(of: (Int, BatchReplyBody.Item).self) { group in
+            let replies = await withTaskGroup(of: (Int, JSONText).self) { group in
                 for (place, body) in calls.enumerated() {
                     group.addTask { (place, await answer(body, place, caller)) }
                 }
-                var replies: [BatchReplyBody.Item?] = Array(repeating: nil, count: calls.count)
+                var replies: [JSONText?] = Array(repeating: nil, count: calls.count)
                 for await (place, reply) in group { replies[place] = reply }
                 return replies.map { $0! }
             }
-            return Response.json(BatchReplyBody(id: context.requestID, responses: replies))
+            var json = JSONText()
+            json.raw(#"{"id":"#)
+            json.string(context.requestID)
+            json.raw(#","responses":["#)
+            for (place, reply) in replies.enumerated() {
+                if place > 0 { json.raw(",") }
+                json.raw(reply)
+            }
+            json.raw("]}")
+            return Response.json(json)
         }
     }
 
     private func answer(_ body: RerankBody, _ place: Int, _ caller: RerankCaller) async
-        -> BatchReplyBody.Item
+        -> JSONText
     {
         let id = "\(caller.requestID).\(place)"
         let caller = RerankCaller(
@@ -82,9 +91,9 @@ struct RerankRoutes: Sendable {
         do {
             let call = try body.call()
             let reply = try await reranker.rerank(call.request, for: caller)
-            return .reply(RerankReplyBody(id: id, reply, as: call.presentation))
+            return RerankReplyBody(id: id, reply, as: call.presentation).json
         } catch {
-            return .refusal(ErrorBody(CoordinatorError(answering: error), requestID: id))
+            return ErrorBody(CoordinatorError(answering: error), requestID: id).json
         }
     }
 
@@ -121,23 +130,6 @@ struct BatchBody: Decodable {
     static func parse(_ bytes: Data) throws(CoordinatorError) -> BatchBody {
         try RerankBody.decode(BatchBody.self, bytes)
     }
-}
-
-struct BatchReplyBody: Encodable {
-    enum Item: Encodable {
-        case reply(RerankReplyBody)
-        case refusal(ErrorBody)
-
-        func encode(to encoder: any Encoder) throws {
-            switch self {
-            case .reply(let body): try body.encode(to: encoder)
-            case .refusal(let body): try body.encode(to: encoder)
-            }
-        }
-    }
-
-    let id: String
-    let responses: [Item]
 }
 
 struct PrefetchBody: Decodable {

@@ -3,12 +3,14 @@
 public import Coordination
 import Foundation
 import Hummingbird
+import HummingbirdCore
 import HummingbirdTLS
 import LanguageSystem
 public import Ledger
 public import Logging
 import NIOCore
 import NIOFoundationCompat
+import NIOPosix
 public import NIOSSL
 import WorkerWire
 
@@ -91,22 +93,26 @@ public func buildRestApplication(
     }
 
     let listener = Listener()
+    let eventLoops = MultiThreadedEventLoopGroup.singleton
     let application = Application(
         router: router,
-        server: try .tls(
-            .http1(
+        server: HTTPServerBuilder { responder in
+            let http = HTTP1Channel(
+                responder: responder,
                 configuration: .init(
                     additionalChannelHandlers: [HandshakeWatch(surface: "https", logger: logger)],
                     // Whoever says half a request and no more is not waited for.
-                    idleTimeout: .seconds(60))),
-            tlsConfiguration: settings.tls),
+                    idleTimeout: .seconds(60)))
+            return OnEventLoop(
+                try TLSChannel(http, tlsConfiguration: settings.tls), of: eventLoops)
+        },
         configuration: .init(
             address: .hostname(settings.host, port: settings.port), serverName: "lscoord"),
         onServerRunning: { channel in
             listener.set(channel)
             await onListening(channel.localAddress?.port ?? settings.port)
         },
-        logger: logger)
+        eventLoopGroupProvider: .shared(eventLoops), logger: logger)
     return RestService(
         application: application, admission: admission, listener: listener,
         drainLead: settings.drainLead, drainDuration: settings.drainDuration, logger: logger)
