@@ -163,15 +163,18 @@ let package = Package(
         .target(
             name: "EdgeWork",
             dependencies: [
-                "LanguageSystem", "PKI", "Rankers", "WorkerWire", certificates, crypto, grpc,
-                grpcTransport, httpClient, logging, nio, nioHTTP, nioSSL,
+                "LanguageSystem", "PKI", "RankerMath", "Rankers", "WorkerWire", certificates,
+                crypto,
+                grpc, grpcTransport, httpClient, logging, nio, nioHTTP, nioSSL,
             ],
             swiftSettings: strict),
         .testTarget(
             name: "EdgeWorkTests",
             dependencies: [
-                "EdgeWork", "LanguageSystem", "PKI", "Rankers", "WorkerWire", certificates, crypto,
-                grpc, grpcTransport, hummingbird, hummingbirdTLS, logging, nio, nioSSL, protobuf,
+                "EdgeWork", "LanguageSystem", "PKI", "RankerMath", "Rankers", "WorkerWire",
+                certificates, crypto, grpc, grpcTransport, hummingbird, hummingbirdTLS, logging,
+                nio,
+                nioSSL, protobuf,
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -195,7 +198,7 @@ let package = Package(
             name: "CoordinationTests",
             dependencies: [
                 "Coordination", "CoordinationTesting", "LanguageSystem", "Ledger", "PostgresAccess",
-                "Rankers", logging,
+                "RankerMath", "Rankers", logging,
             ],
             swiftSettings: strict),
         .target(

@@ -39,9 +39,11 @@ public actor DispatchHub: Service {
         let number: UInt64
     }
 
-    private struct Session {
+    struct Session {
         let worker: Worker
         let taskKinds: [TaskKind]
+        /// Its owner allows reranks.
+        let reranks: Bool
         /// Its owner does not allow every task.
         let isRestricted: Bool
         let connection: UUID
@@ -63,10 +65,12 @@ public actor DispatchHub: Service {
     private let ledger: LedgerStore
     private let hints: LedgerHints
     private let settings: DispatchSettings
-    private let logger: Logger
-    private let clock = ContinuousClock()
-    private var sessions: [SessionID: Session] = [:]
-    private var sessionOfWorker: [WorkerID: SessionID] = [:]
+    let logger: Logger
+    let clock = ContinuousClock()
+    private(set) var sessions: [SessionID: Session] = [:]
+    private(set) var sessionOfWorker: [WorkerID: SessionID] = [:]
+    var edgeReranks = EdgeReranks()
+    var rerankWaiters: [EdgeReranks.Number: CheckedContinuation<EdgeRerankAnswer, Never>] = [:]
     private var heartbeats = HeartbeatBatch()
     private var lastSession: UInt64 = 0
     private var fillCount = 0
@@ -108,7 +112,7 @@ public actor DispatchHub: Service {
         let (stream, outbound) = AsyncStream.makeStream(
             of: WorkerInstruction.self, bufferingPolicy: .bufferingOldest(Self.unreadCountMax))
         sessions[id] = Session(
-            worker: worker, taskKinds: hello.taskKinds,
+            worker: worker, taskKinds: hello.taskKinds, reranks: hello.reranks,
             isRestricted: hello.domains != nil || hello.taskByteCountMax != nil,
             connection: connection, outbound: outbound,
             state: SessionState(
@@ -395,7 +399,7 @@ public actor DispatchHub: Service {
         let now = clock.now
         let candidates = sessions.values.compactMap { session -> FillPlan.Candidate? in
             let freeCount = session.state.freeSlotCount(at: now)
-            guard freeCount > 0 else { return nil }
+            guard freeCount > 0, !session.taskKinds.isEmpty else { return nil }
             return FillPlan.Candidate(
                 worker: session.worker.id, kinds: session.taskKinds, freeCount: freeCount,
                 heldDigests: session.state.heldDigests, isRestricted: session.isRestricted)
@@ -445,5 +449,6 @@ public actor DispatchHub: Service {
             heartbeats.remove(session.worker.id)
         }
         session.outbound.finish()
+        endReranks(of: id)
     }
 }
