@@ -34,6 +34,7 @@ let hummingbirdCore: Target.Dependency = .product(
 let hummingbirdTLS: Target.Dependency = .product(name: "HummingbirdTLS", package: "hummingbird")
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioFoundation: Target.Dependency = .product(name: "NIOFoundationCompat", package: "swift-nio")
+let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
@@ -51,6 +52,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-configuration.git", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0", traits: []),
@@ -145,6 +147,10 @@ let package = Package(
             name: "PKITests", dependencies: ["LanguageSystem", "PKI", asn1, certificates, crypto],
             swiftSettings: strict),
         .target(name: "ProgramLog", dependencies: [logging], swiftSettings: strict),
+        .target(name: "ProgramMetrics", dependencies: [coreMetrics], swiftSettings: strict),
+        .testTarget(
+            name: "ProgramMetricsTests", dependencies: ["ProgramMetrics", coreMetrics],
+            swiftSettings: strict),
         .target(
             name: "WorkerWire",
             dependencies: ["LanguageSystem", grpc, grpcProtobuf, protobuf],
@@ -166,15 +172,18 @@ let package = Package(
         .target(
             name: "EdgeWork",
             dependencies: [
-                "LanguageSystem", "PKI", "Rankers", "WorkerWire", certificates, crypto, grpc,
-                grpcTransport, httpClient, logging, nio, nioHTTP, nioSSL,
+                "LanguageSystem", "PKI", "RankerMath", "Rankers", "WorkerWire", certificates,
+                crypto,
+                grpc, grpcTransport, httpClient, logging, nio, nioHTTP, nioSSL,
             ],
             swiftSettings: strict),
         .testTarget(
             name: "EdgeWorkTests",
             dependencies: [
-                "EdgeWork", "LanguageSystem", "PKI", "Rankers", "WorkerWire", certificates, crypto,
-                grpc, grpcTransport, hummingbird, hummingbirdTLS, logging, nio, nioSSL, protobuf,
+                "EdgeWork", "LanguageSystem", "PKI", "RankerMath", "Rankers", "WorkerWire",
+                certificates, crypto, grpc, grpcTransport, hummingbird, hummingbirdTLS, logging,
+                nio,
+                nioSSL, protobuf,
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -191,7 +200,8 @@ let package = Package(
         .target(
             name: "Coordination",
             dependencies: [
-                "LanguageSystem", "Ledger", "RankerMath", "Rankers", crypto, lifecycle, logging,
+                "LanguageSystem", "Ledger", "RankerMath", "Rankers", coreMetrics, crypto, lifecycle,
+                logging,
             ],
             swiftSettings: strict),
         .testTarget(
@@ -204,8 +214,9 @@ let package = Package(
         .target(
             name: "CoordinatorServer",
             dependencies: [
-                "Coordination", "LanguageSystem", "Ledger", "PKI", "RankerMath", "Rankers",
-                "WorkerWire", certificates, crypto, grpc, grpcTransport, logging, lifecycle,
+                "Coordination", "LanguageSystem", "Ledger", "PKI", "ProgramMetrics", "RankerMath",
+                "Rankers", "WorkerWire", certificates, coreMetrics, crypto, grpc, grpcTransport,
+                logging, lifecycle,
                 grpcProtobuf, hummingbird, hummingbirdCore, hummingbirdTLS, nio, nioFoundation,
                 nioPosix, nioSSL, nioTLS,
             ],
@@ -215,8 +226,9 @@ let package = Package(
             dependencies: [
                 "CMalloc", "Coordination", "CoordinatorServer", "LanguageSystem", "Ledger",
                 "LedgerSchema",
-                "PKI", "PostgresAccess", "ProgramLog", "RankerMath", "Rankers",
-                arguments, configuration, httpClient, lifecycle, logging, nio, nioFoundation,
+                "PKI", "PostgresAccess", "ProgramLog", "ProgramMetrics", "RankerMath", "Rankers",
+                arguments, configuration, coreMetrics, httpClient, lifecycle, logging, nio,
+                nioFoundation,
                 nioHTTP,
                 nioSSL, signals, system,
             ],

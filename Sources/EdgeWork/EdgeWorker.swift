@@ -75,6 +75,7 @@ public actor EdgeWorker {
     let link = CoordinatorLink()
     let local: LocalFiles?
     let home: HomeWeights
+    private let reranks: RerankDesk
     private let starts: AsyncStream<Start>
     let startsInput: AsyncStream<Start>.Continuation
 
@@ -119,6 +120,9 @@ public actor EdgeWorker {
             directory: state.cachePath, byteCountMax: settings.cacheByteCountMax)
         book = LeaseBook(capacity: settings.capacity)
         home = HomeWeights(directory: state.weightsPath)
+        reranks = RerankDesk(
+            isAllowed: settings.policy.reranks, home: home, cache: cache, link: link,
+            logger: logger)
         local = settings.dataDirectory.map {
             LocalFiles(directory: $0, user: settings.dataUser)
         }
@@ -139,6 +143,7 @@ public actor EdgeWorker {
                 group.addTask { try await self.stayConnected() }
                 group.addTask { try await self.keepUp() }
                 group.addTask { try await self.watchLocalFiles() }
+                group.addTask { await self.reranks.run { await self.sayInventory() } }
                 // Whoever ends first ends all: keepUp when drained, stayConnected when refused.
                 defer { group.cancelAll() }
                 let first = await group.nextResult()
@@ -159,6 +164,7 @@ public actor EdgeWorker {
         guard drainDeadline == nil else { return }
         drainDeadline = clock.now + settings.drainDuration
         book.drain()
+        reranks.drain()
         stop(book.tokens.filter { book.isWaiting($0) }, because: .leaving)
         outbound?.yield(.draining)
         logger.notice("draining", metadata: ["tasks": "\(book.all.count)"])
@@ -368,7 +374,8 @@ public actor EdgeWorker {
                     taskKinds: settings.policy.taskKinds,
                     heldDigests: Array(held.prefix(WireLimits.heldDigestCountMax)),
                     heldLeases: book.tokens, domains: settings.policy.domains,
-                    taskByteCountMax: settings.policy.taskByteCountMax)))
+                    taskByteCountMax: settings.policy.taskByteCountMax,
+                    reranks: settings.policy.reranks)))
         saidToTakeTasks = true
         if book.isDraining { outbound.yield(.draining) }
         self.outbound = outbound
@@ -396,7 +403,10 @@ public actor EdgeWorker {
     private nonisolated func listen(
         _ service: WorkerClient, _ reports: AsyncStream<WorkerReport>
     ) async throws {
-        try await service.session { writer in
+        // A rerank's features, and room around them: by itself it takes no message of more than 4 MiB.
+        var options = CallOptions.defaults
+        options.maxRequestMessageBytes = WireLimits.sessionMessageByteCountMax
+        try await service.session(options: options) { writer in
             for await report in reports {
                 try await writer.write(Languagesystem_V1_WorkerMessage(report))
             }
@@ -414,7 +424,12 @@ public actor EdgeWorker {
         do {
             notice = try CoordinatorNotice(message)
         } catch {
-            // A task we cannot read must not take the session with it.
+            // A rerank or a task we cannot read must not take the session with it.
+            if case .rerank(let work) = message.message {
+                note(error)
+                outbound?.yield(.rerankScores(RerankScores(number: work.requestNumber, error)))
+                return
+            }
             guard case .task(let lease) = message.message,
                 let token = try? WireLeaseToken(wire: lease.leaseToken)
             else { throw error }
@@ -441,6 +456,10 @@ public actor EdgeWorker {
         case .task(let work): accept(work)
         case .localDataReply(let refusals): answered(refusals)
         case .prefetch(let blobs): prefetchLater(blobs)
+        case .rerank(let work):
+            // To the session that asked: another's numbers are others.
+            guard let outbound else { return }
+            reranks.take(work) { outbound.yield(.rerankScores($0)) }
         case .heartbeatReply(let lost, let cancelled, let leaseDuration):
             stop(lost, because: .lost)
             stop(cancelled, because: .cancelled)
@@ -513,7 +532,11 @@ public actor EdgeWorker {
             holdToMemory()
             sayAvailability()
             if let drainDeadline {
-                if book.isEmpty, refusalCount == 0 { return }
+                if book.isEmpty, refusalCount == 0,
+                    reranks.isIdle || clock.now >= drainDeadline
+                {
+                    return
+                }
                 if clock.now >= drainDeadline { stop(book.tokens, because: .leaving) }
             }
             if Date() >= nextRenewal, connectedSince != nil { await renew() }
@@ -609,7 +632,7 @@ public actor EdgeWorker {
             completedCount: completedCount, failedCount: failedCount, lostCount: lostCount,
             cache: cacheLine, errors: errors, tlsVersion: tlsVersion,
             takesTasks: settings.policy.takesTasks(at: Date()), allows: settings.policy.lines,
-            localData: localDataLine())
+            localData: localDataLine(), reranks: reranks.statusLine())
         do {
             try state.save(report)
         } catch {

@@ -8,6 +8,10 @@ public enum WireLimits {
     public static let chunkByteCount = 1 << 20
     /// Of any message: a chunk, or a task's JSON, with room around it.
     public static let messageByteCountMax = 4 << 20
+    /// Of one rerank at the edge; larger groups are scored by the coordinator. Dispatch knows the same number.
+    public static let rerankFeaturesByteCountMax = 4 << 20
+    /// Of any message of a session: a rerank's features, with room around them.
+    public static let sessionMessageByteCountMax = rerankFeaturesByteCountMax + (64 << 10)
     /// Flow control: 64 KiB, gRPC's default, throttles uploads to a quarter. As much may wait at the coordinator for each
     /// download; at 100 ms of distance it still lets 20 MB/s through.
     public static let windowByteCount = 2 << 20
@@ -26,6 +30,8 @@ public enum WireLimits {
     public static let localSetCountMax = 1_024
     public static let domainCountMax = 256
     public static let prefetchCountMax = 16
+    public static let candidateCountMax = 1_024
+    public static let hiddenSizeMax = 65_536
     public static let tokenByteCountMax = 64
     /// Of a name, a note, a version: a line for people.
     public static let lineByteCountMax = 500
@@ -34,6 +40,7 @@ public enum WireLimits {
     public static let heartbeatInterval: Duration = .milliseconds(2_500)
     public static let heartbeatIntervals: ClosedRange<Duration> = .milliseconds(50) ... .seconds(60)
     public static let leaseDurationMax: Duration = .seconds(24 * 3600)
+    public static let rerankDeadlineMax: Duration = .seconds(60)
 
     /// The text itself, if it is one JSON object of acceptable size.
     public static func json(_ text: String, what: String = "report") throws(CoordinatorError)

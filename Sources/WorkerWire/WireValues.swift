@@ -150,11 +150,13 @@ public struct WorkerIntroduction: Hashable, Sendable {
     public let domains: [DomainPattern]?
     /// Features of one task that its owner allows; nil: any.
     public let taskByteCountMax: Int64?
+    /// Its owner allows reranks.
+    public let reranks: Bool
 
     public init(
         programVersion: String, capacity: Int, taskKinds: [TaskKind], heldDigests: [Digest],
         heldLeases: [WireLeaseToken], domains: [DomainPattern]? = nil,
-        taskByteCountMax: Int64? = nil
+        taskByteCountMax: Int64? = nil, reranks: Bool = false
     ) {
         self.programVersion = programVersion
         self.capacity = capacity
@@ -163,6 +165,7 @@ public struct WorkerIntroduction: Hashable, Sendable {
         self.heldLeases = heldLeases
         self.domains = domains
         self.taskByteCountMax = taskByteCountMax
+        self.reranks = reranks
     }
 }
 
@@ -189,6 +192,7 @@ public enum WorkerReport: Hashable, Sendable {
     case localData(LocalData)
     /// Outside its owner's hours it takes no tasks.
     case availability(takesTasks: Bool)
+    case rerankScores(RerankScores)
 }
 
 /// All that a coordinator says on a session.
@@ -202,6 +206,7 @@ public enum CoordinatorNotice: Hashable, Sendable {
     case localDataReply([LocalDataRefusal])
     /// What tasks that wait will need.
     case prefetch([NamedBlob])
+    case rerank(RerankWork)
 }
 
 /// The answer to a result.

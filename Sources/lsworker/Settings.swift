@@ -51,7 +51,7 @@ struct JoinOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "What this machine does, separated by commas. Default train,evaluate.",
+            "What this machine does, separated by commas. Default train,evaluate,rerank.",
             valueName: "kinds"))
     var allow: String?
 
@@ -174,6 +174,7 @@ extension Settings {
             }
             return count == 0 ? nil : Int64(count) << 20
         }
+        let allowed = try allowed(text(join.allow, "allow"))
         let cores = ProcessInfo.processInfo.activeProcessorCount
         return Settings(
             state: state,
@@ -188,7 +189,7 @@ extension Settings {
                 capacity: try whole(
                     join.capacity, "capacity", name: "--capacity", default: 1, in: 1...64),
                 policy: WorkPolicy(
-                    taskKinds: try taskKinds(text(join.allow, "allow")),
+                    taskKinds: allowed.taskKinds, reranks: allowed.reranks,
                     domains: try text(join.domains, "domains").map(domains),
                     taskByteCountMax: try megabytes(
                         join.taskSize, "taskSize", name: "--task-size"),
@@ -216,17 +217,20 @@ extension Settings {
                 among: ["trace", "debug", "info", "notice", "warning", "error", "critical"]))
     }
 
-    private static func taskKinds(_ text: String?) throws(CoordinatorError) -> [TaskKind] {
-        guard let text else { return TaskKind.leased }
+    private static func allowed(_ text: String?) throws(CoordinatorError) -> (
+        taskKinds: [TaskKind], reranks: Bool
+    ) {
+        guard let text else { return (TaskKind.leased, true) }
         let words = text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
         let kinds = TaskKind.leased.filter { words.contains($0.rawValue) }
-        guard !words.isEmpty, kinds.count == words.count else {
+        let reranks = words.contains("rerank")
+        guard !words.isEmpty, kinds.count + (reranks ? 1 : 0) == words.count else {
             throw .unknownChoice(
                 "--allow", found: text.printable(),
-                expected: TaskKind.leased.map(\.rawValue).joined(separator: ", ")
+                expected: (TaskKind.leased.map(\.rawValue) + ["rerank"]).joined(separator: ", ")
                     + ", or some of them separated by commas")
         }
-        return kinds
+        return (kinds, reranks)
     }
 
     private static func domains(_ text: String) throws(CoordinatorError) -> [DomainPattern] {

@@ -66,10 +66,12 @@ struct TestDispatch: Sendable {
         return Worker(id: try token.one().decode(WorkerID.self, "worker_id"), name: name)
     }
 
-    func hello(_ capacity: Int = 1, holding leases: [LeaseToken] = []) -> WorkerHello {
+    func hello(_ capacity: Int = 1, holding leases: [LeaseToken] = [], reranks: Bool = false)
+        -> WorkerHello
+    {
         WorkerHello(
             programVersion: "test", capacity: capacity, taskKinds: [.train, .evaluate],
-            heldDigests: [], heldLeases: leases)
+            heldDigests: [], heldLeases: leases, reranks: reranks)
     }
 
     func requestTraining(_ seed: Int64) async throws -> TaskID {

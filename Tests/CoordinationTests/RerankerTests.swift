@@ -51,6 +51,10 @@ struct TestServing: Sendable {
                 ledger: ledger, pool: database.pool,
                 reranker: Reranker(
                     ledger: ledger, hints: hints, decisions: decisions,
+                    hub: DispatchHub(
+                        ledger: ledger, hints: hints,
+                        settings: DispatchSettings(coordinatorName: "test"),
+                        logger: TestDispatch.quiet),
                     settings: RerankerSettings(
                         threadCount: 1, cacheByteCountMax: 1 << 20, precision: .float32)),
                 keyring: Keyring(ledger: ledger, hints: hints, logger: TestDispatch.quiet))

@@ -51,6 +51,7 @@ actor ScriptedCoordinator {
     private(set) var serials: Set<String> = []
     private(set) var offers: [LocalData] = []
     private(set) var availabilities: [Bool] = []
+    private(set) var rerankAnswers: [RerankScores] = []
     /// Every byte of every message that a worker sent, before encryption.
     private(set) var wire: [UInt8] = []
 
@@ -167,6 +168,7 @@ actor ScriptedCoordinator {
         case .draining: isDraining = true
         case .localData(let data): offers.append(data)
         case .availability(let takesTasks): availabilities.append(takesTasks)
+        case .rerankScores(let answer): rerankAnswers.append(answer)
         }
     }
 

@@ -99,8 +99,8 @@ import Testing
         }
         expect(
             try await run(
-                Programs.path("lsworker"), ["join", "--allow", "play", "--state-dir", "w0"]),
-            status: 78, says: "--allow 'play'", "train, evaluate")
+                Programs.path("lsworker"), ["join", "--allow", "dream", "--state-dir", "w0"]),
+            status: 78, says: "--allow 'dream'", "train, evaluate, rerank")
         try await installation.join("edge-1")
         let pin = try await installation.sql(
             "select split_part(ls.create_join_token(), '::', 1)")

@@ -158,7 +158,7 @@ private actor HostileWorker {
                     switch try CoordinatorNotice(message) {
                     case .welcome: welcome.yield()
                     case .task(let work): input.yield(work)
-                    case .heartbeatReply, .localDataReply, .prefetch: break
+                    case .heartbeatReply, .localDataReply, .prefetch, .rerank: break
                     }
                 }
             }

@@ -102,7 +102,11 @@ import WorkerWire
                 WorkerIntroduction(
                     programVersion: "1", capacity: 3, taskKinds: [.train, .evaluate],
                     heldDigests: [digest], heldLeases: [token],
-                    domains: [try DomainPattern("math/*")], taskByteCountMax: 1 << 30)),
+                    domains: [try DomainPattern("math/*")], taskByteCountMax: 1 << 30,
+                    reranks: true)),
+            .rerankScores(
+                RerankScores(number: 7, .scored([0.5, -0.25, .nan], compute: .microseconds(300)))),
+            .rerankScores(RerankScores(number: 8, .refused(.unavailable, message: "not yet"))),
             .localData(
                 LocalData(
                     sets: [
@@ -184,6 +188,12 @@ import WorkerWire
                             weightsStay: true)))),
             .localDataReply([LocalDataRefusal(digest: digest, message: "no", hint: "ask")]),
             .prefetch([blob]),
+            .rerank(
+                RerankWork(
+                    number: 7, rankerName: "math.listwise", weights: blob,
+                    features: [UInt8](repeating: 0x3c, count: 3 * 4 * 2), dtype: .float16,
+                    candidateCount: 2, hiddenSize: 4, deadline: .milliseconds(200),
+                    traceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")),
             .heartbeatReply(lost: [token], cancelled: [], leaseDuration: .seconds(9)),
         ]
         let samples = try notices.map {

@@ -14,7 +14,7 @@ import Testing
         "Ledger": ["LanguageSystem", "LedgerSchema", "PostgresAccess"],
         "PKI": ["LanguageSystem"],
         "WorkerWire": ["LanguageSystem"],
-        "EdgeWork": ["LanguageSystem", "PKI", "Rankers", "WorkerWire"],
+        "EdgeWork": ["LanguageSystem", "PKI", "RankerMath", "Rankers", "WorkerWire"],
         "Coordination": ["LanguageSystem", "Ledger", "RankerMath", "Rankers"],
         "CoordinatorServer": [
             "Coordination", "LanguageSystem", "Ledger", "PKI", "RankerMath", "Rankers",

@@ -38,8 +38,16 @@ import WorkerWire
                 features: [NamedBlob(digest: digest(4), byteCount: 8, name: "f")],
                 evaluationConfiguration: "{}")))
 
+    static let rerank = RerankWork(
+        number: 9, rankerName: "math.listwise",
+        weights: NamedBlob(digest: digest(3), byteCount: 7, name: "math.listwise@2"),
+        features: [UInt8](repeating: 1, count: 3 * 4 * 2), dtype: .bfloat16, candidateCount: 2,
+        hiddenSize: 4, deadline: .milliseconds(200),
+        traceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+
     @Test(arguments: [
-        CoordinatorNotice.welcome(
+        CoordinatorNotice.rerank(rerank),
+        .welcome(
             workerName: "edge-1", coordinatorVersion: "1", heartbeatInterval: .milliseconds(900)),
         .task(train), .task(evaluate),
         .heartbeatReply(lost: [token("a")], cancelled: [token("b")], leaseDuration: .seconds(9)),
@@ -66,7 +74,11 @@ import WorkerWire
                 programVersion: "1", capacity: 3, taskKinds: [.train, .evaluate],
                 heldDigests: [digest(1)],
                 heldLeases: [token("x")], domains: [try! DomainPattern("math/*")],
-                taskByteCountMax: 1 << 20)),
+                taskByteCountMax: 1 << 20, reranks: true)),
+        .rerankScores(
+            RerankScores(
+                number: 9, .scored([0.25, -1, .nan, .infinity], compute: .microseconds(310)))),
+        .rerankScores(RerankScores(number: .max, .refused(.unavailable, message: "not yet"))),
         .localData(LocalData(sets: [localSet], weights: [digest(7)])),
         .availability(takesTasks: false),
         .heartbeat([WireLeaseProgress(token: token("x"), progress: 0.5, note: "step 1")]),
@@ -109,6 +121,56 @@ import WorkerWire
         #expect(throws: CoordinatorError.self) { try WorkerReport(many) }
     }
 
+    @Test func `refuses a rerank of impossible sizes`() {
+        let message = Languagesystem_V1_CoordinatorMessage(.rerank(Self.rerank))
+        let changes: [(inout Languagesystem_V1_RerankWork) -> Void] = [
+            { $0.candidateCount = 0 }, { $0.candidateCount = .max }, { $0.candidateCount = 3 },
+            { $0.hiddenSize = 0 }, { $0.hiddenSize = .max }, { $0.dtype = "int8" },
+            { $0.features.append(0) }, { $0.features = Data() }, { $0.clearWeights() },
+            { $0.weights.byteCount = 0 },
+            // In proportion, but too large.
+            {
+                $0.hiddenSize = 65_536
+                $0.candidateCount = 1_000
+                $0.features = Data(count: 1_001 * 65_536 * 2)
+            },
+        ]
+        for change in changes {
+            var damaged = message
+            change(&damaged.rerank)
+            #expect(throws: CoordinatorError.self) { try CoordinatorNotice(damaged) }
+        }
+    }
+
+    @Test func `of a rerank carries the largest group in one message`() throws {
+        let size = WireLimits.rerankFeaturesByteCountMax
+        let work = RerankWork(
+            number: 1, rankerName: "r", weights: Self.rerank.weights,
+            features: [UInt8](repeating: 0, count: size), dtype: .float32, candidateCount: 255,
+            hiddenSize: 4_096, deadline: .seconds(1))
+        let bytes: [UInt8] = try Languagesystem_V1_CoordinatorMessage(.rerank(work))
+            .serializedBytes()
+        #expect(bytes.count <= WireLimits.sessionMessageByteCountMax)
+        #expect(try RerankWork(Languagesystem_V1_RerankWork(work)) == work)
+    }
+
+    @Test func `refuses an answer to a rerank that is no list of scores, or too long`() {
+        var message = Languagesystem_V1_RerankScores()
+        message.scores = Data(count: 7)
+        #expect(throws: CoordinatorError.self) { try RerankScores(message) }
+        message.scores = Data(count: 4 * (WireLimits.candidateCountMax + 1))
+        #expect(throws: CoordinatorError.self) { try RerankScores(message) }
+    }
+
+    @Test func `of a refusal with a code that is not known here is an internal one`() throws {
+        var message = Languagesystem_V1_RerankScores()
+        message.code = "tired"
+        message.message = "cannot: tired"
+        #expect(
+            try RerankScores(message)
+                == RerankScores(number: 0, .refused(.internal, message: "cannot: tired")))
+    }
+
     @Test func `refuses a digest of another length`() {
         #expect(throws: CoordinatorError.self) { try Digest(wire: Data(count: 31)) }
         #expect(throws: CoordinatorError.self) { try Digest(wire: Data()) }
@@ -138,6 +200,9 @@ import WorkerWire
         #expect(try WorkerIntroduction(hello).taskKinds == [.train])
         hello.taskKinds = ["dream"]
         #expect(throws: CoordinatorError.self) { try WorkerIntroduction(hello) }
+        // Nothing but reranks is something.
+        hello.reranks = true
+        #expect(try WorkerIntroduction(hello).taskKinds.isEmpty)
     }
 
     @Test(arguments: [

@@ -2,16 +2,17 @@
 -- Called by: route_plan, resolve.
 create or replace function ls.route_choice(p_version_id bigint)
 returns table (ranker_id bigint, ranker_name text, base_model text, user_name text, domain text, kind text, configuration jsonb,
-    version_id bigint, version_number integer, digest bytea, worker_id bigint, worker text, is_central boolean)
+    version_id bigint, version_number integer, digest bytea, byte_count bigint, worker_id bigint, worker text, is_central boolean)
 language sql stable
 as $$
     select r.ranker_id, r.name, b.name, r.user_name, d.name, r.kind, r.configuration, v.version_id, v.number, v.digest,
-        w.worker_id, w.name, r.home_worker_id is null
+        x.byte_count, w.worker_id, w.name, r.home_worker_id is null
     from ls.ranker_version v
         join ls.ranker r using (ranker_id)
         join ls.base_model b using (base_model_id)
         left join ls.domain d using (domain_id)
         left join ls.worker w on w.worker_id = coalesce(r.home_worker_id, r.placed_worker_id) and w.revoked_at is null
+        left join ls.ranker_weights x on x.digest = v.digest
     where v.version_id = p_version_id;
 $$;
 comment on function ls.route_choice(bigint) is 'A version as a request needs it: ranker, digest, and the worker it is placed on.';

@@ -2,6 +2,7 @@
 // whom is decided by ls.lease_tasks(); how many a worker may have, by SessionState; who is offered
 // how many, by FillPlan; this actor asks, pushes and listens. It speaks to the database for all its
 // workers at once. It holds nothing that matters: whatever it forgets, leases bring back.
+import CoreMetrics
 import Foundation
 public import LanguageSystem
 public import Ledger
@@ -39,9 +40,11 @@ public actor DispatchHub: Service {
         let number: UInt64
     }
 
-    private struct Session {
+    struct Session {
         let worker: Worker
         let taskKinds: [TaskKind]
+        /// Its owner allows reranks.
+        let reranks: Bool
         /// Its owner does not allow every task.
         let isRestricted: Bool
         let connection: UUID
@@ -63,10 +66,13 @@ public actor DispatchHub: Service {
     private let ledger: LedgerStore
     private let hints: LedgerHints
     private let settings: DispatchSettings
-    private let logger: Logger
-    private let clock = ContinuousClock()
-    private var sessions: [SessionID: Session] = [:]
-    private var sessionOfWorker: [WorkerID: SessionID] = [:]
+    let logger: Logger
+    let clock = ContinuousClock()
+    private(set) var sessions: [SessionID: Session] = [:]
+    private(set) var sessionOfWorker: [WorkerID: SessionID] = [:]
+    var edgeReranks = EdgeReranks()
+    var rerankWaiters: [EdgeReranks.Number: CheckedContinuation<EdgeRerankAnswer, Never>] = [:]
+    private let metrics = DispatchMetrics()
     private var heartbeats = HeartbeatBatch()
     private var lastSession: UInt64 = 0
     private var fillCount = 0
@@ -83,6 +89,14 @@ public actor DispatchHub: Service {
         self.logger = logger
         (wishes, wish) = AsyncStream.makeStream(
             of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Workers that have a session here, and the leases they hold.
+    public var counts: (workers: Int, leases: Int) {
+        (
+            sessionOfWorker.count,
+            sessions.values.reduce(0) { $0 + $1.state.leaseTokens.count }
+        )
     }
 
     // MARK: What workers do
@@ -108,7 +122,7 @@ public actor DispatchHub: Service {
         let (stream, outbound) = AsyncStream.makeStream(
             of: WorkerInstruction.self, bufferingPolicy: .bufferingOldest(Self.unreadCountMax))
         sessions[id] = Session(
-            worker: worker, taskKinds: hello.taskKinds,
+            worker: worker, taskKinds: hello.taskKinds, reranks: hello.reranks,
             isRestricted: hello.domains != nil || hello.taskByteCountMax != nil,
             connection: connection, outbound: outbound,
             state: SessionState(
@@ -257,6 +271,7 @@ public actor DispatchHub: Service {
             do { try await clock.sleep(for: pause) } catch { return }  // asked to stop
             do {
                 for expired in try await ledger.expireLeases() {
+                    metrics.leaseExpired.increment()
                     logger.notice(
                         "lease expired",
                         metadata: [
@@ -395,7 +410,7 @@ public actor DispatchHub: Service {
         let now = clock.now
         let candidates = sessions.values.compactMap { session -> FillPlan.Candidate? in
             let freeCount = session.state.freeSlotCount(at: now)
-            guard freeCount > 0 else { return nil }
+            guard freeCount > 0, !session.taskKinds.isEmpty else { return nil }
             return FillPlan.Candidate(
                 worker: session.worker.id, kinds: session.taskKinds, freeCount: freeCount,
                 heldDigests: session.state.heldDigests, isRestricted: session.isRestricted)
@@ -429,6 +444,7 @@ public actor DispatchHub: Service {
         guard let id = sessionOfWorker[worker], let session = sessions[id] else { return }
         sessions[id]?.state.push(task.token, until: clock.now + settings.leaseDuration)
         session.outbound.yield(.lease(task, lasting: settings.leaseDuration))
+        metrics.count(leased: task.kind)
         logger.info(
             "task leased",
             metadata: [
@@ -445,5 +461,6 @@ public actor DispatchHub: Service {
             heartbeats.remove(session.worker.id)
         }
         session.outbound.finish()
+        endReranks(of: id)
     }
 }

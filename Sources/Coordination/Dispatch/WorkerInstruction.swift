@@ -12,6 +12,8 @@ public enum WorkerInstruction: Sendable {
     case localDataAnswer([RefusedFeatureSet])
     /// Features that waiting tasks need.
     case prefetch([BlobReference])
+    /// Score a group now: `DispatchHub.takeRerank` says what, if anybody still waits when its turn comes.
+    case rerank(EdgeReranks.Number)
 }
 
 /// Who a session belongs to, as its verified certificate says.
@@ -36,10 +38,13 @@ public struct WorkerHello: Sendable {
     public let domains: [DomainPattern]?
     /// Features of one task that its owner allows; nil: any.
     public let taskByteCountMax: Int64?
+    /// Its owner allows reranks.
+    public let reranks: Bool
 
     public init(
         programVersion: String, capacity: Int, taskKinds: [TaskKind], heldDigests: [Digest],
-        heldLeases: [LeaseToken], domains: [DomainPattern]? = nil, taskByteCountMax: Int64? = nil
+        heldLeases: [LeaseToken], domains: [DomainPattern]? = nil, taskByteCountMax: Int64? = nil,
+        reranks: Bool = false
     ) {
         self.programVersion = programVersion
         self.capacity = capacity
@@ -48,5 +53,6 @@ public struct WorkerHello: Sendable {
         self.heldLeases = heldLeases
         self.domains = domains
         self.taskByteCountMax = taskByteCountMax
+        self.reranks = reranks
     }
 }

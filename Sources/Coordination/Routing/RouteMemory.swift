@@ -3,6 +3,7 @@
 import Foundation
 import LanguageSystem
 import Ledger
+import CoreMetrics
 
 /// Everything that may answer a question, and what features must be for it.
 struct RouteAnswer: Sendable {
@@ -29,6 +30,7 @@ final class RouteMemory: @unchecked Sendable {
     private let ledger: LedgerStore
     private let hints: LedgerHints
     private let clock = ContinuousClock()
+    private let moves = Counter(label: "ls_alias_moves_total")
     // Guards all that follows. Held for look-ups only: a hit does not wait for an actor.
     private let lock = NSLock()
     private var table = RouteTable<RouteAnswer>()
@@ -80,6 +82,7 @@ final class RouteMemory: @unchecked Sendable {
     func run() async {
         for await hint in hints.hints(of: [.alias, .route]) {
             lock.withLock {
+                if case .aliasMoved = hint { moves.increment() }
                 if case .aliasMoved(let ranker?, let user) = hint {
                     table.outdate(ranker, of: user)
                 } else {

@@ -35,13 +35,17 @@ public final class Reranker: Service, Sendable {
     let routes: RouteMemory
     let cache: RankerCache
     let threads: ScoringThreads
-    private let decisions: DecisionLog
+    let decisions: DecisionLog
+    private let hub: DispatchHub
+    let metrics = RerankMetrics()
     private let settings: RerankerSettings
     private let clock = ContinuousClock()
 
     public init(
-        ledger: LedgerStore, hints: LedgerHints, decisions: DecisionLog, settings: RerankerSettings
+        ledger: LedgerStore, hints: LedgerHints, decisions: DecisionLog, hub: DispatchHub,
+        settings: RerankerSettings
     ) {
+        self.hub = hub
         self.settings = settings
         self.decisions = decisions
         routes = RouteMemory(ledger: ledger, hints: hints)
@@ -63,6 +67,7 @@ public final class Reranker: Service, Sendable {
     ///   `unavailable`.
     public func rerank(_ asked: RerankRequest, for caller: RerankCaller) async throws -> RerankReply
     {
+        let began = clock.now
         let request = try asked.permitted(by: caller.scope)
         var attempt = Attempt(request: request)
         var refusal: any Error = CoordinatorError.unknownModel(request.model)
@@ -78,11 +83,13 @@ public final class Reranker: Service, Sendable {
             try answer.check(request)
             if let reply = try await serve(answer, caller, &attempt) {
                 score(answer.plan.shadows(for: caller.requestID), beside: request, caller)
-                return reply
+                return metrics.counted(reply, since: began)
             }
             guard answer.isNamed else {
-                return RerankReply(
-                    keepingOrderOf: request, missed: attempt.missed, timings: attempt.timings)
+                return metrics.counted(
+                    RerankReply(
+                        keepingOrderOf: request, missed: attempt.missed, timings: attempt.timings),
+                    since: began)
             }
             if place == 0 { refusal = CoordinatorError.outOfReach(model) }
         }
@@ -125,23 +132,82 @@ public final class Reranker: Service, Sendable {
     ) async throws -> RerankReply? {
         let request = attempt.request
         for route in answer.plan.choices(for: caller.requestID) {
+            if let worker = route.worker {
+                let mark = clock.now
+                let scored = await score(route, on: worker, request, caller)
+                attempt.timings.queue += clock.now - mark
+                switch scored {
+                case .success(let (scores, compute)):
+                    attempt.timings.queue -= compute
+                    attempt.timings.compute += compute
+                    return finish(
+                        scores, route, isCosine: route.isCosine, at: worker, precision: nil, caller,
+                        attempt)
+                case .failure(let miss):
+                    attempt.missed.append(
+                        "\(route.rankerName) is placed on \(worker.name), \(miss.why)")
+                }
+            }
             guard route.isCentral else {
-                attempt.missed.append("\(route.rankerName) is out of reach")
+                if route.worker == nil {
+                    attempt.missed.append("\(route.rankerName) is out of reach")
+                }
                 continue
             }
             let (scores, scorer) = try await score(route, request, &attempt.timings)
-            let reply = RerankReply(
-                scores: scores, isCosine: scorer.configuration.similarity == .cosine, route: route,
-                request: request, missed: attempt.missed, worker: nil, timings: attempt.timings)
-            if caller.keepsDecision || decisions.samples(caller.requestID) {
-                decisions.keep(
-                    Decision(
-                        request, caller, .serve, route, scores, scorer.precision,
-                        isFallback: reply.isFallback))
-            }
-            return reply
+            return finish(
+                scores, route, isCosine: scorer.configuration.similarity == .cosine, at: nil,
+                precision: scorer.precision, caller, attempt)
         }
         return nil
+    }
+
+    private func finish(
+        _ scores: [Float], _ route: Route, isCosine: Bool, at worker: Route.Place?,
+        precision: Precision?, _ caller: RerankCaller, _ attempt: Attempt
+    ) -> RerankReply {
+        let reply = RerankReply(
+            scores: scores, isCosine: isCosine, route: route, request: attempt.request,
+            missed: attempt.missed, worker: worker?.name, timings: attempt.timings)
+        if caller.keepsDecision || decisions.samples(caller.requestID) {
+            decisions.keep(
+                Decision(
+                    attempt.request, caller, .serve, route, scores, precision,
+                    isFallback: reply.isFallback))
+        }
+        return reply
+    }
+
+    /// Why a worker did not score, in words.
+    private struct EdgeMiss: Error { let why: String }
+
+    /// Scores on the worker that the ranker is placed on.
+    private func score(
+        _ route: Route, on worker: Route.Place, _ request: RerankRequest, _ caller: RerankCaller
+    ) async -> Result<([Float], compute: Duration), EdgeMiss> {
+        let answer = await hub.rerank(
+            on: worker.id,
+            EdgeRerank(
+                rankerName: route.rankerName,
+                weights: BlobReference(
+                    digest: route.digest, byteCount: route.byteCount,
+                    name: "\(route.rankerName)@\(route.versionNumber)"),
+                features: Array(request.features), dtype: request.dtype,
+                candidateCount: request.candidateCount, hiddenSize: request.hiddenSize,
+                traceParent: caller.traceParent), within: settings.edgeDeadline)
+        metrics.count(answer)
+        return switch answer {
+        case .scored(let scores, let compute): .success((scores, compute: compute))
+        case .unreachable: .failure(EdgeMiss(why: "which is out of reach"))
+        case .late:
+            .failure(
+                EdgeMiss(
+                    why:
+                        "which did not answer in \(Int(settings.edgeDeadline / .milliseconds(1))) ms"
+                ))
+        case .busy: .failure(EdgeMiss(why: "which has too much to do"))
+        case .refused(let error): .failure(EdgeMiss(why: "which refused: \(error.message)"))
+        }
     }
 
     /// Scores here.
@@ -222,6 +288,13 @@ public final class Reranker: Service, Sendable {
         case nil: break
         }
         return Prefetched(route: route, wasCached: wasCached, isPinned: pin ?? false)
+    }
+}
+
+extension Route {
+    /// Whether its scores are cosines; of a configuration that cannot be read, not.
+    fileprivate var isCosine: Bool {
+        (try? RankerConfiguration(json: configuration))?.similarity == .cosine
     }
 }
 

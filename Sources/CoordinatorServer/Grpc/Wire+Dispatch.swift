@@ -3,6 +3,7 @@ import Coordination
 import Foundation
 import LanguageSystem
 import Ledger
+import RankerMath
 import WorkerWire
 
 extension LeaseToken {
@@ -32,7 +33,7 @@ extension WorkerHello {
             programVersion: introduction.programVersion, capacity: introduction.capacity,
             taskKinds: introduction.taskKinds, heldDigests: introduction.heldDigests,
             heldLeases: leases, domains: introduction.domains,
-            taskByteCountMax: introduction.taskByteCountMax)
+            taskByteCountMax: introduction.taskByteCountMax, reranks: introduction.reranks)
     }
 }
 
@@ -44,8 +45,10 @@ extension LeaseProgress {
 }
 
 extension CoordinatorNotice {
-    init(_ instruction: WorkerInstruction) {
+    /// Nil for a rerank: dispatch keeps what is to be scored until its turn comes.
+    init?(_ instruction: WorkerInstruction) {
         switch instruction {
+        case .rerank: return nil
         case .welcome(let workerName, let heartbeatInterval):
             self = .welcome(
                 workerName: workerName, coordinatorVersion: ProductVersion.current,
@@ -63,6 +66,36 @@ extension CoordinatorNotice {
                     }
                 })
         case .prefetch(let blobs): self = .prefetch(blobs.map(NamedBlob.init))
+        }
+    }
+}
+
+extension RerankWork {
+    init(_ order: EdgeRerankOrder) {
+        let work = order.work
+        self.init(
+            number: order.number, rankerName: work.rankerName, weights: NamedBlob(work.weights),
+            features: work.features, dtype: WireFeatureType(work.dtype),
+            candidateCount: work.candidateCount, hiddenSize: work.hiddenSize,
+            deadline: order.deadline, traceParent: work.traceParent)
+    }
+}
+
+extension WireFeatureType {
+    fileprivate init(_ type: FeatureType) {
+        switch type {
+        case .float16: self = .float16
+        case .bfloat16: self = .bfloat16
+        case .float32: self = .float32
+        }
+    }
+}
+
+extension EdgeRerankReport {
+    init(_ outcome: RerankScores.Outcome) {
+        switch outcome {
+        case .scored(let scores, let compute): self = .scored(scores, compute: compute)
+        case .refused(let code, let message): self = .refused(CoordinatorError(code, message))
         }
     }
 }

@@ -6,6 +6,7 @@ import GRPCCore
 import LanguageSystem
 import Ledger
 import Logging
+import CoreMetrics
 import PKI
 import Rankers
 import WorkerWire
@@ -40,8 +41,9 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     for await instruction in instructions {
-                        try await response.write(
-                            Languagesystem_V1_CoordinatorMessage(CoordinatorNotice(instruction)))
+                        // Nil: a rerank that nobody waits for any more.
+                        guard let notice = await notice(instruction, session) else { continue }
+                        try await response.write(Languagesystem_V1_CoordinatorMessage(notice))
                     }
                 }
                 // The iterator is used by this task alone from here on.
@@ -62,6 +64,13 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
         await hub.close(session)
     }
 
+    private func notice(_ instruction: WorkerInstruction, _ session: DispatchHub.SessionID) async
+        -> CoordinatorNotice?
+    {
+        guard case .rerank(let number) = instruction else { return CoordinatorNotice(instruction) }
+        return await hub.takeRerank(number, for: session).map { .rerank(RerankWork($0)) }
+    }
+
     private func receive(_ report: WorkerReport, _ session: DispatchHub.SessionID) async throws {
         switch report {
         case .heartbeat(let leases):
@@ -72,6 +81,9 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
             await hub.offerLocalData(session, data.sets, weights: data.weights)
         case .availability(let takesTasks):
             await hub.setAvailability(session, takesTasks: takesTasks)
+        case .rerankScores(let answer):
+            await hub.rerankAnswered(
+                answer.number, by: session, EdgeRerankReport(answer.outcome))
         case .hello: throw CoordinatorError.unexpectedMessage()
         }
     }
@@ -205,6 +217,7 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
                 message: WireLimits.line(request.message), retryable: request.retryable)
         }
         await hub.attemptEnded(token, of: worker.id)
+        Counter(label: "ls_attempts_failed_total").increment()
         logger.warning(
             "attempt failed",
             metadata: [

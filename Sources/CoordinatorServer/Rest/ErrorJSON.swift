@@ -5,6 +5,7 @@ import HTTPTypes
 import Hummingbird
 import LanguageSystem
 import Logging
+import CoreMetrics
 import NIOCore
 
 struct ErrorBody {
@@ -71,6 +72,9 @@ struct RequestFrame: RouterMiddleware {
     private func refusal(
         _ refusal: CoordinatorError, _ request: Request, _ context: ServingContext
     ) -> Response {
+        Counter(
+            label: "ls_rerank_refusals_total", dimensions: [("code", refusal.code.rawValue)]
+        ).increment()
         if refusal.code.httpStatus >= 500 {
             context.logger.error(
                 "request failed",

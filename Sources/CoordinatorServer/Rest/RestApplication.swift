@@ -12,6 +12,7 @@ import NIOCore
 import NIOFoundationCompat
 import NIOPosix
 public import NIOSSL
+public import ProgramMetrics
 import WorkerWire
 
 public struct RestSettings: Sendable {
@@ -47,10 +48,12 @@ public struct RestSettings: Sendable {
 
 /// - Parameter onListening: told the port once it is open.
 public func buildRestApplication(
-    _ settings: RestSettings, reranker: Reranker, keyring: Keyring, ledger: LedgerStore,
-    enrolment: Enrolment, logger: Logger, onListening: @escaping @Sendable (Int) async -> Void
+    _ settings: RestSettings, reranker: Reranker, keyring: Keyring, hub: DispatchHub,
+    watch: LedgerWatch, metrics: PrometheusMetrics, ledger: LedgerStore, enrolment: Enrolment,
+    logger: Logger, onListening: @escaping @Sendable (Int) async -> Void
 ) throws -> RestService {
     let admission = Admission(inFlightMax: settings.inFlightMax)
+    CoordinatorMetrics.read(into: metrics, reranker, hub, watch, admission)
     let router = Router(context: ServingContext.self)
     router.add(middleware: RequestFrame(admission: admission))
     RerankRoutes(
@@ -90,6 +93,12 @@ public func buildRestApplication(
         guard !admission.isLeaving else { throw CoordinatorError.draining() }
         try await ledger.ping(within: settings.databaseDeadline)
         return Response.json(["status": "ready"])
+    }
+
+    router.get(RouterPath(RestPaths.metrics)) { _, _ in
+        Response(
+            status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
+            body: .init(byteBuffer: ByteBuffer(string: await metrics.render())))
     }
 
     let listener = Listener()

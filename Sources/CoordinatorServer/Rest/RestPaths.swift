@@ -9,13 +9,14 @@ enum RestPaths {
     static let models = "/v1/models"
     static let live = ["/health", "/livez"]
     static let ready = "/readyz"
+    static let metrics = "/metrics"
 
     private static let methods: [String: HTTPRequest.Method] = {
         var methods: [String: HTTPRequest.Method] = [:]
         for path in rerank + [batch, prefetch, JoinPaths.join, JoinPaths.recover] {
             methods[path] = .post
         }
-        for path in live + [ready, models, JoinPaths.authority] { methods[path] = .get }
+        for path in live + [ready, metrics, models, JoinPaths.authority] { methods[path] = .get }
         return methods
     }()
 

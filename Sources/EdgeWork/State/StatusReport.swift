@@ -28,6 +28,20 @@ public struct StatusReport: Codable, Sendable {
         public var byteCountMax: Int64
     }
 
+    public struct RerankLine: Codable, Sendable, Hashable {
+        /// Scored, of which some too late to be waited for.
+        public var answeredCount: Int
+        /// Also while weights were fetched.
+        public var refusedCount: Int
+        /// Answered after the deadline, or not begun for it.
+        public var lateCount: Int
+        /// Of those that were scored.
+        public var computeMicrosecondsMean: Double
+        /// In memory.
+        public var rankerCount: Int
+        public var byteCount: Int
+    }
+
     public struct LocalDataLine: Codable, Sendable, Hashable {
         /// Nil when only weights stay here.
         public var directory: String?
@@ -68,6 +82,8 @@ public struct StatusReport: Codable, Sendable {
     /// What its owner allows, a line each.
     public var allows: [String]
     public var localData: LocalDataLine?
+    /// Nil when its owner does not allow reranks.
+    public var reranks: RerankLine?
 }
 
 extension StateDirectory {

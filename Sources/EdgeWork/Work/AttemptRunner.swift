@@ -176,7 +176,7 @@ extension Optional {
 }
 
 /// A cached blob, whole in memory: weights only.
-private func readFile(_ path: String) throws -> [UInt8] {
+func readFile(_ path: String) throws -> [UInt8] {
     do {
         return Array(try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped))
     } catch {

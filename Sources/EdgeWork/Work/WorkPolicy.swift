@@ -5,7 +5,10 @@ public import LanguageSystem
 import WorkerWire
 
 public struct WorkPolicy: Sendable, Equatable {
+    /// May be none on a machine that only reranks.
     public var taskKinds: [TaskKind]
+    /// At any hour: a person waits for each.
+    public var reranks: Bool
     /// Nil: all.
     public var domains: [DomainPattern]?
     /// Features of one task; nil: any.
@@ -14,10 +17,12 @@ public struct WorkPolicy: Sendable, Equatable {
     public var hours: WorkingHours?
 
     public init(
-        taskKinds: [TaskKind] = TaskKind.leased, domains: [DomainPattern]? = nil,
+        taskKinds: [TaskKind] = TaskKind.leased, reranks: Bool = true,
+        domains: [DomainPattern]? = nil,
         taskByteCountMax: Int64? = nil, hours: WorkingHours? = nil
     ) {
         self.taskKinds = taskKinds
+        self.reranks = reranks
         self.domains = domains
         self.taskByteCountMax = taskByteCountMax
         self.hours = hours
@@ -25,7 +30,8 @@ public struct WorkPolicy: Sendable, Equatable {
 
     /// For people: what is allowed, a line each.
     var lines: [String] {
-        var lines = [taskKinds.map(\.rawValue).joined(separator: ", ")]
+        let words = taskKinds.map(\.rawValue) + (reranks ? ["rerank"] : [])
+        var lines = [words.joined(separator: ", ")]
         if let domains {
             lines.append("domains \(domains.map(\.description).joined(separator: ", "))")
         }

@@ -76,6 +76,7 @@ extension Route {
         versionID = try row.decode("version_id")
         versionNumber = try row.decode("version_number")
         digest = try row.decode("digest")
+        byteCount = try row.decode("byte_count")
         reason = try row.decode("reason")
         rule = try row.decode("rule")
         let workerID: WorkerID? = try row.decode("worker_id")

@@ -27,6 +27,8 @@ public struct Route: Sendable, Hashable {
     public let versionNumber: Int
     /// Of the weights: what caches are keyed by.
     public let digest: Digest
+    /// Of the weights.
+    public let byteCount: Int64
     public let reason: RouteReason
     /// The rule that chose it.
     public let rule: String?
@@ -37,8 +39,8 @@ public struct Route: Sendable, Hashable {
     public init(
         rankerID: RankerID, rankerName: String, baseModel: String, user: String? = nil,
         domain: DomainName? = nil, kind: RankerKind, configuration: String,
-        versionID: RankerVersionID, versionNumber: Int, digest: Digest, reason: RouteReason,
-        rule: String? = nil, worker: Place? = nil, isCentral: Bool = true
+        versionID: RankerVersionID, versionNumber: Int, digest: Digest, byteCount: Int64 = 0,
+        reason: RouteReason, rule: String? = nil, worker: Place? = nil, isCentral: Bool = true
     ) {
         self.rankerID = rankerID
         self.rankerName = rankerName
@@ -50,6 +52,7 @@ public struct Route: Sendable, Hashable {
         self.versionID = versionID
         self.versionNumber = versionNumber
         self.digest = digest
+        self.byteCount = byteCount
         self.reason = reason
         self.rule = rule
         self.worker = worker

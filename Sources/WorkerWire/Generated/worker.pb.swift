@@ -83,6 +83,14 @@ public nonisolated struct Languagesystem_V1_WorkerMessage: Sendable {
     set {message = .availability(newValue)}
   }
 
+  public var rerankScores: Languagesystem_V1_RerankScores {
+    get {
+      if case .rerankScores(let v)? = message {return v}
+      return Languagesystem_V1_RerankScores()
+    }
+    set {message = .rerankScores(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Message: Equatable, Sendable {
@@ -92,6 +100,7 @@ public nonisolated struct Languagesystem_V1_WorkerMessage: Sendable {
     case draining(Languagesystem_V1_Draining)
     case localData(Languagesystem_V1_LocalData)
     case availability(Languagesystem_V1_Availability)
+    case rerankScores(Languagesystem_V1_RerankScores)
 
   }
 
@@ -122,6 +131,9 @@ public nonisolated struct Languagesystem_V1_Hello: Sendable {
 
   /// features of one task that its owner allows; 0: any
   public var taskByteCountMax: UInt64 = 0
+
+  /// its owner allows reranks
+  public var reranks: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -263,6 +275,29 @@ public nonisolated struct Languagesystem_V1_Draining: Sendable {
   public init() {}
 }
 
+/// The answer to one RerankWork: scores, or a refusal. Every request that is read is answered once.
+public nonisolated struct Languagesystem_V1_RerankScores: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var requestNumber: UInt64 = 0
+
+  /// float32, little-endian, one for each candidate, in their order
+  public var scores: Data = Data()
+
+  public var computeMicroseconds: UInt32 = 0
+
+  /// of a refusal; empty: scored
+  public var code: String = String()
+
+  public var message: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
 public nonisolated struct Languagesystem_V1_CoordinatorMessage: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -310,6 +345,14 @@ public nonisolated struct Languagesystem_V1_CoordinatorMessage: Sendable {
     set {message = .prefetch(newValue)}
   }
 
+  public var rerank: Languagesystem_V1_RerankWork {
+    get {
+      if case .rerank(let v)? = message {return v}
+      return Languagesystem_V1_RerankWork()
+    }
+    set {message = .rerank(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Message: Equatable, Sendable {
@@ -318,10 +361,53 @@ public nonisolated struct Languagesystem_V1_CoordinatorMessage: Sendable {
     case heartbeatReply(Languagesystem_V1_HeartbeatReply)
     case localDataReply(Languagesystem_V1_LocalDataReply)
     case prefetch(Languagesystem_V1_Prefetch)
+    case rerank(Languagesystem_V1_RerankWork)
 
   }
 
   public init() {}
+}
+
+/// One group of candidates to be scored now, by a ranker that is placed on this worker.
+public nonisolated struct Languagesystem_V1_RerankWork: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var requestNumber: UInt64 = 0
+
+  public var rankerName: String = String()
+
+  public var weights: Languagesystem_V1_BlobReference {
+    get {_weights ?? Languagesystem_V1_BlobReference()}
+    set {_weights = newValue}
+  }
+  /// Returns true if `weights` has been explicitly set.
+  public var hasWeights: Bool {self._weights != nil}
+  /// Clears the value of `weights`. Subsequent reads from it will return its default value.
+  public mutating func clearWeights() {self._weights = nil}
+
+  /// [candidate_count + 1, hidden_size], little-endian, row 0 the instruction; at most 4 MiB
+  public var features: Data = Data()
+
+  /// "float16", "bfloat16", "float32"
+  public var dtype: String = String()
+
+  public var candidateCount: UInt32 = 0
+
+  public var hiddenSize: UInt32 = 0
+
+  /// from when it is received; later nobody waits
+  public var deadlineMilliseconds: UInt32 = 0
+
+  /// W3C, for the log; may be empty
+  public var traceParent: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _weights: Languagesystem_V1_BlobReference? = nil
 }
 
 /// Which of the feature sets offered are not taken, and why.
@@ -720,7 +806,7 @@ fileprivate nonisolated let _protobuf_package = "languagesystem.v1"
 
 nonisolated extension Languagesystem_V1_WorkerMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".WorkerMessage"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{1}heartbeat\0\u{1}inventory\0\u{1}draining\0\u{3}local_data\0\u{1}availability\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{1}heartbeat\0\u{1}inventory\0\u{1}draining\0\u{3}local_data\0\u{1}availability\0\u{3}rerank_scores\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -806,6 +892,19 @@ nonisolated extension Languagesystem_V1_WorkerMessage: SwiftProtobuf.Message, Sw
           self.message = .availability(v)
         }
       }()
+      case 7: try {
+        var v: Languagesystem_V1_RerankScores?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .rerankScores(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .rerankScores(v)
+        }
+      }()
       default: break
       }
     }
@@ -841,6 +940,10 @@ nonisolated extension Languagesystem_V1_WorkerMessage: SwiftProtobuf.Message, Sw
       guard case .availability(let v)? = self.message else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
     }()
+    case .rerankScores?: try {
+      guard case .rerankScores(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    }()
     case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -855,7 +958,7 @@ nonisolated extension Languagesystem_V1_WorkerMessage: SwiftProtobuf.Message, Sw
 
 nonisolated extension Languagesystem_V1_Hello: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Hello"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}program_version\0\u{1}capacity\0\u{3}task_kinds\0\u{3}held_digests\0\u{3}held_leases\0\u{1}domains\0\u{3}task_byte_count_max\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}program_version\0\u{1}capacity\0\u{3}task_kinds\0\u{3}held_digests\0\u{3}held_leases\0\u{1}domains\0\u{3}task_byte_count_max\0\u{1}reranks\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -870,6 +973,7 @@ nonisolated extension Languagesystem_V1_Hello: SwiftProtobuf.Message, SwiftProto
       case 5: try { try decoder.decodeRepeatedStringField(value: &self.heldLeases) }()
       case 6: try { try decoder.decodeRepeatedStringField(value: &self.domains) }()
       case 7: try { try decoder.decodeSingularUInt64Field(value: &self.taskByteCountMax) }()
+      case 8: try { try decoder.decodeSingularBoolField(value: &self.reranks) }()
       default: break
       }
     }
@@ -897,6 +1001,9 @@ nonisolated extension Languagesystem_V1_Hello: SwiftProtobuf.Message, SwiftProto
     if self.taskByteCountMax != 0 {
       try visitor.visitSingularUInt64Field(value: self.taskByteCountMax, fieldNumber: 7)
     }
+    if self.reranks != false {
+      try visitor.visitSingularBoolField(value: self.reranks, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -908,6 +1015,7 @@ nonisolated extension Languagesystem_V1_Hello: SwiftProtobuf.Message, SwiftProto
     if lhs.heldLeases != rhs.heldLeases {return false}
     if lhs.domains != rhs.domains {return false}
     if lhs.taskByteCountMax != rhs.taskByteCountMax {return false}
+    if lhs.reranks != rhs.reranks {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1186,9 +1294,59 @@ nonisolated extension Languagesystem_V1_Draining: SwiftProtobuf.Message, SwiftPr
   }
 }
 
+nonisolated extension Languagesystem_V1_RerankScores: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RerankScores"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_number\0\u{1}scores\0\u{3}compute_microseconds\0\u{1}code\0\u{1}message\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.requestNumber) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.scores) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.computeMicroseconds) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.code) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.message) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.requestNumber != 0 {
+      try visitor.visitSingularUInt64Field(value: self.requestNumber, fieldNumber: 1)
+    }
+    if !self.scores.isEmpty {
+      try visitor.visitSingularBytesField(value: self.scores, fieldNumber: 2)
+    }
+    if self.computeMicroseconds != 0 {
+      try visitor.visitSingularUInt32Field(value: self.computeMicroseconds, fieldNumber: 3)
+    }
+    if !self.code.isEmpty {
+      try visitor.visitSingularStringField(value: self.code, fieldNumber: 4)
+    }
+    if !self.message.isEmpty {
+      try visitor.visitSingularStringField(value: self.message, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Languagesystem_V1_RerankScores, rhs: Languagesystem_V1_RerankScores) -> Bool {
+    if lhs.requestNumber != rhs.requestNumber {return false}
+    if lhs.scores != rhs.scores {return false}
+    if lhs.computeMicroseconds != rhs.computeMicroseconds {return false}
+    if lhs.code != rhs.code {return false}
+    if lhs.message != rhs.message {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Languagesystem_V1_CoordinatorMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".CoordinatorMessage"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}welcome\0\u{1}task\0\u{3}heartbeat_reply\0\u{3}local_data_reply\0\u{1}prefetch\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}welcome\0\u{1}task\0\u{3}heartbeat_reply\0\u{3}local_data_reply\0\u{1}prefetch\0\u{1}rerank\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1261,6 +1419,19 @@ nonisolated extension Languagesystem_V1_CoordinatorMessage: SwiftProtobuf.Messag
           self.message = .prefetch(v)
         }
       }()
+      case 6: try {
+        var v: Languagesystem_V1_RerankWork?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .rerank(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .rerank(v)
+        }
+      }()
       default: break
       }
     }
@@ -1292,6 +1463,10 @@ nonisolated extension Languagesystem_V1_CoordinatorMessage: SwiftProtobuf.Messag
       guard case .prefetch(let v)? = self.message else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
     }()
+    case .rerank?: try {
+      guard case .rerank(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    }()
     case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -1299,6 +1474,80 @@ nonisolated extension Languagesystem_V1_CoordinatorMessage: SwiftProtobuf.Messag
 
   public static func ==(lhs: Languagesystem_V1_CoordinatorMessage, rhs: Languagesystem_V1_CoordinatorMessage) -> Bool {
     if lhs.message != rhs.message {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Languagesystem_V1_RerankWork: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RerankWork"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_number\0\u{3}ranker_name\0\u{1}weights\0\u{1}features\0\u{1}dtype\0\u{3}candidate_count\0\u{3}hidden_size\0\u{3}deadline_milliseconds\0\u{3}trace_parent\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.requestNumber) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.rankerName) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._weights) }()
+      case 4: try { try decoder.decodeSingularBytesField(value: &self.features) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.dtype) }()
+      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.candidateCount) }()
+      case 7: try { try decoder.decodeSingularUInt32Field(value: &self.hiddenSize) }()
+      case 8: try { try decoder.decodeSingularUInt32Field(value: &self.deadlineMilliseconds) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self.traceParent) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.requestNumber != 0 {
+      try visitor.visitSingularUInt64Field(value: self.requestNumber, fieldNumber: 1)
+    }
+    if !self.rankerName.isEmpty {
+      try visitor.visitSingularStringField(value: self.rankerName, fieldNumber: 2)
+    }
+    try { if let v = self._weights {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    if !self.features.isEmpty {
+      try visitor.visitSingularBytesField(value: self.features, fieldNumber: 4)
+    }
+    if !self.dtype.isEmpty {
+      try visitor.visitSingularStringField(value: self.dtype, fieldNumber: 5)
+    }
+    if self.candidateCount != 0 {
+      try visitor.visitSingularUInt32Field(value: self.candidateCount, fieldNumber: 6)
+    }
+    if self.hiddenSize != 0 {
+      try visitor.visitSingularUInt32Field(value: self.hiddenSize, fieldNumber: 7)
+    }
+    if self.deadlineMilliseconds != 0 {
+      try visitor.visitSingularUInt32Field(value: self.deadlineMilliseconds, fieldNumber: 8)
+    }
+    if !self.traceParent.isEmpty {
+      try visitor.visitSingularStringField(value: self.traceParent, fieldNumber: 9)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Languagesystem_V1_RerankWork, rhs: Languagesystem_V1_RerankWork) -> Bool {
+    if lhs.requestNumber != rhs.requestNumber {return false}
+    if lhs.rankerName != rhs.rankerName {return false}
+    if lhs._weights != rhs._weights {return false}
+    if lhs.features != rhs.features {return false}
+    if lhs.dtype != rhs.dtype {return false}
+    if lhs.candidateCount != rhs.candidateCount {return false}
+    if lhs.hiddenSize != rhs.hiddenSize {return false}
+    if lhs.deadlineMilliseconds != rhs.deadlineMilliseconds {return false}
+    if lhs.traceParent != rhs.traceParent {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -28,6 +28,7 @@ extension CoordinatorNotice {
                     try NamedBlob(blob, byteCountMax: WireLimits.featuresByteCountMax))
             }
             self = .prefetch(blobs)
+        case .rerank(let work): self = .rerank(try RerankWork(work))
         case nil: throw .malformedOnTheWire("coordinator's message", "it is empty")
         }
     }
@@ -60,6 +61,7 @@ extension Languagesystem_V1_CoordinatorMessage {
             localDataReply = Languagesystem_V1_LocalDataReply(refusals)
         case .prefetch(let blobs):
             prefetch.features = blobs.map(Languagesystem_V1_BlobReference.init)
+        case .rerank(let work): rerank = Languagesystem_V1_RerankWork(work)
         }
     }
 }

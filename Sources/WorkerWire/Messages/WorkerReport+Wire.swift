@@ -16,6 +16,7 @@ extension WorkerReport {
         case .draining: self = .draining
         case .localData(let data): self = .localData(try LocalData(data))
         case .availability(let message): self = .availability(takesTasks: message.takesTasks)
+        case .rerankScores(let answer): self = .rerankScores(try RerankScores(answer))
         case nil: throw .malformedOnTheWire("worker's message", "it is empty")
         }
     }
@@ -35,7 +36,7 @@ extension WorkerIntroduction {
         for token in message.heldLeases { leases.append(try WireLeaseToken(wire: token)) }
         // A newer worker may know kinds that we do not: it is not given any of those.
         let kinds = message.taskKinds.compactMap(TaskKind.init(rawValue:))
-        guard !kinds.isEmpty else {
+        guard !kinds.isEmpty || message.reranks else {
             throw .malformedOnTheWire("hello", "it names no kind of task that is known here")
         }
         try WireLimits.check("hello", count: message.domains.count, max: WireLimits.domainCountMax)
@@ -47,7 +48,7 @@ extension WorkerIntroduction {
             heldDigests: try [Digest](wire: message.heldDigests), heldLeases: leases,
             domains: domains.isEmpty ? nil : domains,
             taskByteCountMax: message.taskByteCountMax == 0
-                ? nil : Int64(clamping: message.taskByteCountMax))
+                ? nil : Int64(clamping: message.taskByteCountMax), reranks: message.reranks)
     }
 }
 
@@ -84,6 +85,7 @@ extension Languagesystem_V1_WorkerMessage {
             hello.heldLeases = introduction.heldLeases.map(\.description)
             hello.domains = introduction.domains?.map(\.description) ?? []
             hello.taskByteCountMax = UInt64(introduction.taskByteCountMax ?? 0)
+            hello.reranks = introduction.reranks
         case .heartbeat(let leases):
             var message = Languagesystem_V1_Heartbeat()
             message.leases = leases.map { lease in
@@ -101,6 +103,7 @@ extension Languagesystem_V1_WorkerMessage {
         case .draining: draining = Languagesystem_V1_Draining()
         case .localData(let data): localData = Languagesystem_V1_LocalData(data)
         case .availability(let takesTasks): availability.takesTasks = takesTasks
+        case .rerankScores(let answer): rerankScores = Languagesystem_V1_RerankScores(answer)
         }
     }
 }

@@ -143,7 +143,7 @@ actor SimulatedWorker {
                     case .task(let work):
                         await self.take(work)
                         group.addTask { try await self.complete(work) }
-                    case .heartbeatReply, .localDataReply, .prefetch: break
+                    case .heartbeatReply, .localDataReply, .prefetch, .rerank: break
                     }
                 }
                 group.cancelAll()

@@ -1,6 +1,7 @@
 // Puts the parts together in order of need, says what it listens on, and runs until asked to stop:
 // first the surfaces close, then dispatch, then the pool, and the database last.
 import ArgumentParser
+import CoreMetrics
 import Coordination
 import CoordinatorServer
 import Foundation
@@ -11,6 +12,7 @@ import NIOSSL
 import PKI
 import PostgresAccess
 import ProgramLog
+import ProgramMetrics
 import ServiceLifecycle
 import UnixSignals
 
@@ -36,6 +38,9 @@ struct Serve: AsyncParsableCommand {
         let settings = try await Settings.resolve(common, serve: options)
         let logger = ProgramLog.bootstrap(
             label: "lscoord", format: settings.logFormat, level: settings.logLevel)
+        // Before anything counts.
+        let metrics = PrometheusMetrics(help: CoordinatorMetrics.help)
+        MetricsSystem.bootstrap(metrics)
         var cluster: EmbeddedCluster?
         if settings.database == nil {
             let embedded = Database.embeddedCluster(settings, logger: logger)
@@ -43,7 +48,7 @@ struct Serve: AsyncParsableCommand {
             cluster = embedded
         }
         do {
-            try await serve(settings, cluster, logger)
+            try await serve(settings, cluster, metrics, logger)
         } catch {
             await cluster?.stop()
             throw error
@@ -51,15 +56,16 @@ struct Serve: AsyncParsableCommand {
         await cluster?.stop()
     }
 
-    private func serve(_ settings: Settings, _ cluster: EmbeddedCluster?, _ logger: Logger)
-        async throws
-    {
+    private func serve(
+        _ settings: Settings, _ cluster: EmbeddedCluster?, _ metrics: PrometheusMetrics,
+        _ logger: Logger
+    ) async throws {
         let connection = cluster?.connectionInfo ?? settings.database!
         let pool = ConnectionPool(PoolConfiguration(connection), logger: logger)
         let parts: Parts
         do {
             parts = try await prepare(
-                settings, pool, isEmbedded: cluster != nil, connection, logger)
+                settings, pool, isEmbedded: cluster != nil, connection, metrics, logger)
         } catch {
             await pool.close()
             throw error
@@ -70,7 +76,8 @@ struct Serve: AsyncParsableCommand {
                     cluster.map { .init(service: $0) }, .init(service: pool),
                     .init(service: HeapKeeper()),
                     .init(service: parts.housekeeping), .init(service: parts.hub),
-                    .init(service: parts.keyring), .init(service: parts.decisions),
+                    .init(service: parts.watch), .init(service: parts.keyring),
+                    .init(service: parts.decisions),
                     .init(service: parts.reranker), .init(service: parts.workers),
                     .init(service: parts.rest),
                 ].compactMap { $0 },
@@ -91,6 +98,7 @@ struct Serve: AsyncParsableCommand {
     private struct Parts {
         let housekeeping: Housekeeping
         let hub: DispatchHub
+        let watch: LedgerWatch
         let keyring: Keyring
         let decisions: DecisionLog
         let reranker: Reranker
@@ -100,7 +108,7 @@ struct Serve: AsyncParsableCommand {
 
     private func prepare(
         _ settings: Settings, _ pool: ConnectionPool, isEmbedded: Bool, _ connection: String,
-        _ logger: Logger
+        _ metrics: PrometheusMetrics, _ logger: Logger
     ) async throws -> Parts {
         let migrator = LedgerStore.migrator(logger: logger)
         // The embedded cluster is ours alone; somebody else's database is migrated when they say so.
@@ -138,7 +146,9 @@ struct Serve: AsyncParsableCommand {
         try await keyring.read()
         let decisions = DecisionLog(ledger: ledger, settings: settings.decisions, logger: logger)
         let reranker = Reranker(
-            ledger: ledger, hints: hints, decisions: decisions, settings: settings.reranker)
+            ledger: ledger, hints: hints, decisions: decisions, hub: hub,
+            settings: settings.reranker)
+        let watch = LedgerWatch(ledger: ledger)
         let workers = WorkerEndpoint(
             host: settings.workerAddress.host, port: settings.workerAddress.port,
             certificates: .init(
@@ -157,11 +167,13 @@ struct Serve: AsyncParsableCommand {
             RestSettings(
                 host: settings.restAddress.host, port: settings.restAddress.port, tls: tls,
                 inFlightMax: settings.inFlightMax, drainLead: settings.drainLead),
-            reranker: reranker, keyring: keyring, ledger: ledger, enrolment: enrolment,
-            logger: logger, onListening: { await listening.rest($0) })
+            reranker: reranker, keyring: keyring, hub: hub, watch: watch, metrics: metrics,
+            ledger: ledger, enrolment: enrolment, logger: logger,
+            onListening: { await listening.rest($0) })
         return Parts(
             housekeeping: Housekeeping(ledger: ledger, logger: logger), hub: hub,
-            keyring: keyring, decisions: decisions, reranker: reranker, workers: workers, rest: rest
+            watch: watch, keyring: keyring, decisions: decisions, reranker: reranker,
+            workers: workers, rest: rest
         )
     }
 

@@ -59,6 +59,13 @@ struct Status: ParsableCommand {
             "tasks",
             "\(report.completedCount) completed, \(report.failedCount) failed, \(report.lostCount) lost since it started"
         )
+        if let reranks = report.reranks {
+            line(
+                "reranks",
+                "\(reranks.answeredCount) answered, \(reranks.lateCount) late, \(reranks.refusedCount) refused since it started; "
+                    + "\(Int(reranks.computeMicrosecondsMean.rounded())) us of computing each; \(reranks.rankerCount) rankers in memory, \(reranks.byteCount >> 20) MB"
+            )
+        }
         if isRunning {
             for task in report.tasks {
                 print(

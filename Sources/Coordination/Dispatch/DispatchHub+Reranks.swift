@@ -1,0 +1,95 @@
+// Reranks at the edge: asks a connected worker, and waits for it no longer than the deadline. Nothing here
+// waits for the database, and the hub itself never does while it holds its turn.
+public import LanguageSystem
+import Logging
+
+extension DispatchHub {
+    /// Has `worker` score `work`, if it is connected here and its owner allows it. Always answers by the deadline;
+    /// when the caller is cancelled, at once.
+    public nonisolated func rerank(
+        on worker: WorkerID, _ work: EdgeRerank, within deadline: Duration
+    ) async -> EdgeRerankAnswer {
+        // From here on: also the wait for the hub's turn counts.
+        await rerank(on: worker, work, until: ContinuousClock.now + deadline)
+    }
+
+    private func rerank(
+        on worker: WorkerID, _ work: EdgeRerank, until deadline: ContinuousClock.Instant
+    ) async -> EdgeRerankAnswer {
+        guard let id = sessionOfWorker[worker], let session = sessions[id], session.reranks,
+            !session.state.isDraining
+        else { return .unreachable }
+        let number: EdgeReranks.Number
+        switch edgeReranks.ask(work, of: id, until: deadline, at: clock.now) {
+        case .accepted(let accepted): number = accepted
+        case .ended(let answer): return answer
+        }
+        guard case .enqueued = session.outbound.yield(.rerank(number)) else {
+            edgeReranks.withdraw(number)
+            return .busy
+        }
+        // Ends with this function: answered, it is cancelled.
+        async let _: Void = watchRerank(number, until: deadline)
+        let answer = await withCheckedContinuation { rerankWaiters[number] = $0 }
+        if case .refused(let error) = answer { note(error, of: work, by: session.worker) }
+        return answer
+    }
+
+    /// The next of the session's queue, if somebody still waits for it.
+    public func takeRerank(_ number: EdgeReranks.Number, for id: SessionID) -> EdgeRerankOrder? {
+        edgeReranks.take(number, for: id, at: clock.now)
+    }
+
+    /// What the worker of session `id` says of a rerank.
+    public func rerankAnswered(
+        _ number: EdgeReranks.Number, by id: SessionID, _ report: EdgeRerankReport
+    ) {
+        if let answer = edgeReranks.answer(number, by: id, report) { wake(number, answer) }
+    }
+
+    /// Answers of workers that came when nobody waited for them any more, since this program started.
+    public var lateRerankAnswerCount: Int { edgeReranks.lateAnswerCount }
+
+    func endReranks(of id: SessionID) {
+        for number in edgeReranks.endSession(id) { wake(number, .unreachable) }
+    }
+
+    /// Ends the wait at the deadline, or when the caller is cancelled.
+    private func watchRerank(
+        _ number: EdgeReranks.Number, until deadline: ContinuousClock.Instant
+    ) async {
+        do {
+            try await clock.sleep(until: deadline)
+            edgeReranks.expire(number)
+            wake(number, .late)
+        } catch {
+            edgeReranks.cancel(number)
+            wake(number, .refused(.rerankCancelled()))
+        }
+    }
+
+    /// Whoever was told already is not told again.
+    private func wake(_ number: EdgeReranks.Number, _ answer: EdgeRerankAnswer) {
+        rerankWaiters.removeValue(forKey: number)?.resume(returning: answer)
+    }
+
+    private func note(_ error: CoordinatorError, of work: EdgeRerank, by worker: Worker) {
+        switch error.code {
+        // It fetches the weights; or it is the request that is at fault.
+        case .unavailable, .invalidFeatures, .cancelled: return
+        default:
+            logger.warning(
+                "a worker cannot rerank",
+                metadata: [
+                    "worker": "\(worker.name)", "ranker": "\(work.rankerName)",
+                    "reason": "\(error.message)",
+                ])
+        }
+    }
+}
+
+extension CoordinatorError {
+    static func rerankCancelled() -> Self {
+        Self(.cancelled, "cannot rerank: whoever asked has left")
+    }
+}

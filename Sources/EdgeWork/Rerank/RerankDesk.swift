@@ -1,0 +1,388 @@
+// Answers the coordinator's rerank requests, each once: with scores, or at once with why not. A request for a
+// ranker in memory goes straight to the threads that score; one whose weights lie on this disk waits while they
+// are read; one whose weights are not here is refused, and they are fetched for the next.
+import Foundation
+import LanguageSystem
+import Logging
+import RankerMath
+import Rankers
+import WorkerWire
+
+final class RerankDesk: Sendable {
+    typealias Reply = @Sendable (RerankScores) -> Void
+
+    private struct Job: Sendable {
+        let work: RerankWork
+        let deadline: ContinuousClock.Instant
+        let reply: Reply
+    }
+
+    /// What it did since it started.
+    struct Counts: Sendable {
+        var answered = 0
+        var refused = 0
+        /// Begun or answered too late to be waited for.
+        var late = 0
+        /// Of all that were answered.
+        var compute: Duration = .zero
+    }
+
+    private struct State {
+        var memory = ScorerMemory<RankerScorer>(byteCountMax: RerankDesk.memoryByteCountMax)
+        var counts = Counts()
+        var openCount = 0
+        var openByteCount = 0
+        var isDraining = false
+        /// Being fetched, or to be.
+        var wanted: Set<Digest> = []
+        /// What could not be had, and until when that is believed.
+        var failures: [Digest: (error: CoordinatorError, until: ContinuousClock.Instant)] = [:]
+    }
+
+    private enum Next {
+        case score(RankerScorer)
+        case look
+        case refuse(CoordinatorError)
+    }
+
+    static let threadCount = 2
+    /// As many as the coordinator leaves unanswered.
+    static let openCountMax = 64
+    static let openByteCountMax = 32 << 20
+    static let memoryByteCountMax = 64 << 20
+    static let wantedCountMax = 64
+    /// How long what could not be fetched is not asked for again.
+    static let failureDuration: Duration = .seconds(30)
+
+    private let isAllowed: Bool
+    private let home: HomeWeights
+    private let cache: BlobCache
+    private let fetcher: BlobFetcher
+    private let logger: Logger
+    private let clock = ContinuousClock()
+    private let threads: RerankThreads
+    private let state = Locked(State())
+    private let misses: AsyncStream<Job>
+    private let miss: AsyncStream<Job>.Continuation
+    private let wishes: AsyncStream<NamedBlob>
+    private let wish: AsyncStream<NamedBlob>.Continuation
+
+    /// - Parameter isAllowed: By the machine's owner.
+    init(
+        isAllowed: Bool, home: HomeWeights, cache: BlobCache, link: CoordinatorLink, logger: Logger
+    ) {
+        self.isAllowed = isAllowed
+        self.home = home
+        self.cache = cache
+        self.logger = logger
+        fetcher = BlobFetcher(cache: cache, link: link, logger: logger)
+        threads = RerankThreads(count: isAllowed ? Self.threadCount : 0)
+        (misses, miss) = AsyncStream.makeStream()
+        (wishes, wish) = AsyncStream.makeStream()
+    }
+
+    /// Reads and fetches weights until it is cancelled.
+    ///
+    /// - Parameter fetched: Told after each that came.
+    func run(fetched: @escaping @Sendable () async -> Void) async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { for await job in self.misses { await self.look(job) } }
+            group.addTask {
+                for await blob in self.wishes {
+                    await self.fetch(blob)
+                    await fetched()
+                }
+            }
+        }
+    }
+
+    /// Takes no more; what it has is answered.
+    func drain() { state.withLock { $0.isDraining = true } }
+
+    /// Whether all that was taken has been answered.
+    var isIdle: Bool { state.withLock { $0.openCount == 0 } }
+
+    func statusLine() -> StatusReport.RerankLine? {
+        guard isAllowed else { return nil }
+        return state.withLock { state in
+            let counts = state.counts
+            return StatusReport.RerankLine(
+                answeredCount: counts.answered, refusedCount: counts.refused,
+                lateCount: counts.late,
+                computeMicrosecondsMean: counts.answered == 0
+                    ? 0 : counts.compute / .microseconds(1) / Double(counts.answered),
+                rankerCount: state.memory.count, byteCount: state.memory.byteCount)
+        }
+    }
+
+    // MARK: A request
+
+    /// Never waits. `reply` is called once, here or from another thread.
+    func take(_ work: RerankWork, _ reply: @escaping Reply) {
+        let job = Job(work: work, deadline: clock.now + work.deadline, reply: reply)
+        let next = state.withLock { state -> Next in
+            state.openCount += 1
+            state.openByteCount += work.features.count
+            if !isAllowed { return .refuse(.rerankNotAllowed()) }
+            if state.isDraining { return .refuse(.rerankWhileLeaving()) }
+            guard state.openCount <= Self.openCountMax,
+                state.openByteCount <= Self.openByteCountMax
+            else { return .refuse(.tooManyReranks(max: Self.openCountMax)) }
+            return state.memory.scorer(of: work.weights.digest).map { .score($0) } ?? .look
+        }
+        switch next {
+        case .score(let scorer): threads.run { self.score(job, scorer) }
+        case .look: miss.yield(job)
+        case .refuse(let error): end(job, RerankScores(number: work.number, error))
+        }
+    }
+
+    /// On a thread of ours.
+    private func score(_ job: Job, _ scorer: RankerScorer) {
+        let (work, begun) = (job.work, clock.now)
+        guard begun < job.deadline else { return end(job, late(work)) }
+        do throws(CoordinatorError) {
+            let scores = try work.scores(by: scorer)
+            end(
+                job,
+                RerankScores(number: work.number, .scored(scores, compute: clock.now - begun)))
+        } catch {
+            end(job, RerankScores(number: work.number, error))
+        }
+    }
+
+    private func late(_ work: RerankWork) -> RerankScores {
+        RerankScores(number: work.number, .deadlinePassed())
+    }
+
+    private func end(_ job: Job, _ answer: RerankScores) {
+        let isLate = clock.now >= job.deadline
+        state.withLock { state in
+            state.openCount -= 1
+            state.openByteCount -= job.work.features.count
+            if isLate { state.counts.late += 1 }
+            switch answer.outcome {
+            case .scored(_, let compute):
+                state.counts.answered += 1
+                state.counts.compute += compute
+            case .refused(.deadlineExceeded, _): break
+            case .refused: state.counts.refused += 1
+            }
+        }
+        job.reply(answer)
+        log(job.work, answer, isLate: isLate)
+    }
+
+    private func log(_ work: RerankWork, _ answer: RerankScores, isLate: Bool) {
+        guard logger.logLevel <= .debug else { return }
+        var metadata: Logger.Metadata = [
+            "ranker": "\(work.rankerName)", "digest": "\(work.weights.digest.short)",
+            "candidates": "\(work.candidateCount)", "late": "\(isLate)",
+        ]
+        if let id = work.traceParent.flatMap(traceID) { metadata["trace.id"] = "\(id)" }
+        switch answer.outcome {
+        case .scored(_, let compute):
+            metadata["compute.us"] = "\(Int(compute / .microseconds(1)))"
+            logger.debug("reranked", metadata: metadata)
+        case .refused(_, let message):
+            metadata["reason"] = "\(message)"
+            logger.debug("not reranked", metadata: metadata)
+        }
+    }
+
+    // MARK: Weights
+
+    /// Brings the ranker of `job` into memory if its weights are on this disk.
+    private func look(_ job: Job) async {
+        let (work, blob) = (job.work, job.work.weights)
+        if clock.now >= job.deadline { return end(job, late(work)) }
+        // Several may have waited for the same.
+        if let scorer = state.withLock({ $0.memory.scorer(of: blob.digest) }) {
+            return threads.run { self.score(job, scorer) }
+        }
+        do {
+            guard blob.byteCount <= Self.memoryByteCountMax else {
+                throw CoordinatorError.tooLargeToRerank(blob, max: Self.memoryByteCountMax)
+            }
+            if let scorer = try await load(blob) {
+                threads.run { self.score(job, scorer) }
+            } else {
+                end(job, RerankScores(number: work.number, want(blob)))
+            }
+        } catch {
+            let refusal = error as? CoordinatorError ?? .workFailed(error)
+            logger.warning(
+                "cannot rerank",
+                metadata: ["ranker": "\(work.rankerName)", "error": "\(refusal.message)"])
+            end(job, RerankScores(number: work.number, refusal))
+        }
+    }
+
+    /// Nil when the weights are neither at home here nor in the cache.
+    private func load(_ blob: NamedBlob) async throws -> RankerScorer? {
+        let home = home
+        let atHome = try await onOwnThread("ls-rerank-load") {
+            try home.bytes(of: blob.digest).map(ReadyScorer.init)
+        }
+        if let atHome { return keep(atHome, of: blob.digest) }
+        await cache.retain(blob.digest)
+        do {
+            var ready: ReadyScorer?
+            if case .whole(let path) = try await cache.presence(of: blob) {
+                ready = try await onOwnThread("ls-rerank-load") {
+                    try ReadyScorer(safetensors: try readFile(path))
+                }
+            }
+            await cache.release(blob.digest)
+            return ready.map { keep($0, of: blob.digest) }
+        } catch {
+            await cache.release(blob.digest)
+            throw error
+        }
+    }
+
+    private func keep(_ ready: ReadyScorer, of digest: Digest) -> RankerScorer {
+        state.withLock {
+            $0.memory.keep(ready.scorer, of: digest, byteCount: ready.byteCount)
+        }
+        return ready.scorer
+    }
+
+    /// Has weights fetched unless they are on their way, or were just refused.
+    ///
+    /// - Returns: What the request is told meanwhile.
+    private func want(_ blob: NamedBlob) -> CoordinatorError {
+        let now = clock.now
+        let (refusal, isNew) = state.withLock { state -> (CoordinatorError, Bool) in
+            state.failures = state.failures.filter { now < $0.value.until }
+            if let failure = state.failures[blob.digest] { return (failure.error, false) }
+            let isNew =
+                state.wanted.count < Self.wantedCountMax
+                && state.wanted.insert(blob.digest).inserted
+            return (.weightsNotHere(blob.name), isNew)
+        }
+        if isNew { wish.yield(blob) }
+        return refusal
+    }
+
+    private func fetch(_ blob: NamedBlob) async {
+        await cache.retain(blob.digest)
+        var failure: CoordinatorError?
+        do {
+            let path = try await fetcher.path(of: blob)
+            _ = keep(
+                try await onOwnThread("ls-rerank-load") {
+                    try ReadyScorer(safetensors: try readFile(path))
+                }, of: blob.digest)
+            logger.info("ready to rerank", metadata: ["ranker": "\(blob.name)"])
+        } catch {
+            let found = error as? CoordinatorError ?? .workFailed(error)
+            failure = found
+            logger.warning(
+                "cannot fetch a ranker",
+                metadata: ["ranker": "\(blob.name)", "error": "\(found.message)"])
+        }
+        await cache.release(blob.digest)
+        state.withLock { state in
+            state.wanted.remove(blob.digest)
+            if let failure {
+                state.failures[blob.digest] = (failure, clock.now + Self.failureDuration)
+            }
+        }
+    }
+}
+
+/// A ranker made ready on a thread that may block.
+private struct ReadyScorer: Sendable {
+    let scorer: RankerScorer
+    let byteCount: Int
+
+    init(safetensors bytes: [UInt8]) throws {
+        scorer = RankerScorer(try RankerWeights(safetensors: bytes))
+        byteCount = bytes.count
+    }
+}
+
+extension RerankWork {
+    /// - Throws: `contractMismatch` for another width, `invalidFeatures` for numbers that are not finite.
+    func scores(by scorer: RankerScorer) throws(CoordinatorError) -> [Float] {
+        let expected = scorer.configuration.hiddenSize
+        guard hiddenSize == expected else {
+            throw .wrongRerankWidth(rankerName, found: hiddenSize, expected: expected)
+        }
+        let type: FeatureType =
+            switch dtype {
+            case .float16: .float16
+            case .bfloat16: .bfloat16
+            case .float32: .float32
+            }
+        return try features.withUnsafeBytes { bytes in
+            Result { () throws(CoordinatorError) in
+                try scorer.score(features: bytes, dtype: type, candidateCount: candidateCount)
+            }
+        }.get()
+    }
+}
+
+/// The trace that a W3C `traceparent` names: `00-TRACE-SPAN-FLAGS`. Nil when it is none.
+func traceID(_ traceParent: String) -> String? {
+    let parts = traceParent.split(separator: "-", omittingEmptySubsequences: false)
+    guard parts.count >= 4, parts[1].utf8.count == 32,
+        parts[1].utf8.allSatisfy({
+            (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+                || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
+        })
+    else { return nil }
+    return String(parts[1])
+}
+
+/// A value behind a lock.
+private final class Locked<Value>: @unchecked Sendable {
+    private let lock = NSLock()
+    private var value: Value
+
+    init(_ value: Value) { self.value = value }
+
+    func withLock<Result>(_ body: (inout Value) -> Result) -> Result {
+        lock.lock()
+        defer { lock.unlock() }
+        return body(&value)
+    }
+}
+
+extension CoordinatorError {
+    static func rerankNotAllowed() -> Self {
+        Self(
+            .forbiddenTransition, "cannot rerank: this worker does none",
+            hint: "its owner allows what it does: lsworker join --allow")
+    }
+
+    static func rerankWhileLeaving() -> Self {
+        Self(.unavailable, "cannot rerank: the worker is leaving")
+    }
+
+    static func tooManyReranks(max: Int) -> Self {
+        Self(.busy, "cannot rerank now: \(max) requests are waiting already")
+    }
+
+    static func deadlinePassed() -> Self {
+        Self(.deadlineExceeded, "cannot rerank: the deadline passed before it was begun")
+    }
+
+    static func weightsNotHere(_ name: String) -> Self {
+        Self(.unavailable, "cannot rerank with \(name) yet: fetching its weights")
+    }
+
+    static func tooLargeToRerank(_ blob: NamedBlob, max: Int) -> Self {
+        Self(
+            .tooLarge,
+            "cannot rerank with \(blob.name) here: found \(blob.byteCount) bytes of weights, expected at most \(max)"
+        )
+    }
+
+    static func wrongRerankWidth(_ ranker: String, found: Int, expected: Int) -> Self {
+        Self(
+            .contractMismatch,
+            "cannot rerank with \(ranker): found features of width \(found), expected \(expected)")
+    }
+}

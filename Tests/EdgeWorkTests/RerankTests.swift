@@ -1,0 +1,339 @@
+// Reranks at the edge, over real mutual TLS: the scores are the ranker's own, and what cannot be scored is
+// refused at once.
+import Foundation
+import LanguageSystem
+import Logging
+import RankerMath
+import Rankers
+import Testing
+import WorkerWire
+
+@testable import EdgeWork
+
+/// A ranker and groups for it.
+private struct Sample {
+    let weights: RankerWeights
+    let bytes: [UInt8]
+
+    init(hiddenSize: Int = 96, seed: UInt64 = 1) throws {
+        weights = RankerWeights(
+            fresh: RankerConfiguration.preset(kind: .listwise, hiddenSize: hiddenSize), seed: seed)
+        bytes = weights.safetensors()
+    }
+
+    /// Numbers of small size, and of any type.
+    static func features(_ count: Int, _ type: WireFeatureType) -> [UInt8] {
+        var state: UInt64 = 42
+        return (0..<count).flatMap { _ -> [UInt8] in
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            let number = Float(Int32(truncatingIfNeeded: state >> 32)) / Float(Int32.max)
+            switch type {
+            case .float32: return withUnsafeBytes(of: number.bitPattern.littleEndian, Array.init)
+            case .bfloat16:
+                return withUnsafeBytes(
+                    of: UInt16(truncatingIfNeeded: number.bitPattern >> 16).littleEndian,
+                    Array.init)
+            case .float16:
+                return withUnsafeBytes(of: Float16(number).bitPattern.littleEndian, Array.init)
+            }
+        }
+    }
+
+    func work(
+        _ number: UInt64, _ blob: NamedBlob, _ type: WireFeatureType = .float16,
+        candidateCount: Int = 10, features: [UInt8]? = nil, deadline: Duration = .seconds(30)
+    ) -> RerankWork {
+        let size = weights.configuration.hiddenSize
+        return RerankWork(
+            number: number, rankerName: blob.name, weights: blob,
+            features: features ?? Self.features((candidateCount + 1) * size, type), dtype: type,
+            candidateCount: candidateCount, hiddenSize: size, deadline: deadline,
+            traceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+    }
+
+    /// What a coordinator would have scored.
+    func scores(_ work: RerankWork) throws -> [UInt32] {
+        let type: FeatureType =
+            switch work.dtype {
+            case .float16: .float16
+            case .bfloat16: .bfloat16
+            case .float32: .float32
+            }
+        let scorer = RankerScorer(weights)
+        return try work.features.withUnsafeBytes { bytes in
+            Result { () throws(CoordinatorError) in
+                try scorer.score(features: bytes, dtype: type, candidateCount: work.candidateCount)
+            }
+        }.get().map(\.bitPattern)
+    }
+}
+
+extension RerankScores {
+    fileprivate var bits: [UInt32]? {
+        if case .scored(let scores, _) = outcome { scores.map(\.bitPattern) } else { nil }
+    }
+
+    fileprivate var code: ErrorCode? {
+        if case .refused(let code, _) = outcome { code } else { nil }
+    }
+
+    fileprivate var message: String? {
+        if case .refused(_, let message) = outcome { message } else { nil }
+    }
+}
+
+extension Arrangement {
+    fileprivate func answer(_ work: RerankWork) async throws -> RerankScores {
+        await coordinator.say(.rerank(work))
+        try await eventually("rerank \(work.number) is answered") {
+            await coordinator.rerankAnswers.contains { $0.number == work.number }
+        }
+        return await coordinator.rerankAnswers.last { $0.number == work.number }!
+    }
+
+    /// Asks until it is scored: the weights are on their way.
+    fileprivate func scored(from number: UInt64, _ make: (UInt64) -> RerankWork) async throws
+        -> RerankScores
+    {
+        var (number, found) = (number, RerankScores?.none)
+        try await eventually("it is scored") {
+            found = try await answer(make(number))
+            number += 1
+            return found?.bits != nil
+        }
+        return found!
+    }
+
+    /// Whose weights are at home with the worker.
+    fileprivate func atHome(_ sample: Sample) throws -> NamedBlob {
+        let digest = digest(of: sample.bytes)
+        try HomeWeights(directory: state.weightsPath).keep(sample.bytes, digest)
+        return NamedBlob(digest: digest, byteCount: Int64(sample.bytes.count), name: "mine@1")
+    }
+}
+
+@Suite(.timeLimit(.minutes(5))) struct `Reranks at the edge` {
+    @Test func `are refused while the weights are fetched, once, then scored as anywhere else`()
+        async throws
+    {
+        try await Arrangement.with { all in
+            try await all.connected()
+            #expect(await all.coordinator.hellos.last?.reranks == true)
+            let sample = try Sample()
+            let blob = await all.coordinator.add(sample.bytes, name: "math.listwise@1")
+            let first = try await all.answer(sample.work(1, blob))
+            #expect(first.code == .unavailable)
+            #expect(first.message?.contains("fetching") == true)
+            _ = try await all.scored(from: 2) { sample.work($0, blob) }
+            #expect(await all.coordinator.fetches.count == 1)
+            for (index, type) in WireFeatureType.allCases.enumerated() {
+                for candidateCount in [1, 2, 10, 100] {
+                    let work = sample.work(
+                        10_000 + UInt64(index * 1_000 + candidateCount), blob, type,
+                        candidateCount: candidateCount)
+                    #expect(try await all.answer(work).bits == (try sample.scores(work)))
+                }
+            }
+            try await eventually("the worker says that it holds the weights") {
+                await all.coordinator.inventories.last == [blob.digest]
+            }
+            try await eventually("the status says so") {
+                guard let line = try all.state.status()?.reranks else { return false }
+                return line.answeredCount >= 13 && line.refusedCount >= 1 && line.rankerCount == 1
+                    && line.computeMicrosecondsMean > 0
+            }
+        }
+    }
+
+    @Test func `with weights that are at home are scored the first time, beside a training`()
+        async throws
+    {
+        try await Arrangement.with { all in
+            try await all.connected()
+            let sample = try Sample()
+            let blob = try all.atHome(sample)
+            _ = try await all.endlessTraining()
+            let fetchCount = await all.coordinator.fetches.count
+            let work = sample.work(1, blob)
+            #expect(try await all.answer(work).bits == (try sample.scores(work)))
+            #expect(await all.coordinator.fetches.count == fetchCount)
+
+            await all.worker.drain()
+            let refused = try await all.answer(sample.work(2, blob))
+            #expect(refused.code == .unavailable)
+            #expect(refused.message?.contains("leaving") == true)
+        }
+    }
+
+    @Test func `are refused for what is wrong with them, and the session goes on`() async throws {
+        try await Arrangement.with { all in
+            try await all.connected()
+            let sample = try Sample()
+            let blob = try all.atHome(sample)
+            var features = Sample.features(11 * 96, .float32)
+            withUnsafeBytes(of: Float.nan.bitPattern) {
+                features.replaceSubrange(400..<404, with: $0)
+            }
+            let poisoned = try await all.answer(sample.work(1, blob, .float32, features: features))
+            #expect(poisoned.code == .invalidFeatures)
+            let wide = try Sample(hiddenSize: 128)
+            let width = try await all.answer(wide.work(2, blob))
+            #expect(width.code == .contractMismatch)
+            #expect(width.message?.contains("width 128, expected 96") == true)
+            let late = try await all.answer(sample.work(3, blob, deadline: .zero))
+            #expect(late.code == .deadlineExceeded)
+            // What the wire itself refuses.
+            let short = try await all.answer(sample.work(4, blob, features: [1, 2, 3]))
+            #expect(short.code == .invalidArgument)
+            #expect(try await all.answer(sample.work(5, blob)).bits != nil)
+            #expect(await all.coordinator.hellos.count == 1)
+            try await eventually("the late one is counted") {
+                try all.state.status()?.reranks?.lateCount == 1
+            }
+        }
+    }
+
+    @Test func `may be as large as the wire allows`() async throws {
+        try await Arrangement.with { all in
+            try await all.connected()
+            let sample = try Sample(hiddenSize: 4_096)
+            let blob = try all.atHome(sample)
+            let work = sample.work(1, blob, .float32, candidateCount: 255)
+            #expect(work.features.count == WireLimits.rerankFeaturesByteCountMax)
+            #expect(try await all.answer(work).bits == (try sample.scores(work)))
+        }
+    }
+
+    @Test func `are not done where the owner does not allow them`() async throws {
+        try await Arrangement.with(policy: WorkPolicy(reranks: false)) { all in
+            try await all.connected()
+            #expect(await all.coordinator.hellos.last?.reranks == false)
+            let sample = try Sample()
+            let blob = try all.atHome(sample)
+            #expect(try await all.answer(sample.work(1, blob)).code == .forbiddenTransition)
+            #expect(try all.state.status()?.reranks == nil)
+        }
+    }
+
+    @Test func `may be all that a machine does, at any hour`() async throws {
+        // No time of day is in it for long enough to matter: a minute that is never now.
+        let minute = Calendar.current.dateComponents([.hour], from: Date()).hour! + 12
+        let hours = try WorkingHours("\(minute % 24):00-\(minute % 24):01")
+        try await Arrangement.with(policy: WorkPolicy(taskKinds: [], hours: hours)) { all in
+            try await eventually("it has said that it takes no tasks") {
+                await all.coordinator.availabilities == [false]
+            }
+            let sample = try Sample()
+            #expect(try await all.answer(sample.work(1, try all.atHome(sample))).bits != nil)
+        }
+    }
+
+    @Test func `with weights that cannot be had are refused with the reason, and fetched once`()
+        async throws
+    {
+        try await Arrangement.with { all in
+            try await all.connected()
+            let sample = try Sample()
+            let blob = NamedBlob(
+                digest: digest(of: sample.bytes), byteCount: Int64(sample.bytes.count),
+                name: "gone@1")
+            var number: UInt64 = 0
+            try await eventually("the reason is known") {
+                number += 1
+                return try await all.answer(sample.work(number, blob)).code == .unknownFeatureSet
+            }
+            #expect(try await all.answer(sample.work(0, blob)).code == .unknownFeatureSet)
+            #expect(await all.coordinator.fetches.count == 1)
+        }
+    }
+
+    @Test func `with weights in the cache of an earlier process are scored the first time`()
+        async throws
+    {
+        try await withDirectory { directory in
+            let sample = try Sample()
+            let blob = NamedBlob(
+                digest: digest(of: sample.bytes), byteCount: Int64(sample.bytes.count), name: "r@1")
+            try FileManager.default.createDirectory(
+                atPath: directory + "/cache", withIntermediateDirectories: true)
+            try Data(sample.bytes).write(
+                to: URL(fileURLWithPath: "\(directory)/cache/\(blob.digest)"))
+            let desk = RerankDesk(
+                isAllowed: true, home: HomeWeights(directory: directory + "/weights"),
+                cache: try BlobCache(directory: directory + "/cache", byteCountMax: 64 << 20),
+                link: CoordinatorLink(),
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            let running = Task { await desk.run {} }
+            let work = sample.work(1, blob)
+            let answer = await withCheckedContinuation { continuation in
+                desk.take(work) { continuation.resume(returning: $0) }
+            }
+            #expect(answer.bits == (try sample.scores(work)))
+            #expect(desk.isIdle)
+            running.cancel()
+            await running.value
+        }
+    }
+
+    @Test func `past the bound are refused as busy`() async throws {
+        try await withDirectory { directory in
+            let sample = try Sample()
+            let blob = NamedBlob(
+                digest: digest(of: sample.bytes), byteCount: Int64(sample.bytes.count), name: "r@1")
+            let desk = RerankDesk(
+                isAllowed: true, home: HomeWeights(directory: directory + "/weights"),
+                cache: try BlobCache(directory: directory + "/cache", byteCountMax: 64 << 20),
+                link: CoordinatorLink(),
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            // Nobody reads weights yet: all of them wait.
+            let (answers, answered) = AsyncStream<RerankScores>.makeStream()
+            for number in 0...UInt64(RerankDesk.openCountMax) {
+                desk.take(sample.work(number, blob)) { answered.yield($0) }
+            }
+            var iterator = answers.makeAsyncIterator()
+            let refused = await iterator.next()
+            #expect(refused?.number == UInt64(RerankDesk.openCountMax))
+            #expect(refused?.code == .busy)
+            let running = Task { await desk.run {} }
+            for number in 0..<UInt64(RerankDesk.openCountMax) {
+                let answer = await iterator.next()
+                #expect(answer?.number == number && answer?.code == .unavailable)
+            }
+            #expect(desk.isIdle)
+            running.cancel()
+            await running.value
+        }
+    }
+}
+
+@Suite struct `Scorer memory` {
+    private static func digest(_ byte: UInt8) -> Digest {
+        Digest(bytes: [UInt8](repeating: byte, count: 32))!
+    }
+
+    @Test func `keeps what was used last within its bytes`() {
+        var memory = ScorerMemory<Int>(byteCountMax: 100)
+        memory.keep(1, of: Self.digest(1), byteCount: 40)
+        memory.keep(2, of: Self.digest(2), byteCount: 40)
+        #expect(memory.scorer(of: Self.digest(1)) == 1)
+        memory.keep(3, of: Self.digest(3), byteCount: 60)
+        #expect(memory.scorer(of: Self.digest(2)) == nil)
+        #expect(memory.scorer(of: Self.digest(1)) == 1)
+        #expect(memory.byteCount == 100 && memory.count == 2)
+        // The same again changes nothing; what cannot fit pushes nothing out.
+        memory.keep(3, of: Self.digest(3), byteCount: 60)
+        memory.keep(4, of: Self.digest(4), byteCount: 101)
+        #expect(memory.byteCount == 100 && memory.count == 2)
+        #expect(memory.scorer(of: Self.digest(4)) == nil)
+    }
+
+    @Test(arguments: [
+        ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", true),
+        ("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", false),
+        ("00-4bf9-00f067aa0ba902b7-01", false), ("4bf92f3577b34da6a3ce929d0e0e4736", false),
+        ("", false),
+    ])
+    func `of traces knows the number that a traceparent names`(text: String, isOne: Bool) {
+        #expect(traceID(text) == (isOne ? "4bf92f3577b34da6a3ce929d0e0e4736" : nil))
+    }
+}
