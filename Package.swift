@@ -234,6 +234,14 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
+            name: "CoordinatorServerTests",
+            dependencies: [
+                "Coordination", "CoordinationTesting", "CoordinatorServer", "EdgeWork",
+                "LanguageSystem", "Ledger", "PKI", "PostgresAccess", "RankerMath", "Rankers",
+                "WorkerWire", crypto, logging,
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "EndToEndTests",
             dependencies: [
                 "EdgeWork", "LanguageSystem", "Ledger", "PKI", "Rankers", "WorkerWire", "lsbench",

@@ -37,31 +37,42 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
             case .hello(let introduction) = try WorkerReport(first)
         else { throw CoordinatorError.sessionWithoutHello(worker.name) }
         let (session, instructions) = try await hub.open(worker, try WorkerHello(introduction))
-        do {
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask {
-                    for await instruction in instructions {
-                        // Nil: a rerank that nobody waits for any more.
-                        guard let notice = await notice(instruction, session) else { continue }
-                        try await response.write(Languagesystem_V1_CoordinatorMessage(notice))
-                    }
+        // Taking an offer waits for the database, and a rerank's answer must not wait behind it. The newest
+        // offer is the whole list.
+        let (offers, offer) = AsyncStream.makeStream(
+            of: LocalData.self, bufferingPolicy: .bufferingNewest(1))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                for await data in offers {
+                    await hub.offerLocalData(session, data.sets, weights: data.weights)
                 }
-                // The iterator is used by this task alone from here on.
-                nonisolated(unsafe) var messages = messages
-                group.addTask {
-                    while let message = try await messages.next() {
-                        try await receive(try WorkerReport(message), session)
-                    }
-                }
-                // Either end is the end: the worker left, or dispatch ended the session.
-                try await group.next()
-                group.cancelAll()
             }
-        } catch {
+            group.addTask {
+                for await instruction in instructions {
+                    // Nil: a rerank that nobody waits for any more.
+                    guard let notice = await notice(instruction, session) else { continue }
+                    try await response.write(Languagesystem_V1_CoordinatorMessage(notice))
+                }
+            }
+            // The iterator is used by this task alone from here on.
+            nonisolated(unsafe) var messages = messages
+            group.addTask {
+                while let message = try await messages.next() {
+                    let report = try WorkerReport(message)
+                    if case .localData(let data) = report {
+                        offer.yield(data)
+                    } else {
+                        try await receive(report, session)
+                    }
+                }
+            }
+            // Either end is the end: the worker left, or dispatch ended the session. Whoever waits for the
+            // worker hears it now, not when an offer has been taken.
+            let end = await group.nextResult()
+            group.cancelAll()
             await hub.close(session)
-            throw error
+            try end?.get()
         }
-        await hub.close(session)
     }
 
     private func notice(_ instruction: WorkerInstruction, _ session: DispatchHub.SessionID) async
@@ -77,14 +88,12 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
             await hub.heartbeat(session, try leases.map { try LeaseProgress($0) })
         case .inventory(let digests): await hub.inventory(session, digests)
         case .draining: await hub.drain(session)
-        case .localData(let data):
-            await hub.offerLocalData(session, data.sets, weights: data.weights)
         case .availability(let takesTasks):
             await hub.setAvailability(session, takesTasks: takesTasks)
         case .rerankScores(let answer):
             await hub.rerankAnswered(
                 answer.number, by: session, EdgeRerankReport(answer.outcome))
-        case .hello: throw CoordinatorError.unexpectedMessage()
+        case .hello, .localData: throw CoordinatorError.unexpectedMessage()
         }
     }
 
