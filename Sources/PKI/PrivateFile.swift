@@ -148,9 +148,16 @@ public enum PrivateFile {
         }
         // On the open file: what is checked is what is read.
         try check(information)
-        var bytes = [UInt8](repeating: 0, count: byteCountMax + 1)
+        // As much as there is, not as much as there might be; one more shows where it ends. What grows
+        // meanwhile, or does not say its size, is read all the same.
+        var bytes = [UInt8](
+            repeating: 0, count: min(max(Int(information.st_size), 4_095), byteCountMax) + 1)
         var count = 0
-        while count < bytes.count {
+        while true {
+            if count == bytes.count {
+                if count > byteCountMax { break }
+                bytes += [UInt8](repeating: 0, count: min(count, byteCountMax + 1 - count))
+            }
             let read = bytes.withUnsafeMutableBytes {
                 Glibc.read(descriptor, $0.baseAddress! + count, $0.count - count)
             }

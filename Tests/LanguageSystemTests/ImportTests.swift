@@ -7,6 +7,7 @@ import Testing
     static let allowed: [String: Set<String>] = [
         "LanguageSystem": [],
         "ProgramLog": [],
+        "ProgramMetrics": [],
         "RankerMath": ["CKernels", "COneDNN"],
         "Rankers": ["LanguageSystem", "RankerMath"],
         "PostgresAccess": ["CLibPQ", "LanguageSystem"],
@@ -17,14 +18,14 @@ import Testing
         "EdgeWork": ["LanguageSystem", "PKI", "RankerMath", "Rankers", "WorkerWire"],
         "Coordination": ["LanguageSystem", "Ledger", "RankerMath", "Rankers"],
         "CoordinatorServer": [
-            "Coordination", "LanguageSystem", "Ledger", "PKI", "RankerMath", "Rankers",
-            "WorkerWire",
+            "Coordination", "LanguageSystem", "Ledger", "PKI", "ProgramMetrics", "RankerMath",
+            "Rankers", "WorkerWire",
         ],
         "lsworker": ["EdgeWork", "LanguageSystem", "ProgramLog", "PKI", "WorkerWire"],
         "lscoord": [
             "CMalloc", "Coordination", "CoordinatorServer", "LanguageSystem", "Ledger",
             "LedgerSchema", "PKI",
-            "PostgresAccess", "ProgramLog", "RankerMath", "Rankers",
+            "PostgresAccess", "ProgramLog", "ProgramMetrics", "RankerMath", "Rankers",
         ],
         "Benchmarking": ["LanguageSystem", "RankerMath", "Rankers"],
         // The one program that plays both sides: it loads the ledger and drives workers against it.
