@@ -1,9 +1,12 @@
-// What lscoord asks of glibc's allocator. Of other C libraries nothing is asked.
+// What lscoord asks of the C library and Swift does not import: glibc's allocator (of other C libraries nothing is
+// asked), and the cores this process may run on.
 #ifndef LS_MALLOC_SHIM_H
 #define LS_MALLOC_SHIM_H
 
 #include <malloc.h>
 #include <stddef.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 // At most so many heaps for all threads; blocks from `own_mapping` bytes on are mapped for themselves; a
 // heap's unused end goes back to the system from `kept` bytes on.
@@ -29,6 +32,16 @@ static inline void ls_malloc_give_back(void) {
 #ifdef __GLIBC__
     malloc_trim(0);
 #endif
+}
+
+// Cores that this process may run on: fewer than the machine has under taskset or a cpuset. 0: not known.
+static inline int ls_core_count(void) {
+    unsigned long mask[64] = {0};
+    const long size = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
+    int count = 0;
+    for (long word = 0; word * (long)sizeof mask[0] < size; word++)
+        count += __builtin_popcountl(mask[word]);
+    return count;
 }
 
 #endif

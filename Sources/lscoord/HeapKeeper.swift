@@ -3,7 +3,6 @@
 // same downloads with each block mapped by itself took 73 beside the program. A service: it looks ten times
 // a second, and pages that were used since and are not any more go back. A coordinator at rest gives nothing back.
 import CMalloc
-import Foundation
 import ServiceLifecycle
 
 struct HeapKeeper: Service {
@@ -13,8 +12,7 @@ struct HeapKeeper: Service {
 
     /// A heap for each core instead of eight. Before there are threads: one that has a heap keeps it.
     static func bound() {
-        let coreCount = ProcessInfo.processInfo.activeProcessorCount
-        ls_malloc_bound(Int32(max(2, coreCount)), 1 << 20, 2 << 20)
+        ls_malloc_bound(Int32(max(2, Cores.count)), 1 << 20, 2 << 20)
     }
 
     func run() async throws {

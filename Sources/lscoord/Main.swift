@@ -33,6 +33,7 @@ struct Coordinator: AsyncParsableCommand {
 
     static func main() async {
         HeapKeeper.bound()
+        Cores.giveEachAnEventLoop()
         do {
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {

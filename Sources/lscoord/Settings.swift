@@ -173,7 +173,7 @@ extension Settings {
             return found
         }
 
-        let cores = ProcessInfo.processInfo.activeProcessorCount
+        let cores = Cores.count
         let leaseSeconds = try whole(
             serve?.leaseSeconds, "leaseSeconds", name: "--lease-seconds", default: 10, in: 2...3600)
         let logLevel = text(common.logLevel, "logLevel") ?? "info"

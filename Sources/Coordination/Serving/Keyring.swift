@@ -20,6 +20,8 @@ public final class Keyring: Service, @unchecked Sendable {
     /// How often they are read because of a key nobody knows: it may have been made a moment ago.
     private static let surpriseInterval: Duration = .seconds(1)
 
+    private static let prefix = Array("lsk_".utf8)
+
     private let ledger: LedgerStore
     private let hints: LedgerHints
     private let logger: Logger
@@ -40,12 +42,16 @@ public final class Keyring: Service, @unchecked Sendable {
     /// - Parameter text: `lsk_<id>_<secret>`.
     /// - Throws: `keyRefused`, in the same words whatever is wrong with it.
     public func scope(of text: some StringProtocol) async throws -> (name: String, KeyScope) {
-        let parts = text.split(separator: "_", omittingEmptySubsequences: false)
-        guard parts.count == 3, parts[0] == "lsk", (1...64).contains(parts[1].utf8.count),
-            (16...128).contains(parts[2].utf8.count)
+        let text = String(text).utf8
+        guard text.starts(with: Self.prefix),
+            let end = text.dropFirst(Self.prefix.count).firstIndex(of: UInt8(ascii: "_"))
         else { throw CoordinatorError.keyRefused() }
-        let id = String(parts[1])
-        let digest = LanguageSystem.Digest(bytes: SHA256.hash(data: Array(parts[2].utf8)))
+        let name = text[text.index(text.startIndex, offsetBy: Self.prefix.count)..<end]
+        let secret = text[text.index(after: end)...]
+        guard (1...64).contains(name.count), (16...128).contains(secret.count),
+            let id = String(name)
+        else { throw CoordinatorError.keyRefused() }
+        let digest = LanguageSystem.Digest(bytes: SHA256.hash(data: Array(secret)))
         if let key = known(id) { return try Self.checked(key, digest, clock.now) }
         let wasReadLongAgo = lock.withLock {
             readAt.map { clock.now - $0 > Self.surpriseInterval } ?? true

@@ -14,6 +14,10 @@ enum RerankMediaType {
             self = .json
             return
         }
+        if text == "application/vnd.safetensors" {
+            self = .safetensors
+            return
+        }
         let name = text.prefix { $0 != ";" }.lowercased().trimmingPrefix { $0 == " " }
         switch name.prefix(while: { $0 != " " }) {
         case "application/json": self = .json

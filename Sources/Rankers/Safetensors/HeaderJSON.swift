@@ -83,14 +83,24 @@ struct HeaderParser {
         }
         let digits = bytes[start..<position]
         guard !digits.isEmpty, digits.count == 1 || digits.first != UInt8(ascii: "0"),
-            let value = Int(String(decoding: digits, as: UTF8.self))
+            digits.count <= 19, let value = Int(String(decoding: digits, as: UTF8.self))
         else { throw refusal("something that is not a value") }
         return value
     }
 
     private mutating func string() throws(HeaderRefusal) -> String {
         guard take(UInt8(ascii: "\"")) else { throw refusal("no string where one belongs") }
-        var text: [UInt8] = []
+        let start = position
+        while let byte = peek, byte >= 0x20, byte != UInt8(ascii: "\\") {
+            position += 1
+            if byte == UInt8(ascii: "\"") {
+                // The usual one: nothing in it is escaped.
+                guard let valid = String(validating: bytes[start..<position - 1], as: UTF8.self)
+                else { throw refusal("text that is not UTF-8") }
+                return valid
+            }
+        }
+        var text = Array(bytes[start..<position])
         while let byte = peek {
             position += 1
             switch byte {
