@@ -218,7 +218,7 @@ let package = Package(
                 "Rankers", "WorkerWire", certificates, coreMetrics, crypto, grpc, grpcTransport,
                 logging, lifecycle,
                 grpcProtobuf, hummingbird, hummingbirdCore, hummingbirdTLS, nio, nioFoundation,
-                nioPosix, nioSSL, nioTLS,
+                nioHTTP, nioPosix, nioSSL, nioTLS,
             ],
             swiftSettings: strict),
         .executableTarget(

@@ -47,19 +47,34 @@ final class RouteMemory: @unchecked Sendable {
 
     var currentCounts: Counts { lock.withLock { counts } }
 
+    /// What may be used without asking anybody; counted as a hit.
+    func known(_ key: RouteKey) -> RouteAnswer? {
+        let now = clock.now
+        let (found, isAway) = lock.withLock {
+            let found = table.answer(to: key, at: now)
+            switch found {
+            case .fresh, .aged: counts.hits += 1
+            case .outdated, .unknown: break
+            }
+            return (found, now < awayUntil)
+        }
+        switch found {
+        case .fresh(let answer): return answer
+        case .aged(let answer):
+            if !isAway { _ = ask(key) }
+            return answer
+        case .outdated, .unknown: return nil
+        }
+    }
+
     /// - Throws: `unknownBaseModel`, `unknownRanker`, `unknownVersion`; what the database says when there is
     ///   no earlier answer.
     func answer(_ key: RouteKey) async throws -> RouteAnswer {
+        if let answer = known(key) { return answer }
         let now = clock.now
         let (found, isAway) = lock.withLock { (table.answer(to: key, at: now), now < awayUntil) }
         switch found {
-        case .fresh(let answer):
-            lock.withLock { counts.hits += 1 }
-            return answer
-        case .aged(let answer):
-            lock.withLock { counts.hits += 1 }
-            if !isAway { _ = ask(key) }
-            return answer
+        case .fresh(let answer), .aged(let answer): return answer
         case .unknown:
             lock.withLock { counts.misses += 1 }
             return try await ask(key).value

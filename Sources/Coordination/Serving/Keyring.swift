@@ -20,8 +20,6 @@ public final class Keyring: Service, @unchecked Sendable {
     /// How often they are read because of a key nobody knows: it may have been made a moment ago.
     private static let surpriseInterval: Duration = .seconds(1)
 
-    private static let prefix = Array("lsk_".utf8)
-
     private let ledger: LedgerStore
     private let hints: LedgerHints
     private let logger: Logger
@@ -42,24 +40,55 @@ public final class Keyring: Service, @unchecked Sendable {
     /// - Parameter text: `lsk_<id>_<secret>`.
     /// - Throws: `keyRefused`, in the same words whatever is wrong with it.
     public func scope(of text: some StringProtocol) async throws -> (name: String, KeyScope) {
-        let text = String(text).utf8
-        guard text.starts(with: Self.prefix),
-            let end = text.dropFirst(Self.prefix.count).firstIndex(of: UInt8(ascii: "_"))
-        else { throw CoordinatorError.keyRefused() }
-        let name = text[text.index(text.startIndex, offsetBy: Self.prefix.count)..<end]
-        let secret = text[text.index(after: end)...]
-        guard (1...64).contains(name.count), (16...128).contains(secret.count),
-            let id = String(name)
-        else { throw CoordinatorError.keyRefused() }
-        let digest = LanguageSystem.Digest(bytes: SHA256.hash(data: Array(secret)))
-        if let key = known(id) { return try Self.checked(key, digest, clock.now) }
+        let presented = try Presented(text)
+        if let key = known(presented.id) { return try presented.checked(key, clock.now) }
         let wasReadLongAgo = lock.withLock {
             readAt.map { clock.now - $0 > Self.surpriseInterval } ?? true
         }
         // Nobody waits for a database that is away.
         if wasReadLongAgo { try? await read() }
-        guard let key = known(id) else { throw CoordinatorError.keyRefused() }
-        return try Self.checked(key, digest, clock.now)
+        guard let key = known(presented.id) else { throw CoordinatorError.keyRefused() }
+        return try presented.checked(key, clock.now)
+    }
+
+    /// What a key in memory may ask for. Nil: it has to be asked for with `scope`, which also says why it is refused.
+    public func knownScope(of text: some StringProtocol) -> KeyScope? {
+        guard let presented = try? Presented(text), let key = known(presented.id) else {
+            return nil
+        }
+        return try? presented.checked(key, clock.now).1
+    }
+
+    /// A key as a caller sends it; of the secret only its digest.
+    private struct Presented {
+        private static let prefix = Array("lsk_".utf8)
+
+        let id: String
+        private let digest: LanguageSystem.Digest?
+
+        init(_ text: some StringProtocol) throws(CoordinatorError) {
+            let text = String(text).utf8
+            guard text.starts(with: Self.prefix),
+                let end = text.dropFirst(Self.prefix.count).firstIndex(of: UInt8(ascii: "_"))
+            else { throw .keyRefused() }
+            let name = text[text.index(text.startIndex, offsetBy: Self.prefix.count)..<end]
+            let secret = text[text.index(after: end)...]
+            guard (1...64).contains(name.count), (16...128).contains(secret.count),
+                let id = String(name)
+            else { throw .keyRefused() }
+            self.id = id
+            digest = LanguageSystem.Digest(bytes: SHA256.hash(data: Array(secret)))
+        }
+
+        func checked(
+            _ key: Key, _ now: ContinuousClock.Instant
+        ) throws(CoordinatorError) -> (name: String, KeyScope) {
+            // Of digests: how long the comparison takes says nothing of the secret.
+            guard digest == key.secretSHA256, key.expiry.map({ now < $0 }) ?? true else {
+                throw .keyRefused()
+            }
+            return (key.name, key.scope)
+        }
     }
 
     /// Reads all keys; one reading for all who ask at the same time.
@@ -118,16 +147,6 @@ public final class Keyring: Service, @unchecked Sendable {
     }
 
     private func known(_ id: String) -> Key? { lock.withLock { keys[id] } }
-
-    private static func checked(
-        _ key: Key, _ digest: LanguageSystem.Digest?, _ now: ContinuousClock.Instant
-    ) throws(CoordinatorError) -> (name: String, KeyScope) {
-        // Of digests: how long the comparison takes says nothing of the secret.
-        guard digest == key.secretSHA256, key.expiry.map({ now < $0 }) ?? true else {
-            throw .keyRefused()
-        }
-        return (key.name, key.scope)
-    }
 }
 
 extension KeyScope {

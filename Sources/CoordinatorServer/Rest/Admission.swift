@@ -28,11 +28,22 @@ public final class Admission: Sendable {
     ///
     /// - Throws: `busy`.
     func admit<Value>(_ body: () async throws -> Value) async throws -> Value {
-        let count = inFlight.add(1, ordering: .relaxed).newValue
-        defer { inFlight.subtract(1, ordering: .relaxed) }
-        guard count <= inFlightMax else { throw CoordinatorError.tooManyInFlight(inFlightMax) }
+        try enter()
+        defer { leave() }
         return try await body()
     }
+
+    /// One more is under way, until it leaves.
+    ///
+    /// - Throws: `busy`.
+    func enter() throws(CoordinatorError) {
+        guard inFlight.add(1, ordering: .relaxed).newValue <= inFlightMax else {
+            leave()
+            throw .tooManyInFlight(inFlightMax)
+        }
+    }
+
+    func leave() { inFlight.subtract(1, ordering: .relaxed) }
 }
 
 extension CoordinatorError {

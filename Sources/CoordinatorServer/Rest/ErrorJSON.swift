@@ -61,40 +61,53 @@ struct RequestFrame: RouterMiddleware {
         do {
             response = try await next(request, context)
         } catch {
-            response = refusal(CoordinatorError(answering: error, to: request), request, context)
+            response = Response(
+                Refusal(
+                    CoordinatorError(answering: error, to: request), context.identity,
+                    path: request.uri.path, context.logger))
         }
         response.headers[.requestID] = context.requestID
         if let traceParent = context.traceParent { response.headers[.traceParent] = traceParent }
         if admission.endsConnections { response.headers[.connection] = "close" }
         return response
     }
+}
 
-    private func refusal(
-        _ refusal: CoordinatorError, _ request: Request, _ context: ServingContext
-    ) -> Response {
+/// What a request is refused with; counted, and logged when it is our own fault.
+struct Refusal {
+    let status: Int
+    let headers: [(HTTPField.Name, String)]
+    let json: JSONText
+
+    init(_ error: CoordinatorError, _ identity: RequestIdentity, path: String, _ logger: Logger) {
         Counter(
-            label: "ls_rerank_refusals_total", dimensions: [("code", refusal.code.rawValue)]
+            label: "ls_rerank_refusals_total", dimensions: [("code", error.code.rawValue)]
         ).increment()
-        if refusal.code.httpStatus >= 500 {
-            context.logger.error(
+        status = error.code.httpStatus
+        if status >= 500 {
+            logger.error(
                 "request failed",
-                metadata: context.metadata.merging([
-                    "path": "\(request.uri.path.printable(120))",
-                    "code": "\(refusal.code.rawValue)",
-                    "message": "\(refusal.message)", "cause": "\(refusal.cause ?? "-")",
+                metadata: identity.metadata.merging([
+                    "path": "\(path.printable(120))",
+                    "code": "\(error.code.rawValue)",
+                    "message": "\(error.message)", "cause": "\(error.cause ?? "-")",
                 ]) { $1 })
         }
-        var response = Response.json(
-            ErrorBody(refusal, requestID: context.requestID).json,
-            status: .init(code: refusal.code.httpStatus))
-        switch refusal.code {
-        case .busy, .unavailable: response.headers[.retryAfter] = "1"
-        case .keyRefused: response.headers[.wwwAuthenticate] = "Bearer"
-        case .wrongMethod:
-            response.headers[.allow] = RestPaths.method(of: request.uri.path)?.rawValue
-        default: break
-        }
-        return response
+        json = ErrorBody(error, requestID: identity.id).json
+        headers =
+            switch error.code {
+            case .busy, .unavailable: [(.retryAfter, "1")]
+            case .keyRefused: [(.wwwAuthenticate, "Bearer")]
+            case .wrongMethod: RestPaths.method(of: path).map { [(.allow, $0.rawValue)] } ?? []
+            default: []
+            }
+    }
+}
+
+extension Response {
+    fileprivate init(_ refusal: Refusal) {
+        self = .json(refusal.json, status: .init(code: refusal.status))
+        for (name, value) in refusal.headers { headers[name] = value }
     }
 }
 

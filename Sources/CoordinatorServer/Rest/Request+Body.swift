@@ -9,8 +9,8 @@ enum RerankMediaType {
     case safetensors
 
     /// - Throws: `wrongMediaType` for anything else; nothing said is JSON.
-    init(_ request: Request) throws(CoordinatorError) {
-        guard let text = request.headers[.contentType] else {
+    init(_ contentType: String?) throws(CoordinatorError) {
+        guard let text = contentType else {
             self = .json
             return
         }

@@ -77,19 +77,21 @@ struct RerankReplyBody {
     }
 }
 
-extension HTTPFields {
+extension RerankReply {
     /// Who served and how long it took; milliseconds.
-    mutating func append(_ reply: RerankReply) {
-        self[.ranker] = (reply.route?.rankerName ?? "none").headerValue
-        if let route = reply.route {
-            self[.version] = "\(route.versionNumber)"
-            self[.digest] = route.digest.description
+    var headers: [(HTTPField.Name, String)] {
+        var headers: [(HTTPField.Name, String)] = [
+            (.ranker, (route?.rankerName ?? "none").headerValue),
+            (.reason, reason.rawValue), (.fallback, isFallback ? "true" : "false"),
+            (.where, worker == nil ? "central" : "edge"),
+            (.queueTime, timings.queue.milliseconds.description),
+            (.computeTime, timings.compute.milliseconds.description),
+        ]
+        if let route {
+            headers.append((.version, String(route.versionNumber)))
+            headers.append((.digest, route.digest.description))
         }
-        self[.reason] = reply.reason.rawValue
-        self[.fallback] = "\(reply.isFallback)"
-        self[.where] = reply.worker == nil ? "central" : "edge"
-        self[.queueTime] = reply.timings.queue.milliseconds.description
-        self[.computeTime] = reply.timings.compute.milliseconds.description
+        return headers
     }
 }
 

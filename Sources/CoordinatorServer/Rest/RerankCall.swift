@@ -1,6 +1,8 @@
 // One rerank as it came in, whatever it came as: the request for Coordination, and how its caller wants
 // the answer shown.
 import Coordination
+import Foundation
+import HummingbirdCore
 import LanguageSystem
 
 struct RerankCall: Sendable {
@@ -9,6 +11,18 @@ struct RerankCall: Sendable {
 
     let request: RerankRequest
     let presentation: RerankPresentation
+
+    init(request: RerankRequest, presentation: RerankPresentation) {
+        self.request = request
+        self.presentation = presentation
+    }
+
+    init(_ type: RerankMediaType, _ body: [UInt8], _ uri: URI) throws(CoordinatorError) {
+        switch type {
+        case .json: self = try RerankBody.parse(Data(body)).call()
+        case .safetensors: self = try RerankSafetensors.call(body, uri.queryParameters)
+        }
+    }
 
     static func checkShape(
         _ rowCount: Int, _ width: Int, of what: String

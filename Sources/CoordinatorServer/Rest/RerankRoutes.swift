@@ -31,18 +31,13 @@ struct RerankRoutes: Sendable {
     private func rerank(_ request: Request, _ context: ServingContext) async throws -> Response {
         let caller = try await caller(request, context)
         return try await admission.admit {
-            let type = try RerankMediaType(request)
+            let type = try RerankMediaType(request.headers[.contentType])
             let bytes = try await request.bytes(upTo: bodyByteCountMax)
-            let call =
-                switch type {
-                case .json: try RerankBody.parse(Data(bytes)).call()
-                case .safetensors:
-                    try RerankSafetensors.call(bytes, request.uri.queryParameters)
-                }
+            let call = try RerankCall(type, bytes, request.uri)
             let reply = try await reranker.rerank(call.request, for: caller)
             var response = Response.json(
                 RerankReplyBody(id: context.requestID, reply, as: call.presentation).json)
-            response.headers.append(reply)
+            for (name, value) in reply.headers { response.headers[name] = value }
             return response
         }
     }
@@ -51,7 +46,7 @@ struct RerankRoutes: Sendable {
     private func batch(_ request: Request, _ context: ServingContext) async throws -> Response {
         let caller = try await caller(request, context)
         return try await admission.admit {
-            guard try RerankMediaType(request) == .json else {
+            guard try RerankMediaType(request.headers[.contentType]) == .json else {
                 throw CoordinatorError.wrongMediaType("safetensors", expected: "application/json")
             }
             let bytes = try await request.bytes(upTo: bodyByteCountMax)
@@ -118,11 +113,21 @@ struct RerankRoutes: Sendable {
 
     /// - Throws: `keyRefused`.
     private func scope(of request: Request) async throws -> KeyScope {
-        guard let text = request.headers[.authorization], text.utf8.count <= 512,
-            text.prefix(7).lowercased() == "bearer "
-        else { throw CoordinatorError.keyRefused() }
-        return try await keyring.scope(of: text.dropFirst(7)).1
+        guard let key = Self.bearer(request.headers[.authorization]) else {
+            throw CoordinatorError.keyRefused()
+        }
+        return try await keyring.scope(of: key).1
     }
+
+    static func bearer(_ authorization: String?) -> Substring? {
+        guard let text = authorization, text.utf8.count <= 512,
+            text.utf8.prefix(7).elementsEqual(Self.scheme, by: { $0 | 0x20 == $1 })
+        else { return nil }
+        return text.dropFirst(7)
+    }
+
+    /// In lower case; a space stays one with the bit of lower case set.
+    private static let scheme = Array("bearer ".utf8)
 }
 
 struct BatchBody: Decodable {

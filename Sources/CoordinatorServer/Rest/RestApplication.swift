@@ -16,6 +16,8 @@ public import ProgramMetrics
 import WorkerWire
 
 public struct RestSettings: Sendable {
+    static let serverName = "lscoord"
+
     public var host: String
     public var port: Int
     public var tls: TLSConfiguration
@@ -56,10 +58,10 @@ public func buildRestApplication(
     CoordinatorMetrics.read(into: metrics, reranker, hub, watch, admission)
     let router = Router(context: ServingContext.self)
     router.add(middleware: RequestFrame(admission: admission))
-    RerankRoutes(
+    let routes = RerankRoutes(
         reranker: reranker, keyring: keyring, admission: admission, ledger: ledger,
-        bodyByteCountMax: settings.bodyByteCountMax
-    ).add(to: router)
+        bodyByteCountMax: settings.bodyByteCountMax)
+    routes.add(to: router)
 
     router.get(RouterPath(JoinPaths.authority)) { _, _ in
         Response(
@@ -109,14 +111,16 @@ public func buildRestApplication(
             let http = HTTP1Channel(
                 responder: responder,
                 configuration: .init(
+                    // Idle connections are seen to before they get there.
                     additionalChannelHandlers: [HandshakeWatch(surface: "https", logger: logger)],
-                    // Whoever says half a request and no more is not waited for.
-                    idleTimeout: .seconds(60)))
+                    idleTimeout: nil))
             return OnEventLoop(
-                try TLSChannel(http, tlsConfiguration: settings.tls), of: eventLoops)
+                try TLSChannel(http, tlsConfiguration: settings.tls), of: eventLoops,
+                routes: routes, logger: logger)
         },
         configuration: .init(
-            address: .hostname(settings.host, port: settings.port), serverName: "lscoord"),
+            address: .hostname(settings.host, port: settings.port),
+            serverName: RestSettings.serverName),
         onServerRunning: { channel in
             listener.set(channel)
             await onListening(channel.localAddress?.port ?? settings.port)

@@ -6,24 +6,41 @@ import NIOCore
 
 struct ServingContext: RequestContext {
     var coreContext: CoreRequestContextStorage
-    /// The caller's own when it is well formed, else ours.
-    var requestID = ""
-    /// W3C trace context, as it came.
-    var traceParent: String?
+    var identity = RequestIdentity(requestID: nil, traceParent: nil)
+
+    var requestID: String { identity.id }
+    var traceParent: String? { identity.traceParent }
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
     }
 
     mutating func read(_ headers: HTTPFields) {
-        let asked = headers[.requestID].flatMap { $0.isRequestID ? $0 : nil }
-        requestID = asked ?? String(id)
-        traceParent = headers[.traceParent].flatMap { $0.isTraceParent ? $0 : nil }
+        identity = RequestIdentity(
+            requestID: headers[.requestID], traceParent: headers[.traceParent])
+    }
+}
+
+struct RequestIdentity: Sendable {
+    /// The caller's own when it is well formed, else ours.
+    let id: String
+    /// W3C trace context, as it came.
+    let traceParent: String?
+
+    /// - Parameters: What the headers say.
+    init(requestID: String?, traceParent: String?) {
+        id = requestID.flatMap { $0.isRequestID ? $0 : nil } ?? Self.newID()
+        self.traceParent = traceParent.flatMap { $0.isTraceParent ? $0 : nil }
+    }
+
+    private static func newID() -> String {
+        let digits = String(UInt64.random(in: .min ... .max), radix: 16)
+        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
     }
 
     /// For log lines about the request.
     var metadata: Logger.Metadata {
-        var metadata: Logger.Metadata = ["request.id": "\(requestID)"]
+        var metadata: Logger.Metadata = ["request.id": "\(id)"]
         if let traceParent {
             metadata["trace.id"] = "\(traceParent.dropFirst(3).prefix(32))"
         }
