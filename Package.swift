@@ -37,6 +37,7 @@ let nioFoundation: Target.Dependency = .product(name: "NIOFoundationCompat", pac
 let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
@@ -238,7 +239,7 @@ let package = Package(
             dependencies: [
                 "Coordination", "CoordinationTesting", "CoordinatorServer", "EdgeWork",
                 "LanguageSystem", "Ledger", "PKI", "PostgresAccess", "RankerMath", "Rankers",
-                "WorkerWire", crypto, logging,
+                "WorkerWire", crypto, logging, nio, nioEmbedded, nioHTTP,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -31,7 +31,6 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         let caller: RerankCaller
         let identity: RequestIdentity
         let isKeepAlive: Bool
-        var body: [UInt8]
     }
 
     private enum State {
@@ -47,6 +46,8 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
     private let routes: RerankRoutes
     private let logger: Logger
     private var state = State.passing
+    /// Of the call that is gathered.
+    private var body: [UInt8] = []
     /// Requests that passed and are not answered.
     private var passedCount = 0
     /// Whether the body of one that passed is still coming.
@@ -81,16 +82,15 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
             case .end: isPassing = false
             }
             context.fireChannelRead(wrapInboundOut(part))
-        case (.gathering(var call), .body(let bytes)):
-            state = .passing  // the call's body is not shared while it grows
-            guard call.body.count + bytes.readableBytes <= routes.bodyByteCountMax else {
+        case (.gathering(let call), .body(let bytes)):
+            guard body.count + bytes.readableBytes <= routes.bodyByteCountMax else {
+                body = []
                 routes.admission.leave()
                 state = .dropping(isKeepAlive: call.isKeepAlive)
                 refuse(.bodyTooLarge(), call.identity, call.isKeepAlive, context)
                 return
             }
-            bytes.withUnsafeReadableBytes { call.body.append(contentsOf: $0) }
-            state = .gathering(call)
+            bytes.withUnsafeReadableBytes { body.append(contentsOf: $0) }
         case (.gathering(let call), .end): answer(call, context)
         case (.dropping(let isKeepAlive), .end):
             state = .passing
@@ -123,7 +123,6 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
             let goOn = HTTPResponseHead(version: .http1_1, status: .continue)
             context.writeAndFlush(wrapOutboundOut(.head(goOn)), promise: nil)
         }
-        var body: [UInt8] = []
         body.reserveCapacity(announced)
         state = .gathering(
             Call(
@@ -132,7 +131,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
                     requestID: identity.id, scope: scope,
                     keepsDecision: head.headers.first(name: "x-ls-keep") == "true",
                     traceParent: identity.traceParent),
-                identity: identity, isKeepAlive: head.isKeepAlive, body: body))
+                identity: identity, isKeepAlive: head.isKeepAlive))
         return true
     }
 
@@ -141,10 +140,12 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
     private typealias Outcome = Result<(RerankReply, RerankPresentation), CoordinatorError>
 
     private func answer(_ call: Call, _ context: ChannelHandlerContext) {
+        let bytes = body
+        body = []
         let read: RerankCall
         let reply: RerankReply?
         do throws(CoordinatorError) {
-            read = try RerankCall(call.type, call.body, call.uri)
+            read = try RerankCall(call.type, bytes, call.uri)
             reply = try routes.reranker.rerankNow(read.request, for: call.caller)
         } catch {
             finish(call, .failure(error), context)

@@ -1,0 +1,307 @@
+// The short way of a rerank: whatever comes before, between and after it on a connection, in whatever pieces, each
+// request is answered once, in order, and nothing stays behind.
+import Coordination
+import CoordinationTesting
+import Foundation
+import LanguageSystem
+import Ledger
+import Logging
+import NIOCore
+import NIOEmbedded
+import NIOHTTP1
+import PostgresAccess
+import RankerMath
+import Rankers
+import Testing
+import struct Crypto.SHA256
+
+@testable import CoordinatorServer
+
+/// Everything behind one connection, and the connection.
+private struct Line: Sendable {
+    static let width = 8
+    static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    static let template = ThrowAwayDatabase.Template("shortcut") { pool in
+        try await LedgerStore.migrator(logger: quiet).migrate(pool)
+        let ledger = LedgerStore(pool: pool)
+        try await pool.execute("select ls.register_base_model('tiny', 8)")
+        try await pool.execute("select ls.register_ranker('tiny', 'pointwise', p_user => 'ada')")
+        let weights = RankerWeights(
+            fresh: .preset(kind: .pointwise, hiddenSize: width), seed: 1
+        ).safetensors()
+        _ = try await ledger.addVersion(
+            to: "~ada.pointwise", digest: Digest(bytes: SHA256.hash(data: weights))!,
+            weights: weights)
+    }
+
+    let channel: NIOAsyncTestingChannel
+    let admission: Admission
+    let key: String
+
+    static func with(
+        inFlightMax: Int = 8, byteCountMax: Int = 4_096,
+        _ body: @escaping @Sendable (Line) async throws -> Void
+    ) async throws {
+        try await ThrowAwayDatabase.with(template) { database in
+            let ledger = LedgerStore(pool: database.pool)
+            let hints = LedgerHints(
+                Listener(ConnectionConfiguration(database.connectionInfo), logger: quiet))
+            let reranker = Reranker(
+                ledger: ledger, hints: hints,
+                decisions: DecisionLog(
+                    ledger: ledger, settings: DecisionSettings(share: 0), logger: quiet),
+                hub: DispatchHub(
+                    ledger: ledger, hints: hints,
+                    settings: DispatchSettings(coordinatorName: "test"), logger: quiet),
+                settings: RerankerSettings(
+                    threadCount: 1, cacheByteCountMax: 1 << 20, precision: .float32))
+            let keyring = Keyring(ledger: ledger, hints: hints, logger: quiet)
+            let key = try await ledger.createAPIKey("test")
+            try await keyring.read()
+            let admission = Admission(inFlightMax: inFlightMax)
+            let routes = RerankRoutes(
+                reranker: reranker, keyring: keyring, admission: admission, ledger: ledger,
+                bodyByteCountMax: byteCountMax)
+            let channel = NIOAsyncTestingChannel()
+            try await channel.testingEventLoop.executeInContext {
+                let pipeline = channel.pipeline.syncOperations
+                try pipeline.configureHTTPServerPipeline(
+                    withPipeliningAssistance: false, withErrorHandling: false)
+                try pipeline.addHandlers(RerankShortcut(routes, logger: quiet), Others())
+            }
+            try await channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).get()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try? await reranker.run() }
+                group.addTask { try? await keyring.run() }
+                try await body(Line(channel: channel, admission: admission, key: key))
+                group.cancelAll()
+            }
+            _ = try? await channel.finish(acceptAlreadyClosed: true)
+        }
+    }
+
+    /// Answers what passes, a moment later, in order, with its id.
+    private final class Others: ChannelInboundHandler {
+        typealias InboundIn = HTTPServerRequestPart
+        typealias OutboundOut = HTTPServerResponsePart
+
+        private var identities: [String] = []
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            switch unwrapInboundIn(data) {
+            case .head(let head):
+                identities.append(head.headers.first(name: "x-request-id") ?? "-")
+            case .body: break
+            case .end:
+                let identity = identities.removeLast()
+                let here = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+                context.eventLoop.execute {
+                    let (handler, context) = here.value
+                    let head = HTTPResponseHead(
+                        version: .http1_1, status: .accepted,
+                        headers: ["content-length": "0", "x-request-id": identity])
+                    context.write(handler.wrapOutboundOut(.head(head)), promise: nil)
+                    context.writeAndFlush(handler.wrapOutboundOut(.end(nil)), promise: nil)
+                }
+            }
+        }
+    }
+
+    func send(_ bytes: [UInt8]) async throws {
+        try await channel.writeInbound(ByteBuffer(bytes: bytes))
+    }
+
+    /// Status and id of the answers, once there are so many; what else there is of interest in their heads.
+    func answers(_ count: Int) async throws -> [(status: Int, id: String, head: String)] {
+        var bytes: [UInt8] = []
+        var answers: [(status: Int, id: String, head: String)] = []
+        while answers.count < count {
+            // This loop runs what was put off when it is told to.
+            await channel.testingEventLoop.run()
+            guard let buffer = try await channel.readOutbound(as: ByteBuffer.self) else {
+                try await Task.sleep(for: .milliseconds(1))
+                continue
+            }
+            bytes += buffer.readableBytesView
+            while let (answer, rest) = try Self.parse(bytes) {
+                bytes = rest
+                answers.append(answer)
+            }
+        }
+        try #require(bytes.isEmpty, "half an answer was sent")
+        return answers
+    }
+
+    private static func parse(_ bytes: [UInt8]) throws
+        -> (answer: (status: Int, id: String, head: String), rest: [UInt8])?
+    {
+        let text = String(decoding: bytes, as: Unicode.ASCII.self)
+        guard let end = text.range(of: "\r\n\r\n") else { return nil }
+        let head = text[..<end.lowerBound].lowercased()
+        func header(_ name: String) -> String? {
+            head.firstRange(of: "\r\n\(name): ").map {
+                String(head[$0.upperBound...].prefix { !$0.isNewline })
+            }
+        }
+        let start = text.utf8.distance(from: text.startIndex, to: end.upperBound)
+        let length = Int(header("content-length") ?? "0")!
+        guard bytes.count >= start + length else { return nil }
+        let status = try #require(Int(head.dropFirst(9).prefix(3)))
+        return ((status, header("x-request-id") ?? "", head), Array(bytes[(start + length)...]))
+    }
+}
+
+/// A request as bytes, and what it must be answered with.
+private struct Sent {
+    let bytes: [UInt8]
+    let status: Int
+    let id: String
+
+    static func features(_ candidateCount: Int = 3) -> [UInt8] {
+        var writer = SafetensorsWriter()
+        func tensor(_ rows: Int, _ shape: [Int], _ name: String) {
+            let numbers = (0..<rows * Line.width).map { Float($0).bitPattern.littleEndian }
+            writer.add(name, .f32, shape, numbers)
+        }
+        tensor(1, [Line.width], "instruction")
+        tensor(candidateCount, [candidateCount, Line.width], "responses")
+        return writer.bytes()
+    }
+
+    static func rerank(
+        _ id: String, user: String, _ key: String, body: [UInt8] = features(),
+        status: Int = 200, chunkSize: Int? = nil, more: String = "",
+        type: String = "application/vnd.safetensors"
+    ) -> Sent {
+        var head =
+            "POST /v1/rerank?model=tiny&user=\(user) HTTP/1.1\r\nhost: a\r\n"
+            + "authorization: Bearer \(key)\r\ncontent-type: \(type)\r\nx-request-id: \(id)\r\n"
+            + more
+        var bytes: [UInt8]
+        if let chunkSize {
+            head += "transfer-encoding: chunked\r\n\r\n"
+            bytes = Array(head.utf8)
+            for start in stride(from: 0, to: body.count, by: chunkSize) {
+                let chunk = body[start..<min(start + chunkSize, body.count)]
+                bytes += Array("\(String(chunk.count, radix: 16))\r\n".utf8) + chunk
+                bytes += Array("\r\n".utf8)
+            }
+            bytes += Array("0\r\n\r\n".utf8)
+        } else {
+            head += "content-length: \(body.count)\r\n\r\n"
+            bytes = Array(head.utf8) + body
+        }
+        return Sent(bytes: bytes, status: status, id: id)
+    }
+
+    static func other(_ id: String) -> Sent {
+        Sent(
+            bytes: Array("GET /livez HTTP/1.1\r\nhost: a\r\nx-request-id: \(id)\r\n\r\n".utf8),
+            status: 202, id: id)
+    }
+}
+
+@Suite(.timeLimit(.minutes(2))) struct `Rerank shortcut` {
+    @Test(arguments: UInt64(1)...12)
+    func `answers each request once and in order, however they come`(seed: UInt64) async throws {
+        try await Line.with { line in
+            var random = Generator(seed: seed)
+            // One in memory from here on.
+            try await line.send(Sent.rerank("warm", user: "ada", line.key).bytes)
+            #expect(try await line.answers(1).map(\.status) == [200])
+            let sent = (0..<40).map { number in
+                let id = "r\(number)"
+                return switch Int.random(in: 0..<8, using: &random) {
+                case 0, 1: Sent.rerank(id, user: "ada", line.key)
+                case 2: Sent.rerank(id, user: "ada", line.key, chunkSize: 50)
+                // Nobody asked for this user yet: the answer takes waiting.
+                case 3: Sent.rerank(id, user: "u\(number)", line.key)
+                case 4: Sent.rerank(id, user: "ada", line.key, body: [1, 2, 3], status: 400)
+                // Not the shortcut's: no such key, another type of body, another path.
+                case 5: Sent.rerank(id, user: "ada", "lsk_a_0123456789abcdef", status: 202)
+                case 6: Sent.rerank(id, user: "ada", line.key, status: 202, type: "text/plain")
+                default: Sent.other(id)
+                }
+            }
+            let bytes = sent.flatMap(\.bytes)
+            async let answers = line.answers(sent.count)
+            var start = 0
+            while start < bytes.count {
+                let count = min(Int.random(in: 1...600, using: &random), bytes.count - start)
+                try await line.send(Array(bytes[start..<start + count]))
+                start += count
+            }
+            let found = try await answers
+            #expect(found.map(\.id) == sent.map(\.id))
+            for (place, (answer, request)) in zip(found, sent).enumerated() {
+                // What comes while one that passed is not answered passes, too, and waits its turn there.
+                let mayPass = place > 0 && found[place - 1].status == 202
+                #expect(
+                    answer.status == request.status || mayPass && answer.status == 202,
+                    "request \(place)")
+            }
+            #expect(line.admission.inFlightCount == 0)
+        }
+    }
+
+    @Test func `a body that grows too large is refused once, and the connection goes on`()
+        async throws
+    {
+        try await Line.with(byteCountMax: 300) { line in
+            let large = [UInt8](repeating: 7, count: 1_000)
+            try await line.send(
+                Sent.rerank("large", user: "ada", line.key, body: large, chunkSize: 100).bytes)
+            try await line.send(Sent.rerank("next", user: "ada", line.key).bytes)
+            let answers = try await line.answers(2)
+            #expect(answers.map(\.status) == [413, 200] && answers.map(\.id) == ["large", "next"])
+            #expect(line.admission.inFlightCount == 0)
+        }
+    }
+
+    @Test func `one too many is refused before its body comes`() async throws {
+        try await Line.with(inFlightMax: 1) { line in
+            try line.admission.enter()
+            let sent = Sent.rerank("busy", user: "ada", line.key)
+            try await line.send(Array(sent.bytes.prefix(sent.bytes.count - 50)))
+            let refused = try #require(try await line.answers(1).first)
+            #expect(refused.status == 429 && refused.head.contains("retry-after: 1"))
+            line.admission.leave()
+            try await line.send(Array(sent.bytes.suffix(50)))
+            try await line.send(Sent.rerank("next", user: "ada", line.key).bytes)
+            #expect(try await line.answers(1).map(\.status) == [200])
+        }
+    }
+
+    @Test func `a caller that asks whether to go on is told to`() async throws {
+        try await Line.with { line in
+            let sent = Sent.rerank(
+                "r", user: "ada", line.key, more: "expect: 100-continue\r\n")
+            let body = Sent.features().count
+            try await line.send(Array(sent.bytes.dropLast(body)))
+            #expect(try await line.answers(1).map(\.status) == [100])
+            try await line.send(Array(sent.bytes.suffix(body)))
+            #expect(try await line.answers(1).map(\.status) == [200])
+        }
+    }
+
+    @Test func `the connection ends after the answer to whoever asks for that`() async throws {
+        try await Line.with { line in
+            try await line.send(
+                Sent.rerank("r", user: "ada", line.key, more: "connection: close\r\n").bytes)
+            let answer = try #require(try await line.answers(1).first)
+            #expect(answer.status == 200 && answer.head.contains("connection: close"))
+            try await line.channel.closeFuture.get()
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func `nothing stays behind when the caller leaves`(isWhole: Bool) async throws {
+        try await Line.with { line in
+            // Whole: the answer is waited for; otherwise the body is.
+            let sent = Sent.rerank("r", user: "new", line.key).bytes
+            try await line.send(isWhole ? sent : Array(sent.dropLast()))
+            _ = try? await line.channel.finish(acceptAlreadyClosed: true)
+            #expect(line.admission.inFlightCount == 0)
+        }
+    }
+}
