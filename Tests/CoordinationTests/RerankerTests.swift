@@ -294,8 +294,11 @@ struct TestServing: Sendable {
 
     @Test func `expire by themselves`() async throws {
         try await TestServing.with { serving in
+            let began = ContinuousClock.now
             let text = try await serving.ledger.createAPIKey("app", lasting: .seconds(2))
-            _ = try await serving.keyring.scope(of: text)
+            let scope = try? await serving.keyring.scope(of: text)
+            // On a machine so busy that this took as long, it may have expired already.
+            #expect(scope != nil || ContinuousClock.now - began > .seconds(2))
             await serving.pool.close()
             try await serving.eventually {
                 (try? await serving.keyring.scope(of: text)) == nil

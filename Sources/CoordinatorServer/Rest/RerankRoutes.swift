@@ -58,7 +58,9 @@ struct RerankRoutes: Sendable {
             let replies = await withTaskGroup(of: (Int, JSONText).self) { group in
                 for (place, body) in calls.enumerated() {
                     // Side by side, not one after the other on this connection's thread.
-                    group.addTask(executorPreference: globalConcurrentExecutor) { (place, await answer(body, place, caller)) }
+                    group.addTask(executorPreference: globalConcurrentExecutor) {
+                        (place, await answer(body, place, caller))
+                    }
                 }
                 var replies: [JSONText?] = Array(repeating: nil, count: calls.count)
                 for await (place, reply) in group { replies[place] = reply }
