@@ -246,7 +246,8 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: [
                 "EdgeWork", "LanguageSystem", "Ledger", "PKI", "Rankers", "WorkerWire", "lsbench",
-                "lscoord", "lsworker", asn1, certificates, crypto, grpc, grpcTransport, logging,
+                "lscoord", "lsworker", asn1, certificates, crypto, grpc, grpcTransport, httpClient,
+                logging, nio, nioHTTP, nioSSL,
             ],
             swiftSettings: strict),
     ]

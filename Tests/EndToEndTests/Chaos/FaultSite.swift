@@ -41,7 +41,7 @@ final class FaultSite {
     private var processIDs: [pid_t] = []
 
     var dataDirectory: String { home.appendingPathComponent("coordinator").path }
-    private var authorityPath: String { dataDirectory + "/ca/ca.pem" }
+    var authorityPath: String { dataDirectory + "/ca/ca.pem" }
 
     private init(
         home: URL, database: Database, coordinatorCount: Int, janitor: Janitor
@@ -153,6 +153,17 @@ final class FaultSite {
         processIDs.append(program.process.processIdentifier)
     }
 
+    /// SIGTERM: asked to leave. Returns at once.
+    func terminate(coordinator index: Int) { coordinators[index].program?.process.terminate() }
+
+    /// How it left; nil: it did not yet.
+    func status(coordinator index: Int) -> Int32? {
+        guard let process = coordinators[index].program?.process, !process.isRunning else {
+            return nil
+        }
+        return process.terminationStatus
+    }
+
     func kill(coordinator index: Int) { coordinators[index].program?.kill() }
     func kill(worker index: Int) { workers[index].program?.kill() }
 
@@ -233,7 +244,7 @@ final class FaultSite {
     }
 
     /// Made when it is first needed.
-    private func key() async throws -> String {
+    func key() async throws -> String {
         if let apiKey { return apiKey }
         let ending = try await lscoord("key", "create", "--name", "chaos", "--quiet")
         try #require(ending.status == 0, "\(ending)")
