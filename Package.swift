@@ -221,6 +221,7 @@ let package = Package(
                 grpcProtobuf, hummingbird, hummingbirdCore, hummingbirdTLS, nio, nioFoundation,
                 nioHTTP, nioPosix, nioSSL, nioTLS,
             ],
+            resources: [.embedInCode("Rest/openapi.json")],
             swiftSettings: strict),
         .executableTarget(
             name: "lscoord",
@@ -246,9 +247,11 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: [
                 "EdgeWork", "LanguageSystem", "Ledger", "PKI", "Rankers", "WorkerWire", "lsbench",
-                "lscoord", "lsworker", asn1, certificates, crypto, grpc, grpcTransport, httpClient,
+                "lscoord", "lsworker", "RankerMath", asn1, certificates, crypto, grpc,
+                grpcTransport, httpClient,
                 logging, nio, nioHTTP, nioSSL,
             ],
+            exclude: ["Clients"],
             swiftSettings: strict),
     ]
 )

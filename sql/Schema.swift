@@ -117,6 +117,7 @@ public enum LedgerSchema {
         File(name: "ranker_id", bytes: PackageResources.ranker_id_sql),
         File(name: "read_blob", bytes: PackageResources.read_blob_sql),
         File(name: "read_decision", bytes: PackageResources.read_decision_sql),
+        File(name: "read_weights", bytes: PackageResources.read_weights_sql),
         File(name: "record_audit", bytes: PackageResources.record_audit_sql),
         File(name: "record_certificate", bytes: PackageResources.record_certificate_sql),
         File(name: "record_decisions", bytes: PackageResources.record_decisions_sql),

@@ -135,6 +135,15 @@ struct TestServing: Sendable {
         }
     }
 
+    @Test func `names with a zero byte are nobody's, and asked of no database`() async throws {
+        try await TestServing.with { serving in
+            let model = try await serving.refusal(try TestServing.request("ti\0ny"))
+            #expect(model.code == .unknownBaseModel)
+            let user = try await serving.refusal(try TestServing.request(user: "a\0da"))
+            #expect(user.code == .invalidArgument)
+        }
+    }
+
     @Test func `an alias that moves, a rule that comes and goes, are live at once`() async throws {
         try await TestServing.with { serving in
             let request = try TestServing.request(user: "ben", domain: "math/algebra")

@@ -1,7 +1,7 @@
 -- ls.offer_local_data, lose_home, task_home, task_suits and edge-only rankers: what is at home with a worker is work
 -- for that worker alone, and no byte of it is ever asked for here.
 begin;
-select plan(72);
+select plan(73);
 select fixture.base_model();
 select fixture.feature_set('code', 'train'), fixture.feature_set('code', 'test');
 select fixture.worker('a'), fixture.worker('b'), fixture.worker('c');
@@ -112,6 +112,7 @@ select throws_ok($$ select * from lease l, ls.complete_training(3, l.token, sha2
 select is((select counted from lease l, ls.complete_training(3, l.token, sha256('m'), null, '{"loss": 1}', 77)), true, 'digest and size are the version');
 select results_eq($$ select byte_count, home, lost_at from ls.version_lineage where ranker = 'mine' $$, $$ values (77::bigint, 'c', null::timestamptz) $$, 'the lineage says where it is');
 select throws_ok($$ select ls.read_blob(sha256('m'), 0) $$, 'LS014', null, 'there is nothing to read here');
+select throws_ok($$ select ls.read_weights(sha256('m')) $$, 'LS014', null, 'nor whole');
 select ls.request_evaluation((select max(version_id) from ls.ranker_version), array[(select feature_set_id from ls.feature_set where digest = sha256('codetest'))]);
 select is(fixture.evaluate(3, 0.7), true, 'its home measures it');
 select results_eq($$ select champion, accuracy_percent from ls.ranker_status where name = 'mine' $$, $$ values (1, 70.00) $$, 'and the gate makes it champion');

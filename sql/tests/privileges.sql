@@ -4,7 +4,7 @@ select plan(coalesce((
     select 4 * (3 * count(*) filter (where relkind in ('r', 'p')) + 2 * count(*) filter (where relkind = 'v')) from pg_class where relnamespace = 'ls'::regnamespace), 0)::integer
     + (select count(*)::integer from pg_proc p cross join unnest('{ls_reader,ls_operator,ls_admin,ls_service}'::text[]) r
         where pronamespace = 'ls'::regnamespace and prorettype <> 'trigger'::regtype and not proisstrict and not has_function_privilege(r, p.oid, 'execute'))
-    + 30);
+    + 31);
 select fixture.base_model();
 select fixture.feature_set('code', 'train', 'secret-of-features'), fixture.feature_set('code', 'test');
 select fixture.ranker('code');
@@ -103,6 +103,7 @@ select lives_ok($$ select pg_temp.as_role('ls_operator', 'select ls.request_swee
 select lives_ok($$ select pg_temp.as_role('ls_admin', 'select ls.create_join_token()') $$, 'an admin invites');
 select lives_ok($$ select pg_temp.as_role('ls_service', 'select * from ls.expire_leases()') $$, 'the service runs the leases');
 select lives_ok($$ select pg_temp.as_role('ls_service', 'select * from ls.read_blob(sha256(''codetest''), 0)') $$, 'and reads blobs');
+select throws_ok($$ select pg_temp.as_role('ls_service', 'select ls.read_weights(sha256(''none''))') $$, 'LS014', null, 'and weights');
 select is(ls.domain_is_within('math/algebra', 'math'), true, 'a domain is within a broader one');
 
 -- Everything is described.

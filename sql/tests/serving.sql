@@ -1,6 +1,6 @@
 -- Who may ask (keys), what comes before the chain (rules), where it is scored (placement), and what is kept of it.
 begin;
-select plan(103);
+select plan(106);
 select fixture.base_model();
 select fixture.worker('edge-1');
 create function pg_temp.add(p_domain text, p_kind text default 'listwise', p_user text default null) returns bigint language sql as $$
@@ -89,6 +89,9 @@ select throws_ok($$ select ls.unplace_ranker('global.listwise', '') $$, 'LS001',
 -- An edge-only ranker is at its home; the next in the chain follows it.
 select ls.register_ranker('tiny', 'listwise', '{"kind": "listwise", "hidden_size": 4}', '{"epochs": 1, "seed": 7}', 'ben', 'math/algebra', p_home => 'edge-1');
 insert into ls.ranker_weights (digest, byte_count) values (sha256('home'), 4);
+select throws_ok($$ select ls.read_weights(sha256('home')) $$, 'LS014', null, 'weights at home are not read here');
+select throws_ok($$ select ls.read_weights(sha256('nothing')) $$, 'LS014', null, 'nor unknown ones');
+select is(ls.read_weights(w.digest), w.bytes, 'others are, whole') from ls.ranker_weights w where w.bytes is not null limit 1;
 insert into ls.home_weights (digest, worker_id) select sha256('home'), worker_id from ls.worker where name = 'edge-1';
 insert into ls.ranker_version (ranker_id, number, digest, added_by) select ranker_id, 1, sha256('home'), 'me' from ls.ranker where home_worker_id is not null;
 select ls.set_alias(version_id, 'champion', 'first') from ls.ranker_version where digest = sha256('home');

@@ -141,6 +141,8 @@ final class RouteMemory: @unchecked Sendable {
 
     /// A model with a ranker's punctuation, or one that is no base model, names a ranker.
     private func find(_ key: RouteKey) async throws -> RouteAnswer {
+        // No name holds a zero byte, and PostgreSQL's text cannot.
+        guard !key.model.utf8.contains(0) else { throw CoordinatorError.unknownModel(key.model) }
         if key.model.contains(":") || key.model.contains("@") { return try await named(key.model) }
         do {
             return RouteAnswer(

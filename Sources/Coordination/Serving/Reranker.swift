@@ -52,7 +52,7 @@ public final class Reranker: Service, Sendable {
         cache = RankerCache(
             byteCountMax: settings.cacheByteCountMax, precision: settings.precision
         ) { digest in
-            try await ledger.readWhole(digest)
+            try await ledger.readWeights(digest)
         }
         threads = ScoringThreads(
             threadCount: settings.threadCount, depthMax: settings.queueDepthMax)
@@ -361,9 +361,17 @@ extension KeyScope {
         user: String?, domain: DomainName?
     ) {
         let user = user ?? (users?.count == 1 ? users?.first : nil)
+        // PostgreSQL's text cannot hold one.
+        guard user?.utf8.contains(0) != true else { throw .zeroByteInUser() }
         if let user, !permits(user: user) { throw .userNotPermitted() }
         if let domain, !permits(domain: domain) { throw .domainNotPermitted() }
         return (user, domain)
+    }
+}
+
+extension CoordinatorError {
+    fileprivate static func zeroByteInUser() -> Self {
+        Self(.invalidArgument, "cannot rerank for this user: found a zero byte in the name")
     }
 }
 

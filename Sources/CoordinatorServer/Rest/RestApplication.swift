@@ -103,6 +103,12 @@ public func buildRestApplication(
             body: .init(byteBuffer: ByteBuffer(string: await metrics.render())))
     }
 
+    router.get(RouterPath(RestPaths.description)) { _, _ in
+        Response(
+            status: .ok, headers: [.contentType: "application/json"],
+            body: .init(byteBuffer: ByteBuffer(bytes: PackageResources.openapi_json)))
+    }
+
     let listener = Listener()
     let eventLoops = MultiThreadedEventLoopGroup.singleton
     let application = Application(

@@ -10,13 +10,16 @@ enum RestPaths {
     static let live = ["/health", "/livez"]
     static let ready = "/readyz"
     static let metrics = "/metrics"
+    static let description = "/openapi.json"
 
     private static let methods: [String: HTTPRequest.Method] = {
         var methods: [String: HTTPRequest.Method] = [:]
         for path in rerank + [batch, prefetch, JoinPaths.join, JoinPaths.recover] {
             methods[path] = .post
         }
-        for path in live + [ready, metrics, models, JoinPaths.authority] { methods[path] = .get }
+        for path in live + [ready, metrics, models, description, JoinPaths.authority] {
+            methods[path] = .get
+        }
         return methods
     }()
 

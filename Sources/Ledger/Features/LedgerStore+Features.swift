@@ -55,6 +55,13 @@ extension LedgerStore {
         }
     }
 
+    /// The weights of a version, whole, in one question: a request waits for them.
+    ///
+    /// - Throws: `unknownFeatureSet` when they are not stored here.
+    public func readWeights(_ digest: Digest) async throws(CoordinatorError) -> [UInt8] {
+        try await call("select ls.read_weights($1)", digest) { try $0.one().decode() }
+    }
+
     /// All feature sets whose bytes are stored.
     public func featureSets() async throws(CoordinatorError) -> [FeatureSetStatus] {
         try await call("select * from ls.feature_set_status where dropped_at is null") {

@@ -126,6 +126,8 @@ struct ServeCommand: AsyncParsableCommand {
         for rankerCount in rankers.sorted() {
             let served = ServedRankers(kind: kind, hiddenSize: hiddenSize, count: rankerCount)
             try await served.register(in: database.ledger)
+            // As autovacuum does within a minute: otherwise the first to read a row marks and logs it.
+            try await database.pool.execute("vacuum (analyze)", deadline: .seconds(600))
             try await database.pool.execute("checkpoint", deadline: .seconds(600))
             let run = ServeRun(
                 coordinator: coordinator, key: key, served: served,

@@ -50,7 +50,7 @@ struct Replay: AsyncParsableCommand {
         guard let precision = Precision(rawValue: decision.arithmetic),
             let dtype = FeatureType(rawValue: decision.dtype)
         else { throw CoordinatorError.strangeDecision(decision.requestID) }
-        let weights = try RankerWeights(safetensors: try await ledger.readWhole(decision.digest))
+        let weights = try RankerWeights(safetensors: try await ledger.readWeights(decision.digest))
         let scorer = RankerScorer(weights, precision: precision)
         let result = decision.features.withUnsafeBytes { bytes in
             Result<[Float], CoordinatorError> { () throws(CoordinatorError) in
