@@ -240,7 +240,7 @@ let package = Package(
             dependencies: [
                 "Coordination", "CoordinationTesting", "CoordinatorServer", "EdgeWork",
                 "LanguageSystem", "Ledger", "PKI", "PostgresAccess", "RankerMath", "Rankers",
-                "WorkerWire", crypto, logging, nio, nioEmbedded, nioHTTP,
+                "WorkerWire", crypto, hummingbirdCore, logging, nio, nioEmbedded, nioHTTP,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -8,6 +8,10 @@ import Testing
 @testable import Coordination
 
 @Suite struct `Ranker cache` {
+    static func scorer(_ bytes: [UInt8]) throws -> RankerScorer {
+        RankerScorer(try RankerWeights(safetensors: bytes))
+    }
+
     static let file = RankerWeights(fresh: .preset(kind: .pointwise, hiddenSize: 8), seed: 1)
         .safetensors()
 
@@ -35,7 +39,9 @@ import Testing
 
     @Test func `a miss reads once, whatever the number that waits`() async throws {
         let source = Source()
-        let cache = RankerCache(byteCountMax: 1 << 20) { _ in try await source.read() }
+        let cache = RankerCache(byteCountMax: 1 << 20) { _ in
+            try Self.scorer(try await source.read())
+        }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<50 { group.addTask { _ = try await cache.scorer(for: Self.digest(1)) } }
             try await group.waitForAll()
@@ -47,7 +53,9 @@ import Testing
 
     @Test func `a failed read is told to all who wait and not remembered`() async throws {
         let source = Source(failures: 1)
-        let cache = RankerCache(byteCountMax: 1 << 20) { _ in try await source.read() }
+        let cache = RankerCache(byteCountMax: 1 << 20) { _ in
+            try Self.scorer(try await source.read())
+        }
         await withTaskGroup(of: Bool.self) { group in
             for _ in 0..<5 {
                 group.addTask { (try? await cache.scorer(for: Self.digest(1))) == nil }
@@ -60,7 +68,9 @@ import Testing
 
     @Test func `counts what it had and what it read, and what its weights take`() async throws {
         let source = Source()
-        let cache = RankerCache(byteCountMax: 1 << 20) { _ in try await source.read() }
+        let cache = RankerCache(byteCountMax: 1 << 20) { _ in
+            try Self.scorer(try await source.read())
+        }
         for number in [1, 2, 1, 1] as [UInt8] {
             _ = try await cache.scorer(for: Self.digest(number))
         }
@@ -85,7 +95,7 @@ import Testing
 
     @Test func `a pinned ranker stays, and its next version instead of it`() async throws {
         let size = RankerScorer(try RankerWeights(safetensors: Self.file)).byteCount
-        let cache = RankerCache(byteCountMax: 4 * size) { _ in Self.file }
+        let cache = RankerCache(byteCountMax: 4 * size) { _ in try Self.scorer(Self.file) }
         let ranker = RankerID(1)
         _ = try await cache.scorer(for: Self.digest(1), of: ranker)
         try cache.pin(ranker, Self.digest(1))
@@ -105,7 +115,7 @@ import Testing
 
     @Test func `no more than half of the cache is pinned`() async throws {
         let size = RankerScorer(try RankerWeights(safetensors: Self.file)).byteCount
-        let cache = RankerCache(byteCountMax: 4 * size) { _ in Self.file }
+        let cache = RankerCache(byteCountMax: 4 * size) { _ in try Self.scorer(Self.file) }
         for number in 1...3 as ClosedRange<UInt8> {
             _ = try await cache.scorer(for: Self.digest(number))
             let pin = { try cache.pin(RankerID(Int64(number)), Self.digest(number)) }
@@ -119,7 +129,7 @@ import Testing
     }
 
     @Test func `bytes that are no ranker are refused`() async {
-        let cache = RankerCache(byteCountMax: 1 << 20) { _ in [1, 2, 3] }
+        let cache = RankerCache(byteCountMax: 1 << 20) { _ in try Self.scorer([1, 2, 3]) }
         let error = await #expect(throws: CoordinatorError.self) {
             try await cache.scorer(for: Self.digest(1))
         }

@@ -6,8 +6,8 @@ import Ledger
 import RankerMath
 import Rankers
 
-/// Where weights come from on a miss.
-typealias WeightsSource = @Sendable (Digest) async throws -> [UInt8]
+/// Where rankers come from on a miss.
+typealias RankerSource = @Sendable (Digest) async throws -> RankerScorer
 
 final class RankerCache: @unchecked Sendable {
     struct Counts: Sendable {
@@ -20,8 +20,7 @@ final class RankerCache: @unchecked Sendable {
         var byteCountMax = 0
     }
 
-    private let precision: Precision
-    private let source: WeightsSource
+    private let source: RankerSource
     // Guards all that follows. Held for look-ups only: a hit does not wait for an actor.
     private let lock = NSLock()
     private var ready: ByteBoundedCache<Digest, RankerScorer>
@@ -31,11 +30,8 @@ final class RankerCache: @unchecked Sendable {
     private var hitCount = 0
     private var missCount = 0
 
-    init(
-        byteCountMax: Int, precision: Precision = .float32, source: @escaping WeightsSource
-    ) {
+    init(byteCountMax: Int, source: @escaping RankerSource) {
         self.ready = ByteBoundedCache(byteCountMax: byteCountMax)
-        self.precision = precision
         self.source = source
     }
 
@@ -68,12 +64,8 @@ final class RankerCache: @unchecked Sendable {
             missCount += 1
             if let running = loading[digest] { return running }
             // Unstructured on purpose: the load belongs to all who wait, not to the first, who may leave.
-            let load = Task { [source, precision] in
-                let loaded = await Task {
-                    RankerScorer(
-                        try RankerWeights(safetensors: try await source(digest)),
-                        precision: precision)
-                }.result
+            let load = Task { [source] in
+                let loaded = await Task { try await source(digest) }.result
                 lock.withLock {
                     loading[digest] = nil
                     guard case .success(let scorer) = loaded else { return }

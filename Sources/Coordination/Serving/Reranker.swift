@@ -49,10 +49,11 @@ public final class Reranker: Service, Sendable {
         self.settings = settings
         self.decisions = decisions
         routes = RouteMemory(ledger: ledger, hints: hints)
-        cache = RankerCache(
-            byteCountMax: settings.cacheByteCountMax, precision: settings.precision
-        ) { digest in
-            try await ledger.readWeights(digest)
+        cache = RankerCache(byteCountMax: settings.cacheByteCountMax) {
+            [precision = settings.precision] digest in
+            try await ledger.readWeights(digest) { bytes throws(CoordinatorError) in
+                RankerScorer(try RankerWeights(safetensors: bytes), precision: precision)
+            }
         }
         threads = ScoringThreads(
             threadCount: settings.threadCount, depthMax: settings.queueDepthMax)

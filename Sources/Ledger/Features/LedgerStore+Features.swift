@@ -57,9 +57,30 @@ extension LedgerStore {
 
     /// The weights of a version, whole, in one question: a request waits for them.
     ///
-    /// - Throws: `unknownFeatureSet` when they are not stored here.
-    public func readWeights(_ digest: Digest) async throws(CoordinatorError) -> [UInt8] {
-        try await call("select ls.read_weights($1)", digest) { try $0.one().decode() }
+    /// - Parameter read: Gets the bytes where the database's answer holds them, for as long as it runs.
+    /// - Throws: `unknownFeatureSet` when they are not stored here; what `read` throws.
+    public func readWeights<Value: Sendable>(
+        _ digest: Digest,
+        _ read: @escaping @Sendable (UnsafeRawBufferPointer) throws(CoordinatorError) -> Value
+    ) async throws(CoordinatorError) -> Value {
+        let result = try await call("select ls.read_weights($1)", digest) { rows in
+            let answer: BytesInPlace = try rows.one().decode()
+            return withExtendedLifetime(rows) {
+                Result<Value, CoordinatorError> { () throws(CoordinatorError) in
+                    try read(answer.bytes)
+                }
+            }
+        }
+        return try result.get()
+    }
+
+    /// A field that is read where it lies: valid while its rows are there.
+    private struct BytesInPlace: PostgresDecodable {
+        let bytes: UnsafeRawBufferPointer
+
+        static func decode(_ value: PostgresValue) throws(PostgresError) -> BytesInPlace {
+            BytesInPlace(bytes: value.bytes ?? UnsafeRawBufferPointer(start: nil, count: 0))
+        }
     }
 
     /// All feature sets whose bytes are stored.

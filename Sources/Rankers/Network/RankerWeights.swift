@@ -28,20 +28,27 @@ public struct RankerWeights: Sendable, Hashable {
     ) throws(CoordinatorError) {
         let read = bytes.withUnsafeBytes { buffer in
             Result<RankerWeights, CoordinatorError> { () throws(CoordinatorError) in
-                let file = try SafetensorsFile(parsing: buffer, name: name, code: .invalidWeights)
-                guard let json = file.metadata["ranker"] else {
-                    throw .invalidWeights(name, "found no metadata 'ranker'")
-                }
-                let configuration: RankerConfiguration
-                do throws(CoordinatorError) {
-                    configuration = try RankerConfiguration(json: json)
-                } catch {
-                    throw .invalidWeights(name, error.message)
-                }
-                return try Self.read(file, buffer, configuration, prefix: "", name: name)
+                try RankerWeights(safetensors: buffer, name: name)
             }
         }
         self = try read.get()
+    }
+
+    /// From where the bytes lie; nothing keeps them.
+    public init(
+        safetensors bytes: UnsafeRawBufferPointer, name: String = "weights"
+    ) throws(CoordinatorError) {
+        let file = try SafetensorsFile(parsing: bytes, name: name, code: .invalidWeights)
+        guard let json = file.metadata["ranker"] else {
+            throw .invalidWeights(name, "found no metadata 'ranker'")
+        }
+        let configuration: RankerConfiguration
+        do throws(CoordinatorError) {
+            configuration = try RankerConfiguration(json: json)
+        } catch {
+            throw .invalidWeights(name, error.message)
+        }
+        self = try Self.read(file, bytes, configuration, prefix: "", name: name)
     }
 
     /// Reads tensors `prefix` + name, as in a file that holds other tensors, too.

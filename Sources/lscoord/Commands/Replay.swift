@@ -50,8 +50,10 @@ struct Replay: AsyncParsableCommand {
         guard let precision = Precision(rawValue: decision.arithmetic),
             let dtype = FeatureType(rawValue: decision.dtype)
         else { throw CoordinatorError.strangeDecision(decision.requestID) }
-        let weights = try RankerWeights(safetensors: try await ledger.readWeights(decision.digest))
-        let scorer = RankerScorer(weights, precision: precision)
+        let scorer = try await ledger.readWeights(decision.digest) {
+            bytes throws(CoordinatorError) in
+            RankerScorer(try RankerWeights(safetensors: bytes), precision: precision)
+        }
         let result = decision.features.withUnsafeBytes { bytes in
             Result<[Float], CoordinatorError> { () throws(CoordinatorError) in
                 try scorer.score(
