@@ -215,6 +215,40 @@ import Testing
                 queries += Double(report.queryCount)
             }
             #expect(accuracy / queries > first / queries + 0.08, "\(kind): \(accuracy / queries)")
+            try picksInHalfPrecision(weights, kind, try sets(.test))
         }
+    }
+
+    /// Serving keeps rankers in bfloat16: of the same candidates it picks the same answer almost always, and where not,
+    /// one as good.
+    private func picksInHalfPrecision(
+        _ weights: RankerWeights, _ kind: RankerKind, _ sets: [FeatureSet]
+    ) throws {
+        let whole = RankerScorer(weights, precision: .float32)
+        let half = RankerScorer(weights, precision: .bfloat16)
+        var (groupCount, sameCount, wholeRight, halfRight) = (0, 0, 0, 0)
+        for set in sets {
+            for query in 0..<set.queryCount {
+                for start in stride(
+                    from: set.offsets[query], to: set.offsets[query + 1] - 9, by: 10)
+                {
+                    let rows = Array(start..<start + 10)
+                    func pick(_ scorer: RankerScorer) throws -> Int {
+                        let scores = try scorer.score(set, query: query, rows: rows)
+                        return rows[scores.indices.max { scores[$0] < scores[$1] }!]
+                    }
+                    let (exact, rounded) = (try pick(whole), try pick(half))
+                    groupCount += 1
+                    sameCount += exact == rounded ? 1 : 0
+                    wholeRight += set.labels[exact] > 0.5 ? 1 : 0
+                    halfRight += set.labels[rounded] > 0.5 ? 1 : 0
+                }
+            }
+        }
+        print(
+            "\(kind): of \(groupCount) groups of 10 bfloat16 picks the same in \(sameCount); right \(wholeRight) and \(halfRight)"
+        )
+        #expect(Double(sameCount) > 0.97 * Double(groupCount))
+        #expect(Double(abs(wholeRight - halfRight)) < 0.01 * Double(groupCount))
     }
 }
