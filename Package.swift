@@ -153,6 +153,9 @@ let package = Package(
             name: "ProgramMetricsTests", dependencies: ["ProgramMetrics", coreMetrics],
             swiftSettings: strict),
         .target(
+            name: "RerankWire", dependencies: [grpc, grpcProtobuf, protobuf],
+            exclude: ["rerank.proto"], swiftSettings: strict),
+        .target(
             name: "WorkerWire",
             dependencies: ["LanguageSystem", grpc, grpcProtobuf, protobuf],
             exclude: ["worker.proto"],
@@ -216,10 +219,11 @@ let package = Package(
             name: "CoordinatorServer",
             dependencies: [
                 "Coordination", "LanguageSystem", "Ledger", "PKI", "ProgramMetrics", "RankerMath",
-                "Rankers", "WorkerWire", certificates, coreMetrics, crypto, grpc, grpcTransport,
+                "Rankers", "RerankWire", "WorkerWire", certificates, coreMetrics, crypto, grpc,
+                grpcTransport,
                 logging, lifecycle,
                 grpcProtobuf, hummingbird, hummingbirdCore, hummingbirdTLS, nio, nioFoundation,
-                nioHTTP, nioPosix, nioSSL, nioTLS,
+                nioHTTP, nioPosix, nioSSL, nioTLS, protobuf,
             ],
             resources: [.embedInCode("Rest/openapi.json")],
             swiftSettings: strict),
@@ -240,16 +244,18 @@ let package = Package(
             dependencies: [
                 "Coordination", "CoordinationTesting", "CoordinatorServer", "EdgeWork",
                 "LanguageSystem", "Ledger", "PKI", "PostgresAccess", "RankerMath", "Rankers",
-                "WorkerWire", crypto, hummingbirdCore, logging, nio, nioEmbedded, nioHTTP,
+                "RerankWire",
+                "WorkerWire", crypto, hummingbirdCore, logging, nio, nioEmbedded, nioHTTP, protobuf,
             ],
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "EdgeWork", "LanguageSystem", "Ledger", "PKI", "Rankers", "WorkerWire", "lsbench",
+                "EdgeWork", "LanguageSystem", "Ledger", "PKI", "Rankers", "RerankWire",
+                "WorkerWire", "lsbench",
                 "lscoord", "lsworker", "RankerMath", asn1, certificates, crypto, grpc,
                 grpcTransport, httpClient,
-                logging, nio, nioHTTP, nioSSL,
+                logging, nio, nioHTTP, nioSSL, protobuf,
             ],
             exclude: ["Clients"],
             swiftSettings: strict),

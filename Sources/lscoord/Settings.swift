@@ -15,6 +15,8 @@ struct Settings: Sendable {
     var database: String?
     var restAddress: ListenAddress
     var workerAddress: ListenAddress
+    /// Reranks over gRPC; nil: over HTTPS alone.
+    var grpcAddress: ListenAddress?
     /// Names and addresses that the server's certificate is good for, beside localhost.
     var serverNames: [String]
     var logFormat: String
@@ -89,6 +91,12 @@ struct ServeOptions: ParsableArguments {
         help: ArgumentHelp(
             "gRPC for workers, mutual TLS. Default 127.0.0.1:8444.", valueName: "host:port"))
     var workerAddress: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Reranks over gRPC, TLS and API keys as over HTTPS. Default: none.",
+            valueName: "host:port"))
+    var grpcAddress: String?
 
     @Option(
         help: ArgumentHelp(
@@ -205,6 +213,9 @@ extension Settings {
             workerAddress: try ListenAddress(
                 text(serve?.workerAddress, "workerAddress") ?? "127.0.0.1:8444",
                 setting: "--worker-address"),
+            grpcAddress: try text(serve?.grpcAddress, "grpcAddress").map {
+                try ListenAddress($0, setting: "--grpc-address")
+            },
             serverNames: (serve?.serverName).flatMap { $0.isEmpty ? nil : $0 } ?? listedNames,
             logFormat: logFormat,
             logLevel: logLevel,

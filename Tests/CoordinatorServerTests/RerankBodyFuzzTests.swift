@@ -6,6 +6,8 @@ import LanguageSystem
 import Ledger
 import RankerMath
 import Rankers
+import RerankWire
+import SwiftProtobuf
 import Testing
 
 @testable import CoordinatorServer
@@ -37,6 +39,35 @@ import Testing
         }
     }
 
+    @Test(arguments: [UInt64(1), 2, 3])
+    func `of gRPC are refused in a sentence, or hold together`(seed: UInt64) throws {
+        var random = Generator(seed: seed)
+        let sample: [UInt8] = try Languagesystem_V1_RerankRequest.with {
+            $0.model = "tiny"
+            $0.user = "ada"
+            $0.domain = "math/algebra"
+            $0.topN = 2
+            $0.fallbacks = ["a", "b"]
+            $0.features.dtype = .float32
+            $0.features.candidateCount = 2
+            $0.features.hiddenSize = 2
+            $0.features.data = Data(count: 24)
+            $0.features.contract.layer = 19
+        }.serializedBytes()
+        var readCount = 0
+        for _ in 0..<8_000 {
+            let bytes = Self.damaged(sample, &random)
+            guard let message = try? Languagesystem_V1_RerankRequest(serializedBytes: bytes) else {
+                continue
+            }
+            readCount += 1
+            check { () throws(CoordinatorError) in try RerankCall(message) }
+        }
+        #expect(readCount > 100)
+        let whole = try RerankCall(Languagesystem_V1_RerankRequest(serializedBytes: sample))
+        #expect(whole.request.contract.layer == 19 && whole.presentation.topN == 2)
+    }
+
     @Test func `undamaged are read`() throws {
         let text = String(decoding: Self.query, as: UTF8.self)
         let call = try RerankCall(.safetensors, Self.safetensors, URI(text))
@@ -47,8 +78,12 @@ import Testing
     }
 
     private func check(_ type: RerankMediaType, _ body: [UInt8], _ uri: String) {
+        check { () throws(CoordinatorError) in try RerankCall(type, body, URI(uri)) }
+    }
+
+    private func check(_ read: () throws(CoordinatorError) -> RerankCall) {
         do throws(CoordinatorError) {
-            let request = try RerankCall(type, body, URI(uri)).request
+            let request = try read().request
             #expect(
                 request.features.count
                     == (request.candidateCount + 1) * request.hiddenSize * request.dtype.byteCount)

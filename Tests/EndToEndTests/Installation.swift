@@ -8,6 +8,8 @@ final class Installation: @unchecked Sendable {
     let home: URL
     let restPort: Int
     let workerPort: Int
+    /// Of reranks over gRPC; nil: not asked for.
+    private var grpcPort: Int?
     private(set) var coordinator: Program?
     private(set) var workers: [String: Program] = [:]
 
@@ -36,9 +38,10 @@ final class Installation: @unchecked Sendable {
 
     /// A running installation for `body`; everything is stopped and removed afterwards.
     static func with(
-        workers: [String] = [], _ body: (Installation) async throws -> Void
+        workers: [String] = [], grpcPort: Int? = nil, _ body: (Installation) async throws -> Void
     ) async throws {
         let installation = try Installation()
+        installation.grpcPort = grpcPort
         do {
             try await installation.start()
             for worker in workers { try await installation.join(worker) }
@@ -54,7 +57,8 @@ final class Installation: @unchecked Sendable {
     func start() async throws {
         let program = try Program(
             Programs.path("lscoord"),
-            ["serve", "--worker-address", "127.0.0.1:\(workerPort)", "--lease-seconds", "6"],
+            ["serve", "--worker-address", "127.0.0.1:\(workerPort)", "--lease-seconds", "6"]
+                + (grpcPort.map { ["--grpc-address", "127.0.0.1:\($0)"] } ?? []),
             environment: environment, log: home.appendingPathComponent("lscoord.log"))
         coordinator = program
         try await eventually(within: 60, "the coordinator is ready") {

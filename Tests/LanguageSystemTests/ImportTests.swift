@@ -14,12 +14,13 @@ import Testing
         "CoordinationTesting": ["LanguageSystem", "PostgresAccess", "LedgerSchema", "PKI"],
         "Ledger": ["LanguageSystem", "LedgerSchema", "PostgresAccess"],
         "PKI": ["LanguageSystem"],
+        "RerankWire": [],
         "WorkerWire": ["LanguageSystem"],
         "EdgeWork": ["LanguageSystem", "PKI", "RankerMath", "Rankers", "WorkerWire"],
         "Coordination": ["LanguageSystem", "Ledger", "RankerMath", "Rankers"],
         "CoordinatorServer": [
             "Coordination", "LanguageSystem", "Ledger", "PKI", "ProgramMetrics", "RankerMath",
-            "Rankers", "WorkerWire",
+            "Rankers", "RerankWire", "WorkerWire",
         ],
         "lsworker": ["EdgeWork", "LanguageSystem", "ProgramLog", "PKI", "WorkerWire"],
         "lscoord": [

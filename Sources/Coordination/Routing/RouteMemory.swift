@@ -24,6 +24,8 @@ final class RouteMemory: @unchecked Sendable {
 
     /// How long a request waits for the database when there is an outdated answer.
     private static let patience: Duration = .milliseconds(250)
+    /// How long when there is none.
+    private static let patienceForStrangers: Duration = .seconds(2)
     /// How long nobody waits after that.
     private static let respite: Duration = .seconds(1)
 
@@ -76,14 +78,26 @@ final class RouteMemory: @unchecked Sendable {
         switch found {
         case .fresh(let answer), .aged(let answer): return answer
         case .unknown:
+            // Many strangers while the database is away must not take the places of those who are known.
+            if isAway { throw CoordinatorError.routesAway() }
             lock.withLock { counts.misses += 1 }
-            return try await ask(key).value
+            do {
+                guard let answer = try await Self.within(Self.patienceForStrangers, ask(key)) else {
+                    throw CoordinatorError.routesAway()
+                }
+                return answer
+            } catch let error as CoordinatorError
+                where error.code == .unavailable || error.code == .deadlineExceeded
+            {
+                lock.withLock { awayUntil = clock.now + Self.respite }
+                throw error
+            }
         case .outdated(let answer):
             if isAway { return stale(answer) }
             lock.withLock { counts.misses += 1 }
             do {
                 guard let fresh = try await Self.within(Self.patience, ask(key)) else {
-                    throw CoordinatorError(.unavailable, "the database does not answer")
+                    throw CoordinatorError.routesAway()
                 }
                 return fresh
             } catch let error as CoordinatorError where error.isOfDatabase {
@@ -202,6 +216,12 @@ extension CoordinatorError {
         case .unavailable, .deadlineExceeded, .busy, .cancelled: true
         default: false
         }
+    }
+
+    static func routesAway() -> Self {
+        Self(
+            .unavailable, "cannot find who serves: the database does not answer",
+            hint: "rankers in memory go on serving")
     }
 
     static func unknownModel(_ name: String) -> Self {

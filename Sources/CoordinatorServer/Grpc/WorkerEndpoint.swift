@@ -101,7 +101,7 @@ public struct WorkerEndpoint: Service {
 }
 
 extension GRPCNIOTransportHTTP2Posix.SocketAddress {
-    fileprivate var port: Int? { ipv4?.port ?? ipv6?.port }
+    var port: Int? { ipv4?.port ?? ipv6?.port }
 }
 
 extension CoordinatorError {

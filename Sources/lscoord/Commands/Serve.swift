@@ -80,6 +80,7 @@ struct Serve: AsyncParsableCommand {
                     .init(service: parts.decisions),
                     .init(service: parts.reranker), .init(service: parts.workers),
                     .init(service: parts.rest),
+                    parts.grpc.map { .init(service: $0) },
                 ].compactMap { $0 },
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         do {
@@ -104,6 +105,7 @@ struct Serve: AsyncParsableCommand {
         let reranker: Reranker
         let workers: WorkerEndpoint
         let rest: any Service
+        let grpc: RerankEndpoint?
     }
 
     private func prepare(
@@ -163,17 +165,24 @@ struct Serve: AsyncParsableCommand {
             privateKey: .privateKey(
                 try NIOSSLPrivateKey(bytes: Array(certificate.keyPEM.utf8), format: .pem)))
         tls.minimumTLSVersion = .tlsv12
+        let surface = RestSettings(
+            host: settings.restAddress.host, port: settings.restAddress.port, tls: tls,
+            inFlightMax: settings.inFlightMax, drainLead: settings.drainLead)
         let rest = try buildRestApplication(
-            RestSettings(
-                host: settings.restAddress.host, port: settings.restAddress.port, tls: tls,
-                inFlightMax: settings.inFlightMax, drainLead: settings.drainLead),
-            reranker: reranker, keyring: keyring, hub: hub, watch: watch, metrics: metrics,
-            ledger: ledger, enrolment: enrolment, logger: logger,
+            surface, reranker: reranker, keyring: keyring, hub: hub, watch: watch,
+            metrics: metrics, ledger: ledger, enrolment: enrolment, logger: logger,
             onListening: { await listening.rest($0) })
+        let grpc = settings.grpcAddress.map { address in
+            RerankEndpoint(
+                host: address.host, port: address.port, certificateChainPEM: certificate.chain,
+                keyPEM: certificate.keyPEM, settings: surface, reranker: reranker,
+                keyring: keyring, admission: rest.admission, logger: logger,
+                onListening: { await listening.grpc($0) })
+        }
         return Parts(
             housekeeping: Housekeeping(ledger: ledger, logger: logger), hub: hub,
             watch: watch, keyring: keyring, decisions: decisions, reranker: reranker,
-            workers: workers, rest: rest
+            workers: workers, rest: rest, grpc: grpc
         )
     }
 
@@ -182,7 +191,7 @@ struct Serve: AsyncParsableCommand {
         var names = settings.serverNames + ["localhost", "127.0.0.1", "::1"]
         for host in [
             ProcessInfo.processInfo.hostName, settings.restAddress.host,
-            settings.workerAddress.host,
+            settings.workerAddress.host, settings.grpcAddress?.host ?? "localhost",
         ]
         where !names.contains(host) && host != "0.0.0.0" && host != "::" {
             names.append(host)
@@ -191,11 +200,12 @@ struct Serve: AsyncParsableCommand {
     }
 }
 
-/// Says, once both ports are open, where they are and what to do next.
+/// Says, once the ports are open, where they are and what to do next.
 private actor Listening {
     private let settings: Settings
     private var restPort: Int?
     private var openWorkerPort: Int?
+    private var grpcPort: Int?
 
     init(_ settings: Settings) { self.settings = settings }
 
@@ -211,16 +221,27 @@ private actor Listening {
         announce()
     }
 
+    func grpc(_ port: Int) {
+        grpcPort = port
+        announce()
+    }
+
     private func announce() {
-        guard let restPort, let openWorkerPort else { return }
+        guard let restPort, let openWorkerPort, settings.grpcAddress == nil || grpcPort != nil
+        else { return }
         var (rest, workers) = (settings.restAddress, settings.workerAddress)
         rest.port = restPort
         workers.port = openWorkerPort
+        var grpcLine = ""
+        if var grpc = settings.grpcAddress, let grpcPort {
+            grpc.port = grpcPort
+            grpcLine = "\n  gRPC      \(grpc)   (reranks, API keys)"
+        }
         print(
             """
             lscoord \(ProductVersion.current) is ready
               HTTPS     https://\(rest)   (trust \(settings.authorityDirectory)/ca.pem)
-              workers   \(workers)   (gRPC, mutual TLS)
+              workers   \(workers)   (gRPC, mutual TLS)\(grpcLine)
               database  \(settings.database == nil ? "embedded, in \(settings.clusterDirectory)" : "yours")
             next
               lscoord key create --name app             then send requests with it

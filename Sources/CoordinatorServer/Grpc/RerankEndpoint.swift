@@ -1,0 +1,77 @@
+// The port for reranks over gRPC, beside the HTTPS one: TLS with the server's certificate, an API key in each call.
+// A service: asked to stop, it takes no new calls and ends when those under way are answered.
+public import Coordination
+import GRPCCore
+import GRPCNIOTransportHTTP2Posix
+import LanguageSystem
+public import Logging
+public import ServiceLifecycle
+
+public struct RerankEndpoint: Service {
+    private let server: GRPCServer<HTTP2ServerTransport.Posix>
+    private let transport: HTTP2ServerTransport.Posix
+    private let address: String
+    private let drainLead: Duration
+    private let onListening: @Sendable (Int) async -> Void
+
+    /// - Parameters:
+    ///   - certificateChainPEM: the server's certificate, then its issuers.
+    ///   - admission: of the HTTPS surface: one bound for both.
+    public init(
+        host: String, port: Int, certificateChainPEM: [String], keyPEM: String,
+        settings: RestSettings, reranker: Reranker, keyring: Keyring, admission: Admission,
+        logger: Logger, onListening: @escaping @Sendable (Int) async -> Void
+    ) {
+        address = "\(host):\(port)"
+        drainLead = settings.drainLead
+        self.onListening = onListening
+        transport = HTTP2ServerTransport.Posix(
+            address: host.contains(":")
+                ? .ipv6(host: host, port: port) : .ipv4(host: host, port: port),
+            transportSecurity: .tls(
+                certificateChain: certificateChainPEM.map {
+                    .bytes(Array($0.utf8), format: .pem)
+                },
+                privateKey: .bytes(Array(keyPEM.utf8), format: .pem)
+            ) { $0.requireALPN = true },
+            config: .defaults {
+                $0.rpc.maxRequestPayloadSize = settings.bodyByteCountMax
+                $0.connection.keepalive.time = .seconds(60)
+                $0.connection.keepalive.timeout = .seconds(10)
+                $0.channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
+                    HandshakeWatch.add(to: channel, surface: "grpc", logger: logger)
+                }
+            })
+        server = GRPCServer(
+            transport: transport,
+            services: [
+                RerankService(
+                    reranker: reranker, keyring: keyring, admission: admission, logger: logger)
+            ])
+    }
+
+    /// - Throws: `addressInUse` when the port is taken.
+    public func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                do {
+                    try await withGracefulShutdownHandler {
+                        try await server.serve()
+                    } onGracefulShutdown: {
+                        // Not structured: the handler is synchronous.
+                        Task {
+                            try? await Task.sleep(for: drainLead)
+                            server.beginGracefulShutdown()
+                        }
+                    }
+                } catch {
+                    throw CoordinatorError.cannotListen(address, what: "gRPC", cause: error)
+                }
+            }
+            group.addTask {
+                if let port = try? await transport.listeningAddress.port { await onListening(port) }
+            }
+            try await group.waitForAll()
+        }
+    }
+}

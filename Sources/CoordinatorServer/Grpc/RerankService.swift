@@ -1,0 +1,133 @@
+// Reranks over gRPC. The same keys, bounds, ids, refusals and metrics as over HTTPS; who serves is decided in
+// Coordination.
+import Coordination
+import GRPCCore
+import LanguageSystem
+import Ledger
+import Logging
+import RerankWire
+import SwiftProtobuf
+import WorkerWire
+
+struct RerankService: Languagesystem_V1_RerankService.ServiceProtocol {
+    let reranker: Reranker
+    let keyring: Keyring
+    let admission: Admission
+    let logger: Logger
+
+    func rerank(
+        request: ServerRequest<Languagesystem_V1_RerankRequest>, context: ServerContext
+    ) async throws -> ServerResponse<Languagesystem_V1_RerankReply> {
+        try await answer(request.metadata) { caller in
+            let call = try RerankCall(request.message)
+            let reply = try await reranker.rerank(call.request, for: caller)
+            return Languagesystem_V1_RerankReply(
+                id: caller.requestID, reply, as: call.presentation)
+        }
+    }
+
+    func rerankBatch(
+        request: ServerRequest<Languagesystem_V1_RerankBatchRequest>, context: ServerContext
+    ) async throws -> ServerResponse<Languagesystem_V1_RerankBatchReply> {
+        try await answer(request.metadata) { caller in
+            let requests = request.message.requests
+            guard (1...RerankRoutes.batchCountMax).contains(requests.count) else {
+                throw CoordinatorError.malformedRerank(
+                    "found \(requests.count) requests, expected 1 to \(RerankRoutes.batchCountMax)")
+            }
+            let answers = await withTaskGroup(
+                of: (Int, Languagesystem_V1_RerankAnswer).self
+            ) { group in
+                for (place, request) in requests.enumerated() {
+                    group.addTask { (place, await self.answer(request, place, caller)) }
+                }
+                return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+            }
+            return .with {
+                $0.id = caller.requestID
+                $0.answers = requests.indices.map { answers[$0]! }
+            }
+        }
+    }
+
+    private func answer(
+        _ request: Languagesystem_V1_RerankRequest, _ place: Int, _ caller: RerankCaller
+    ) async -> Languagesystem_V1_RerankAnswer {
+        let id = "\(caller.requestID).\(place)"
+        let caller = RerankCaller(
+            requestID: id, scope: caller.scope, keepsDecision: caller.keepsDecision,
+            traceParent: caller.traceParent)
+        do {
+            let call = try RerankCall(request)
+            let reply = try await reranker.rerank(call.request, for: caller)
+            return .with {
+                $0.reply = Languagesystem_V1_RerankReply(id: id, reply, as: call.presentation)
+            }
+        } catch {
+            return .with {
+                $0.failure = Languagesystem_V1_RerankFailure(
+                    id: id, CoordinatorError(answering: error))
+            }
+        }
+    }
+
+    func prefetch(
+        request: ServerRequest<Languagesystem_V1_PrefetchRequest>, context: ServerContext
+    ) async throws -> ServerResponse<Languagesystem_V1_PrefetchReply> {
+        try await answer(request.metadata) { caller in
+            let message = request.message
+            let prefetched = try await reranker.prefetch(
+                message.model, user: message.hasUser ? message.user : nil,
+                domain: message.hasDomain ? try DomainName(message.domain) : nil,
+                pin: message.hasPin ? message.pin : nil, for: caller.scope)
+            let route = prefetched.route
+            return .with {
+                $0.model = "\(route.rankerName)@\(route.versionNumber)"
+                $0.ranker = route.rankerName
+                $0.version = UInt32(route.versionNumber)
+                $0.digest = route.digest.description
+                $0.wasCached = prefetched.wasCached
+                $0.pinned = prefetched.isPinned
+            }
+        }
+    }
+
+    /// Who asks, whether there is room, and every refusal in one form.
+    private func answer<Reply: Sendable>(
+        _ metadata: Metadata, _ body: (RerankCaller) async throws -> Reply
+    ) async throws -> ServerResponse<Reply> {
+        func said(_ name: String) -> String? {
+            metadata[stringValues: name].first { _ in true }
+        }
+        let identity = RequestIdentity(
+            requestID: said("x-request-id"), traceParent: said("traceparent"))
+        do {
+            guard let key = RerankRoutes.bearer(said("authorization")) else {
+                throw CoordinatorError.keyRefused()
+            }
+            let caller = RerankCaller(
+                requestID: identity.id, scope: try await keyring.scope(of: key).1,
+                keepsDecision: said("x-ls-keep") == "true", traceParent: identity.traceParent)
+            let reply = try await admission.admit { try await body(caller) }
+            return ServerResponse(message: reply, metadata: Self.metadata(of: identity))
+        } catch {
+            let error = CoordinatorError(answering: error)
+            // Counted and logged as the same refusal over HTTPS is.
+            _ = Refusal(error, identity, path: "languagesystem.v1.RerankService", logger)
+            var refusal = RPCError(error)
+            for (name, value) in Self.metadata(of: identity) {
+                if case .string(let text) = value { refusal.metadata.addString(text, forKey: name) }
+            }
+            throw refusal
+        }
+    }
+
+    private static func metadata(of identity: RequestIdentity) -> Metadata {
+        var metadata: Metadata = [:]
+        metadata.addString(identity.id, forKey: "x-request-id")
+        if let traceParent = identity.traceParent {
+            metadata.addString(traceParent, forKey: "traceparent")
+        }
+        return metadata
+    }
+}
