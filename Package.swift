@@ -133,7 +133,7 @@ let package = Package(
             dependencies: [
                 "Benchmarking", "EdgeWork", "LanguageSystem", "Ledger", "PKI", "PostgresAccess",
                 "RankerMath", "Rankers", "WorkerWire", arguments, crypto, grpc, grpcTransport,
-                httpClient, logging, nio, nioFoundation, nioHTTP, nioPosix, nioSSL,
+                httpClient, logging, nio, nioFoundation, nioHTTP, nioPosix, nioSSL, nioTLS,
             ],
             swiftSettings: optimised),
 
@@ -219,7 +219,7 @@ let package = Package(
                 "Rankers", "WorkerWire", certificates, coreMetrics, crypto, grpc, grpcTransport,
                 logging, lifecycle,
                 grpcProtobuf, hummingbird, hummingbirdCore, hummingbirdTLS, nio, nioFoundation,
-                nioHTTP, nioPosix, nioSSL, nioTLS,
+                nioHTTP, nioPosix, nioSSL, nioTLS, nioTLS,
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -247,6 +247,8 @@ let package = Package(
             dependencies: [
                 "EdgeWork", "LanguageSystem", "Ledger", "PKI", "Rankers", "WorkerWire", "lsbench",
                 "lscoord", "lsworker", asn1, certificates, crypto, grpc, grpcTransport, logging,
+                nio,
+                nioHTTP, nioPosix, nioSSL, nioTLS,
             ],
             swiftSettings: strict),
     ]
