@@ -111,7 +111,7 @@ final class FaultSite {
     }
 
     /// Joins one more.
-    func addWorker(_ flags: [String] = []) async throws {
+    func addWorker(label: String? = nil, _ flags: [String] = []) async throws {
         let number = workers.count + 1
         let name = "edge-\(number)"
         let clock =
@@ -121,7 +121,8 @@ final class FaultSite {
             Worker(
                 name: name, coordinator: (number - 1) % coordinators.count, clock: clock,
                 flags: flags))
-        let token = try await lscoord("token", "create", "--name", name, "--quiet")
+        let token = try await lscoord(
+            ["token", "create", "--name", name, "--quiet"] + (label.map { ["--label", $0] } ?? []))
         try #require(token.status == 0, "\(token)")
         try startWorker(
             number - 1, token: token.output.trimmingCharacters(in: .whitespacesAndNewlines))

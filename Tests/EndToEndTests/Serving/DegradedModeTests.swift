@@ -34,13 +34,17 @@ extension Serving {
                     try await probe.get("/readyz").status == 503
                 }
                 let red = ContinuousClock.now - away
+                var asked = ContinuousClock.now
+                _ = try await probe.get("/readyz")
+                let ready = ContinuousClock.now - asked
+                asked = .now
                 #expect(try await probe.get("/livez").status == 200)
                 // Who was never asked for cannot be looked up: told so, not kept waiting.
                 let unknown = try await probe.rerank(user: "zoe")
                 #expect(unknown.status == 503, "\(unknown.body)")
                 #expect(try unknown.code == "unavailable")
                 #expect(unknown.header("retry-after") == "1")
-                let refused = ContinuousClock.now - away - red
+                let refused = ContinuousClock.now - asked
                 try await traffic.answers(500)
                 #expect(try await probe.get("/livez").status == 200)
                 #expect(try await probe.get("/readyz").status == 503)
@@ -60,7 +64,7 @@ extension Serving {
                 }
                 try await traffic.answers(300)
                 print(
-                    "PostgreSQL \(absence): /readyz red after \(red.rounded), a user nobody knows refused after \(refused.rounded), green \(green.rounded) after it was back"
+                    "PostgreSQL \(absence): /readyz red after \(red.rounded) and then in \(ready.rounded), a user nobody knows refused after \(refused.rounded), green \(green.rounded) after it was back"
                 )
             }
             print(traffic.summary)

@@ -53,13 +53,12 @@ extension Serving {
                 try await eventually(within: 20, "all clients are at the first") {
                     traffic.served(by: 0) >= before + 200
                 }
-                #expect(
-                    traffic.counts("SIGKILL to the other").failed <= connectionCount,
-                    "\(traffic.summary)")
-                #expect(
-                    traffic.counts("SIGKILL to the other").failures.allSatisfy {
-                        $0.contains("at 1")
-                    }, "\(traffic.summary)")
+                // Begun before or after it was said that it would be killed.
+                let lost = ["it is back", "SIGKILL to the other"].flatMap {
+                    traffic.counts($0).failures
+                }
+                #expect(lost.count <= connectionCount, "\(traffic.summary)")
+                #expect(lost.allSatisfy { $0.contains("at 1:") }, "\(traffic.summary)")
                 print("SIGTERM: left with status 0 after \(took.rounded)")
             }
             print(traffic.summary)

@@ -104,7 +104,8 @@ extension Serving {
                     "pointwise", "--name", "everyone",
                 ],
             ] { try await succeed(site, arguments) }
-            try await site.addWorker(["--data", data.path, "--data-user", "ada"])
+            try await site.addWorker(
+                label: "user=ada", ["--data", data.path, "--data-user", "ada"])
             try await eventually(within: 30, "both files are offered") {
                 try await site.sql(
                     "select count(*) from ls.feature_set_status where home = 'edge-1' and is_current"

@@ -24,7 +24,7 @@ extension Serving {
             for one in both { #expect(try await served(one) == "everyone@1 global") }
 
             let second = try await site.sql(
-                "select version_id from ls.version_lineage where ranker = 'everyone' and version = 2"
+                "select version_id from ls.version_lineage where ranker = 'everyone' and number = 2"
             )
             try await changes.make(
                 "alias moved", "select ls.set_alias(\(second), 'champion', 'test')"

@@ -87,7 +87,7 @@ extension FaultSite {
         _ = try await sql(
             """
             select ls.set_alias(version_id, 'champion', 'test') from ls.version_lineage
-            where ranker = '\(ranker)' and version = \(number)
+            where ranker = '\(ranker)' and number = \(number)
             """)
     }
 }
