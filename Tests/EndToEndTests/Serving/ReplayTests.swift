@@ -28,9 +28,13 @@ extension Serving {
                 #expect(first.output.contains("served by everyone@1 (global)"), "\(first)")
                 #expect(first.output.contains("the same scores"), "\(first)")
                 // What it prints as then and as now is what the caller was told.
-                for score in try served.scores {
-                    let text = String(format: "%.6f", score)
-                    #expect(first.output.components(separatedBy: text).count >= 3, "\(first)")
+                let rows = first.output.matches(of: /(\d+) +(-?\d\.\d{6}) +(-?\d\.\d{6})\n/)
+                let scores = try served.scores
+                try #require(rows.count == scores.count, "\(first)")
+                for (row, score) in zip(rows, scores) {
+                    #expect(row.2 == row.3)
+                    // Six digits are printed.
+                    #expect(abs(try #require(Double(row.2)) - score) < 1e-6, "\(first)")
                 }
 
                 try await site.promote("everyone", to: 2)
