@@ -133,7 +133,7 @@ let package = Package(
             dependencies: [
                 "Benchmarking", "EdgeWork", "LanguageSystem", "Ledger", "PKI", "PostgresAccess",
                 "RankerMath", "Rankers", "WorkerWire", arguments, crypto, grpc, grpcTransport,
-                httpClient, logging, nio, nioFoundation, nioHTTP, nioPosix, nioSSL,
+                httpClient, logging, nio, nioFoundation, nioHTTP, nioPosix, nioSSL, nioTLS,
             ],
             swiftSettings: optimised),
 
@@ -254,8 +254,8 @@ let package = Package(
                 "EdgeWork", "LanguageSystem", "Ledger", "PKI", "Rankers", "RerankWire",
                 "WorkerWire", "lsbench",
                 "lscoord", "lsworker", "RankerMath", asn1, certificates, crypto, grpc,
-                grpcTransport, httpClient,
-                logging, nio, nioHTTP, nioSSL, protobuf,
+                grpcTransport,
+                logging, nio, nioHTTP, nioPosix, nioSSL, nioTLS, protobuf,
             ],
             exclude: ["Clients"],
             swiftSettings: strict),

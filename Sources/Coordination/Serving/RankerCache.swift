@@ -1,5 +1,6 @@
 // Rankers ready to score, by the digest of their weights. A miss reads the weights once, whatever
 // the number of requests that wait for it; a failed read is told to all of them and not remembered.
+import CoreMetrics
 import Foundation
 import LanguageSystem
 import Ledger
@@ -21,6 +22,7 @@ final class RankerCache: @unchecked Sendable {
     }
 
     private let source: RankerSource
+    private let loads = Timer(label: "ls_ranker_load_duration_seconds")
     // Guards all that follows. Held for look-ups only: a hit does not wait for an actor.
     private let lock = NSLock()
     private var ready: ByteBoundedCache<Digest, RankerScorer>
@@ -64,11 +66,13 @@ final class RankerCache: @unchecked Sendable {
             missCount += 1
             if let running = loading[digest] { return running }
             // Unstructured on purpose: the load belongs to all who wait, not to the first, who may leave.
-            let load = Task { [source] in
+            let load = Task { [source, loads] in
+                let began = ContinuousClock.now
                 let loaded = await Task { try await source(digest) }.result
                 lock.withLock {
                     loading[digest] = nil
                     guard case .success(let scorer) = loaded else { return }
+                    loads.recordNanoseconds((ContinuousClock.now - began).nanoseconds)
                     ready.insert(scorer, for: digest, byteCount: scorer.byteCount)
                     if let ranker, pins[ranker] != nil { movePin(of: ranker, to: digest) }
                 }

@@ -20,6 +20,8 @@ public enum CoordinatorMetrics {
         "ls_ranker_cache_bytes_max": "What they may take.",
         "ls_ranker_cache_rankers": "Rankers in memory.",
         "ls_ranker_cache_pinned": "Rankers that stay there.",
+        "ls_ranker_load_duration_seconds":
+            "Reading a ranker that was not in memory, until it can score.",
         "ls_route_memory_hits_total": "Routes that were known.",
         "ls_route_memory_misses_total": "Routes that were asked for.",
         "ls_route_memory_stale_total": "Outdated routes used because the database was away.",

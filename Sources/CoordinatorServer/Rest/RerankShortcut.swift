@@ -38,7 +38,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         case passing
         case gathering(Call)
         /// Answered before its body had come; the rest is dropped.
-        case dropping(isKeepAlive: Bool)
+        case dropping(endsConnection: Bool)
         /// Its answer takes waiting.
         case waiting(Task<Void, Never>)
     }
@@ -86,15 +86,16 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
             guard body.count + bytes.readableBytes <= routes.bodyByteCountMax else {
                 body = []
                 routes.admission.leave()
-                state = .dropping(isKeepAlive: call.isKeepAlive)
-                refuse(.bodyTooLarge(), call.identity, call.isKeepAlive, context)
+                let stays = staysOpen(call.isKeepAlive)
+                state = .dropping(endsConnection: !stays)
+                refuse(.bodyTooLarge(), call.identity, staysOpen: stays, context)
                 return
             }
             bytes.withUnsafeReadableBytes { body.append(contentsOf: $0) }
         case (.gathering(let call), .end): answer(call, context)
-        case (.dropping(let isKeepAlive), .end):
+        case (.dropping(let endsConnection), .end):
             state = .passing
-            if !staysOpen(isKeepAlive) { context.close(promise: nil) }
+            if endsConnection { context.close(promise: nil) }
         case (.dropping, _), (.gathering, .head), (.waiting, _): break
         }
     }
@@ -115,8 +116,9 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         do throws(CoordinatorError) {
             try routes.admission.enter()
         } catch {
-            state = .dropping(isKeepAlive: head.isKeepAlive)
-            refuse(error, identity, head.isKeepAlive, context)
+            let stays = staysOpen(head.isKeepAlive)
+            state = .dropping(endsConnection: !stays)
+            refuse(error, identity, staysOpen: stays, context)
             return true
         }
         if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
@@ -208,34 +210,33 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
     ) {
         state = .passing
         routes.admission.leave()
+        let stays = staysOpen(isKeepAlive)
         switch outcome {
         case .success(let (reply, presentation)):
             let json = RerankReplyBody(id: identity.id, reply, as: presentation).json
-            write(200, reply.headers, json, identity, isKeepAlive: isKeepAlive, context)
-            if !staysOpen(isKeepAlive) { context.close(promise: nil) }
-        case .failure(let error):
-            refuse(error, identity, isKeepAlive, context)
-            if !staysOpen(isKeepAlive) { context.close(promise: nil) }
+            write(200, reply.headers, json, identity, staysOpen: stays, context)
+        case .failure(let error): refuse(error, identity, staysOpen: stays, context)
         }
+        if !stays { context.close(promise: nil) }
     }
 
     private func refuse(
-        _ error: CoordinatorError, _ identity: RequestIdentity, _ isKeepAlive: Bool,
+        _ error: CoordinatorError, _ identity: RequestIdentity, staysOpen: Bool,
         _ context: ChannelHandlerContext
     ) {
         let refusal = Refusal(error, identity, path: RestPaths.rerank[0], logger)
         write(
-            refusal.status, refusal.headers, refusal.json, identity, isKeepAlive: isKeepAlive,
-            context)
+            refusal.status, refusal.headers, refusal.json, identity, staysOpen: staysOpen, context)
     }
 
+    /// Asked once for an answer: a connection ends only with an answer that says so.
     private func staysOpen(_ isKeepAlive: Bool) -> Bool {
         isKeepAlive && !routes.admission.endsConnections
     }
 
     private func write(
         _ status: Int, _ more: [(HTTPField.Name, String)], _ json: JSONText,
-        _ identity: RequestIdentity, isKeepAlive: Bool, _ context: ChannelHandlerContext
+        _ identity: RequestIdentity, staysOpen: Bool, _ context: ChannelHandlerContext
     ) {
         var headers = HTTPHeaders()
         headers.reserveCapacity(16)
@@ -248,7 +249,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         if let traceParent = identity.traceParent {
             headers.add(name: "traceparent", value: traceParent)
         }
-        if !staysOpen(isKeepAlive) { headers.add(name: "connection", value: "close") }
+        if !staysOpen { headers.add(name: "connection", value: "close") }
         var body = context.channel.allocator.buffer(capacity: json.bytes.count)
         body.writeBytes(json.bytes)
         let head = HTTPResponseHead(

@@ -43,6 +43,13 @@ final class ExternalCluster {
             ])
     }
 
+    func createDatabase() async throws {
+        let made = try await psql([
+            "-d", "postgres", "-c", "create database \(ServerPair.databaseName)",
+        ])
+        try #require(made.status == 0, "\(made)")
+    }
+
     /// A standby that follows `primary`.
     func copy(_ primary: ExternalCluster) async throws {
         try? FileManager.default.removeItem(atPath: data)
@@ -76,6 +83,28 @@ final class ExternalCluster {
     /// As a power cut: nothing is written any more.
     func crash() async throws {
         try await must("pg_ctl", ["stop", "--pgdata", data, "--mode=immediate", "--wait"])
+    }
+
+    /// To the server and all its backends: with SIGSTOP it neither answers nor refuses, until SIGCONT.
+    func signal(_ signal: Int32) {
+        guard let server, server.process.isRunning else { return }
+        let parent = server.process.processIdentifier
+        Foundation.kill(parent, signal)
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        for id in names.compactMap({ pid_t($0) }) {
+            // The name is in brackets and may hold anything; state and parent follow (proc(5)).
+            guard
+                let text = try? String(contentsOfFile: "/proc/\(id)/stat", encoding: .utf8),
+                let end = text.lastIndex(of: ")"),
+                text[end...].split(separator: " ").dropFirst(2).first == "\(parent)"
+            else { continue }
+            Foundation.kill(id, signal)
+        }
+    }
+
+    var url: String {
+        let host = socketDirectory.replacingOccurrences(of: "/", with: "%2F")
+        return "postgres://postgres@\(host)/\(ServerPair.databaseName)"
     }
 
     func promote() async throws {
@@ -162,11 +191,17 @@ final class ServerPair {
         standby = try await ExternalCluster("pg-2", in: home)
         try await primary.initialise()
         try await primary.start()
-        let made = try await primary.psql([
-            "-d", "postgres", "-c", "create database \(Self.databaseName)",
-        ])
-        try #require(made.status == 0, "\(made)")
+        try await primary.createDatabase()
         try await follow()
+    }
+
+    /// One server that nobody follows, with an empty database.
+    static func single(in home: URL) async throws -> ExternalCluster {
+        let server = try await ExternalCluster("pg-1", in: home)
+        try await server.initialise()
+        try await server.start()
+        try await server.createDatabase()
+        return server
     }
 
     /// One URL for both, whichever is primary.

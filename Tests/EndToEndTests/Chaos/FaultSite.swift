@@ -8,6 +8,7 @@ final class FaultSite {
     enum Database {
         /// The one that lscoord keeps itself.
         case embedded
+        case server(ExternalCluster)
         case servers(ServerPair)
     }
 
@@ -26,6 +27,8 @@ final class FaultSite {
         let coordinator: Int
         /// What its clock is set to, where it can be set.
         let clock: URL?
+        /// Further ones of `lsworker join`.
+        let flags: [String]
         fileprivate(set) var program: Program?
     }
 
@@ -37,6 +40,8 @@ final class FaultSite {
     private(set) var workers: [Worker] = []
     private let tools: PostgresTools
     private let janitor: Janitor
+    /// Further flags of `lscoord serve`.
+    private let serveFlags: [String]
     /// Of workers, the dead ones included.
     private var processIDs: [pid_t] = []
 
@@ -44,10 +49,12 @@ final class FaultSite {
     var authorityPath: String { dataDirectory + "/ca/ca.pem" }
 
     private init(
-        home: URL, database: Database, coordinatorCount: Int, janitor: Janitor
+        home: URL, database: Database, coordinatorCount: Int, serveFlags: [String],
+        janitor: Janitor
     ) throws {
         self.home = home
         self.database = database
+        self.serveFlags = serveFlags
         self.janitor = janitor
         tools = try PostgresTools.find()
         coordinators = try (1...coordinatorCount).map {
@@ -56,11 +63,12 @@ final class FaultSite {
         }
     }
 
-    enum Kind { case servers, embedded }
+    enum Kind { case server, servers, embedded }
 
     /// A running installation for `body`; everything is stopped and removed afterwards.
     static func with(
-        _ kind: Kind, coordinators: Int, workers: Int, _ body: (FaultSite) async throws -> Void
+        _ kind: Kind, coordinators: Int, workers: Int = 0, serve serveFlags: [String] = [],
+        _ body: (FaultSite) async throws -> Void
     ) async throws {
         let home = FileManager.default.temporaryDirectory
             .appendingPathComponent("ls-chaos-\(UUID().uuidString.prefix(8))")
@@ -70,10 +78,12 @@ final class FaultSite {
         let database: Database
         switch kind {
         case .embedded: database = .embedded
+        case .server: database = .server(try await ServerPair.single(in: home))
         case .servers: database = .servers(try await ServerPair(in: home))
         }
         let site = try FaultSite(
-            home: home, database: database, coordinatorCount: coordinators, janitor: janitor)
+            home: home, database: database, coordinatorCount: coordinators,
+            serveFlags: serveFlags, janitor: janitor)
         do {
             try await site.startAll(workers)
             try await body(site)
@@ -87,28 +97,35 @@ final class FaultSite {
     }
 
     private func startAll(_ workerCount: Int) async throws {
-        if case .servers = database {
+        if case .embedded = database {
+        } else {
             let migrated = try await lscoord("migrate")
             try #require(migrated.status == 0, "\(migrated)")
         }
         for index in coordinators.indices { try await startCoordinator(index) }
-        for number in 1...workerCount {
-            let name = "edge-\(number)"
-            let clock =
-                FakeClock.library == nil ? nil : home.appendingPathComponent("\(name).clock")
-            try clock.map { try FakeClock.set($0, hours: 0) }
-            workers.append(
-                Worker(
-                    name: name, coordinator: (number - 1) % coordinators.count, clock: clock))
-            let token = try await lscoord("token", "create", "--name", name, "--quiet")
-            try #require(token.status == 0, "\(token)")
-            try startWorker(
-                number - 1, token: token.output.trimmingCharacters(in: .whitespacesAndNewlines))
-        }
+        for _ in 0..<workerCount { try await addWorker() }
         try await eventually(within: 60, "all workers are connected") {
             try await sql("select count(*) from ls.worker_status where state = 'connected'")
                 == "\(workerCount)"
         }
+    }
+
+    /// Joins one more.
+    func addWorker(label: String? = nil, _ flags: [String] = []) async throws {
+        let number = workers.count + 1
+        let name = "edge-\(number)"
+        let clock =
+            FakeClock.library == nil ? nil : home.appendingPathComponent("\(name).clock")
+        try clock.map { try FakeClock.set($0, hours: 0) }
+        workers.append(
+            Worker(
+                name: name, coordinator: (number - 1) % coordinators.count, clock: clock,
+                flags: flags))
+        let token = try await lscoord(
+            ["token", "create", "--name", name, "--quiet"] + (label.map { ["--label", $0] } ?? []))
+        try #require(token.status == 0, "\(token)")
+        try startWorker(
+            number - 1, token: token.output.trimmingCharacters(in: .whitespacesAndNewlines))
     }
 
     // MARK: Programs
@@ -121,7 +138,7 @@ final class FaultSite {
                 "serve", "--data-dir", dataDirectory, "--rest-address", "127.0.0.1:\(one.restPort)",
                 "--worker-address", "127.0.0.1:\(one.workerPort)", "--lease-seconds",
                 "\(Self.leaseSeconds)",
-            ],
+            ] + serveFlags,
             environment: environment, log: log(one.name))
         coordinators[index].program = program
         try await eventually(within: 120, "\(one.name) is ready") {
@@ -141,11 +158,12 @@ final class FaultSite {
         let one = workers[index]
         var environment = token.map { ["LSWORKER_TOKEN": $0] } ?? [:]
         if let clock = one.clock { environment.merge(FakeClock.environment(clock)) { $1 } }
-        var command = [
-            Programs.path("lsworker"), "join", "--coordinator",
-            "localhost:\(coordinators[one.coordinator].restPort)", "--state-dir",
-            home.appendingPathComponent(one.name).path, "--threads", "1",
-        ]
+        var command =
+            [
+                Programs.path("lsworker"), "join", "--coordinator",
+                "localhost:\(coordinators[one.coordinator].restPort)", "--state-dir",
+                home.appendingPathComponent(one.name).path, "--threads", "1",
+            ] + one.flags
         if one.clock != nil { command = FakeClock.command(command) }
         let program = try Program(
             command[0], Array(command.dropFirst()), environment: environment, log: log(one.name))
@@ -153,18 +171,14 @@ final class FaultSite {
         processIDs.append(program.process.processIdentifier)
     }
 
-    /// SIGTERM: asked to leave. Returns at once.
-    func terminate(coordinator index: Int) { coordinators[index].program?.process.terminate() }
-
-    /// How it left; nil: it did not yet.
-    func status(coordinator index: Int) -> Int32? {
-        guard let process = coordinators[index].program?.process, !process.isRunning else {
-            return nil
-        }
-        return process.terminationStatus
-    }
-
     func kill(coordinator index: Int) { coordinators[index].program?.kill() }
+    /// SIGTERM; returns at once.
+    func terminate(coordinator index: Int) { coordinators[index].program?.process.terminate() }
+    /// Minus the signal that ended it; only of one that has ended.
+    func exitStatus(coordinator index: Int) -> Int32? {
+        isRunning(coordinator: index)
+            ? nil : coordinators[index].program?.process.terminationStatus
+    }
     func kill(worker index: Int) { workers[index].program?.kill() }
 
     /// SIGSTOP and SIGCONT: the machine sleeps, and wakes up.
@@ -200,7 +214,11 @@ final class FaultSite {
 
     private var environment: [String: String] {
         var values = ["LSCOORD_DATA_DIR": dataDirectory]
-        if case .servers(let pair) = database { values["LSCOORD_DATABASE"] = pair.url }
+        switch database {
+        case .embedded: break
+        case .server(let server): values["LSCOORD_DATABASE"] = server.url
+        case .servers(let pair): values["LSCOORD_DATABASE"] = pair.url
+        }
         return values
     }
 
@@ -213,6 +231,7 @@ final class FaultSite {
     private var place: (host: String, database: String) {
         switch database {
         case .embedded: (dataDirectory + "/postgres/run", "language_system")
+        case .server(let server): (server.socketDirectory, ServerPair.databaseName)
         case .servers(let pair): (pair.primary.socketDirectory, ServerPair.databaseName)
         }
     }
@@ -222,6 +241,15 @@ final class FaultSite {
         try await tools.psql(
             host: place.host, ["-d", place.database] + statements.flatMap { ["-c", $0] },
             within: seconds)
+    }
+
+    /// As psql, of statements too long for an argument.
+    func script(_ text: String) async throws {
+        let file = home.appendingPathComponent("script-\(UUID().uuidString).sql")
+        try text.write(to: file, atomically: true, encoding: .utf8)
+        let ending = try await tools.psql(
+            host: place.host, ["-d", place.database, "-f", file.path], within: 60)
+        try #require(ending.status == 0, "\(ending)")
     }
 
     /// One value of a database that is expected to answer.
@@ -243,7 +271,7 @@ final class FaultSite {
             ], environment: ["PGAPPNAME": "chaos"], log: log("sessions"))
     }
 
-    /// Made when it is first needed.
+    /// For everything; made when it is first needed.
     func key() async throws -> String {
         if let apiKey { return apiKey }
         let ending = try await lscoord("key", "create", "--name", "chaos", "--quiet")
@@ -281,12 +309,17 @@ final class FaultSite {
     }
 
     private func tearDown() async {
+        if case .server(let server) = database { server.signal(SIGCONT) }
         for index in workers.indices {
             signal(worker: index, SIGCONT)
             workers[index].program?.stop()
         }
         for one in coordinators { one.program?.stop() }
-        if case .servers(let pair) = database { await pair.stopAndUnmount() }
+        switch database {
+        case .embedded: break
+        case .server(let server): await server.stopAndUnmount()
+        case .servers(let pair): await pair.stopAndUnmount()
+        }
         FakeClock.removeTraces(of: processIDs)
         janitor.dismiss()
         try? FileManager.default.removeItem(at: home)
