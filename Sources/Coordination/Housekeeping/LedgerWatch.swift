@@ -17,6 +17,7 @@ public final class LedgerWatch: Service, @unchecked Sendable {
     private let ledger: LedgerStore
     private let lock = NSLock()
     private var seen = Sight()
+    private var asking: Task<Void, any Error>?
 
     public init(ledger: LedgerStore) { self.ledger = ledger }
 
@@ -27,6 +28,37 @@ public final class LedgerWatch: Service, @unchecked Sendable {
             repeat {
                 await self.look()
             } while (try? await ContinuousClock().sleep(for: Self.interval)) != nil
+        }
+    }
+
+    /// Asks the database whether it answers: one question for all who ask at the same time. One that hangs is not waited
+    /// for beyond the deadline, nor asked again beside.
+    ///
+    /// - Throws: `unavailable`.
+    public func checkAnswering(within deadline: Duration) async throws {
+        do {
+            if try await value(of: ask(deadline), within: deadline) != nil { return }
+        } catch {
+            throw CoordinatorError(
+                .unavailable, "cannot take requests: the database does not answer",
+                cause: "\(error)")
+        }
+        throw CoordinatorError(
+            .unavailable,
+            "cannot take requests: the database did not answer in \(Int(deadline / .milliseconds(1))) ms"
+        )
+    }
+
+    private func ask(_ deadline: Duration) -> Task<Void, any Error> {
+        lock.withLock {
+            if let asking { return asking }
+            let task = Task {
+                let answered = await Task { try await ledger.ping(within: deadline) }.result
+                lock.withLock { asking = nil }
+                try answered.get()
+            }
+            asking = task
+            return task
         }
     }
 

@@ -82,7 +82,10 @@ final class RouteMemory: @unchecked Sendable {
             if isAway { throw CoordinatorError.routesAway() }
             lock.withLock { counts.misses += 1 }
             do {
-                guard let answer = try await Self.within(Self.patienceForStrangers, ask(key)) else {
+                guard
+                    let answer = try await value(
+                        of: ask(key), within: Self.patienceForStrangers)
+                else {
                     throw CoordinatorError.routesAway()
                 }
                 return answer
@@ -96,7 +99,7 @@ final class RouteMemory: @unchecked Sendable {
             if isAway { return stale(answer) }
             lock.withLock { counts.misses += 1 }
             do {
-                guard let fresh = try await Self.within(Self.patience, ask(key)) else {
+                guard let fresh = try await value(of: ask(key), within: Self.patience) else {
                     throw CoordinatorError.routesAway()
                 }
                 return fresh
@@ -188,24 +191,6 @@ final class RouteMemory: @unchecked Sendable {
         let contract = try await ledger.servingContract(baseModel: baseModel)
         lock.withLock { contracts[baseModel] = (contract, now + .seconds(30)) }
         return contract
-    }
-
-    /// - Returns: Nil when it takes longer; it goes on all the same.
-    private static func within(_ patience: Duration, _ task: Task<RouteAnswer, any Error>)
-        async throws -> RouteAnswer?
-    {
-        let (answers, answer) = AsyncStream.makeStream(of: Result<RouteAnswer, any Error>?.self)
-        let waiting = Task { answer.yield(await task.result) }
-        let timer = Task {
-            try? await Task.sleep(for: patience)
-            answer.yield(nil)
-        }
-        defer {
-            waiting.cancel()
-            timer.cancel()
-        }
-        for await first in answers { return try first?.get() }
-        return nil
     }
 }
 

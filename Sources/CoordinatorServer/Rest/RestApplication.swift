@@ -93,7 +93,7 @@ public func buildRestApplication(
     }
     router.get(RouterPath(RestPaths.ready)) { _, _ in
         guard !admission.isLeaving else { throw CoordinatorError.draining() }
-        try await ledger.ping(within: settings.databaseDeadline)
+        try await watch.checkAnswering(within: settings.databaseDeadline)
         return Response.json(["status": "ready"])
     }
 
