@@ -125,7 +125,24 @@ private struct ClientSite {
                 #expect(results.count == ClientSite.candidates)
             }
             try await refusals(site, tensors)
+            try await batch(site)
         }
+    }
+
+    /// One that cannot be read does not take the others along.
+    private func batch(_ site: ClientSite) async throws {
+        let good = #"{"model": "llama-8b", \#(site.features)}"#
+        let body = try site.file(
+            "batch.json", Data(#"{"requests": [\#(good), {"model": 1}, \#(good)]}"#.utf8))
+        let answer = try await site.curl(
+            "/v1/rerank/batch", key: site.key,
+            ["-H", "content-type: application/json", "--data-binary", "@\(body)"])
+        let responses = try #require(answer.json["responses"] as? [[String: Any]], "\(answer)")
+        #expect(answer.status == 200 && responses.count == 3)
+        #expect(responses[0]["results"] != nil && responses[2]["results"] != nil)
+        let error = responses[1]["error"] as? [String: Any]
+        let message = error?["message"] as? String
+        #expect(message?.contains("'requests[1].model' is not a string") == true, "\(responses)")
     }
 
     /// Every wrong input: its status, its code, one sentence.
@@ -165,7 +182,28 @@ private struct ClientSite {
             ),
             (
                 "/v1/rerank", site.key, try json(good.replacing("[3, 8]", with: "[4, 6]")), 409,
-                "contractMismatch", "6"
+                "contractMismatch", "found features of width 6, expected 8"
+            ),
+            (
+                "/v1/rerank", site.key, try json("[]"), 400, "invalidArgument",
+                "the body is not an object"
+            ),
+            (
+                "/v1/rerank", site.key,
+                try json(good.replacing("\"user\"", with: "\"top_n\": 1.5, \"user\"")), 400,
+                "invalidArgument", "a number that does not fit"
+            ),
+            (
+                "/v1/rerank", site.key, try json(good.replacing("[3, 8]", with: "[\"3\", 8]")),
+                400, "invalidArgument", "'features.shape[0]' is not a whole number"
+            ),
+            (
+                "/v1/prefetch", site.key, ["-H", "content-type: text/plain", "--data", "{}"], 415,
+                "wrongMediaType", "text/plain"
+            ),
+            (
+                "/v1/prefetch", site.key, try json("{}"), 400, "invalidArgument",
+                "cannot read the prefetch request: 'model' is missing"
             ),
             (
                 "/v1/rerank", site.key, try json(good.replacing("[3, 8]", with: "[2, 12]")), 400,
@@ -251,6 +289,8 @@ private struct ClientSite {
             let whole = try await site.installation.curl("/openapi.json").output
             var description = try #require(
                 JSONSerialization.jsonObject(with: Data(whole.utf8)) as? [String: Any])
+            let information = description["info"] as? [String: Any]
+            #expect(information?["version"] as? String == ProductVersion.current)
             var paths = try #require(description["paths"] as? [String: [String: [String: Any]]])
             for (path, methods) in paths {
                 for method in methods.keys { paths[path]?[method]?["parameters"] = nil }

@@ -73,19 +73,13 @@ struct RerankBody: Decodable {
         try decode(RerankBody.self, bytes)
     }
 
-    static func decode<Body: Decodable>(_ type: Body.Type, _ bytes: Data) throws(CoordinatorError)
-        -> Body
-    {
+    static func decode<Body: Decodable>(
+        _ type: Body.Type, _ bytes: Data, of what: String = "rerank request"
+    ) throws(CoordinatorError) -> Body {
         do {
             return try JSONDecoder().decode(type, from: bytes)
-        } catch let DecodingError.keyNotFound(key, context) {
-            throw .malformedRerank("'\((context.codingPath + [key]).dotted)' is missing")
-        } catch let DecodingError.typeMismatch(type, context) {
-            throw .malformedRerank("'\(context.codingPath.dotted)' is not a \(type)")
-        } catch let DecodingError.valueNotFound(type, context) {
-            throw .malformedRerank("'\(context.codingPath.dotted)' is null, expected a \(type)")
         } catch {
-            throw .malformedRerank("it is not a JSON object")
+            throw CoordinatorError(decoding: error, of: what)
         }
     }
 
@@ -140,11 +134,46 @@ extension FeatureType {
 }
 
 extension [any CodingKey] {
-    var dotted: String { map(\.stringValue).joined(separator: ".") }
+    /// As in "requests[0].features.shape"; nothing: the body itself.
+    fileprivate var dotted: String {
+        reduce("") { path, key in
+            if let place = key.intValue { return "\(path)[\(place)]" }
+            return path.isEmpty ? key.stringValue : "\(path).\(key.stringValue)"
+        }
+    }
+
+    fileprivate var quoted: String { isEmpty ? "the body" : "'\(dotted.printable(80))'" }
 }
 
 extension CoordinatorError {
-    static func malformedRerank(_ found: String) -> Self {
-        Self(.invalidArgument, "cannot read the rerank request: \(found)")
+    static func malformedRerank(_ found: String, of what: String = "rerank request") -> Self {
+        Self(.invalidArgument, "cannot read the \(what): \(found)")
+    }
+
+    /// In JSON's words, not Swift's.
+    init(decoding error: any Error, of what: String) {
+        let found =
+            switch error {
+            case DecodingError.keyNotFound(let key, let context):
+                "\((context.codingPath + [key]).quoted) is missing"
+            case DecodingError.valueNotFound(let type, let context):
+                "\(context.codingPath.quoted) is null, expected \(Self.json(type))"
+            case DecodingError.typeMismatch(let type, let context):
+                "\(context.codingPath.quoted) is not \(Self.json(type))"
+            // Foundation tells the two apart in no way that lasts: 1.5 for a whole number is "corrupted", too.
+            default: "it is not JSON, or holds a number that does not fit where it stands"
+            }
+        self = .malformedRerank(found, of: what)
+    }
+
+    private static func json(_ type: Any.Type) -> String {
+        switch type {
+        case is String.Type: "a string"
+        case is Bool.Type: "true or false"
+        case is Int.Type: "a whole number"
+        case is Double.Type: "a number"
+        case is [Any].Type: "an array"
+        default: "\(type)".hasPrefix("Array") ? "an array" : "an object"
+        }
     }
 }

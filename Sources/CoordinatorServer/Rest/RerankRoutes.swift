@@ -79,7 +79,9 @@ struct RerankRoutes: Sendable {
         }
     }
 
-    private func answer(_ body: RerankBody, _ place: Int, _ caller: RerankCaller) async
+    private func answer(
+        _ body: BatchBody.Element, _ place: Int, _ caller: RerankCaller
+    ) async
         -> JSONText
     {
         let id = "\(caller.requestID).\(place)"
@@ -87,7 +89,7 @@ struct RerankRoutes: Sendable {
             requestID: id, scope: caller.scope, keepsDecision: caller.keepsDecision,
             traceParent: caller.traceParent)
         do {
-            let call = try body.call()
+            let call = try body.body.get().call()
             let reply = try await reranker.rerank(call.request, for: caller)
             return RerankReplyBody(id: id, reply, as: call.presentation).json
         } catch {
@@ -97,6 +99,9 @@ struct RerankRoutes: Sendable {
 
     private func prefetch(_ request: Request, _ context: ServingContext) async throws -> Response {
         let scope = try await scope(of: request)
+        guard try RerankMediaType(request.headers[.contentType]) == .json else {
+            throw CoordinatorError.wrongMediaType("safetensors", expected: "application/json")
+        }
         let bytes = try await request.bytes(upTo: 64 << 10)
         let body = try PrefetchBody.parse(Data(bytes))
         let prefetched = try await reranker.prefetch(
@@ -133,10 +138,23 @@ struct RerankRoutes: Sendable {
 }
 
 struct BatchBody: Decodable {
-    let requests: [RerankBody]
+    /// One that cannot be read is answered by itself, as any other.
+    struct Element: Decodable {
+        let body: Result<RerankBody, CoordinatorError>
+
+        init(from decoder: any Decoder) throws {
+            do {
+                body = .success(try RerankBody(from: decoder))
+            } catch {
+                body = .failure(CoordinatorError(decoding: error, of: "rerank request"))
+            }
+        }
+    }
+
+    let requests: [Element]
 
     static func parse(_ bytes: Data) throws(CoordinatorError) -> BatchBody {
-        try RerankBody.decode(BatchBody.self, bytes)
+        try RerankBody.decode(BatchBody.self, bytes, of: "batch")
     }
 }
 
@@ -147,7 +165,7 @@ struct PrefetchBody: Decodable {
     let pin: Bool?
 
     static func parse(_ bytes: Data) throws(CoordinatorError) -> PrefetchBody {
-        try RerankBody.decode(PrefetchBody.self, bytes)
+        try RerankBody.decode(PrefetchBody.self, bytes, of: "prefetch request")
     }
 }
 

@@ -1,8 +1,8 @@
 // The short way for what most requests are: a rerank with a known key, whose route and ranker are in memory. It sits
 // between HTTP's own handlers and Hummingbird's, takes such a request whole and answers it on the spot, without a task,
 // a stream of body parts or a router in between; they took a fifth of a request's time. Everything else passes by, and
-// what it cannot answer on the spot is asked for as the route does. The answers are the same, to the byte: both ways
-// use the same calls, replies and refusals.
+// what it cannot answer on the spot is asked for as the route does. The answers are the same: both ways use the
+// same calls, replies and refusals.
 import Coordination
 import CoreMetrics
 import Foundation

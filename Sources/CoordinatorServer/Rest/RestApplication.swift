@@ -56,7 +56,8 @@ public func buildRestApplication(
 ) throws -> RestService {
     let admission = Admission(inFlightMax: settings.inFlightMax)
     CoordinatorMetrics.read(into: metrics, reranker, hub, watch, admission)
-    let router = Router(context: ServingContext.self)
+    // Balancers ask with HEAD, too.
+    let router = Router(context: ServingContext.self, options: .autoGenerateHeadEndpoints)
     router.add(middleware: RequestFrame(admission: admission))
     let routes = RerankRoutes(
         reranker: reranker, keyring: keyring, admission: admission, ledger: ledger,
