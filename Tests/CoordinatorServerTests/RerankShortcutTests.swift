@@ -39,7 +39,7 @@ private struct Line: Sendable {
     let key: String
 
     static func with(
-        inFlightMax: Int = 8, byteCountMax: Int = 4_096,
+        inFlightMax: Int = 64, byteCountMax: Int = 4_096,
         _ body: @escaping @Sendable (Line) async throws -> Void
     ) async throws {
         try await ThrowAwayDatabase.with(template) { database in
@@ -105,6 +105,12 @@ private struct Line: Sendable {
                 }
             }
         }
+    }
+
+    /// Nothing is under way once the turn of the loop has ended.
+    func inFlightCount() async -> Int {
+        await channel.testingEventLoop.run()
+        return admission.inFlightCount
     }
 
     func send(_ bytes: [UInt8]) async throws {
@@ -240,7 +246,7 @@ private struct Sent {
                     answer.status == request.status || mayPass && answer.status == 202,
                     "request \(place)")
             }
-            #expect(line.admission.inFlightCount == 0)
+            #expect(await line.inFlightCount() == 0)
         }
     }
 
@@ -254,7 +260,21 @@ private struct Sent {
             try await line.send(Sent.rerank("next", user: "ada", line.key).bytes)
             let answers = try await line.answers(2)
             #expect(answers.map(\.status) == [413, 200] && answers.map(\.id) == ["large", "next"])
-            #expect(line.admission.inFlightCount == 0)
+            #expect(await line.inFlightCount() == 0)
+        }
+    }
+
+    @Test func `more than the bound in one turn of the loop are refused`() async throws {
+        try await Line.with(inFlightMax: 2) { line in
+            try await line.send(Sent.rerank("warm", user: "ada", line.key).bytes)
+            #expect(try await line.answers(1).map(\.status) == [200])
+            #expect(await line.inFlightCount() == 0)
+            // One read brings five: the loop turns once for all of them.
+            try await line.send(
+                (0..<5).flatMap { Sent.rerank("r\($0)", user: "ada", line.key).bytes })
+            #expect(try await line.answers(5).map(\.status) == [200, 200, 429, 429, 429])
+            try await line.send(Sent.rerank("next", user: "ada", line.key).bytes)
+            #expect(try await line.answers(1).map(\.status) == [200])
         }
     }
 
@@ -301,7 +321,7 @@ private struct Sent {
             let sent = Sent.rerank("r", user: "new", line.key).bytes
             try await line.send(isWhole ? sent : Array(sent.dropLast()))
             _ = try? await line.channel.finish(acceptAlreadyClosed: true)
-            #expect(line.admission.inFlightCount == 0)
+            #expect(await line.inFlightCount() == 0)
         }
     }
 }

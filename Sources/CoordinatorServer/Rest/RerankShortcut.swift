@@ -209,7 +209,9 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         _ context: ChannelHandlerContext
     ) {
         state = .passing
-        routes.admission.leave()
+        // Until this turn of the loop ends it counts as under way: what arrived in the same turn has waited for it, and
+        // past the bound is refused rather than left to wait.
+        context.eventLoop.execute { [admission = routes.admission] in admission.leave() }
         let stays = staysOpen(isKeepAlive)
         switch outcome {
         case .success(let (reply, presentation)):
