@@ -58,12 +58,14 @@ extension TailShape {
     }
 
     /// Writes W' of each layer to `turned`, at the layer's offset.
+    ///
+    /// - Parameter weight: Where W lies of the layer with this offset.
     public func turn(
-        _ values: UnsafePointer<Float>, into turned: UnsafeMutablePointer<Float>
+        _ weight: (Int) -> UnsafePointer<Float>, into turned: UnsafeMutablePointer<Float>
     ) {
         for layer in layers {
             ls_transpose(
-                values + layer.weight, layer.inputs, turned + layer.weight, layer.outputs,
+                weight(layer.weight), layer.inputs, turned + layer.weight, layer.outputs,
                 layer.outputs, layer.inputs)
         }
     }

@@ -34,6 +34,12 @@ public final class ProjectionWeights: @unchecked Sendable {
         fillBias(from: parameters)
     }
 
+    /// Takes over P [d, D] and b [d] from where each lies.
+    public func fill(weight: UnsafePointer<Float>, bias: UnsafePointer<Float>) {
+        fill(from: weight - layer.weight, columns: 0..<layer.inputs)
+        fillBias(from: bias - layer.bias)
+    }
+
     public func fillBias(from parameters: UnsafePointer<Float>) {
         bias.update(from: parameters + layer.bias, count: layer.outputs)
     }

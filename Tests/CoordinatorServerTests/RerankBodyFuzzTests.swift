@@ -12,7 +12,13 @@ import Testing
 
 @testable import CoordinatorServer
 
-@Suite(.timeLimit(.minutes(2))) struct `Damaged rerank bodies` {
+@Suite(.timeLimit(.minutes(60))) struct `Damaged rerank bodies` {
+    /// As `deploy/fuzz` asks for; without it, a short run.
+    static let environment = ProcessInfo.processInfo.environment
+    static let inputCount = Int(environment["LS_FUZZ_INPUTS"] ?? "") ?? 12_000
+    static let seeds: [UInt64] =
+        UInt64(environment["LS_FUZZ_SEED"] ?? "").map { [$0] } ?? [1, 2, 3]
+
     static let json = Array(
         #"{"model": "tiny", "user": "ada", "domain": "math/algebra", "documents": ["a", {"text": "b"}], "top_n": 1, "return_documents": true, "raw_scores": false, "fallbacks": ["x@1"], "features": {"dtype": "float32", "shape": [3, 2], "data": "AAAAAAAAgD8AAABAAABAQAAAgEAAAKBA", "contract": {"layer": 19, "norm": "rms"}}}"#
             .utf8)
@@ -26,10 +32,10 @@ import Testing
         "/v1/rerank?model=tiny&user=a%20da&domain=math%2Falgebra&top_n=2&raw_scores=true&fallbacks=a,b"
             .utf8)
 
-    @Test(arguments: [UInt64(1), 2, 3])
+    @Test(arguments: seeds)
     func `are refused in a sentence, or hold together`(seed: UInt64) {
         var random = Generator(seed: seed)
-        for _ in 0..<4_000 {
+        for _ in 0..<Self.inputCount / 3 {
             check(.json, Self.damaged(Self.json, &random), "/v1/rerank")
             let query = String(decoding: Self.damaged(Self.query, &random), as: UTF8.self)
             check(.safetensors, Self.safetensors, query)
@@ -39,7 +45,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [UInt64(1), 2, 3])
+    @Test(arguments: seeds)
     func `of gRPC are refused in a sentence, or hold together`(seed: UInt64) throws {
         var random = Generator(seed: seed)
         let sample: [UInt8] = try Languagesystem_V1_RerankRequest.with {
@@ -55,7 +61,7 @@ import Testing
             $0.features.contract.layer = 19
         }.serializedBytes()
         var readCount = 0
-        for _ in 0..<8_000 {
+        for _ in 0..<Self.inputCount {
             let bytes = Self.damaged(sample, &random)
             guard let message = try? Languagesystem_V1_RerankRequest(serializedBytes: bytes) else {
                 continue
@@ -63,7 +69,7 @@ import Testing
             readCount += 1
             check { () throws(CoordinatorError) in try RerankCall(message) }
         }
-        #expect(readCount > 100)
+        #expect(readCount > Self.inputCount / 100)
         let whole = try RerankCall(Languagesystem_V1_RerankRequest(serializedBytes: sample))
         #expect(whole.request.contract.layer == 19 && whole.presentation.topN == 2)
     }

@@ -292,6 +292,18 @@ private struct Sent {
         }
     }
 
+    @Test func `a batch takes a place for each of its requests, and all or none`() throws {
+        let admission = Admission(inFlightMax: 8)
+        try admission.enter(5)
+        let error = #expect(throws: CoordinatorError.self) { try admission.enter(4) }
+        #expect(error?.code == .busy && admission.inFlightCount == 5)
+        try admission.enter(3)
+        admission.leave(8)
+        #expect(admission.inFlightCount == 0)
+        // One that is larger than the server is served when nothing else is.
+        #expect(admission.places(for: 3) == 3 && admission.places(for: 64) == 8)
+    }
+
     @Test func `a caller that asks whether to go on is told to`() async throws {
         try await Line.with { line in
             let sent = Sent.rerank(

@@ -17,7 +17,7 @@ private enum PublicClients {
     static func path(_ name: String) -> String { directory.appendingPathComponent(name).path }
 }
 
-/// A coordinator with a ranker of made-up weights for a base model of width 8.
+/// A coordinator with a ranker of made-up weights for a base model of width 8: ada's own, and everyone's.
 private struct ClientSite {
     static let width = 8
     static let candidates = 2
@@ -40,9 +40,10 @@ private struct ClientSite {
             select ls.register_base_model('llama-8b', \(width), p_layer => 19);
             select ls.register_domain('math');
             select ls.register_domain('math/algebra');
-            select ls.register_ranker('llama-8b', 'pointwise', p_user => 'ada');
-            with w as (select decode('\(bytes)', 'hex') as b)
-            select ls.add_version('~ada.pointwise', sha256(b), b, '{}') from w;
+            with w as (select decode('\(bytes)', 'hex') as b), r as (
+                select name from ls.register_ranker('llama-8b', 'pointwise', p_user => 'ada')
+                union all select name from ls.register_ranker('llama-8b', 'pointwise'))
+            select ls.add_version(r.name, sha256(w.b), w.b, '{}') from w, r;
             """.write(to: script, atomically: true, encoding: .utf8)
             let ending = try await installation.lscoord(
                 "psql", "-qAt", "-v", "ON_ERROR_STOP=1", "-f", script.path)
@@ -62,24 +63,31 @@ private struct ClientSite {
             #""user": "ada", "features": {"dtype": "float16", "shape": [3, 8], "data": "\#(data)"}"#
     }
 
-    /// Status, type of content and body of an answer.
+    /// Status, headers (names in lower case) and body of an answer.
     func curl(_ path: String, key: String?, _ arguments: [String]) async throws -> (
-        status: Int, type: String, json: [String: Any], text: String
+        status: Int, headers: [String: String], json: [String: Any], text: String
     ) {
+        let said = installation.home.appendingPathComponent("headers-\(UUID().uuidString)")
         let ending = try await run(
             "/usr/bin/curl",
             [
-                "-sS", "--max-time", "20", "--cacert", installation.authorityPath, "-w",
-                "\n%{http_code} %{content_type}",
+                "-sS", "--max-time", "20", "--cacert", installation.authorityPath, "-D", said.path,
+                "-w", "\n%{http_code}",
             ] + (key.map { ["-H", "authorization: Bearer \($0)"] } ?? []) + arguments + [
                 installation.url + path
             ])
         try #require(ending.status == 0, "\(ending)")
         let lines = ending.output.split(separator: "\n", omittingEmptySubsequences: false)
-        let last = try #require(lines.last).split(separator: " ")
         let text = lines.dropLast().joined(separator: "\n")
+        var headers: [String: String] = [:]
+        for line in try String(contentsOf: said, encoding: .utf8).split(whereSeparator: \.isNewline)
+        {
+            let parts = line.split(separator: ":", maxSplits: 1)
+            guard parts.count == 2 else { continue }
+            headers[parts[0].lowercased()] = parts[1].trimmingCharacters(in: .whitespaces)
+        }
         return (
-            try #require(Int(last[0])), String(last.dropFirst().joined(separator: " ")),
+            try #require(Int(lines.last ?? "")), headers,
             (try? JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]) ?? [:],
             text
         )
@@ -115,7 +123,9 @@ private struct ClientSite {
             ] {
                 let answer = try await site.curl(
                     "/v1/rerank?model=llama-8b&user=ada", key: site.key, arguments)
-                #expect(answer.status == 200 && answer.type == "application/json", "\(answer)")
+                #expect(
+                    answer.status == 200 && answer.headers["content-type"] == "application/json",
+                    "\(answer)")
                 let results = try #require(answer.json["results"] as? [[String: Any]])
                 for result in results {
                     let index = try #require(result["index"] as? Int)
@@ -229,7 +239,15 @@ private struct ClientSite {
                 [
                     "-H", "content-type: application/vnd.safetensors", "--data-binary",
                     "@\(otherLayer)",
-                ], 409, "contractMismatch", "18"
+                ], 409, "contractMismatch", "layer 18, expected 19"
+            ),
+            (
+                "/v1/rerank", site.key, try json(good) + ["-H", "content-encoding: gzip"], 415,
+                "wrongMediaType", "content-encoding is 'gzip', expected none"
+            ),
+            (
+                "/v1/rerank/batch", site.key, try json("{}") + ["-H", "content-encoding: br"], 415,
+                "wrongMediaType", "content-encoding is 'br'"
             ),
             (
                 "/v1/rerank?model=llama-8b", site.key,
@@ -244,6 +262,10 @@ private struct ClientSite {
             #expect(answer.status == status, "\(path) \(arguments): \(answer)")
             #expect(error["code"] as? String == code, "\(path): \(answer)")
             #expect(message.contains(word) && !message.contains("\n"), "\(path): \(answer)")
+            #expect(answer.headers["content-type"] == "application/json", "\(answer)")
+            #expect(answer.headers["x-request-id"] == error["requestId"] as? String, "\(answer)")
+            #expect(answer.headers["www-authenticate"] == (status == 401 ? "Bearer" : nil))
+            #expect(answer.headers["allow"] == (status == 405 ? "POST" : nil), "\(answer)")
         }
     }
 
@@ -317,7 +339,7 @@ private struct ClientSite {
                 "30", "--request-timeout", "10", "--suppress-health-check", "all", "--no-color",
             ] + arguments, in: site.installation.home, within: 150)
         #expect(ending.status == 0, "\(ending.output.suffix(8_000))\n\(ending.errors)")
-        #expect(ending.output.contains("Tested: 9"), "\(ending.output)")
+        #expect(ending.output.contains("Tested: 10"), "\(ending.output)")
         print(ending.output.suffix(300))
     }
 }

@@ -90,11 +90,40 @@ import Testing
         }
     }
 
+    /// Also where they lie at an odd address.
+    @Test(arguments: Precision.allCases, [0, 1])
+    func `a file of weights is scored from where it lies as its weights are`(
+        precision: Precision, place: Int
+    ) throws {
+        for configuration in Self.configurations {
+            let weights = RankerWeights(fresh: configuration, seed: 9)
+            let numbers = (0..<4 * configuration.hiddenSize).map { Float($0 % 13) - 6 }
+            let file = [UInt8](repeating: 0, count: place) + weights.safetensors()
+            let inPlace = try file.withUnsafeBytes {
+                try RankerScorer(
+                    safetensors: UnsafeRawBufferPointer(rebasing: $0[place...]),
+                    precision: precision)
+            }
+            let copied = RankerScorer(weights, precision: precision)
+            let (found, expected) = try numbers.withUnsafeBytes {
+                (
+                    try inPlace.score(features: $0, dtype: .float32, candidateCount: 3),
+                    try copied.score(features: $0, dtype: .float32, candidateCount: 3)
+                )
+            }
+            #expect(found == expected)
+            #expect(inPlace.byteCount == copied.byteCount)
+        }
+    }
+
     @Test func `weights that are not finite, or of another shape, are refused`() throws {
         let weights = RankerWeights(fresh: Self.configurations[1], seed: 9)
         var bytes = weights.safetensors()
         bytes.replaceSubrange(bytes.count - 4..<bytes.count, with: [0, 0, 0xc0, 0x7f])
         #expect(throws: CoordinatorError.self) { try RankerWeights(safetensors: bytes) }
+        #expect(throws: CoordinatorError.self) {
+            try bytes.withUnsafeBytes { _ = try RankerScorer(safetensors: $0) }
+        }
         var writer = SafetensorsWriter(metadata: ["ranker": Self.configurations[1].json])
         writer.add("projection.weight", .f32, [1], [Float(0)])
         let error = #expect(throws: CoordinatorError.self) {

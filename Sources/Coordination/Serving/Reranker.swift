@@ -52,7 +52,7 @@ public final class Reranker: Service, Sendable {
         cache = RankerCache(byteCountMax: settings.cacheByteCountMax) {
             [precision = settings.precision] digest in
             try await ledger.readWeights(digest) { bytes throws(CoordinatorError) in
-                RankerScorer(try RankerWeights(safetensors: bytes), precision: precision)
+                try RankerScorer(safetensors: bytes, precision: precision)
             }
         }
         threads = ScoringThreads(

@@ -33,17 +33,20 @@ public final class Admission: Sendable {
         return try await body()
     }
 
-    /// One more is under way, until it leaves.
+    /// So many more are under way, until they leave.
     ///
-    /// - Throws: `busy`.
-    func enter() throws(CoordinatorError) {
-        guard inFlight.add(1, ordering: .relaxed).newValue <= inFlightMax else {
-            leave()
+    /// - Throws: `busy`, and then none of them is.
+    func enter(_ count: Int = 1) throws(CoordinatorError) {
+        guard inFlight.add(count, ordering: .relaxed).newValue <= inFlightMax else {
+            leave(count)
             throw .tooManyInFlight(inFlightMax)
         }
     }
 
-    func leave() { inFlight.subtract(1, ordering: .relaxed) }
+    func leave(_ count: Int = 1) { inFlight.subtract(count, ordering: .relaxed) }
+
+    /// What a batch of so many requests takes: a place for each, but never more than there are.
+    func places(for count: Int) -> Int { min(count, inFlightMax) }
 }
 
 extension CoordinatorError {

@@ -28,6 +28,14 @@ enum RerankMediaType {
 }
 
 extension Request {
+    /// - Throws: `wrongMediaType`, also for a body that is compressed.
+    func mediaType() throws(CoordinatorError) -> RerankMediaType {
+        if let encoding = headers[.contentEncoding], encoding.lowercased() != "identity" {
+            throw .bodyEncoded(encoding)
+        }
+        return try RerankMediaType(headers[.contentType])
+    }
+
     /// - Throws: `tooLarge` as soon as more than `byteCountMax` bytes are announced or have come.
     func bytes(upTo byteCountMax: Int) async throws -> [UInt8] {
         var bytes: [UInt8] = []
@@ -50,6 +58,13 @@ extension CoordinatorError {
         Self(
             .tooLarge, "cannot read the request: its body is larger than this server accepts",
             hint: "send fewer candidates, or float16 instead of float32")
+    }
+
+    static func bodyEncoded(_ found: String) -> Self {
+        Self(
+            .wrongMediaType,
+            "cannot read the request: its content-encoding is '\(found.printable(80))', expected none",
+            hint: "features hardly get smaller by compression; send float16 or bfloat16")
     }
 
     static func wrongMediaType(

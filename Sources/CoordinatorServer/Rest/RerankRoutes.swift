@@ -31,7 +31,7 @@ struct RerankRoutes: Sendable {
     private func rerank(_ request: Request, _ context: ServingContext) async throws -> Response {
         let caller = try await caller(request, context)
         return try await admission.admit {
-            let type = try RerankMediaType(request.headers[.contentType])
+            let type = try request.mediaType()
             let bytes = try await request.bytes(upTo: bodyByteCountMax)
             let call = try RerankCall(type, bytes, request.uri)
             let reply = try await reranker.rerank(call.request, for: caller)
@@ -46,7 +46,7 @@ struct RerankRoutes: Sendable {
     private func batch(_ request: Request, _ context: ServingContext) async throws -> Response {
         let caller = try await caller(request, context)
         return try await admission.admit {
-            guard try RerankMediaType(request.headers[.contentType]) == .json else {
+            guard try request.mediaType() == .json else {
                 throw CoordinatorError.wrongMediaType("safetensors", expected: "application/json")
             }
             let bytes = try await request.bytes(upTo: bodyByteCountMax)
@@ -55,6 +55,10 @@ struct RerankRoutes: Sendable {
                 throw CoordinatorError.malformedRerank(
                     "found \(calls.count) requests, expected 1 to \(Self.batchCountMax)")
             }
+            // The first has its place already.
+            let places = admission.places(for: calls.count) - 1
+            try admission.enter(places)
+            defer { admission.leave(places) }
             let replies = await withTaskGroup(of: (Int, JSONText).self) { group in
                 for (place, body) in calls.enumerated() {
                     // Side by side, not one after the other on this connection's thread.
@@ -99,7 +103,7 @@ struct RerankRoutes: Sendable {
 
     private func prefetch(_ request: Request, _ context: ServingContext) async throws -> Response {
         let scope = try await scope(of: request)
-        guard try RerankMediaType(request.headers[.contentType]) == .json else {
+        guard try request.mediaType() == .json else {
             throw CoordinatorError.wrongMediaType("safetensors", expected: "application/json")
         }
         let bytes = try await request.bytes(upTo: 64 << 10)

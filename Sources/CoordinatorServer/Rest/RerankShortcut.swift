@@ -25,7 +25,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
     static let idleTimeout: TimeAmount = .seconds(60)
 
     /// A request of ours, from its head on.
-    private struct Call {
+    private struct Call: Sendable {
         let uri: URI
         let type: RerankMediaType
         let caller: RerankCaller
@@ -88,7 +88,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
                 routes.admission.leave()
                 let stays = staysOpen(call.isKeepAlive)
                 state = .dropping(endsConnection: !stays)
-                refuse(.bodyTooLarge(), call.identity, staysOpen: stays, context)
+                refuse(.bodyTooLarge(), call.identity, call.uri, staysOpen: stays, context)
                 return
             }
             bytes.withUnsafeReadableBytes { body.append(contentsOf: $0) }
@@ -100,7 +100,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    /// - Returns: Whether it is ours. A key that has to be asked for, a body of another type or one that is too large is not.
+    /// - Returns: Whether it is ours. A key that has to be asked for, and a body of another type, compressed or too large, is not.
     private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) -> Bool {
         guard head.method == .POST, head.version == .http1_1 else { return false }
         let uri = URI(head.uri)
@@ -108,7 +108,8 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         guard RestPaths.rerank.contains(uri.path), announced <= routes.bodyByteCountMax,
             let key = RerankRoutes.bearer(head.headers.first(name: "authorization")),
             let scope = routes.keyring.knownScope(of: key),
-            let type = try? RerankMediaType(head.headers.first(name: "content-type"))
+            let type = try? RerankMediaType(head.headers.first(name: "content-type")),
+            head.headers.first(name: "content-encoding") == nil
         else { return false }
         let identity = RequestIdentity(
             requestID: head.headers.first(name: "x-request-id"),
@@ -118,7 +119,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         } catch {
             let stays = staysOpen(head.isKeepAlive)
             state = .dropping(endsConnection: !stays)
-            refuse(error, identity, staysOpen: stays, context)
+            refuse(error, identity, uri, staysOpen: stays, context)
             return true
         }
         if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
@@ -159,7 +160,6 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         }
         let here = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         let (eventLoop, reranker, caller) = (context.eventLoop, routes.reranker, call.caller)
-        let (identity, isKeepAlive) = (call.identity, call.isKeepAlive)
         state = .waiting(
             Task {
                 let outcome: Outcome
@@ -171,18 +171,15 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
                 }
                 eventLoop.execute {
                     let (handler, context) = here.value
-                    handler.come(outcome, identity, isKeepAlive, context)
+                    handler.come(call, outcome, context)
                 }
             })
     }
 
     /// The answer that was waited for; then what came meanwhile.
-    private func come(
-        _ outcome: Outcome, _ identity: RequestIdentity, _ isKeepAlive: Bool,
-        _ context: ChannelHandlerContext
-    ) {
+    private func come(_ call: Call, _ outcome: Outcome, _ context: ChannelHandlerContext) {
         guard !isGone else { return }
-        finish(identity, isKeepAlive, outcome, context)
+        finish(call, outcome, context)
         let parts = held
         held = []
         for (place, part) in parts.enumerated() {
@@ -201,32 +198,26 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func finish(_ call: Call, _ outcome: Outcome, _ context: ChannelHandlerContext) {
-        finish(call.identity, call.isKeepAlive, outcome, context)
-    }
-
-    private func finish(
-        _ identity: RequestIdentity, _ isKeepAlive: Bool, _ outcome: Outcome,
-        _ context: ChannelHandlerContext
-    ) {
         state = .passing
         // Until this turn of the loop ends it counts as under way: what arrived in the same turn has waited for it, and
         // past the bound is refused rather than left to wait.
         context.eventLoop.execute { [admission = routes.admission] in admission.leave() }
-        let stays = staysOpen(isKeepAlive)
+        let stays = staysOpen(call.isKeepAlive)
         switch outcome {
         case .success(let (reply, presentation)):
-            let json = RerankReplyBody(id: identity.id, reply, as: presentation).json
-            write(200, reply.headers, json, identity, staysOpen: stays, context)
-        case .failure(let error): refuse(error, identity, staysOpen: stays, context)
+            let json = RerankReplyBody(id: call.identity.id, reply, as: presentation).json
+            write(200, reply.headers, json, call.identity, staysOpen: stays, context)
+        case .failure(let error):
+            refuse(error, call.identity, call.uri, staysOpen: stays, context)
         }
         if !stays { context.close(promise: nil) }
     }
 
     private func refuse(
-        _ error: CoordinatorError, _ identity: RequestIdentity, staysOpen: Bool,
+        _ error: CoordinatorError, _ identity: RequestIdentity, _ uri: URI, staysOpen: Bool,
         _ context: ChannelHandlerContext
     ) {
-        let refusal = Refusal(error, identity, path: RestPaths.rerank[0], logger)
+        let refusal = Refusal(error, identity, path: uri.path, logger)
         write(
             refusal.status, refusal.headers, refusal.json, identity, staysOpen: staysOpen, context)
     }

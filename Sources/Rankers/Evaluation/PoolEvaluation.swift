@@ -41,7 +41,7 @@ struct PoolEvaluation {
     ) throws -> QueryResults {
         let results = QueryResults(queryCount: places.count, plan: plan)
         let poolCountMax = sets.map(\.poolCountMax).max() ?? 1
-        let frozen = FrozenWeights(weights, precision: .float32)
+        let frozen = FrozenWeights.of(weights, precision: .float32)
         let scorers = (0..<team.count).map { _ in
             PoolScorer(frozen, plan, poolCountMax: poolCountMax)
         }

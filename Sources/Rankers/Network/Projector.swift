@@ -7,14 +7,11 @@ struct Projector: Sendable {
     private let projection: ProjectionWeights?
     private let size: Int
 
-    init(_ weights: RankerWeights, precision: Precision) {
-        size = weights.configuration.hiddenSize
-        projection = RankerLayout(weights.configuration).projection.map {
-            ProjectionWeights($0, precision: precision)
-        }
-        weights.values.withUnsafeBufferPointer {
-            projection?.fill(from: $0.baseAddress!)
-        }
+    /// - Parameter starts: Where each tensor of the layout begins; the projection's are the first two.
+    init(_ layout: RankerLayout, _ starts: [UnsafePointer<Float>], precision: Precision) {
+        size = layout.configuration.hiddenSize
+        projection = layout.projection.map { ProjectionWeights($0, precision: precision) }
+        projection?.fill(weight: starts[0], bias: starts[1])
     }
 
     var byteCount: Int { projection?.byteCount ?? 0 }

@@ -38,53 +38,19 @@ public struct RankerWeights: Sendable, Hashable {
     public init(
         safetensors bytes: UnsafeRawBufferPointer, name: String = "weights"
     ) throws(CoordinatorError) {
-        let file = try SafetensorsFile(parsing: bytes, name: name, code: .invalidWeights)
-        guard let json = file.metadata["ranker"] else {
-            throw .invalidWeights(name, "found no metadata 'ranker'")
-        }
-        let configuration: RankerConfiguration
-        do throws(CoordinatorError) {
-            configuration = try RankerConfiguration(json: json)
-        } catch {
-            throw .invalidWeights(name, error.message)
-        }
-        self = try Self.read(file, bytes, configuration, prefix: "", name: name)
+        self.init(try WeightsInPlace(safetensors: bytes, name: name))
     }
 
-    /// Reads tensors `prefix` + name, as in a file that holds other tensors, too.
-    static func read(
-        _ file: SafetensorsFile, _ bytes: UnsafeRawBufferPointer,
-        _ configuration: RankerConfiguration, prefix: String, name: String
-    ) throws(CoordinatorError) -> RankerWeights {
-        let layout = RankerLayout(configuration)
-        var values = [Float](repeating: 0, count: layout.count)
-        for tensor in layout.tensors {
-            guard let found = file.tensors[prefix + tensor.name] else {
-                throw .invalidWeights(name, "found no tensor '\(tensor.name)'")
+    init(_ weights: WeightsInPlace) {
+        let layout = weights.layout
+        let values = [Float](unsafeUninitializedCapacity: layout.count) { values, count in
+            for (tensor, start) in zip(layout.tensors, weights.starts) {
+                UnsafeMutableRawPointer(values.baseAddress! + tensor.offset)
+                    .copyMemory(from: start, byteCount: 4 * tensor.count)
             }
-            guard found.dtype == .f32, found.shape == tensor.shape else {
-                throw .invalidWeights(
-                    name,
-                    "found '\(tensor.name)' of \(found.dtype.rawValue) \(found.shape), "
-                        + "expected F32 \(tensor.shape)")
-            }
-            let source = UnsafeRawBufferPointer(rebasing: bytes[found.byteRange])
-            values.withUnsafeMutableBytes { target in
-                target.baseAddress!.advanced(by: 4 * tensor.offset)
-                    .copyMemory(from: source.baseAddress!, byteCount: source.count)
-            }
-            let range = tensor.offset..<tensor.offset + tensor.count
-            guard values[range].allSatisfy(\.isFinite) else {
-                throw .invalidWeights(name, "found a number that is not finite in '\(tensor.name)'")
-            }
+            count = layout.count
         }
-        if prefix.isEmpty, file.tensors.count != layout.tensors.count {
-            let known = Set(layout.tensors.map(\.name))
-            let extra = file.tensors.keys.sorted().first { !known.contains($0) } ?? ""
-            throw .invalidWeights(
-                name, "found the tensor '\(extra.printable())', which this ranker has not")
-        }
-        return RankerWeights(configuration: configuration, values: values)
+        self.init(configuration: layout.configuration, values: values)
     }
 
     /// The file: float32 tensors, `__metadata__` with `format` and `ranker`.
@@ -118,11 +84,5 @@ public struct RankerWeights: Sendable, Hashable {
     public subscript(name name: String) -> [Float]? {
         RankerLayout(configuration).tensors.first { $0.name == name }
             .map { Array(values[$0.offset..<$0.offset + $0.count]) }
-    }
-}
-
-extension CoordinatorError {
-    static func invalidWeights(_ name: String, _ why: String) -> Self {
-        Self(.invalidWeights, "cannot read \(name): \(why)")
     }
 }

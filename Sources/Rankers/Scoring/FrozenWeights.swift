@@ -11,18 +11,38 @@ final class FrozenWeights: @unchecked Sendable {
 
     var byteCount: Int { projector.byteCount + tail.byteCount }
 
-    init(_ weights: RankerWeights, precision: Precision) {
-        layout = RankerLayout(weights.configuration)
-        projector = Projector(weights, precision: precision)
+    static func of(_ weights: RankerWeights, precision: Precision) -> FrozenWeights {
+        let layout = RankerLayout(weights.configuration)
+        return weights.values.withUnsafeBufferPointer { values in
+            FrozenWeights(layout, layout.tensors.map { values.baseAddress! + $0.offset }, precision)
+        }
+    }
+
+    /// - Precondition: the weights are aligned.
+    static func of(_ weights: WeightsInPlace, precision: Precision) -> FrozenWeights {
+        precondition(weights.isAligned, "float32 numbers that are read in place are aligned")
+        return FrozenWeights(
+            weights.layout, weights.starts.map { $0.assumingMemoryBound(to: Float.self) }, precision
+        )
+    }
+
+    /// - Parameter starts: Where each tensor of the layout begins.
+    private init(
+        _ layout: RankerLayout, _ starts: [UnsafePointer<Float>], _ precision: Precision
+    ) {
+        self.layout = layout
+        projector = Projector(layout, starts, precision: precision)
         let (start, count) = (layout.tailStart, layout.count - layout.tailStart)
         tail = Scratch(count: count)
         // Offsets count from the first parameter; what lies before the tail is never read here.
         let values = tail.take(count) - start
-        let shape = layout.tail
-        weights.values.withUnsafeBufferPointer { source in
-            (values + start).update(from: source.baseAddress! + start, count: count)
-            if shape.isTurned { shape.turn(source.baseAddress!, into: values) }
+        var sources: [Int: UnsafePointer<Float>] = [:]
+        for (tensor, source) in zip(layout.tensors, starts) where tensor.offset >= start {
+            (values + tensor.offset).update(from: source, count: tensor.count)
+            sources[tensor.offset] = source
         }
+        let shape = layout.tail
+        if shape.isTurned { shape.turn({ sources[$0]! }, into: values) }
         parameters = Parameters(
             values: values, turned: shape.isTurned ? UnsafePointer(values) : nil)
     }

@@ -14,10 +14,28 @@ public final class RankerScorer: Sendable {
     private let workspaces: WorkspacePool
 
     /// - Parameter precision: of the projection; float32 where the processor lacks bfloat16.
-    public init(_ weights: RankerWeights, precision: Precision = .float32) {
-        configuration = weights.configuration
-        self.weights = FrozenWeights(weights, precision: precision)
-        workspaces = .shared(for: weights.configuration)
+    public convenience init(_ weights: RankerWeights, precision: Precision = .float32) {
+        self.init(FrozenWeights.of(weights, precision: precision))
+    }
+
+    /// From a file of weights where its bytes lie; nothing keeps them.
+    ///
+    /// - Throws: `invalidWeights`, as `RankerWeights` would.
+    public convenience init(
+        safetensors bytes: UnsafeRawBufferPointer, name: String = "weights",
+        precision: Precision = .float32
+    ) throws(CoordinatorError) {
+        let weights = try WeightsInPlace(safetensors: bytes, name: name)
+        self.init(
+            weights.isAligned
+                ? .of(weights, precision: precision)
+                : .of(RankerWeights(weights), precision: precision))
+    }
+
+    private init(_ weights: FrozenWeights) {
+        self.weights = weights
+        configuration = weights.layout.configuration
+        workspaces = .shared(for: configuration)
     }
 
     /// What it keeps in memory.

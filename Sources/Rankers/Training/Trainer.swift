@@ -86,7 +86,7 @@ package final class Trainer {
     /// Brings what is kept of the smaller parameters up to date.
     private func followUpdate() {
         projection?.fillBias(from: parameters)
-        if let turned { layout.tail.turn(parameters, into: turned) }
+        if let turned { layout.tail.turn({ UnsafePointer(parameters) + $0 }, into: turned) }
         if let paired { layout.tail.pair(parameters, into: paired) }
     }
 

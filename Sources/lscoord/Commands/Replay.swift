@@ -52,7 +52,7 @@ struct Replay: AsyncParsableCommand {
         else { throw CoordinatorError.strangeDecision(decision.requestID) }
         let scorer = try await ledger.readWeights(decision.digest) {
             bytes throws(CoordinatorError) in
-            RankerScorer(try RankerWeights(safetensors: bytes), precision: precision)
+            try RankerScorer(safetensors: bytes, precision: precision)
         }
         let result = decision.features.withUnsafeBytes { bytes in
             Result<[Float], CoordinatorError> { () throws(CoordinatorError) in
