@@ -3,20 +3,19 @@ internal import CKernels
 
 /// A run of float32 numbers; pieces are handed out in order and belong to whoever asked.
 public final class Scratch: @unchecked Sendable {
+    private let block: MemoryBlock
     private let buffer: UnsafeMutableBufferPointer<Float>
     private var used = 0
 
     public init(count: Int) {
         let count = Self.rounded(max(count, 1))
-        let raw = UnsafeMutableRawPointer.allocate(byteCount: 4 * count, alignment: 64)
-        let start = raw.bindMemory(to: Float.self, capacity: count)
+        block = MemoryBlock(byteCount: 4 * count)
+        let start = block.start.bindMemory(to: Float.self, capacity: count)
         buffer = UnsafeMutableBufferPointer(start: start, count: count)
         buffer.initialize(repeating: 0)
     }
 
     public var byteCount: Int { 4 * buffer.count }
-
-    deinit { UnsafeMutableRawPointer(buffer.baseAddress!).deallocate() }
 
     /// The next `count` numbers, aligned to 64 bytes.
     public func take(_ count: Int) -> UnsafeMutablePointer<Float> {

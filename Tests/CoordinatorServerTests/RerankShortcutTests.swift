@@ -292,16 +292,21 @@ private struct Sent {
         }
     }
 
-    @Test func `a batch takes a place for each of its requests, and all or none`() throws {
+    @Test func `a batch takes a place for each of its requests, and all or none`() async throws {
         let admission = Admission(inFlightMax: 8)
-        try admission.enter(5)
-        let error = #expect(throws: CoordinatorError.self) { try admission.enter(4) }
-        #expect(error?.code == .busy && admission.inFlightCount == 5)
-        try admission.enter(3)
-        admission.leave(8)
+        try await admission.admit {
+            try admission.enter(4)
+            let error = await #expect(throws: CoordinatorError.self) {
+                try await admission.admitRest(of: 5) {}
+            }
+            #expect(error?.code == .busy && admission.inFlightCount == 5)
+            let inFlightCount = try await admission.admitRest(of: 4) { admission.inFlightCount }
+            #expect(inFlightCount == 8)
+            admission.leave(4)
+            // One that is larger than the server is served when nothing else is.
+            #expect(try await admission.admitRest(of: 64) { admission.inFlightCount } == 8)
+        }
         #expect(admission.inFlightCount == 0)
-        // One that is larger than the server is served when nothing else is.
-        #expect(admission.places(for: 3) == 3 && admission.places(for: 64) == 8)
     }
 
     @Test func `a caller that asks whether to go on is told to`() async throws {

@@ -35,13 +35,13 @@ struct RerankService: Languagesystem_V1_RerankService.ServiceProtocol {
                 throw CoordinatorError.malformedRerank(
                     "found \(requests.count) requests, expected 1 to \(RerankRoutes.batchCountMax)")
             }
-            let answers = await withTaskGroup(
-                of: (Int, Languagesystem_V1_RerankAnswer).self
-            ) { group in
-                for (place, request) in requests.enumerated() {
-                    group.addTask { (place, await self.answer(request, place, caller)) }
+            let answers = try await admission.admitRest(of: requests.count) {
+                await withTaskGroup(of: (Int, Languagesystem_V1_RerankAnswer).self) { group in
+                    for (place, request) in requests.enumerated() {
+                        group.addTask { (place, await self.answer(request, place, caller)) }
+                    }
+                    return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
                 }
-                return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
             }
             return .with {
                 $0.id = caller.requestID

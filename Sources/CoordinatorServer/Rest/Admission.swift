@@ -45,8 +45,18 @@ public final class Admission: Sendable {
 
     func leave(_ count: Int = 1) { inFlight.subtract(count, ordering: .relaxed) }
 
-    /// What a batch of so many requests takes: a place for each, but never more than there are.
-    func places(for count: Int) -> Int { min(count, inFlightMax) }
+    /// Runs `body` for a batch of so many requests, one of which has its place already: each takes one, but all together
+    /// never more than there are.
+    ///
+    /// - Throws: `busy`.
+    func admitRest<Value>(
+        of batchCount: Int, _ body: () async throws -> Value
+    ) async throws -> Value {
+        let count = min(batchCount, inFlightMax) - 1
+        try enter(count)
+        defer { leave(count) }
+        return try await body()
+    }
 }
 
 extension CoordinatorError {

@@ -55,20 +55,18 @@ struct RerankRoutes: Sendable {
                 throw CoordinatorError.malformedRerank(
                     "found \(calls.count) requests, expected 1 to \(Self.batchCountMax)")
             }
-            // The first has its place already.
-            let places = admission.places(for: calls.count) - 1
-            try admission.enter(places)
-            defer { admission.leave(places) }
-            let replies = await withTaskGroup(of: (Int, JSONText).self) { group in
-                for (place, body) in calls.enumerated() {
-                    // Side by side, not one after the other on this connection's thread.
-                    group.addTask(executorPreference: globalConcurrentExecutor) {
-                        (place, await answer(body, place, caller))
+            let replies = try await admission.admitRest(of: calls.count) {
+                await withTaskGroup(of: (Int, JSONText).self) { group in
+                    for (place, body) in calls.enumerated() {
+                        // Side by side, not one after the other on this connection's thread.
+                        group.addTask(executorPreference: globalConcurrentExecutor) {
+                            (place, await answer(body, place, caller))
+                        }
                     }
+                    var replies: [JSONText?] = Array(repeating: nil, count: calls.count)
+                    for await (place, reply) in group { replies[place] = reply }
+                    return replies.map { $0! }
                 }
-                var replies: [JSONText?] = Array(repeating: nil, count: calls.count)
-                for await (place, reply) in group { replies[place] = reply }
-                return replies.map { $0! }
             }
             var json = JSONText()
             json.raw(#"{"id":"#)

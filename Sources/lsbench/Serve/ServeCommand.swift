@@ -19,7 +19,7 @@ struct ServeCommand: AsyncParsableCommand {
 
             Examples:
               lsbench serve
-              lsbench serve --rankers 1 100 10000 --connections 1 16 64 --users zipf
+              lsbench serve --rankers 1 100 10000 --connections 1 16 64 --users uniform zipf
               lsbench serve --body json --kind pointwise
               lsbench serve --rate 0.5 --overload 1.5
               lsbench serve --cold 1000 --rankers 1000
@@ -30,7 +30,8 @@ struct ServeCommand: AsyncParsableCommand {
     var rankers = [100]
     @Option(parsing: .upToNextOption, help: "Keep-alive connections, one case each.")
     var connections = [16]
-    @Option(help: "uniform or zipf: who asks next.") var users: UserSpread = .uniform
+    @Option(parsing: .upToNextOption, help: "uniform or zipf: who asks next, one case each.")
+    var users: [UserSpread] = [.uniform]
     @Option(parsing: .upToNextOption, help: "binary (safetensors) or json, one case each.")
     var body: [Body] = [.binary]
     @Option(help: "listwise or pointwise.") var kind: RankerKind = .listwise
@@ -51,7 +52,9 @@ struct ServeCommand: AsyncParsableCommand {
             "Instead: the first request of each of so many rankers.", valueName: "n"))
     var cold: Int?
     @Option(
-        help: ArgumentHelp("Instead: ask for so long and watch memory.", valueName: "seconds"))
+        help: ArgumentHelp(
+            "At last, of the most rankers: ask for so long and watch memory.", valueName: "seconds")
+    )
     var soak: Int?
     @Option(help: "Requests a second of --soak.") var requestsPerSecond = 1_000
     @Flag(help: "Draw how long requests took.") var histogram = false
@@ -69,6 +72,7 @@ struct ServeCommand: AsyncParsableCommand {
     func validate() throws {
         guard rankers.allSatisfy((1...100_000).contains), !rankers.isEmpty,
             connections.allSatisfy((1...1_024).contains), !connections.isEmpty, !body.isEmpty,
+            !users.isEmpty,
             (2...1_000).contains(candidates), (1...65_536).contains(hiddenSize),
             (1...3_600).contains(seconds), (0.01...1).contains(rate ?? 1),
             (1...10).contains(overload ?? 1), (1...100_000).contains(cold ?? 1),
@@ -129,49 +133,50 @@ struct ServeCommand: AsyncParsableCommand {
             // As autovacuum does within a minute: otherwise the first to read a row marks and logs it.
             try await database.pool.execute("vacuum (analyze)", deadline: .seconds(600))
             try await database.pool.execute("checkpoint", deadline: .seconds(600))
-            let run = ServeRun(
-                coordinator: coordinator, key: key, served: served,
-                request: BenchRequest(candidateCount: candidates, hiddenSize: hiddenSize),
-                spread: users, isDrawn: histogram)
-            try await run.check()
-            func report(_ result: ServeResult) {
-                table.row(result.cells)
-                for line in result.drawing { print("    \(line)") }
-                results.append(result)
-            }
-            if let cold {
-                report(try await run.cold(count: cold))
-                continue
-            }
-            if let soak {
-                report(
-                    try await run.soak(
-                        for: .seconds(soak), perSecond: Double(requestsPerSecond),
-                        connectionCount: connections.max()!))
-                continue
-            }
-            for body in body {
-                for count in connections.sorted() {
-                    let peak = try await run.closed(
-                        body, connectionCount: count, for: .seconds(seconds))
-                    report(peak)
-                    if let rate {
-                        report(
-                            try await run.open(
-                                body, connectionCount: count,
-                                perSecond: rate * peak.requestsPerSecond, for: .seconds(seconds)))
-                    }
-                    if let overload {
-                        report(
-                            try await run.open(
-                                body, connectionCount: 512,
-                                perSecond: overload * peak.requestsPerSecond,
-                                for: .seconds(seconds)))
-                    }
+            for spread in rankerCount == 1 ? [users.last!] : users {
+                let run = ServeRun(
+                    coordinator: coordinator, key: key, served: served,
+                    request: BenchRequest(candidateCount: candidates, hiddenSize: hiddenSize),
+                    spread: spread, isDrawn: histogram)
+                try await run.check()
+                func report(_ result: ServeResult) {
+                    table.row(result.cells)
+                    for line in result.drawing { print("    \(line)") }
+                    results.append(result)
+                }
+                try await cases(of: run, report)
+                if let soak, rankerCount == rankers.max(), spread == users.last {
+                    report(
+                        try await run.soak(
+                            for: .seconds(soak), perSecond: Double(requestsPerSecond),
+                            connectionCount: connections.max()!))
                 }
             }
         }
         return results
+    }
+
+    private func cases(of run: ServeRun, _ report: (ServeResult) -> Void) async throws {
+        if let cold { return report(try await run.cold(count: cold)) }
+        for body in body {
+            for count in connections.sorted() {
+                let peak = try await run.closed(
+                    body, connectionCount: count, for: .seconds(seconds))
+                report(peak)
+                if let rate {
+                    report(
+                        try await run.open(
+                            body, connectionCount: count,
+                            perSecond: rate * peak.requestsPerSecond, for: .seconds(seconds)))
+                }
+                if let overload {
+                    report(
+                        try await run.open(
+                            body, connectionCount: 512,
+                            perSecond: overload * peak.requestsPerSecond, for: .seconds(seconds)))
+                }
+            }
+        }
     }
 
     /// Of a machine with one core nothing is pinned.
