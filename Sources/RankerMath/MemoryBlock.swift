@@ -63,7 +63,9 @@ final class MemoryBlock: @unchecked Sendable {
 
     /// How many free blocks of this size stay mapped.
     static func freeCount(byteCount: Int) -> Int {
-        slabs.withLock { $0[wholePages(byteCount)]?.reduce(0) { $0 + $1.free.nonzeroBitCount } ?? 0 }
+        slabs.withLock {
+            $0[wholePages(byteCount)]?.reduce(0) { $0 + $1.free.nonzeroBitCount } ?? 0
+        }
     }
 
     private static func wholePages(_ byteCount: Int) -> Int {
