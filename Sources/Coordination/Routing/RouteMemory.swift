@@ -39,12 +39,15 @@ final class RouteMemory: @unchecked Sendable {
     private var contracts: [String: (ServingContract, until: ContinuousClock.Instant)] = [:]
     private var asking: [RouteKey: Task<RouteAnswer, any Error>] = [:]
     private var awayUntil: ContinuousClock.Instant
+    /// When the database last answered anything.
+    private var heardAt: ContinuousClock.Instant
     private var counts = Counts()
 
     init(ledger: LedgerStore, hints: LedgerHints) {
         self.ledger = ledger
         self.hints = hints
         awayUntil = clock.now
+        heardAt = clock.now
     }
 
     var currentCounts: Counts { lock.withLock { counts } }
@@ -92,7 +95,7 @@ final class RouteMemory: @unchecked Sendable {
             } catch let error as CoordinatorError
                 where error.code == .unavailable || error.code == .deadlineExceeded
             {
-                lock.withLock { awayUntil = clock.now + Self.respite }
+                waitedInVain(since: now)
                 throw error
             }
         case .outdated(let answer):
@@ -104,7 +107,7 @@ final class RouteMemory: @unchecked Sendable {
                 }
                 return fresh
             } catch let error as CoordinatorError where error.isOfDatabase {
-                lock.withLock { awayUntil = clock.now + Self.respite }
+                waitedInVain(since: now)
                 return stale(answer)
             }
         }
@@ -125,6 +128,11 @@ final class RouteMemory: @unchecked Sendable {
         }
     }
 
+    /// A database that answered somebody meanwhile has much to do, but is there.
+    private func waitedInVain(since began: ContinuousClock.Instant) {
+        lock.withLock { if heardAt < began { awayUntil = clock.now + Self.respite } }
+    }
+
     private func stale(_ answer: RouteAnswer) -> RouteAnswer {
         lock.withLock { counts.stale += 1 }
         return answer
@@ -141,10 +149,12 @@ final class RouteMemory: @unchecked Sendable {
                     asking[key] = nil
                     switch found {
                     case .success(let answer):
+                        heardAt = clock.now
                         table.store(
                             answer, for: key, naming: answer.plan.entries.map(\.route.rankerID),
                             asOf: generation, at: clock.now)
                     case .failure(let error as CoordinatorError) where !error.isOfDatabase:
+                        heardAt = clock.now
                         table.forget(key)
                     case .failure: break
                     }

@@ -162,8 +162,9 @@ final class LoadClient: @unchecked Sendable {
                 self.due.append(start + .nanoseconds(Int64(time * 1e9)))
                 self.dueCount += 1
             }
-            while self.dueHead < self.due.count, let connection = self.idle.popLast() {
-                self.ask(connection, due: self.nextDue())
+            // In turn: one that asks nothing for a minute is ended by the server.
+            while self.dueHead < self.due.count, !self.idle.isEmpty {
+                self.ask(self.idle.removeFirst(), due: self.nextDue())
             }
         }
     }
