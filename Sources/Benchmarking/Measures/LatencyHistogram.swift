@@ -1,6 +1,6 @@
 // How long requests took, in logarithmic buckets: millions of them in a few kilobytes, each known within 1.6 %.
 
-/// Durations of 0 to 2^32 nanoseconds and more, which count as that.
+/// Durations of 0 to 2^40 nanoseconds; a longer one counts as that.
 package struct LatencyHistogram: Sendable {
     /// Buckets within each power of two.
     private static let stepBits = 6
@@ -36,18 +36,19 @@ package struct LatencyHistogram: Sendable {
         return .zero
     }
 
-    /// Lines of a drawing: each power of two from the fastest to the slowest, with its share.
+    /// Lines of a drawing: each quarter of a power of two from the fastest to the slowest, with how many it has.
     package var lines: [String] {
-        var sums = [Int](repeating: 0, count: Self.powerCount)
-        for (index, more) in counts.enumerated() { sums[index >> Self.stepBits] += more }
+        let quarterBits = Self.stepBits - 2
+        var sums = [Int](repeating: 0, count: counts.count >> quarterBits)
+        for (index, more) in counts.enumerated() { sums[index >> quarterBits] += more }
         guard let first = sums.firstIndex(where: { $0 > 0 }),
             let last = sums.lastIndex(where: { $0 > 0 }), let most = sums.max()
         else { return [] }
-        return (first...last).map { power in
-            let upTo = Double(Self.lowest(of: (power + 1) << Self.stepBits)) / 1e6
-            let bar = String(repeating: "█", count: (sums[power] * 50 + most - 1) / most)
+        return (first...last).map { quarter in
+            let upTo = Double(Self.lowest(of: (quarter + 1) << quarterBits)) / 1e6
+            let bar = String(repeating: "█", count: (sums[quarter] * 50 + most - 1) / most)
             return
-                "< \(padded("\((upTo * 1_000).rounded() / 1_000)", 9)) ms \(padded("\(sums[power])", 9))  \(bar)"
+                "< \(padded("\((upTo * 1_000).rounded() / 1_000)", 9)) ms \(padded("\(sums[quarter])", 9))  \(bar)"
         }
     }
 
