@@ -62,6 +62,16 @@ LS_BF16 LS_INLINE void pair_panels(
     }
 }
 
+LS_BF16 LS_INLINE void round_bf16(ls_stored type, const void *x, float *y, size_t count) {
+    for (size_t i = 0; i < count; i += 16) {
+        __mmask16 mask = lanes(count - i);
+        __m256i half = (__m256i)_mm512_cvtneps_pbh(load(type, x, i, mask));
+        __m512i whole = _mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16);
+        _mm512_mask_storeu_epi32(y + i, mask, whole);
+    }
+    if (count % 2) y[count] = 0;
+}
+
 LS_BF16 LS_INLINE void narrow(ls_stored type, const void *x, uint32_t *y, size_t count) {
     size_t i = 0;
     for (; i + 32 <= count; i += 32) {
@@ -99,6 +109,12 @@ LS_BF16 void ls_pair_panels(
 
 LS_BF16 void ls_narrow(ls_stored type, const void *x, uint32_t *y, size_t count) {
 #define LS_CALL(T) narrow(T, x, y, count)
+    LS_EACH(LS_CALL)
+#undef LS_CALL
+}
+
+LS_BF16 void ls_round_bf16(ls_stored type, const void *x, float *y, size_t count) {
+#define LS_CALL(T) round_bf16(T, x, y, count)
     LS_EACH(LS_CALL)
 #undef LS_CALL
 }
@@ -141,6 +157,7 @@ void ls_pair_panels(
     __builtin_trap();
 }
 void ls_narrow(ls_stored type, const void *x, uint32_t *y, size_t count) { __builtin_trap(); }
+void ls_round_bf16(ls_stored type, const void *x, float *y, size_t count) { __builtin_trap(); }
 void ls_pair_rows(const float *x, uint32_t *y, size_t rows, size_t width) { __builtin_trap(); }
 void ls_pair_columns(
     const float *w, size_t ldw, uint32_t *t, size_t ldt, size_t rows, size_t columns) {

@@ -18,48 +18,72 @@ bool ls_has_products_bf16(void) {
     return ls_has_products_f32() && __builtin_cpu_supports("avx512bf16");
 }
 
-// The tile's vectors: all full but the last, of which `last` names the lanes. `start` is added at the
-// end: sums of blocks of k, not one long sum, keep rounding small.
+// vdpbf16ps multiplies twice as much as an FMA. On AMD's cores it takes as long as one; on Intel's
+// (Sapphire Rapids) as long as four.
+bool ls_prefers_widened_pairs(void) { return __builtin_cpu_is("intel"); }
+
+// Steps between what is asked for and what is multiplied: B often lies beyond the second cache, and
+// the processor's own guess follows one stream slower than the tile could eat it.
+#define LS_AHEAD 16
+
+#define LS_EACH_ROW _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++)
+#define LS_EACH_VECTOR _Pragma("clang loop unroll(full)") for (int j = 0; j < vectors; j++)
+// The tile's vectors: all full but the last, of which `last` names the lanes.
+#define LS_LANES (j == vectors - 1 ? last : (__mmask16)0xffff)
+
+// `start` is added at the end: sums of blocks of k, not one long sum, keep rounding small.
 #define LS_TILE(NAME, TARGET, A_TYPE, B_TYPE, STEP)                                               \
     TARGET LS_INLINE void NAME(                                                                   \
         int rows, int vectors, const A_TYPE *a, size_t a_row, size_t a_k, const B_TYPE *b,        \
         size_t ldb, float *c, size_t ldc, size_t k, const float *start, size_t ld_start,          \
         __mmask16 last) {                                                                         \
         __m512 sum[6][4];                                                                         \
-        _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++)                         \
-            _Pragma("clang loop unroll(full)") for (int j = 0; j < vectors; j++) {                \
-            sum[i][j] = _mm512_setzero_ps();                                                      \
-        }                                                                                         \
+        LS_EACH_ROW LS_EACH_VECTOR sum[i][j] = _mm512_setzero_ps();                               \
         for (size_t step = 0; step < k; step++, a += a_k, b += ldb) {                             \
+            LS_EACH_VECTOR _mm_prefetch(                                                          \
+                (const char *)(b + LS_AHEAD * ldb + 16 * j), _MM_HINT_T0);                        \
             __m512 row[4];                                                                        \
-            _Pragma("clang loop unroll(full)") for (int j = 0; j < vectors; j++) {                \
-                __mmask16 mask = j == vectors - 1 ? last : (__mmask16)0xffff;                     \
-                row[j] = _mm512_maskz_loadu_ps(mask, b + 16 * j);                                 \
-            }                                                                                     \
-            _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {                   \
-                STEP                                                                              \
-            }                                                                                     \
+            STEP                                                                                  \
         }                                                                                         \
-        _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++)                         \
-            _Pragma("clang loop unroll(full)") for (int j = 0; j < vectors; j++) {                \
-            __mmask16 mask = j == vectors - 1 ? last : (__mmask16)0xffff;                         \
+        LS_EACH_ROW LS_EACH_VECTOR {                                                              \
             if (start)                                                                            \
                 sum[i][j] = _mm512_add_ps(                                                        \
-                    sum[i][j], _mm512_maskz_loadu_ps(mask, start + i * ld_start + 16 * j));       \
-            _mm512_mask_storeu_ps(c + i * ldc + 16 * j, mask, sum[i][j]);                         \
+                    sum[i][j],                                                                    \
+                    _mm512_maskz_loadu_ps(LS_LANES, start + i * ld_start + 16 * j));              \
+            _mm512_mask_storeu_ps(c + i * ldc + 16 * j, LS_LANES, sum[i][j]);                     \
         }                                                                                         \
     }
 
 LS_TILE(tile_f32, LS_F32, float, float, {
-    __m512 spread = _mm512_set1_ps(a[i * a_row]);
-    _Pragma("clang loop unroll(full)") for (int j = 0; j < vectors; j++)
-        sum[i][j] = _mm512_fmadd_ps(spread, row[j], sum[i][j]);
+    LS_EACH_VECTOR row[j] = _mm512_maskz_loadu_ps(LS_LANES, b + 16 * j);
+    LS_EACH_ROW {
+        __m512 spread = _mm512_set1_ps(a[i * a_row]);
+        LS_EACH_VECTOR sum[i][j] = _mm512_fmadd_ps(spread, row[j], sum[i][j]);
+    }
 })
 
 LS_TILE(tile_bf16, LS_BF16, uint32_t, uint32_t, {
-    __m512bh spread = (__m512bh)_mm512_set1_epi32((int)a[i * a_row]);
-    _Pragma("clang loop unroll(full)") for (int j = 0; j < vectors; j++)
-        sum[i][j] = _mm512_dpbf16_ps(sum[i][j], spread, (__m512bh)row[j]);
+    LS_EACH_VECTOR row[j] = _mm512_maskz_loadu_ps(LS_LANES, b + 16 * j);
+    LS_EACH_ROW {
+        __m512bh spread = (__m512bh)_mm512_set1_epi32((int)a[i * a_row]);
+        LS_EACH_VECTOR sum[i][j] = _mm512_dpbf16_ps(sum[i][j], spread, (__m512bh)row[j]);
+    }
+})
+
+// The low halves of B's pairs as float32, then the high ones: both at once would not fit in registers.
+LS_TILE(tile_widened, LS_F32, float, uint32_t, {
+    LS_EACH_VECTOR row[j] =
+        (__m512)_mm512_slli_epi32(_mm512_maskz_loadu_epi32(LS_LANES, b + 16 * j), 16);
+    LS_EACH_ROW {
+        __m512 spread = _mm512_set1_ps(a[i * a_row]);
+        LS_EACH_VECTOR sum[i][j] = _mm512_fmadd_ps(spread, row[j], sum[i][j]);
+    }
+    LS_EACH_VECTOR row[j] = (__m512)_mm512_and_epi32(
+        _mm512_maskz_loadu_epi32(LS_LANES, b + 16 * j), _mm512_set1_epi32((int)0xffff0000));
+    LS_EACH_ROW {
+        __m512 spread = _mm512_set1_ps(a[i * a_row + 1]);
+        LS_EACH_VECTOR sum[i][j] = _mm512_fmadd_ps(spread, row[j], sum[i][j]);
+    }
 })
 
 #define LS_ROWS(TILE, R, V)                                                                       \
@@ -105,10 +129,12 @@ LS_TILE(tile_bf16, LS_BF16, uint32_t, uint32_t, {
 
 LS_ANY(f32, LS_F32, float, float, tile_f32)
 LS_ANY(bf16, LS_BF16, uint32_t, uint32_t, tile_bf16)
+LS_ANY(widened, LS_F32, float, uint32_t, tile_widened)
 #else
 // Never called: the answer to the question is no.
 bool ls_has_products_f32(void) { return false; }
 bool ls_has_products_bf16(void) { return false; }
+bool ls_prefers_widened_pairs(void) { return false; }
 void ls_product_f32(
     const float *a, size_t a_row, size_t a_k, const float *b, size_t ldb, float *c, size_t ldc,
     size_t m, size_t n, size_t k, const float *start, size_t ld_start) {
@@ -117,6 +143,11 @@ void ls_product_f32(
 void ls_product_bf16(
     const uint32_t *a, size_t a_row, size_t a_k, const uint32_t *b, size_t ldb, float *c,
     size_t ldc, size_t m, size_t n, size_t k, const float *start, size_t ld_start) {
+    __builtin_trap();
+}
+void ls_product_widened(
+    const float *a, size_t a_row, size_t a_k, const uint32_t *b, size_t ldb, float *c, size_t ldc,
+    size_t m, size_t n, size_t k, const float *start, size_t ld_start) {
     __builtin_trap();
 }
 #endif

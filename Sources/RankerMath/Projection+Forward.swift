@@ -39,7 +39,10 @@ extension ProjectionWeights {
             let m = min(tile, range.upperBound - first)
             for index in 0..<m {
                 let x = rows[first + index]
-                if precision == .bfloat16 {
+                if widensPairs {
+                    ls_round_bf16(
+                        x.type.stored, x.at(start), scratch.block + index * depth, k)
+                } else if precision == .bfloat16 {
                     ls_narrow(x.type.stored, x.at(start), scratch.words + index * depth / 2, k)
                 } else {
                     // Panels side by side are a row.
@@ -49,7 +52,11 @@ extension ProjectionWeights {
             }
             let c = z + first * d
             let (from, step) = start == 0 ? (UnsafePointer(bias), 0) : (UnsafePointer(c), d)
-            if precision == .bfloat16 {
+            if widensPairs {
+                ls_product_widened(
+                    scratch.block, depth, 2, words + start / 2 * d, d, c, d, m, d, (k + 1) / 2,
+                    from, step)
+            } else if precision == .bfloat16 {
                 ls_product_bf16(
                     scratch.words, depth / 2, 1, words + start / 2 * d, d, c,
                     d, m, d, (k + 1) / 2, from, step)

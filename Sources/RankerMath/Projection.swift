@@ -7,15 +7,23 @@ internal import CKernels
 public final class ProjectionWeights: @unchecked Sendable {
     public let layer: Dense
     public let precision: Precision
+    /// Pairs become float32 again where they are multiplied: the same factors, sums in another order.
+    let widensPairs: Bool
     private let scratch: Scratch
     /// float32: P' [D, d]; bfloat16: pairs [(D + 1) / 2, d]; oneDNN: P [d, D] itself.
     let turned: UnsafeMutablePointer<Float>
     let bias: UnsafeMutablePointer<Float>
 
     /// - Parameter precision: computed in float32 where the processor lacks it.
-    public init(_ layer: Dense, precision: Precision) {
+    public convenience init(_ layer: Dense, precision: Precision) {
+        self.init(layer, precision: precision, widensPairs: ls_prefers_widened_pairs())
+    }
+
+    /// - Parameter widensPairs: either way on any processor that has both.
+    package init(_ layer: Dense, precision: Precision, widensPairs: Bool) {
         self.layer = layer
         self.precision = precision.available
+        self.widensPairs = widensPairs && self.precision == .bfloat16
         let pairs = (layer.inputs + 1) / 2 * layer.outputs
         let count = self.precision == .bfloat16 ? pairs : layer.inputs * layer.outputs
         scratch = Scratch(count: Scratch.rounded(count) + Scratch.rounded(layer.outputs))

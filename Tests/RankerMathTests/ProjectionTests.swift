@@ -11,12 +11,12 @@ import Testing
         ProjectionShape(rows: 131, d: 9, size: 259), ProjectionShape(rows: 257, d: 6, size: 48),
     ]
 
-    @Test(arguments: shapes, Precision.allCases)
+    @Test(arguments: shapes, ProjectionWay.all)
     func `agrees with sums in Double, whatever the features are stored in`(
-        shape: ProjectionShape, precision: Precision
+        shape: ProjectionShape, way: ProjectionWay
     ) {
         for types in [[FeatureType.float16], [.bfloat16], [.float32], [.float16, .float32]] {
-            let run = ProjectionRun(shape, precision, types, seed: 1)
+            let run = ProjectionRun(shape, way, types, seed: 1)
             let z = run.forward()
             for row in 0..<shape.rows {
                 for output in 0..<shape.d {
@@ -32,7 +32,7 @@ import Testing
         shape: ProjectionShape, precision: Precision
     ) {
         for types in [[FeatureType.float16], [.bfloat16, .float16], [.float32]] {
-            let run = ProjectionRun(shape, precision, types, seed: 2)
+            let run = ProjectionRun(shape, ProjectionWay(precision), types, seed: 2)
             let whole = run.gradient(cuts: [])
             for output in 0..<shape.d {
                 for column in 0..<shape.size {
@@ -48,10 +48,10 @@ import Testing
         }
     }
 
-    @Test(arguments: Precision.allCases)
-    func `gives each row the same bits whatever stands beside it`(precision: Precision) {
+    @Test(arguments: ProjectionWay.all)
+    func `gives each row the same bits whatever stands beside it`(way: ProjectionWay) {
         let many = ProjectionRun(
-            ProjectionShape(rows: 50, d: 64, size: 700), precision, [.float16], seed: 3)
+            ProjectionShape(rows: 50, d: 64, size: 700), way, [.float16], seed: 3)
         let all = many.forward()
         for row in [0, 5, 6, 47, 48, 49] {
             #expect(Array(all[row * 64..<(row + 1) * 64]) == many.forward(rows: row..<row + 1))
@@ -64,6 +64,21 @@ struct ProjectionShape: Sendable, CustomTestStringConvertible {
     var testDescription: String { "\(rows) x \(size) to \(d)" }
 }
 
+/// What processors choose between: each is tried on any that can.
+struct ProjectionWay: Sendable, CustomTestStringConvertible {
+    static let all = [
+        Self(.float32), Self(.bfloat16, widensPairs: false), Self(.bfloat16, widensPairs: true),
+    ]
+    let precision: Precision
+    let widensPairs: Bool
+    var testDescription: String { "\(precision)\(widensPairs ? ", widened" : "")" }
+
+    init(_ precision: Precision, widensPairs: Bool = false) {
+        self.precision = precision
+        self.widensPairs = widensPairs
+    }
+}
+
 /// Random features, weights and dz; factors that are rounded are rounded in the expectation, too.
 private final class ProjectionRun {
     let shape: ProjectionShape
@@ -73,9 +88,9 @@ private final class ProjectionRun {
     private let dz: [Float]
     private let weights: ProjectionWeights
 
-    init(_ shape: ProjectionShape, _ asked: Precision, _ types: [FeatureType], seed: UInt64) {
+    init(_ shape: ProjectionShape, _ way: ProjectionWay, _ types: [FeatureType], seed: UInt64) {
         self.shape = shape
-        precision = asked.available
+        precision = way.precision.available
         var generator = Generator(seed: seed)
         func number() -> Float { 2 * generator.unitFloat() - 1 }
         features = (0..<shape.rows).map { row in
@@ -86,7 +101,8 @@ private final class ProjectionRun {
         dz = (0..<shape.rows * shape.d).map { _ in number() }
         let layer = Dense(
             weight: 0, bias: shape.size * shape.d, inputs: shape.size, outputs: shape.d)
-        weights = ProjectionWeights(layer, precision: asked)
+        weights = ProjectionWeights(
+            layer, precision: way.precision, widensPairs: way.widensPairs)
         weights.fill(from: parameters)
         precondition(weights.precision == precision)
     }

@@ -38,6 +38,13 @@ bool ls_has_products_bf16(void);
 void ls_product_bf16(
     const uint32_t *a, size_t a_row, size_t a_k, const uint32_t *b, size_t ldb, float *c,
     size_t ldc, size_t m, size_t n, size_t k, const float *start, size_t ld_start);
+// The same where `ls_prefers_widened_pairs`: A [m, 2 k] is float32, a_k 2, and B's pairs are widened on the way.
+bool ls_prefers_widened_pairs(void);
+void ls_product_widened(
+    const float *a, size_t a_row, size_t a_k, const uint32_t *b, size_t ldb, float *c, size_t ldc,
+    size_t m, size_t n, size_t k, const float *start, size_t ld_start);
+// A stored row rounded to bfloat16, as float32; zero follows an odd last one.
+void ls_round_bf16(ls_stored type, const void *x, float *y, size_t count);
 // Two stored rows to pairs (x0[c], x1[c]), cut into panels in the same way.
 void ls_pair_panels(
     ls_stored type, const void *x0, const void *x1, uint32_t *y, size_t count, size_t stride);
