@@ -86,13 +86,13 @@ import struct Crypto.SHA256
                 }
                 for await _ in locked { break }
                 for lease in leases {
-                    // As a worker does.
+                    // As a worker does. On a machine that is full the statement's deadline may come first.
                     group.addTask {
                         while true {
                             do throws(CoordinatorError) {
                                 return try await intake.complete(result(of: lease, by: worker))
                             } catch {
-                                #expect(error.code == .busy)
+                                #expect([.busy, .deadlineExceeded].contains(error.code))
                             }
                         }
                     }
