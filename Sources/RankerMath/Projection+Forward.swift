@@ -29,9 +29,10 @@ extension ProjectionWeights {
         _ rows: UnsafeBufferPointer<StoredRow>, _ range: Range<Int>, _ columns: Range<Int>,
         _ scratch: ProjectionScratch, _ prefetch: Prefetch, into z: UnsafeMutablePointer<Float>
     ) {
-        let (d, depth, tile) = (
-            layer.outputs, ProjectionScratch.depth, ProjectionScratch.tileRowCount
-        )
+        let (d, depth) = (layer.outputs, ProjectionScratch.depth)
+        let pairs = precision == .bfloat16 ? self.pairs : nil
+        let tile =
+            pairs == .tiles ? ProjectionScratch.unitRowCount : ProjectionScratch.tileRowCount
         let (start, k) = (columns.lowerBound, columns.count)
         var prefetch = prefetch
         for first in stride(from: range.lowerBound, to: range.upperBound, by: tile) {
@@ -39,12 +40,13 @@ extension ProjectionWeights {
             let m = min(tile, range.upperBound - first)
             for index in 0..<m {
                 let x = rows[first + index]
-                if widensPairs {
+                switch pairs {
+                case .widened:
                     ls_round_bf16(
                         x.type.stored, x.at(start), scratch.block + index * depth, k)
-                } else if precision == .bfloat16 {
+                case .dots, .tiles:
                     ls_narrow(x.type.stored, x.at(start), scratch.words + index * depth / 2, k)
-                } else {
+                case nil:
                     // Panels side by side are a row.
                     ls_widen_panels(
                         x.type.stored, x.at(start), scratch.block + index * depth, k, 64)
@@ -52,15 +54,20 @@ extension ProjectionWeights {
             }
             let c = z + first * d
             let (from, step) = start == 0 ? (UnsafePointer(bias), 0) : (UnsafePointer(c), d)
-            if widensPairs {
+            switch pairs {
+            case .widened:
                 ls_product_widened(
                     scratch.block, depth, 2, words + start / 2 * d, d, c, d, m, d, (k + 1) / 2,
                     from, step)
-            } else if precision == .bfloat16 {
+            case .dots:
                 ls_product_bf16(
                     scratch.words, depth / 2, 1, words + start / 2 * d, d, c,
                     d, m, d, (k + 1) / 2, from, step)
-            } else {
+            case .tiles:
+                ls_product_tiles(
+                    scratch.words, depth / 2, words + start / 2 * d, d, c, d, m, d, k / 2, from,
+                    step)
+            case nil:
                 ls_product_f32(
                     scratch.block, depth, 1, turned + start * d, d, c, d, m, d, k,
                     from, step)

@@ -3,12 +3,36 @@
 // `ProjectionWeights` knows which, and keeps P as that way reads it.
 internal import CKernels
 
+/// How pairs of bfloat16 are multiplied: the same rounded factors and float32 sums, in an order of its own each.
+package enum PairProducts: Sendable, CaseIterable {
+    /// By the dot product of AVX-512.
+    case dots
+    /// As float32 again, where the processor is slow with dots.
+    case widened
+    /// By the processor's matrix unit.
+    case tiles
+
+    /// Whether this processor and this system have it, for a layer of this shape.
+    package func serves(_ layer: Dense) -> Bool {
+        switch self {
+        case .dots, .widened: Precision.bfloat16.available == .bfloat16
+        case .tiles: hasTiles && layer.inputs.isMultiple(of: 32) && layer.outputs.isMultiple(of: 16)
+        }
+    }
+
+    static func quickest(for layer: Dense) -> Self {
+        if Self.tiles.serves(layer) { return .tiles }
+        return ls_prefers_widened_pairs() ? .widened : .dots
+    }
+}
+
+private let hasTiles = ls_request_tiles()
+
 /// P and b in the order the products read them; shared by threads, which fill it together.
 public final class ProjectionWeights: @unchecked Sendable {
     public let layer: Dense
     public let precision: Precision
-    /// Pairs become float32 again where they are multiplied: the same factors, sums in another order.
-    let widensPairs: Bool
+    let pairs: PairProducts
     private let scratch: Scratch
     /// float32: P' [D, d]; bfloat16: pairs [(D + 1) / 2, d]; oneDNN: P [d, D] itself.
     let turned: UnsafeMutablePointer<Float>
@@ -16,16 +40,17 @@ public final class ProjectionWeights: @unchecked Sendable {
 
     /// - Parameter precision: computed in float32 where the processor lacks it.
     public convenience init(_ layer: Dense, precision: Precision) {
-        self.init(layer, precision: precision, widensPairs: ls_prefers_widened_pairs())
+        self.init(layer, precision: precision, pairs: .quickest(for: layer))
     }
 
-    /// - Parameter widensPairs: either way on any processor that has both.
-    package init(_ layer: Dense, precision: Precision, widensPairs: Bool) {
+    /// - Parameter pairs: of those that serve the layer; float32 has none.
+    package init(_ layer: Dense, precision: Precision, pairs: PairProducts) {
         self.layer = layer
         self.precision = precision.available
-        self.widensPairs = widensPairs && self.precision == .bfloat16
-        let pairs = (layer.inputs + 1) / 2 * layer.outputs
-        let count = self.precision == .bfloat16 ? pairs : layer.inputs * layer.outputs
+        self.pairs = pairs
+        let count =
+            self.precision == .bfloat16
+            ? (layer.inputs + 1) / 2 * layer.outputs : layer.inputs * layer.outputs
         scratch = Scratch(count: Scratch.rounded(count) + Scratch.rounded(layer.outputs))
         turned = scratch.take(count)
         bias = scratch.take(layer.outputs)
@@ -79,8 +104,8 @@ public final class ProjectionWeights: @unchecked Sendable {
 public final class ProjectionScratch {
     /// Rows that meet a stretch of P before the next one is read.
     static let rowCount = 96
-    /// Rows of C the kernels keep in registers.
-    static let tileRowCount = 6
+    /// Rows of C the kernels keep in registers; of the matrix unit's.
+    static let (tileRowCount, unitRowCount) = (6, 16)
     static let depth = 512
     static let libraryRowCount = 64
     static let gradientRowCount = 192
@@ -94,7 +119,7 @@ public final class ProjectionScratch {
     /// - Parameter inputs: D of the widest projection it will serve.
     public init(inputs: Int) {
         let own = max(
-            Self.tileRowCount * Self.depth, Self.gradientRowCount * Self.gradientColumnCount)
+            Self.unitRowCount * Self.depth, Self.gradientRowCount * Self.gradientColumnCount)
         let count = hasOwnProducts ? own : max(own, Self.libraryRowCount * inputs)
         scratch = Scratch(count: count)
         block = scratch.take(count)

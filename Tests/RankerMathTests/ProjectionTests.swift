@@ -9,6 +9,9 @@ import Testing
         ProjectionShape(rows: 5, d: 7, size: 33), ProjectionShape(rows: 7, d: 64, size: 130),
         ProjectionShape(rows: 11, d: 65, size: 131), ProjectionShape(rows: 49, d: 3, size: 1_030),
         ProjectionShape(rows: 131, d: 9, size: 259), ProjectionShape(rows: 257, d: 6, size: 48),
+        // What the matrix unit takes: 16 to 80 columns, a last tile of few rows, a last block of one tile.
+        ProjectionShape(rows: 11, d: 64, size: 544), ProjectionShape(rows: 17, d: 16, size: 32),
+        ProjectionShape(rows: 33, d: 80, size: 1_088), ProjectionShape(rows: 16, d: 48, size: 512),
     ]
 
     @Test(arguments: shapes, ProjectionWay.all)
@@ -51,7 +54,7 @@ import Testing
     @Test(arguments: ProjectionWay.all)
     func `gives each row the same bits whatever stands beside it`(way: ProjectionWay) {
         let many = ProjectionRun(
-            ProjectionShape(rows: 50, d: 64, size: 700), way, [.float16], seed: 3)
+            ProjectionShape(rows: 50, d: 64, size: 704), way, [.float16], seed: 3)
         let all = many.forward()
         for row in [0, 5, 6, 47, 48, 49] {
             #expect(Array(all[row * 64..<(row + 1) * 64]) == many.forward(rows: row..<row + 1))
@@ -67,15 +70,15 @@ struct ProjectionShape: Sendable, CustomTestStringConvertible {
 /// What processors choose between: each is tried on any that can.
 struct ProjectionWay: Sendable, CustomTestStringConvertible {
     static let all = [
-        Self(.float32), Self(.bfloat16, widensPairs: false), Self(.bfloat16, widensPairs: true),
+        Self(.float32), Self(.bfloat16), Self(.bfloat16, .widened), Self(.bfloat16, .tiles),
     ]
     let precision: Precision
-    let widensPairs: Bool
-    var testDescription: String { "\(precision)\(widensPairs ? ", widened" : "")" }
+    let pairs: PairProducts
+    var testDescription: String { "\(precision), \(pairs)" }
 
-    init(_ precision: Precision, widensPairs: Bool = false) {
+    init(_ precision: Precision, _ pairs: PairProducts = .dots) {
         self.precision = precision
-        self.widensPairs = widensPairs
+        self.pairs = pairs
     }
 }
 
@@ -102,7 +105,7 @@ private final class ProjectionRun {
         let layer = Dense(
             weight: 0, bias: shape.size * shape.d, inputs: shape.size, outputs: shape.d)
         weights = ProjectionWeights(
-            layer, precision: way.precision, widensPairs: way.widensPairs)
+            layer, precision: way.precision, pairs: way.pairs.serves(layer) ? way.pairs : .dots)
         weights.fill(from: parameters)
         precondition(weights.precision == precision)
     }

@@ -43,6 +43,12 @@ bool ls_prefers_widened_pairs(void);
 void ls_product_widened(
     const float *a, size_t a_row, size_t a_k, const uint32_t *b, size_t ldb, float *c, size_t ldc,
     size_t m, size_t n, size_t k, const float *start, size_t ld_start);
+// The same on the processor's matrix unit. Asked once before: whether there is one and the system lets this process use it.
+bool ls_request_tiles(void);
+// A [m, k] pairs, row-major; `start` is needed; k and n are multiples of 16.
+void ls_product_tiles(
+    const uint32_t *a, size_t lda, const uint32_t *b, size_t ldb, float *c, size_t ldc, size_t m,
+    size_t n, size_t k, const float *start, size_t ld_start);
 // A stored row rounded to bfloat16, as float32; zero follows an odd last one.
 void ls_round_bf16(ls_stored type, const void *x, float *y, size_t count);
 // Two stored rows to pairs (x0[c], x1[c]), cut into panels in the same way.
