@@ -133,7 +133,7 @@ let package = Package(
             dependencies: [
                 "Benchmarking", "EdgeWork", "LanguageSystem", "Ledger", "PKI", "PostgresAccess",
                 "RankerMath", "Rankers", "WorkerWire", arguments, crypto, grpc, grpcTransport,
-                httpClient, logging, nio, nioFoundation, nioHTTP, nioPosix, nioSSL, nioTLS,
+                httpClient, logging, nio, nioFoundation, nioHTTP, nioPosix, nioSSL, nioTLS, signals,
             ],
             swiftSettings: optimised),
 

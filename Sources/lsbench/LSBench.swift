@@ -31,6 +31,7 @@ struct LSBench: AsyncParsableCommand {
         ])
 
     static func main() async {
+        await Interruption.watch()
         do {
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {

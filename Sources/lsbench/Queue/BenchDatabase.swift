@@ -66,6 +66,7 @@ struct BenchDatabase: Sendable {
         try FileManager.default.createDirectory(
             at: directory, withIntermediateDirectories: true,
             attributes: [.posixPermissions: 0o755])
+        Interruption.remove(directory)
         return directory
     }
 
