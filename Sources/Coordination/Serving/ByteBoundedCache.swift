@@ -1,76 +1,105 @@
 // Which rankers stay in memory: least recently used leaves first, by bytes; what is pinned stays. Entries are
 // named by the digest of their weights, so nothing in here is ever stale.
 
-/// A least-recently-used map bounded in bytes, as a value. Cost: O(1) except eviction, O(n).
+/// A least-recently-used map bounded in bytes, as a value. What is not pinned is a list in the order of use, its links
+/// the places of entries in an array; every operation costs O(1), an insertion also what it evicts.
 struct ByteBoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private struct Entry: Sendable {
+        let key: Key
         let value: Value
         let byteCount: Int
-        var lastUse: UInt64
         var isPinned = false
+        /// Used before and after it; meaningless when pinned.
+        var older: Int?
+        var newer: Int?
     }
 
     let byteCountMax: Int
     private(set) var byteCount = 0
     private(set) var pinnedByteCount = 0
+    private(set) var pinnedCount = 0
     private(set) var evictionCount = 0
-    private var entries: [Key: Entry] = [:]
-    private var clock: UInt64 = 0
+    private var places: [Key: Int] = [:]
+    /// Nil where there is room.
+    private var entries: [Entry?] = []
+    private var freePlaces: [Int] = []
+    private var oldest: Int?
+    private var newest: Int?
 
     init(byteCountMax: Int) {
         precondition(byteCountMax > 0, "a cache of no bytes holds nothing")
         self.byteCountMax = byteCountMax
     }
 
-    var count: Int { entries.count }
-    var pinnedCount: Int { entries.values.count { $0.isPinned } }
+    var count: Int { places.count }
 
     mutating func value(for key: Key) -> Value? {
-        guard let index = entries.index(forKey: key) else { return nil }
-        clock += 1
-        entries.values[index].lastUse = clock
-        return entries.values[index].value
+        guard let place = places[key] else { return nil }
+        if !entries[place]!.isPinned, newest != place {
+            unlink(place)
+            linkAsNewest(place)
+        }
+        return entries[place]!.value
     }
 
     /// Keeps `value` if there is room beside what is pinned; evicts what was used longest ago.
     mutating func insert(_ value: Value, for key: Key, byteCount cost: Int) {
         precondition(cost >= 0, "an entry cannot have a negative size")
-        let wasPinned = entries[key]?.isPinned ?? false
+        let wasPinned = places[key].map { entries[$0]!.isPinned } ?? false
         remove(key)
         guard pinnedByteCount + cost <= byteCountMax else { return }
-        while byteCount + cost > byteCountMax,
-            let oldest = entries.filter({ !$0.value.isPinned })
-                .min(by: { $0.value.lastUse < $1.value.lastUse })?.key
-        {
-            remove(oldest)
+        while byteCount + cost > byteCountMax, let oldest {
+            remove(entries[oldest]!.key)
             evictionCount += 1
         }
-        clock += 1
-        entries[key] = Entry(value: value, byteCount: cost, lastUse: clock)
+        let place = freePlaces.popLast() ?? entries.count
+        if place == entries.count { entries.append(nil) }
+        entries[place] = Entry(key: key, value: value, byteCount: cost)
+        places[key] = place
         byteCount += cost
+        linkAsNewest(place)
         if wasPinned { pin(key) }
     }
 
     /// - Returns: Whether it is pinned now: it has to be here.
     @discardableResult
     mutating func pin(_ key: Key) -> Bool {
-        guard let entry = entries[key] else { return false }
-        if !entry.isPinned {
-            entries[key]?.isPinned = true
-            pinnedByteCount += entry.byteCount
-        }
+        guard let place = places[key] else { return false }
+        guard !entries[place]!.isPinned else { return true }
+        unlink(place)
+        entries[place]!.isPinned = true
+        pinnedByteCount += entries[place]!.byteCount
+        pinnedCount += 1
         return true
     }
 
     mutating func unpin(_ key: Key) {
-        guard let entry = entries[key], entry.isPinned else { return }
-        entries[key]?.isPinned = false
-        pinnedByteCount -= entry.byteCount
+        guard let place = places[key], entries[place]!.isPinned else { return }
+        entries[place]!.isPinned = false
+        pinnedByteCount -= entries[place]!.byteCount
+        pinnedCount -= 1
+        linkAsNewest(place)
     }
 
     private mutating func remove(_ key: Key) {
         unpin(key)
-        guard let entry = entries.removeValue(forKey: key) else { return }
-        byteCount -= entry.byteCount
+        guard let place = places.removeValue(forKey: key) else { return }
+        unlink(place)
+        byteCount -= entries[place]!.byteCount
+        entries[place] = nil
+        freePlaces.append(place)
+    }
+
+    private mutating func unlink(_ place: Int) {
+        let (older, newer) = (entries[place]!.older, entries[place]!.newer)
+        if let older { entries[older]!.newer = newer } else { oldest = newer }
+        if let newer { entries[newer]!.older = older } else { newest = older }
+    }
+
+    private mutating func linkAsNewest(_ place: Int) {
+        entries[place]!.older = newest
+        entries[place]!.newer = nil
+        if let newest { entries[newest]!.newer = place } else { oldest = place }
+        newest = place
     }
 }
