@@ -8,7 +8,8 @@ public final class PrometheusMetrics: MetricsFactory, @unchecked Sendable {
     public static let seriesCountMax = 1_000
     /// In seconds.
     public static let bounds: [Double] = [
-        0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
+        0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+        0.25, 0.5, 1, 2.5,
         10,
     ]
 

@@ -10,7 +10,7 @@ public enum CoordinatorMetrics {
         "ls_rerank_refusals_total": "Requests refused, by error code.",
         "ls_rerank_duration_seconds": "From the whole request to its order.",
         "ls_rerank_stage_duration_seconds":
-            "Parts of it: finding the route, having the ranker in memory, waiting for a thread or a worker, scoring.",
+            "Parts of it: finding the route, having the ranker in memory, waiting for a thread or a worker, scoring; before and after it, over HTTPS: reading the body, writing the reply.",
         "ls_requests_in_flight": "Rerank requests under way.",
         "ls_scoring_queue_depth": "Requests that wait for a scoring thread.",
         "ls_ranker_cache_hits_total": "Rankers that were in memory when they were needed.",

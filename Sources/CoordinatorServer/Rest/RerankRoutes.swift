@@ -15,6 +15,7 @@ struct RerankRoutes: Sendable {
     let admission: Admission
     let ledger: LedgerStore
     let bodyByteCountMax: Int
+    let stages = SurfaceStages()
 
     func add(to router: Router<ServingContext>) {
         for path in RestPaths.rerank {
@@ -33,10 +34,11 @@ struct RerankRoutes: Sendable {
         return try await admission.admit {
             let type = try request.mediaType()
             let bytes = try await request.bytes(upTo: bodyByteCountMax)
-            let call = try RerankCall(type, bytes, request.uri)
+            let call = try stages.decode(type, bytes, request.uri)
             let reply = try await reranker.rerank(call.request, for: caller)
             var response = Response.json(
-                RerankReplyBody(id: context.requestID, reply, as: call.presentation).json)
+                stages.encode(
+                    RerankReplyBody(id: context.requestID, reply, as: call.presentation)))
             for (name, value) in reply.headers { response.headers[name] = value }
             return response
         }

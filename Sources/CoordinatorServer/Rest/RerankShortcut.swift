@@ -148,7 +148,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         let read: RerankCall
         let reply: RerankReply?
         do throws(CoordinatorError) {
-            read = try RerankCall(call.type, bytes, call.uri)
+            read = try routes.stages.decode(call.type, bytes, call.uri)
             reply = try routes.reranker.rerankNow(read.request, for: call.caller)
         } catch {
             finish(call, .failure(error), context)
@@ -205,7 +205,8 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         let stays = staysOpen(call.isKeepAlive)
         switch outcome {
         case .success(let (reply, presentation)):
-            let json = RerankReplyBody(id: call.identity.id, reply, as: presentation).json
+            let json = routes.stages.encode(
+                RerankReplyBody(id: call.identity.id, reply, as: presentation))
             write(200, reply.headers, json, call.identity, staysOpen: stays, context)
         case .failure(let error):
             refuse(error, call.identity, call.uri, staysOpen: stays, context)
