@@ -26,8 +26,11 @@ begin
             execute format('alter table ls.decision detach partition ls.%I', v_hour.relname);
             execute format('drop table ls.%I', v_hour.relname);
             v_byte_count := v_byte_count - v_hour.bytes;
-        exception when lock_not_available then
-            exit;
+        exception
+            when lock_not_available then
+                exit;
+            when undefined_table or object_not_in_prerequisite_state then
+                null;  -- another coordinator drops it at the same time
         end;
     end loop;
     return v_byte_count_max - v_byte_count;

@@ -1,6 +1,7 @@
 -- ls.record_decisions(decisions, features) -> how many were kept.
 -- A sample of what was served, one JSON object and one block of features each. What no longer fits the bytes that
--- ls.retention allows is left out. A version that was forgotten meanwhile, or a user of a forgotten ranker, is left out.
+-- ls.retention allows is left out. A version that was forgotten meanwhile, and a user who was forgotten since the
+-- request was served (age_seconds ago: it may have waited for the database), are left out.
 -- Called by: LedgerStore.recordDecisions.
 create or replace function ls.record_decisions(p_decisions jsonb, p_features bytea[])
 returns integer
@@ -17,10 +18,12 @@ begin
         return 0;
     end if;
     v_room := ls.prune_decisions();
-    perform ls.ensure_decision_partition(clock_timestamp());
+    perform ls.ensure_decision_partition(h.hour) from (
+        select distinct date_trunc('hour', clock_timestamp() - make_interval(secs => coalesce((e.value ->> 'age_seconds')::double precision, 0))) as hour
+        from jsonb_array_elements(p_decisions) e) h;
     insert into ls.decision (request_id, served_at, role, model, user_name, domain, version_id, digest, reason, rule, is_fallback,
         worker_id, arithmetic, candidate_count, hidden_size, dtype, features, scores)
-    select d.request_id, now(), d.role, d.model, d.user_name, d.domain, d.version_id, v.digest, d.reason, d.rule, d.is_fallback,
+    select d.request_id, d.served_at, d.role, d.model, d.user_name, d.domain, d.version_id, v.digest, d.reason, d.rule, d.is_fallback,
         d.worker_id, d.arithmetic, cardinality(d.scores), d.hidden_size, d.dtype, p_features[d.place], d.scores
     from (
         select (e.value ->> 'request_id') as request_id, e.value ->> 'role' as role, e.value ->> 'model' as model,
@@ -30,10 +33,15 @@ begin
             (e.value ->> 'hidden_size')::integer as hidden_size, e.value ->> 'dtype' as dtype,
             (select array_agg(s.value::real order by s.ordinality) from jsonb_array_elements_text(e.value -> 'scores') with ordinality s) as scores,
             e.ordinality as place,
+            clock_timestamp() - make_interval(secs => coalesce((e.value ->> 'age_seconds')::double precision, 0)) as served_at,
             sum(octet_length(p_features[e.ordinality]) + 1000) over (order by e.ordinality) as byte_count
         from jsonb_array_elements(p_decisions) with ordinality e) d
         join ls.ranker_version v on v.version_id = d.version_id and v.forgotten_at is null
-    where d.byte_count <= v_room;
+    where d.byte_count <= v_room
+        and (d.user_name is null or not exists (
+            select from ls.audit_log a
+            where a.action = 'forget user' and a.subject = 'user ' || ls.short_digest(sha256(convert_to(d.user_name, 'UTF8')))
+                and a.at >= d.served_at));
     get diagnostics v_count = row_count;
     return v_count;
 end

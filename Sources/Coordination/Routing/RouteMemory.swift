@@ -52,16 +52,16 @@ final class RouteMemory: @unchecked Sendable {
 
     var currentCounts: Counts { lock.withLock { counts } }
 
-    /// What may be used without asking anybody; counted as a hit.
+    /// Whether those who ask for what is not in memory are refused at once.
+    var isAway: Bool { lock.withLock { clock.now < awayUntil } }
+
+    func countHit() { lock.withLock { counts.hits += 1 } }
+
+    /// What may be used without asking anybody.
     func known(_ key: RouteKey) -> RouteAnswer? {
         let now = clock.now
         let (found, isAway) = lock.withLock {
-            let found = table.answer(to: key, at: now)
-            switch found {
-            case .fresh, .aged: counts.hits += 1
-            case .outdated, .unknown: break
-            }
-            return (found, now < awayUntil)
+            (table.answer(to: key, at: now), now < awayUntil)
         }
         switch found {
         case .fresh(let answer): return answer
@@ -75,7 +75,10 @@ final class RouteMemory: @unchecked Sendable {
     /// - Throws: `unknownBaseModel`, `unknownRanker`, `unknownVersion`; what the database says when there is
     ///   no earlier answer.
     func answer(_ key: RouteKey) async throws -> RouteAnswer {
-        if let answer = known(key) { return answer }
+        if let answer = known(key) {
+            countHit()
+            return answer
+        }
         let now = clock.now
         let (found, isAway) = lock.withLock { (table.answer(to: key, at: now), now < awayUntil) }
         switch found {
@@ -168,8 +171,7 @@ final class RouteMemory: @unchecked Sendable {
 
     /// A model with a ranker's punctuation, or one that is no base model, names a ranker.
     private func find(_ key: RouteKey) async throws -> RouteAnswer {
-        // No name holds a zero byte, and PostgreSQL's text cannot.
-        guard !key.model.utf8.contains(0) else { throw CoordinatorError.unknownModel(key.model) }
+        guard key.model.isPossibleName else { throw CoordinatorError.unknownModel(key.model) }
         if key.model.contains(":") || key.model.contains("@") { return try await named(key.model) }
         do {
             return RouteAnswer(
@@ -201,6 +203,18 @@ final class RouteMemory: @unchecked Sendable {
         let contract = try await ledger.servingContract(baseModel: baseModel)
         lock.withLock { contracts[baseModel] = (contract, now + .seconds(30)) }
         return contract
+    }
+}
+
+extension String {
+    /// Whether a base model, a ranker, an alias or a version of one may be called so.
+    var isPossibleName: Bool { isPossibleName(ofAtMost: 500) }
+
+    /// Whether it is as short and as free of control characters as the ledger's names; PostgreSQL's text has no zero byte.
+    func isPossibleName(ofAtMost count: Int) -> Bool {
+        utf8.count <= 4 * count
+            && !utf8.contains { $0 < 0x20 || $0 == 0x7f }
+            && (utf8.count <= count || unicodeScalars.count <= count)
     }
 }
 

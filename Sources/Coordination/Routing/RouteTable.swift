@@ -18,6 +18,19 @@ public struct RouteKey: Hashable, Sendable {
         self.user = isRanker ? nil : user
         self.domain = isRanker ? nil : domain
     }
+
+    /// Byte by byte, as the ledger compares: two spellings of one accented letter are two users.
+    public static func == (one: Self, other: Self) -> Bool {
+        one.model.utf8.elementsEqual(other.model.utf8) && one.domain == other.domain
+            && one.user.hasBytes(of: other.user)
+    }
+}
+
+extension String? {
+    fileprivate func hasBytes(of other: String?) -> Bool {
+        guard let self, let other else { return self == nil && other == nil }
+        return self.utf8.elementsEqual(other.utf8)
+    }
 }
 
 /// A bounded memory of answers, as a value: the shell looks up, asks the database, and stores under the

@@ -19,6 +19,8 @@ public final class Keyring: Service, @unchecked Sendable {
     private static let interval: Duration = .seconds(30)
     /// How often they are read because of a key nobody knows: it may have been made a moment ago.
     private static let surpriseInterval: Duration = .seconds(1)
+    /// How long the caller with that key waits.
+    private static let patience: Duration = .seconds(2)
 
     private let ledger: LedgerStore
     private let hints: LedgerHints
@@ -45,8 +47,8 @@ public final class Keyring: Service, @unchecked Sendable {
         let wasReadLongAgo = lock.withLock {
             readAt.map { clock.now - $0 > Self.surpriseInterval } ?? true
         }
-        // Nobody waits for a database that is away.
-        if wasReadLongAgo { try? await read() }
+        // Only the first of them waits for a database that is away, and not for long.
+        if wasReadLongAgo { _ = try? await value(of: beginReading(), within: Self.patience) }
         guard let key = known(presented.id) else { throw CoordinatorError.keyRefused() }
         return try presented.checked(key, clock.now)
     }
@@ -99,6 +101,7 @@ public final class Keyring: Service, @unchecked Sendable {
     private func beginReading() -> Task<Void, any Error> {
         lock.withLock {
             if let reading { return reading }
+            readAt = clock.now
             let task = Task { try await self.readOnce() }
             reading = task
             return task
@@ -120,8 +123,10 @@ public final class Keyring: Service, @unchecked Sendable {
         }
     }
 
+    /// A reading that is under way may have begun before what is to be heard of happened.
     private func readAgain() async {
         do {
+            if let running = lock.withLock({ reading }) { _ = try? await running.value }
             try await read()
         } catch {
             logger.warning("cannot read the API keys", metadata: ["error": "\(error)"])
@@ -133,7 +138,6 @@ public final class Keyring: Service, @unchecked Sendable {
         let found = await Task { try await ledger.validAPIKeys() }.result
         try lock.withLock {
             reading = nil
-            readAt = asked
             keys = Dictionary(
                 try found.get().map { key in
                     (
@@ -150,9 +154,15 @@ public final class Keyring: Service, @unchecked Sendable {
 }
 
 extension KeyScope {
-    public func permits(user: String) -> Bool { users?.contains(user) ?? true }
+    // Byte by byte, as the ledger compares names.
 
-    public func permits(baseModel: String) -> Bool { baseModels?.contains(baseModel) ?? true }
+    public func permits(user: String) -> Bool {
+        users?.contains { $0.utf8.elementsEqual(user.utf8) } ?? true
+    }
+
+    public func permits(baseModel: String) -> Bool {
+        baseModels?.contains { $0.utf8.elementsEqual(baseModel.utf8) } ?? true
+    }
 
     public func permits(domain: DomainName) -> Bool {
         domains?.contains { domain.matches($0) } ?? true

@@ -21,7 +21,13 @@ final class RankerCache: @unchecked Sendable {
         var byteCountMax = 0
     }
 
+    /// How long a request waits for weights that are being read.
+    private static let patience: Duration = .seconds(2)
+    /// How long nobody waits after a read that took longer, while no other ended.
+    private static let respite: Duration = .seconds(1)
+
     private let source: RankerSource
+    private let clock = ContinuousClock()
     private let loads = Timer(label: "ls_ranker_load_duration_seconds")
     // Guards all that follows. Held for look-ups only: a hit does not wait for an actor.
     private let lock = NSLock()
@@ -31,10 +37,15 @@ final class RankerCache: @unchecked Sendable {
     private var pins: [RankerID: Digest] = [:]
     private var hitCount = 0
     private var missCount = 0
+    private var awayUntil: ContinuousClock.Instant
+    /// When a read last ended well.
+    private var readAt: ContinuousClock.Instant
 
     init(byteCountMax: Int, source: @escaping RankerSource) {
         self.ready = ByteBoundedCache(byteCountMax: byteCountMax)
         self.source = source
+        awayUntil = clock.now
+        readAt = clock.now
     }
 
     var counts: Counts {
@@ -55,10 +66,32 @@ final class RankerCache: @unchecked Sendable {
         }
     }
 
-    /// - Throws: what the source throws; `invalidWeights` when the bytes are no ranker.
+    /// - Parameter ranker: Whose champion these weights are; nil: nobody's, and no pin follows them.
+    /// - Throws: what the source throws; `invalidWeights` when the bytes are no ranker; `unavailable` when reading them
+    ///   takes too long, or took others too long a moment ago: they must not hold all places of those who need no read.
     func scorer(for digest: Digest, of ranker: RankerID? = nil) async throws -> RankerScorer {
         if let scorer = known(digest) { return scorer }
-        return try await load(digest, of: ranker).value
+        let began = clock.now
+        guard lock.withLock({ began >= awayUntil }) else { throw CoordinatorError.weightsAway() }
+        do {
+            if let scorer = try await value(
+                of: load(digest, of: ranker), within: Self.patience)
+            {
+                return scorer
+            }
+            waitedInVain(since: began)
+            throw CoordinatorError.weightsAway()
+        } catch let error as CoordinatorError
+            where error.code == .unavailable || error.code == .deadlineExceeded
+        {
+            waitedInVain(since: began)
+            throw error
+        }
+    }
+
+    /// A database that answered somebody meanwhile has much to do, but is there.
+    private func waitedInVain(since began: ContinuousClock.Instant) {
+        lock.withLock { if readAt < began { awayUntil = clock.now + Self.respite } }
     }
 
     private func load(_ digest: Digest, of ranker: RankerID?) -> Task<RankerScorer, any Error> {
@@ -72,9 +105,13 @@ final class RankerCache: @unchecked Sendable {
                 lock.withLock {
                     loading[digest] = nil
                     guard case .success(let scorer) = loaded else { return }
+                    readAt = clock.now
                     loads.recordNanoseconds((ContinuousClock.now - began).nanoseconds)
                     ready.insert(scorer, for: digest, byteCount: scorer.byteCount)
-                    if let ranker, pins[ranker] != nil { movePin(of: ranker, to: digest) }
+                    if let ranker, pins[ranker] != nil {
+                        movePin(of: ranker, to: digest)
+                        if ready.pinnedByteCount > ready.byteCountMax / 2 { release(ranker) }
+                    }
                 }
                 return try loaded.get()
             }
@@ -98,6 +135,8 @@ final class RankerCache: @unchecked Sendable {
         guard isPinned else { throw .pinsFull() }
     }
 
+    func isPinned(_ ranker: RankerID) -> Bool { lock.withLock { pins[ranker] != nil } }
+
     func unpin(_ ranker: RankerID) { lock.withLock { release(ranker) } }
 
     private func movePin(of ranker: RankerID, to digest: Digest) {
@@ -114,6 +153,12 @@ final class RankerCache: @unchecked Sendable {
 }
 
 extension CoordinatorError {
+    static func weightsAway() -> Self {
+        Self(
+            .unavailable, "cannot read the ranker's weights: the database does not answer in time",
+            hint: "rankers in memory go on serving")
+    }
+
     static func pinsFull() -> Self {
         Self(
             .tooLarge, "cannot pin this ranker: half of the cache is pinned already",

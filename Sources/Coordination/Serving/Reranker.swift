@@ -6,6 +6,7 @@ public import Ledger
 public import RankerMath
 import Rankers
 public import ServiceLifecycle
+import Synchronization
 
 public struct RerankerSettings: Sendable {
     /// Threads that score.
@@ -40,6 +41,9 @@ public final class Reranker: Service, Sendable {
     let metrics = RerankMetrics()
     private let settings: RerankerSettings
     private let clock = ContinuousClock()
+    /// Shadows under way.
+    private let shadowCount = Atomic<Int>(0)
+    private static let shadowCountMax = 16
 
     public init(
         ledger: LedgerStore, hints: LedgerHints, decisions: DecisionLog, hub: DispatchHub,
@@ -79,7 +83,7 @@ public final class Reranker: Service, Sendable {
                 answer = try await route(to: model, request, caller, &attempt)
             } catch let error as CoordinatorError where error.isOfName {
                 refusal = error
-                attempt.missed.append("\(model) is not there")
+                attempt.missed.append("\(model.printable(120)) is not there")
                 continue
             }
             try answer.check(request)
@@ -88,6 +92,8 @@ public final class Reranker: Service, Sendable {
                 return metrics.counted(reply, since: began)
             }
             guard answer.isNamed else {
+                // Nobody scores them, and would say so.
+                try request.checkFinite()
                 return metrics.counted(
                     RerankReply(
                         keepingOrderOf: request, missed: attempt.missed, timings: attempt.timings),
@@ -109,6 +115,7 @@ public final class Reranker: Service, Sendable {
         let began = clock.now
         let request = try asked.permitted(by: caller.scope)
         let key = RouteKey(model: request.model, user: request.user, domain: request.domain)
+        // Counted when it was of use: what passes on is asked for, and counted, once more.
         guard request.isSmall, let answer = routes.known(key),
             answer.isPermitted(by: caller.scope)
         else { return nil }
@@ -116,6 +123,7 @@ public final class Reranker: Service, Sendable {
         guard let route = answer.plan.choices(for: caller.requestID).first, route.worker == nil,
             route.isCentral, let scorer = cache.known(route.digest)
         else { return nil }
+        routes.countHit()
         var attempt = Attempt(request: request)
         let mark = clock.now
         attempt.timings.route = mark - began
@@ -151,7 +159,8 @@ public final class Reranker: Service, Sendable {
             throw CoordinatorError.unknownModel(model)
         }
         guard answer.isPermitted(by: caller.scope) else {
-            throw CoordinatorError.unknownModel(model)
+            // While the database is away what does not exist cannot be told from what is not known yet.
+            throw routes.isAway ? .routesAway() : CoordinatorError.unknownModel(model)
         }
         return answer
     }
@@ -249,7 +258,7 @@ public final class Reranker: Service, Sendable {
         if let known = cache.known(route.digest) {
             scorer = known
         } else {
-            scorer = try await cache.scorer(for: route.digest, of: route.rankerID)
+            scorer = try await cache.scorer(for: route.digest, of: route.championOf)
         }
         timings.load += clock.now - mark
         mark = clock.now
@@ -273,9 +282,15 @@ public final class Reranker: Service, Sendable {
         _ shadows: [Route], beside request: RerankRequest, _ caller: RerankCaller
     ) {
         for route in shadows {
+            // They hold features while they wait for weights: so many do, and no more.
+            guard shadowCount.add(1, ordering: .relaxed).newValue <= Self.shadowCountMax else {
+                shadowCount.subtract(1, ordering: .relaxed)
+                continue
+            }
             // Unstructured: the request does not wait for it.
             Task {
-                let scorer = try await cache.scorer(for: route.digest, of: route.rankerID)
+                defer { shadowCount.subtract(1, ordering: .relaxed) }
+                let scorer = try await cache.scorer(for: route.digest)
                 guard threads.depth < settings.threadCount else { return }
                 let scores = try await threads.run { try scorer.score(request) }
                 decisions.keep(
@@ -313,17 +328,26 @@ public final class Reranker: Service, Sendable {
             route.isCentral
         else { throw CoordinatorError.nothingToPrefetch(model) }
         let wasCached = cache.known(route.digest) != nil
-        if !wasCached { _ = try await cache.scorer(for: route.digest, of: route.rankerID) }
+        if !wasCached { _ = try await cache.scorer(for: route.digest, of: route.championOf) }
         switch pin {
         case true?: try cache.pin(route.rankerID, route.digest)
         case false?: cache.unpin(route.rankerID)
         case nil: break
         }
-        return Prefetched(route: route, wasCached: wasCached, isPinned: pin ?? false)
+        return Prefetched(
+            route: route, wasCached: wasCached, isPinned: cache.isPinned(route.rankerID))
     }
 }
 
 extension Route {
+    /// Its ranker, when the chain chose it as that ranker's champion: a pin follows champions alone.
+    fileprivate var championOf: RankerID? {
+        switch reason {
+        case .named, .rule, .firstSample: nil
+        default: rankerID
+        }
+    }
+
     /// Whether its scores are cosines; of a configuration that cannot be read, not.
     fileprivate var isCosine: Bool {
         (try? RankerConfiguration(json: configuration))?.similarity == .cosine
@@ -349,8 +373,22 @@ extension RerankRequest {
 
     fileprivate var isSmall: Bool { (candidateCount + 1) * hiddenSize <= Self.smallCountMax }
 
+    /// - Throws: `invalidFeatures`.
+    fileprivate func checkFinite() throws(CoordinatorError) {
+        let isFinite = features.withUnsafeBytes {
+            dtype.isFinite($0.baseAddress!, count: (candidateCount + 1) * hiddenSize)
+        }
+        guard isFinite else {
+            throw CoordinatorError(
+                .invalidFeatures, "cannot rerank: found a feature that is not finite")
+        }
+    }
+
     /// The request as the key lets it be: a key of one user's is that user's.
+    ///
+    /// - Throws: `unknownBaseModel` for a model that cannot be a name; `invalidArgument`, `notPermitted` for the user.
     fileprivate func permitted(by scope: KeyScope) throws(CoordinatorError) -> RerankRequest {
+        guard model.isPossibleName else { throw .unknownModel(model) }
         var request = self
         request.user = try scope.checked(user: user, domain: domain).user
         return request
@@ -362,8 +400,8 @@ extension KeyScope {
         user: String?, domain: DomainName?
     ) {
         let user = user ?? (users?.count == 1 ? users?.first : nil)
-        // PostgreSQL's text cannot hold one.
-        guard user?.utf8.contains(0) != true else { throw .zeroByteInUser() }
+        // As the ledger takes them: what is kept by user is bounded.
+        guard user?.isPossibleName(ofAtMost: 200) != false else { throw .impossibleUser() }
         if let user, !permits(user: user) { throw .userNotPermitted() }
         if let domain, !permits(domain: domain) { throw .domainNotPermitted() }
         return (user, domain)
@@ -371,8 +409,11 @@ extension KeyScope {
 }
 
 extension CoordinatorError {
-    fileprivate static func zeroByteInUser() -> Self {
-        Self(.invalidArgument, "cannot rerank for this user: found a zero byte in the name")
+    fileprivate static func impossibleUser() -> Self {
+        Self(
+            .invalidArgument,
+            "cannot rerank for this user: found a name that is longer than 200 characters or has a control character"
+        )
     }
 }
 
@@ -383,7 +424,7 @@ extension RouteAnswer {
             : scope.permits(baseModel: baseModel)
     }
 
-    /// - Throws: `contractMismatch` with both contracts; `invalidFeatures` where nobody scores them, and would say so.
+    /// - Throws: `contractMismatch` with both contracts.
     fileprivate func check(_ request: RerankRequest) throws(CoordinatorError) {
         guard request.hiddenSize == contract.hiddenSize else {
             throw .wrongWidth(
@@ -391,17 +432,6 @@ extension RouteAnswer {
         }
         let differences = request.contract.differences(from: contract.features)
         guard differences.isEmpty else { throw .wrongContract(baseModel, differences) }
-        guard plan.entries.contains(where: { $0.role == .serve }) || isFinite(request) else {
-            throw CoordinatorError(
-                .invalidFeatures, "cannot rerank: found a feature that is not finite")
-        }
-    }
-
-    private func isFinite(_ request: RerankRequest) -> Bool {
-        request.features.withUnsafeBytes {
-            request.dtype.isFinite(
-                $0.baseAddress!, count: (request.candidateCount + 1) * request.hiddenSize)
-        }
     }
 }
 

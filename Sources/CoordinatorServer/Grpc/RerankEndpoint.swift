@@ -36,6 +36,8 @@ public struct RerankEndpoint: Service {
             ) { $0.requireALPN = true },
             config: .defaults {
                 $0.rpc.maxRequestPayloadSize = settings.bodyByteCountMax
+                // A message is read before it is refused as one too many: a connection holds so many at most.
+                $0.http2.maxConcurrentStreams = 64
                 $0.connection.keepalive.time = .seconds(60)
                 $0.connection.keepalive.timeout = .seconds(10)
                 $0.channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
@@ -47,7 +49,7 @@ public struct RerankEndpoint: Service {
             services: [
                 RerankService(
                     reranker: reranker, keyring: keyring, admission: admission, logger: logger)
-            ])
+            ], interceptors: [RerankGate(keyring: keyring, logger: logger)])
     }
 
     /// - Throws: `addressInUse` when the port is taken.

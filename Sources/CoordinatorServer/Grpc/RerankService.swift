@@ -10,6 +10,8 @@ import SwiftProtobuf
 import WorkerWire
 
 struct RerankService: Languagesystem_V1_RerankService.ServiceProtocol {
+    private static let path = "languagesystem.v1.RerankService"
+
     let reranker: Reranker
     let keyring: Keyring
     let admission: Admission
@@ -64,10 +66,11 @@ struct RerankService: Languagesystem_V1_RerankService.ServiceProtocol {
                 $0.reply = Languagesystem_V1_RerankReply(id: id, reply, as: call.presentation)
             }
         } catch {
-            return .with {
-                $0.failure = Languagesystem_V1_RerankFailure(
-                    id: id, CoordinatorError(answering: error))
-            }
+            let error = CoordinatorError(answering: error)
+            _ = Refusal(
+                error, RequestIdentity(id: id, traceParent: caller.traceParent), path: Self.path,
+                logger)
+            return .with { $0.failure = Languagesystem_V1_RerankFailure(id: id, error) }
         }
     }
 
@@ -96,30 +99,30 @@ struct RerankService: Languagesystem_V1_RerankService.ServiceProtocol {
     private func answer<Reply: Sendable>(
         _ metadata: Metadata, _ body: (RerankCaller) async throws -> Reply
     ) async throws -> ServerResponse<Reply> {
-        func said(_ name: String) -> String? {
-            metadata[stringValues: name].first { _ in true }
-        }
-        let identity = RequestIdentity(
-            requestID: said("x-request-id"), traceParent: said("traceparent"))
+        let identity = RequestIdentity(metadata)
         do {
-            guard let key = RerankRoutes.bearer(said("authorization")) else {
-                throw CoordinatorError.keyRefused()
-            }
             let caller = RerankCaller(
-                requestID: identity.id, scope: try await keyring.scope(of: key).1,
-                keepsDecision: said("x-ls-keep") == "true", traceParent: identity.traceParent)
+                requestID: identity.id, scope: try await keyring.scope(of: metadata),
+                keepsDecision: metadata.text("x-ls-keep") == "true",
+                traceParent: identity.traceParent)
             let reply = try await admission.admit { try await body(caller) }
             return ServerResponse(message: reply, metadata: Self.metadata(of: identity))
         } catch {
-            let error = CoordinatorError(answering: error)
-            // Counted and logged as the same refusal over HTTPS is.
-            _ = Refusal(error, identity, path: "languagesystem.v1.RerankService", logger)
-            var refusal = RPCError(error)
-            for (name, value) in Self.metadata(of: identity) {
-                if case .string(let text) = value { refusal.metadata.addString(text, forKey: name) }
-            }
-            throw refusal
+            throw Self.refusal(error, identity, logger)
         }
+    }
+
+    /// Counted and logged as the same refusal over HTTPS is.
+    fileprivate static func refusal(
+        _ error: any Error, _ identity: RequestIdentity, _ logger: Logger
+    ) -> RPCError {
+        let error = CoordinatorError(answering: error)
+        _ = Refusal(error, identity, path: path, logger)
+        var refusal = RPCError(error)
+        for (name, value) in metadata(of: identity) {
+            if case .string(let text) = value { refusal.metadata.addString(text, forKey: name) }
+        }
+        return refusal
     }
 
     private static func metadata(of identity: RequestIdentity) -> Metadata {
@@ -129,5 +132,48 @@ struct RerankService: Languagesystem_V1_RerankService.ServiceProtocol {
             metadata.addString(traceParent, forKey: "traceparent")
         }
         return metadata
+    }
+}
+
+/// Refuses strangers before their message is read.
+struct RerankGate: ServerInterceptor {
+    let keyring: Keyring
+    let logger: Logger
+
+    func intercept<Input: Sendable, Output: Sendable>(
+        request: StreamingServerRequest<Input>, context: ServerContext,
+        next:
+            @Sendable (StreamingServerRequest<Input>, ServerContext) async throws ->
+            StreamingServerResponse<Output>
+    ) async throws -> StreamingServerResponse<Output> {
+        do {
+            _ = try await keyring.scope(of: request.metadata)
+        } catch {
+            throw RerankService.refusal(error, RequestIdentity(request.metadata), logger)
+        }
+        return try await next(request, context)
+    }
+}
+
+extension Keyring {
+    /// - Throws: `keyRefused`.
+    fileprivate func scope(of metadata: Metadata) async throws -> KeyScope {
+        guard let key = RerankRoutes.bearer(metadata.text("authorization")) else {
+            throw CoordinatorError.keyRefused()
+        }
+        return try await scope(of: key).1
+    }
+}
+
+extension RequestIdentity {
+    fileprivate init(_ metadata: Metadata) {
+        self.init(
+            requestID: metadata.text("x-request-id"), traceParent: metadata.text("traceparent"))
+    }
+}
+
+extension Metadata {
+    fileprivate func text(_ name: String) -> String? {
+        self[stringValues: name].first { _ in true }
     }
 }

@@ -69,7 +69,8 @@ struct RequestFrame: RouterMiddleware {
         response.headers[.requestID] = context.requestID
         if let traceParent = context.traceParent { response.headers[.traceParent] = traceParent }
         if admission.endsConnections { response.headers[.connection] = "close" }
-        return response
+        // A refusal's body, too: whoever asked with HEAD would take it for the next answer.
+        return request.method == .head ? response.createHeadResponse() : response
     }
 }
 

@@ -28,7 +28,8 @@ struct OnEventLoop<Base: ServerChildChannel>: ServerChildChannel {
             let pipeline = channel.pipeline.syncOperations
             let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
             try pipeline.addHandlers(
-                IdleStateHandler(allTimeout: RerankShortcut.idleTimeout),
+                IdleStateHandler(
+                    readTimeout: RerankShortcut.bodyPause, allTimeout: RerankShortcut.idleTimeout),
                 RerankShortcut(routes, logger: log), position: .after(decoder))
             return value
         }

@@ -4,8 +4,10 @@ import Coordination
 import Foundation
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 import LanguageSystem
 import Ledger
+import Logging
 
 struct RerankRoutes: Sendable {
     static let batchCountMax = 64
@@ -34,7 +36,7 @@ struct RerankRoutes: Sendable {
         return try await admission.admit {
             let type = try request.mediaType()
             let bytes = try await request.bytes(upTo: bodyByteCountMax)
-            let call = try stages.decode(type, bytes, request.uri)
+            let call = try await decoded(type, bytes, request.uri)
             let reply = try await reranker.rerank(call.request, for: caller)
             var response = Response.json(
                 stages.encode(
@@ -43,6 +45,26 @@ struct RerankRoutes: Sendable {
             return response
         }
     }
+
+    /// Bodies of more bytes take milliseconds to read, which the other connections of a loop must not wait for.
+    private static let quickByteCountMax = 1 << 20
+
+    static func isQuick(_ body: [UInt8]) -> Bool { body.count <= quickByteCountMax }
+
+    /// Read here, or elsewhere when it takes long.
+    func decoded(
+        _ type: RerankMediaType, _ body: [UInt8], _ uri: URI
+    ) async throws -> RerankCall {
+        guard !Self.isQuick(body) else { return try stages.decode(type, body, uri) }
+        return try await withTaskExecutorPreference(globalConcurrentExecutor) {
+            try await elsewhere { try stages.decode(type, body, uri) }
+        }
+    }
+
+    /// Whoever calls this has a task executor; what is nonisolated and asynchronous runs there.
+    @concurrent private func elsewhere<Value: Sendable>(
+        _ body: @Sendable () throws -> Value
+    ) async throws -> Value { try body() }
 
     /// Each answered by itself, in their order.
     private func batch(_ request: Request, _ context: ServingContext) async throws -> Response {
@@ -62,7 +84,7 @@ struct RerankRoutes: Sendable {
                     for (place, body) in calls.enumerated() {
                         // Side by side, not one after the other on this connection's thread.
                         group.addTask(executorPreference: globalConcurrentExecutor) {
-                            (place, await answer(body, place, caller))
+                            (place, await answer(body, place, caller, context.logger))
                         }
                     }
                     var replies: [JSONText?] = Array(repeating: nil, count: calls.count)
@@ -84,10 +106,8 @@ struct RerankRoutes: Sendable {
     }
 
     private func answer(
-        _ body: BatchBody.Element, _ place: Int, _ caller: RerankCaller
-    ) async
-        -> JSONText
-    {
+        _ body: BatchBody.Element, _ place: Int, _ caller: RerankCaller, _ logger: Logger
+    ) async -> JSONText {
         let id = "\(caller.requestID).\(place)"
         let caller = RerankCaller(
             requestID: id, scope: caller.scope, keepsDecision: caller.keepsDecision,
@@ -97,7 +117,12 @@ struct RerankRoutes: Sendable {
             let reply = try await reranker.rerank(call.request, for: caller)
             return RerankReplyBody(id: id, reply, as: call.presentation).json
         } catch {
-            return ErrorBody(CoordinatorError(answering: error), requestID: id).json
+            // Counted and logged as any other.
+            return Refusal(
+                CoordinatorError(answering: error),
+                RequestIdentity(id: id, traceParent: caller.traceParent), path: RestPaths.batch,
+                logger
+            ).json
         }
     }
 
@@ -106,13 +131,17 @@ struct RerankRoutes: Sendable {
         guard try request.mediaType() == .json else {
             throw CoordinatorError.wrongMediaType("safetensors", expected: "application/json")
         }
-        let bytes = try await request.bytes(upTo: 64 << 10)
-        let body = try PrefetchBody.parse(Data(bytes))
-        let prefetched = try await reranker.prefetch(
-            body.model, user: body.user,
-            domain: try body.domain.map { name throws(CoordinatorError) in try DomainName(name) },
-            pin: body.pin, for: scope)
-        return Response.json(PrefetchReplyBody(prefetched))
+        return try await admission.admit {
+            let bytes = try await request.bytes(upTo: 64 << 10)
+            let body = try PrefetchBody.parse(Data(bytes))
+            let prefetched = try await reranker.prefetch(
+                body.model, user: body.user,
+                domain: try body.domain.map { name throws(CoordinatorError) in
+                    try DomainName(name)
+                },
+                pin: body.pin, for: scope)
+            return Response.json(PrefetchReplyBody(prefetched))
+        }
     }
 
     private func caller(_ request: Request, _ context: ServingContext) async throws -> RerankCaller

@@ -21,8 +21,11 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
-    /// Nothing comes and nothing goes for so long: the connection ends, also in the middle of a request.
+    /// Nothing comes and nothing goes for so long: the connection ends.
     static let idleTimeout: TimeAmount = .seconds(60)
+    /// Nothing comes for so long in the middle of a body, or its end not within so long: likewise. It holds a place that others
+    /// wait for.
+    static let (bodyPause, bodyTimeout): (TimeAmount, TimeAmount) = (.seconds(10), .seconds(60))
 
     /// A request of ours, from its head on.
     private struct Call: Sendable {
@@ -52,6 +55,8 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
     private var passedCount = 0
     /// Whether the body of one that passed is still coming.
     private var isPassing = false
+    /// When the head of the request came whose body is coming.
+    private var bodyBegan = NIODeadline.distantPast
     /// What came while an answer was waited for.
     private var held: [HTTPServerRequestPart] = []
     private var isReadHeld = false
@@ -71,13 +76,22 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
+        switch part {
+        case .head: bodyBegan = .now()
+        case .body where .now() - bodyBegan > Self.bodyTimeout:
+            context.close(promise: nil)
+            return
+        case .body, .end: break
+        }
         switch (state, part) {
         case (.passing, .head(let head)) where passedCount == 0 && begin(head, context): break
         case (.passing, _):
             switch part {
-            case .head:
+            case .head(let head):
                 passedCount += 1
                 isPassing = true
+                // Hummingbird says it to nobody.
+                goOn(head, context)
             case .body: break
             case .end: isPassing = false
             }
@@ -122,10 +136,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
             refuse(error, identity, uri, staysOpen: stays, context)
             return true
         }
-        if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
-            let goOn = HTTPResponseHead(version: .http1_1, status: .continue)
-            context.writeAndFlush(wrapOutboundOut(.head(goOn)), promise: nil)
-        }
+        goOn(head, context)
         body.reserveCapacity(announced)
         state = .gathering(
             Call(
@@ -138,6 +149,17 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         return true
     }
 
+    /// A caller that waits to be told so sends its body, unless that is known to be refused.
+    private func goOn(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        let announced = head.headers.first(name: "content-length").map { Int($0) ?? .max } ?? 0
+        // An answer that comes before would be taken for the one to this request.
+        guard head.headers.first(name: "expect")?.lowercased() == "100-continue",
+            head.version == .http1_1, announced <= routes.bodyByteCountMax, passedCount <= 1
+        else { return }
+        let goOn = HTTPResponseHead(version: .http1_1, status: .continue)
+        context.writeAndFlush(wrapOutboundOut(.head(goOn)), promise: nil)
+    }
+
     // MARK: Answers
 
     private typealias Outcome = Result<(RerankReply, RerankPresentation), CoordinatorError>
@@ -145,6 +167,12 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
     private func answer(_ call: Call, _ context: ChannelHandlerContext) {
         let bytes = body
         body = []
+        guard RerankRoutes.isQuick(bytes) else {
+            wait(for: call, context) { [routes] in
+                try await routes.decoded(call.type, bytes, call.uri)
+            }
+            return
+        }
         let read: RerankCall
         let reply: RerankReply?
         do throws(CoordinatorError) {
@@ -158,12 +186,20 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
             finish(call, .success((reply, read.presentation)), context)
             return
         }
+        wait(for: call, context) { read }
+    }
+
+    private func wait(
+        for call: Call, _ context: ChannelHandlerContext,
+        _ body: @escaping @Sendable () async throws -> RerankCall
+    ) {
         let here = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         let (eventLoop, reranker, caller) = (context.eventLoop, routes.reranker, call.caller)
         state = .waiting(
             Task {
                 let outcome: Outcome
                 do {
+                    let read = try await body()
                     let reply = try await reranker.rerank(read.request, for: caller)
                     outcome = .success((reply, read.presentation))
                 } catch {
@@ -267,13 +303,18 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch (event, state) {
+        case (IdleStateHandler.IdleStateEvent.read, .gathering):
+            context.close(promise: nil)
+        case (IdleStateHandler.IdleStateEvent.read, _):
+            if isPassing { context.close(promise: nil) }
         case (is IdleStateHandler.IdleStateEvent, .waiting): break
         case (is IdleStateHandler.IdleStateEvent, _):
             // One that passed whole is being worked on.
             if passedCount == 0 || isPassing { context.close(promise: nil) }
+        // It had its time to come.
+        case (is ChannelShouldQuiesceEvent, .gathering): context.close(promise: nil)
         // The connection ends with the answer that is under way.
-        case (is ChannelShouldQuiesceEvent, .gathering), (is ChannelShouldQuiesceEvent, .waiting):
-            break
+        case (is ChannelShouldQuiesceEvent, .waiting): break
         default: context.fireUserInboundEventTriggered(event)
         }
     }

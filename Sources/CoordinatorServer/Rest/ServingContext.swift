@@ -27,6 +27,11 @@ struct RequestIdentity: Sendable {
     /// W3C trace context, as it came.
     let traceParent: String?
 
+    init(id: String, traceParent: String?) {
+        self.id = id
+        self.traceParent = traceParent
+    }
+
     /// - Parameters: What the headers say.
     init(requestID: String?, traceParent: String?) {
         id = requestID.flatMap { $0.isRequestID ? $0 : nil } ?? Self.newID()

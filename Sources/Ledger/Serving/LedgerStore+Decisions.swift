@@ -27,6 +27,7 @@ public struct Decision: Sendable {
     public var features: [UInt8]
     /// K raw scores.
     public var scores: [Float]
+    public var servedAt = ContinuousClock.now
 
     public init(
         requestID: String, role: RoutePlan.Role, model: String, user: String?, domain: DomainName?,
@@ -114,8 +115,10 @@ private struct DecisionLine: Encodable {
     let hidden_size: Int
     let dtype: String
     let scores: [Float]
+    let age_seconds: Double
 
     init(_ decision: Decision) {
+        age_seconds = (ContinuousClock.now - decision.servedAt) / .seconds(1)
         request_id = decision.requestID
         role = decision.role.rawValue
         model = decision.model
