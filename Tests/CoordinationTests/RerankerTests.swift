@@ -135,12 +135,63 @@ struct TestServing: Sendable {
         }
     }
 
-    @Test func `names with a zero byte are nobody's, and asked of no database`() async throws {
+    @Test func `names that cannot be are nobody's, and asked of no database`() async throws {
         try await TestServing.with { serving in
-            let model = try await serving.refusal(try TestServing.request("ti\0ny"))
-            #expect(model.code == .unknownBaseModel)
-            let user = try await serving.refusal(try TestServing.request(user: "a\0da"))
-            #expect(user.code == .invalidArgument)
+            await serving.pool.close()
+            for model in ["ti\0ny", "ti\nny", String(repeating: "x", count: 501)] {
+                let refusal = try await serving.refusal(
+                    try TestServing.request(model, fallbacks: ["tiny"]))
+                #expect(refusal.code == .unknownBaseModel)
+            }
+            for user in ["a\0da", "a\u{7f}", String(repeating: "\u{e9}", count: 201)] {
+                let refusal = try await serving.refusal(try TestServing.request(user: user))
+                #expect(refusal.code == .invalidArgument)
+            }
+        }
+    }
+
+    @Test func `two spellings of one letter are two users`() async throws {
+        try await TestServing.with { serving in
+            let (composed, decomposed) = ("jos\u{e9}", "jose\u{301}")
+            let name: String = try await serving.pool.execute(
+                "select name from ls.register_ranker('tiny', 'pointwise', p_user => $1)", composed
+            ).one().decode()
+            try await TestServing.addVersion(7, to: name, serving.ledger)
+            let scope = KeyScope(users: [composed])
+            #expect(
+                try await serving.rerank(try TestServing.request(user: composed), scope)
+                    .servedModel == "\(name)@1")
+            let other = try TestServing.request(user: decomposed)
+            #expect(try await serving.refusal(other, scope).code == .notPermitted)
+            #expect(try await serving.rerank(other).servedModel != "\(name)@1")
+        }
+    }
+
+    @Test func `a route is counted once for each request`() async throws {
+        try await TestServing.with { serving in
+            for _ in 0..<4 {
+                _ = try await serving.rerank(try TestServing.request(user: "ada"))
+            }
+            let counts = serving.reranker.counts
+            #expect(counts.routeMisses == 1 && counts.routeHits == 3)
+            #expect(counts.cacheMisses == 1 && counts.cacheHits == 3)
+        }
+    }
+
+    @Test func `what is not finite is refused also when a canary is all there is`() async throws {
+        try await TestServing.with { serving in
+            try await serving.pool.execute("select ls.register_base_model('bare', 8)")
+            let name: String = try await serving.pool.execute(
+                "select name from ls.register_ranker('bare', 'pointwise', p_user => 'eve')"
+            ).one().decode()
+            try await TestServing.addVersion(8, to: name, serving.ledger)
+            try await serving.ledger.addRouteRule(
+                RouteRule(
+                    name: "few", action: .canary, target: "\(name)@1", share: 0.0001,
+                    user: "ben"))
+            let bad = try TestServing.request(
+                "bare", user: "ben", features: [Float.nan] + TestServing.features.dropFirst())
+            #expect(try await serving.refusal(bad).code == .invalidFeatures)
         }
     }
 
@@ -276,7 +327,7 @@ struct TestServing: Sendable {
                 !first.wasCached && first.isPinned && first.route.rankerName == "~ada.pointwise")
             let again = try await serving.reranker.prefetch(
                 "tiny", user: "ada", domain: nil, pin: nil, for: KeyScope())
-            #expect(again.wasCached)
+            #expect(again.wasCached && again.isPinned, "as it was")
             await #expect(throws: CoordinatorError.self) {
                 try await serving.reranker.prefetch(
                     "tiny", user: "ada", domain: nil, pin: nil, for: KeyScope(users: ["ben"]))

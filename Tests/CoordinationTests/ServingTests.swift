@@ -66,6 +66,43 @@ import Testing
         #expect(await source.readCount == 2)
     }
 
+    @Test func `a read that does not end is waited for once, and not for long`() async throws {
+        let (gate, open) = AsyncStream.makeStream(of: Void.self)
+        let cache = RankerCache(byteCountMax: 1 << 20, patience: .milliseconds(50)) { _ in
+            for await _ in gate {}
+            return try Self.scorer(Self.file)
+        }
+        for number in [1, 2] as [UInt8] {
+            let error = await #expect(throws: CoordinatorError.self) {
+                try await cache.scorer(for: Self.digest(number))
+            }
+            #expect(error?.code == .unavailable)
+        }
+        // The second did not even ask.
+        #expect(cache.counts.misses == 1)
+        open.finish()
+        while cache.known(Self.digest(1)) == nil { try await Task.sleep(for: .milliseconds(5)) }
+    }
+
+    @Test func `a version that is nobody's champion takes no pin along`() async throws {
+        let cache = RankerCache(byteCountMax: 1 << 20) { _ in try Self.scorer(Self.file) }
+        let ranker = RankerID(1)
+        _ = try await cache.scorer(for: Self.digest(1), of: ranker)
+        try cache.pin(ranker, Self.digest(1))
+        _ = try await cache.scorer(for: Self.digest(2))
+        cache.unpin(RankerID(2))
+        #expect(cache.counts.pinned == 1 && cache.isPinned(ranker))
+        let size = RankerScorer(try RankerWeights(safetensors: Self.file)).byteCount
+        let small = RankerCache(byteCountMax: 4 * size) { _ in try Self.scorer(Self.file) }
+        _ = try await small.scorer(for: Self.digest(1), of: ranker)
+        try small.pin(ranker, Self.digest(1))
+        _ = try await small.scorer(for: Self.digest(2))
+        for number in 10..<30 as Range<UInt8> {
+            _ = try await small.scorer(for: Self.digest(number))
+        }
+        #expect(small.known(Self.digest(1)) != nil && small.known(Self.digest(2)) == nil)
+    }
+
     @Test func `counts what it had and what it read, and what its weights take`() async throws {
         let source = Source()
         let cache = RankerCache(byteCountMax: 1 << 20) { _ in

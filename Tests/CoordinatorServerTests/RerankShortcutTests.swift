@@ -321,6 +321,60 @@ private struct Sent {
         }
     }
 
+    @Test func `whoever passes is told to go on, too, but not with more than there may be`()
+        async throws
+    {
+        try await Line.with { line in
+            func head(_ length: Int) -> [UInt8] {
+                Array(
+                    """
+                    POST /v1/rerank/batch HTTP/1.1\r\nhost: a\r\nx-request-id: b\r\n\
+                    expect: 100-continue\r\ncontent-length: \(length)\r\n\r\n
+                    """.utf8)
+            }
+            try await line.send(head(3))
+            #expect(try await line.answers(1).map(\.status) == [100])
+            try await line.send([1, 2, 3])
+            #expect(try await line.answers(1).map(\.status) == [202])
+            try await line.send(head(5_000) + [UInt8](repeating: 1, count: 5_000))
+            #expect(try await line.answers(1).map(\.status) == [202])
+        }
+    }
+
+    @Test(arguments: ["read", "quiesce"])
+    func `a body that pauses, or is late for a coordinator that leaves, gives its place back`(
+        why: String
+    ) async throws {
+        try await Line.with { line in
+            let sent = Sent.rerank("slow", user: "ada", line.key)
+            try await line.send(Array(sent.bytes.dropLast(10)))
+            #expect(await line.inFlightCount() == 1)
+            try await line.channel.testingEventLoop.executeInContext {
+                let pipeline = line.channel.pipeline
+                if why == "read" {
+                    pipeline.fireUserInboundEventTriggered(IdleStateHandler.IdleStateEvent.read)
+                } else {
+                    pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+                }
+            }
+            try await line.channel.closeFuture.get()
+            #expect(await line.inFlightCount() == 0)
+        }
+    }
+
+    @Test func `a connection between requests may be silent for longer`() async throws {
+        try await Line.with { line in
+            try await line.send(Sent.rerank("warm", user: "ada", line.key).bytes)
+            #expect(try await line.answers(1).map(\.status) == [200])
+            try await line.channel.testingEventLoop.executeInContext {
+                line.channel.pipeline.fireUserInboundEventTriggered(
+                    IdleStateHandler.IdleStateEvent.read)
+            }
+            try await line.send(Sent.rerank("next", user: "ada", line.key).bytes)
+            #expect(try await line.answers(1).map(\.status) == [200])
+        }
+    }
+
     @Test func `the connection ends after the answer to whoever asks for that`() async throws {
         try await Line.with { line in
             try await line.send(

@@ -1,6 +1,6 @@
 -- Who may ask (keys), what comes before the chain (rules), where it is scored (placement), and what is kept of it.
 begin;
-select plan(106);
+select plan(110);
 select fixture.base_model();
 select fixture.worker('edge-1');
 create function pg_temp.add(p_domain text, p_kind text default 'listwise', p_user text default null) returns bigint language sql as $$
@@ -144,6 +144,10 @@ select ls.set_retention('decision', '2 days', 'back');
 select isnt(ls.prune_decisions(), null, 'old hours are dropped');
 select is(to_regclass('ls.decision_2020_01_01_07')::text, null, 'as a whole');
 select is((select count(*) from ls.decision), 1::bigint, 'the present one stays');
+select is(ls.record_decisions(jsonb_set(pg_temp.decided('r6', 'eve'), '{0,age_seconds}', '7200'), array['\x01'::bytea]), 1, 'one that had to wait is kept');
+select is((select clock_timestamp() - served_at between '119 minutes' and '121 minutes' from ls.decision where request_id = 'r6'), true, 'as of when it was served');
 select is((select count from ls.forget_user('ada', 'asked') where deleted = 'decisions'), 1::bigint, 'a user''s decisions are forgotten with the user');
+select is(ls.record_decisions(jsonb_set(pg_temp.decided('r7'), '{0,age_seconds}', '10'), array['\x01'::bytea]), 0, 'and what waited meanwhile');
+select is(ls.record_decisions(pg_temp.decided('r8'), array['\x01'::bytea]), 1, 'who comes back is somebody new');
 select * from finish();
 rollback;

@@ -21,12 +21,11 @@ final class RankerCache: @unchecked Sendable {
         var byteCountMax = 0
     }
 
-    /// How long a request waits for weights that are being read.
-    private static let patience: Duration = .seconds(2)
     /// How long nobody waits after a read that took longer, while no other ended.
     private static let respite: Duration = .seconds(1)
 
     private let source: RankerSource
+    private let patience: Duration
     private let clock = ContinuousClock()
     private let loads = Timer(label: "ls_ranker_load_duration_seconds")
     // Guards all that follows. Held for look-ups only: a hit does not wait for an actor.
@@ -41,8 +40,12 @@ final class RankerCache: @unchecked Sendable {
     /// When a read last ended well.
     private var readAt: ContinuousClock.Instant
 
-    init(byteCountMax: Int, source: @escaping RankerSource) {
+    /// - Parameter patience: How long a request waits for weights that are being read.
+    init(
+        byteCountMax: Int, patience: Duration = .seconds(2), source: @escaping RankerSource
+    ) {
         self.ready = ByteBoundedCache(byteCountMax: byteCountMax)
+        self.patience = patience
         self.source = source
         awayUntil = clock.now
         readAt = clock.now
@@ -73,25 +76,12 @@ final class RankerCache: @unchecked Sendable {
         if let scorer = known(digest) { return scorer }
         let began = clock.now
         guard lock.withLock({ began >= awayUntil }) else { throw CoordinatorError.weightsAway() }
-        do {
-            if let scorer = try await value(
-                of: load(digest, of: ranker), within: Self.patience)
-            {
-                return scorer
-            }
-            waitedInVain(since: began)
-            throw CoordinatorError.weightsAway()
-        } catch let error as CoordinatorError
-            where error.code == .unavailable || error.code == .deadlineExceeded
-        {
-            waitedInVain(since: began)
-            throw error
+        if let scorer = try await value(of: load(digest, of: ranker), within: patience) {
+            return scorer
         }
-    }
-
-    /// A database that answered somebody meanwhile has much to do, but is there.
-    private func waitedInVain(since began: ContinuousClock.Instant) {
+        // A database that answered somebody meanwhile has much to do, but is there.
         lock.withLock { if readAt < began { awayUntil = clock.now + Self.respite } }
+        throw CoordinatorError.weightsAway()
     }
 
     private func load(_ digest: Digest, of ranker: RankerID?) -> Task<RankerScorer, any Error> {

@@ -20,6 +20,7 @@ extension Serving {
                 try await connection.rerank(user: "ada").header("x-ls-where") == "edge"
             }
 
+            try await servesHead(site)
             let answer = try await connection.get("/metrics")
             #expect(answer.header("content-type") == "text/plain; version=0.0.4; charset=utf-8")
             let scrape = try Scrape(answer.body)
@@ -46,6 +47,16 @@ extension Serving {
             let missing = Scrape.promised.subtracting(scrape.names)
             #expect(missing.isEmpty, "\(missing.sorted())")
         }
+    }
+}
+
+/// A refusal of HEAD has no body either: what comes next on the connection is the next answer.
+private func servesHead(_ site: FaultSite) async throws {
+    let connection = try await site.connect()
+    for (path, status) in [("/readyz", 200), ("/v1/nothing", 404), ("/v1/rerank", 405)] {
+        let head = try await connection.kept.ask(.HEAD, path)
+        #expect(head.status == status && head.body.isEmpty, "\(path): \(head)")
+        #expect(try await connection.get("/livez").status == 200)
     }
 }
 
