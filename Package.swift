@@ -245,7 +245,8 @@ let package = Package(
                 "Coordination", "CoordinationTesting", "CoordinatorServer", "EdgeWork",
                 "LanguageSystem", "Ledger", "PKI", "PostgresAccess", "RankerMath", "Rankers",
                 "RerankWire",
-                "WorkerWire", crypto, hummingbirdCore, logging, nio, nioEmbedded, nioHTTP, protobuf,
+                "WorkerWire", crypto, grpc, grpcTransport, hummingbirdCore, logging, nio,
+                nioEmbedded, nioHTTP, protobuf,
             ],
             swiftSettings: strict),
         .testTarget(

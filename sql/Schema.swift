@@ -21,6 +21,7 @@ public enum LedgerSchema {
         File(name: "v0007_keep_data_home", bytes: PackageResources.v0007_keep_data_home_sql),
         File(name: "v0008_rotate_authority", bytes: PackageResources.v0008_rotate_authority_sql),
         File(name: "v0009_serve_requests", bytes: PackageResources.v0009_serve_requests_sql),
+        File(name: "v0010_know_peers", bytes: PackageResources.v0010_know_peers_sql),
     ]
 
     /// All the old ones away, then functions, then views (after the views they read), then who may
@@ -51,6 +52,8 @@ public enum LedgerSchema {
         File(name: "complete_evaluations", bytes: PackageResources.complete_evaluations_sql),
         File(name: "complete_training", bytes: PackageResources.complete_training_sql),
         File(name: "consider_promotion", bytes: PackageResources.consider_promotion_sql),
+        File(name: "coordinator_left", bytes: PackageResources.coordinator_left_sql),
+        File(name: "coordinator_seen", bytes: PackageResources.coordinator_seen_sql),
         File(name: "create_api_key", bytes: PackageResources.create_api_key_sql),
         File(name: "create_join_token", bytes: PackageResources.create_join_token_sql),
         File(name: "current_feature_sets", bytes: PackageResources.current_feature_sets_sql),
@@ -196,6 +199,7 @@ public enum LedgerSchema {
         File(name: "attempt_history", bytes: PackageResources.attempt_history_sql),
         File(name: "audit_entry", bytes: PackageResources.audit_entry_sql),
         File(name: "base_model_status", bytes: PackageResources.base_model_status_sql),
+        File(name: "coordinator_status", bytes: PackageResources.coordinator_status_sql),
         File(name: "dead_letter", bytes: PackageResources.dead_letter_sql),
         File(name: "decision_log", bytes: PackageResources.decision_log_sql),
         File(name: "feature_set_status", bytes: PackageResources.feature_set_status_sql),

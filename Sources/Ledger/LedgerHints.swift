@@ -11,6 +11,7 @@ public struct LedgerHints: Sendable {
         case worker = "ls_worker"
         case route = "ls_route"
         case key = "ls_key"
+        case presence = "ls_presence"
     }
 
     public enum Hint: Sendable, Equatable {
@@ -22,6 +23,8 @@ public struct LedgerHints: Sendable {
         case keysChanged
         case cancelled(LeaseToken)
         case workerRevoked
+        /// To one of the coordinators.
+        case workerConnected
         /// Just connected, or connected again: look for yourself.
         case mayHaveMissed
     }
@@ -62,6 +65,7 @@ extension LedgerHints.Hint {
             guard let token = LeaseToken(payload) else { return nil }
             self = .cancelled(token)
         case .notification("ls_worker", _): self = .workerRevoked
+        case .notification("ls_presence", _): self = .workerConnected
         case .notification: return nil
         }
     }

@@ -1,5 +1,6 @@
-// What the authority signs: servers for 30 days (made anew at each start), workers for 24 hours.
-// A request says which key; everything else in the certificate is ours, whatever the request asks.
+// What the authority signs: servers for 30 days (made anew at each start), workers for 24 hours, coordinators
+// as clients of each other for 24 hours (made anew for each connection). A worker's request says which key;
+// everything else in the certificate is ours, whatever the request asks.
 import Crypto
 public import Foundation
 public import LanguageSystem
@@ -24,9 +25,18 @@ public struct WorkerCertificate: Sendable {
     public let notAfter: Date
 }
 
+/// A coordinator's certificate as a client of another one, and the key made for it.
+public struct CoordinatorCertificate: Sendable {
+    /// PEM, its own first; during an overlap, then what leads to the key before.
+    public let chain: [String]
+    public let keyPEM: String
+    public let notAfter: Date
+}
+
 extension CertificateAuthority {
     static let serverLifetime: TimeInterval = 30 * 24 * 3600
     static let workerLifetime: TimeInterval = 24 * 3600
+    static let coordinatorLifetime: TimeInterval = 24 * 3600
 
     /// - Parameter names: Host names and IP addresses that clients use.
     /// - Throws: `invalidSettings` for a name that is neither.
@@ -60,6 +70,24 @@ extension CertificateAuthority {
             chainPEM: Self.pem(leaf) + (overlap?.crossPEM ?? "") + trustedPEM,
             serial: leaf.serialNumber.hexadecimal,
             notBefore: leaf.notValidBefore, notAfter: leaf.notValidAfter)
+    }
+
+    /// What this coordinator shows to others. It is signed here, by the key that every coordinator has, and
+    /// recorded nowhere.
+    ///
+    /// - Throws: `invalidArgument` for a name that fits no certificate.
+    public func issueCoordinatorCertificate(name: String, at now: Date = Date())
+        throws(CoordinatorError) -> CoordinatorCertificate
+    {
+        guard WorkerName.isValid(name) else { throw .invalidCoordinatorName(name) }
+        let key = P256.Signing.PrivateKey()
+        let leaf = try sign(
+            Certificate.PrivateKey(key).publicKey, commonName: name, usage: .clientAuth,
+            names: [.uniformResourceIdentifier(CoordinatorIdentity.uriPrefix + name)],
+            lifetime: Self.coordinatorLifetime, at: now)
+        return CoordinatorCertificate(
+            chain: [Self.pem(leaf)] + (overlap.map { [$0.crossPEM] } ?? []),
+            keyPEM: key.pemRepresentation + "\n", notAfter: leaf.notValidAfter)
     }
 
     private func sign(

@@ -108,10 +108,17 @@ extension CoordinatorError {
         Self(.identityRefused, "cannot accept the certificate request: \(reason)")
     }
 
-    static func notAWorkersCertificate(_ reason: String) -> Self {
+    /// - Parameter owner: "worker" or "coordinator".
+    static func notAClientCertificate(of owner: String, _ reason: String) -> Self {
         Self(
-            .identityRefused, "cannot accept this certificate as a worker's: \(reason)",
-            hint: "join with a token of this coordinator: lsworker join")
+            .identityRefused, "cannot accept this certificate as a \(owner)'s: \(reason)",
+            hint: owner == "worker" ? "join with a token of this coordinator: lsworker join" : nil)
+    }
+
+    static func invalidCoordinatorName(_ name: String) -> Self {
+        Self(
+            .invalidArgument,
+            "cannot issue a certificate: '\(name.printable(80))' is not a coordinator's name")
     }
 
     static func malformedToken(_ reason: String) -> Self {

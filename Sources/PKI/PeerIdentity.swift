@@ -1,6 +1,7 @@
-// Who a worker is, read from its certificate: the URI `ls://worker/<name>` and nothing else. TLS has
-// verified the chain; what must hold beyond that (one name, clientAuth alone) is checked here, so
-// that no other certificate of the same authority passes for a worker's.
+// Who a caller on the workers' port is, read from its certificate: a worker, by the URI
+// `ls://worker/<name>`, or another coordinator, by `ls://coordinator/<name>`, and nothing else. TLS has
+// verified the chain; what must hold beyond that (one name, clientAuth alone) is checked here, so that
+// no other certificate of the same authority passes for either, nor one of the two for the other.
 public import LanguageSystem
 public import X509
 
@@ -13,32 +14,55 @@ public struct PeerIdentity: Sendable, Hashable {
 
     /// - Throws: `identityRefused` unless the certificate is exactly what we issue to workers.
     public init(_ certificate: Certificate) throws(CoordinatorError) {
-        guard let usages = try? certificate.extensions.extendedKeyUsage,
-            Array(usages) == [.clientAuth]
-        else {
-            throw .notAWorkersCertificate("its extended key usage is not clientAuth alone")
-        }
-        guard let names = try? certificate.extensions.subjectAlternativeNames, names.count == 1,
-            case .uniformResourceIdentifier(let uri)? = names.first, uri.hasPrefix(Self.uriPrefix)
-        else {
-            throw .notAWorkersCertificate("it does not carry one name of the form ls://worker/NAME")
-        }
-        let name = String(uri.dropFirst(Self.uriPrefix.count))
-        guard WorkerName.isValid(name) else {
-            throw .notAWorkersCertificate("'\(name.printable(80))' is not a worker's name")
-        }
-        guard case .notCertificateAuthority? = try? certificate.extensions.basicConstraints else {
-            throw .notAWorkersCertificate("it may sign other certificates")
-        }
-        guard certificate.subject == (try? DistinguishedName { CommonName(name) }) else {
-            throw .notAWorkersCertificate("its subject is not CN=\(name)")
-        }
-        workerName = name
+        workerName = try certificate.clientName(Self.uriPrefix, of: "worker")
         serial = certificate.serialNumber.hexadecimal
     }
 }
 
-/// What a worker may be called: what fits a certificate, a path and a line of a table.
+/// Another coordinator of the same installation. Its certificate is recorded nowhere: whoever can make one
+/// holds the authority's key, and could make any other.
+public struct CoordinatorIdentity: Sendable, Hashable {
+    static let uriPrefix = "ls://coordinator/"
+
+    public let name: String
+
+    /// - Throws: `identityRefused` unless the certificate is exactly what a coordinator issues to itself.
+    public init(_ certificate: Certificate) throws(CoordinatorError) {
+        name = try certificate.clientName(Self.uriPrefix, of: "coordinator")
+    }
+}
+
+extension Certificate {
+    /// The one name of a client's certificate of ours, without the prefix that says what it is.
+    fileprivate func clientName(_ prefix: String, of owner: String) throws(CoordinatorError)
+        -> String
+    {
+        guard let usages = try? extensions.extendedKeyUsage, Array(usages) == [.clientAuth] else {
+            throw .notAClientCertificate(
+                of: owner, "its extended key usage is not clientAuth alone")
+        }
+        guard let names = try? extensions.subjectAlternativeNames, names.count == 1,
+            case .uniformResourceIdentifier(let uri)? = names.first, uri.hasPrefix(prefix)
+        else {
+            throw .notAClientCertificate(
+                of: owner, "it does not carry one name of the form \(prefix)NAME")
+        }
+        let name = String(uri.dropFirst(prefix.count))
+        guard WorkerName.isValid(name) else {
+            throw .notAClientCertificate(
+                of: owner, "'\(name.printable(80))' is not a \(owner)'s name")
+        }
+        guard case .notCertificateAuthority? = try? extensions.basicConstraints else {
+            throw .notAClientCertificate(of: owner, "it may sign other certificates")
+        }
+        guard subject == (try? DistinguishedName { CommonName(name) }) else {
+            throw .notAClientCertificate(of: owner, "its subject is not CN=\(name)")
+        }
+        return name
+    }
+}
+
+/// What a worker, and a coordinator, may be called: what fits a certificate, a path and a line of a table.
 public enum WorkerName {
     /// 1 to 63 characters a-z, 0-9, `.`, `_`, `-`, the first a letter or digit.
     public static func isValid(_ name: some StringProtocol) -> Bool {

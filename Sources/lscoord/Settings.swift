@@ -17,6 +17,8 @@ struct Settings: Sendable {
     var workerAddress: ListenAddress
     /// Reranks over gRPC; nil: over HTTPS alone.
     var grpcAddress: ListenAddress?
+    /// Where other coordinators reach the workers' port; nil: under this machine's name.
+    var peerAddress: ListenAddress?
     /// Names and addresses that the server's certificate is good for, beside localhost.
     var serverNames: [String]
     var logFormat: String
@@ -35,6 +37,20 @@ extension Settings {
     var clusterDirectory: String { dataDirectory + "/postgres" }
     /// The certificate authority's: ca.pem for all to read, ca-key.pem for nobody else.
     var authorityDirectory: String { dataDirectory + "/ca" }
+    /// The host under which other coordinators reach the workers' port.
+    var peerHost: String {
+        if let peerAddress { return peerAddress.host }
+        let host = workerAddress.host
+        // Listening everywhere says nothing of where that is.
+        return host == "0.0.0.0" || host == "::" ? ProcessInfo.processInfo.hostName : host
+    }
+    /// - Parameter workerPort: The one that is open.
+    func peerAddress(workerPort: Int) -> ListenAddress {
+        var address = peerAddress ?? workerAddress
+        address.host = peerHost
+        if peerAddress == nil || address.port == 0 { address.port = workerPort }
+        return address
+    }
 }
 
 /// `host:port`; port 0 lets the system choose.
@@ -97,6 +113,12 @@ struct ServeOptions: ParsableArguments {
             "Reranks over gRPC, TLS and API keys as over HTTPS. Default: none.",
             valueName: "host:port"))
     var grpcAddress: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Where other coordinators on the same database reach the workers' port. Default: this machine's name, or what --worker-address listens on.",
+            valueName: "host:port"))
+    var peerAddress: String?
 
     @Option(
         help: ArgumentHelp(
@@ -216,6 +238,9 @@ extension Settings {
             grpcAddress: try text(serve?.grpcAddress, "grpcAddress").map {
                 try ListenAddress($0, setting: "--grpc-address")
             },
+            peerAddress: try text(serve?.peerAddress, "peerAddress").map {
+                try ListenAddress($0, setting: "--peer-address")
+            },
             serverNames: (serve?.serverName).flatMap { $0.isEmpty ? nil : $0 } ?? listedNames,
             logFormat: logFormat,
             logLevel: logLevel,
@@ -296,7 +321,7 @@ extension Settings {
 extension CoordinatorError {
     static func malformedAddress(_ text: String, setting: String) -> Self {
         Self(
-            .invalidSettings, "cannot listen on '\(text)': \(setting) is not host:port",
+            .invalidSettings, "cannot use \(setting) '\(text)': it is not host:port",
             hint: "for example \(setting) 0.0.0.0:8443")
     }
 

@@ -205,12 +205,29 @@ import WorkerWire
             #expect(try CoordinatorNotice(Languagesystem_V1_CoordinatorMessage(notice)) == notice)
         }
     }
+
+    @Test func `of another coordinator's reranks is refused, or maps to the same again`() throws {
+        let digest = Digest(bytes: [UInt8](repeating: 7, count: 32))!
+        let sample = Languagesystem_V1_PeerRerank(
+            PeerRerank(
+                worker: WorkerID(7),
+                work: RerankWork(
+                    number: 0, rankerName: "math.listwise",
+                    weights: NamedBlob(digest: digest, byteCount: 5, name: "math.listwise@1"),
+                    features: [UInt8](repeating: 0x3c, count: 3 * 4 * 2), dtype: .float16,
+                    candidateCount: 2, hiddenSize: 4, deadline: .milliseconds(200))))
+        try fuzz("peer-rerank", [try sample.serializedBytes()]) { bytes in
+            let rerank = try PeerRerank(Languagesystem_V1_PeerRerank(serializedBytes: bytes))
+            #expect(rerank.worker.rawValue > 0)
+            #expect(try PeerRerank(Languagesystem_V1_PeerRerank(rerank)) == rerank)
+        }
+    }
 }
 
 // MARK: Running
 
 /// Among which the inputs are divided.
-private let surfaceCount: UInt64 = 11
+private let surfaceCount: UInt64 = 12
 
 /// Tries the kept inputs of `surface`, then as many new ones as were asked for.
 private func fuzz(

@@ -7,12 +7,14 @@ import PostgresAccess
 import Testing
 
 @Suite struct `Ledger notifications` {
-    @Test func `say that a task waits, an alias moved, a lease was cancelled`() async throws {
+    @Test func `say what changed: a task, an alias, a lease, a rule, a key, a connection`()
+        async throws
+    {
         try await TestLedger.with { ledger in
             let listener = Listener(
                 ConnectionConfiguration(ledger.database.connectionInfo), logger: TestLedger.quiet)
             var events = listener.events(on: [
-                "ls_task", "ls_alias", "ls_cancel", "ls_route", "ls_key",
+                "ls_task", "ls_alias", "ls_cancel", "ls_route", "ls_key", "ls_presence",
             ])
             .makeAsyncIterator()
             #expect(await events.next() == .reconnected)
@@ -35,6 +37,11 @@ import Testing
                 Issue.record("a key was made and nobody said so")
                 return
             }
+            _ = try await ledger.store.workerConnected(
+                try await ledger.worker("moving"),
+                WorkerConnection(
+                    coordinator: "one", programVersion: "test", capacity: 1, taskKinds: []))
+            #expect(await events.next() == .notification(channel: "ls_presence", payload: ""))
         }
     }
 }

@@ -58,6 +58,29 @@ import X509
         #expect(await !accepts(leaf, under: try CertificateAuthority.ephemeral()))
     }
 
+    @Test func `of a coordinator is clientAuth alone, 24 hours, verifies, and is no worker's`()
+        async throws
+    {
+        let issued = try authority.issueCoordinatorCertificate(name: "host-7-9f3a21c4")
+        #expect(issued.chain.count == 1)
+        let leaf = try Certificate(pemEncoded: issued.chain[0])
+        #expect(try CoordinatorIdentity(leaf).name == "host-7-9f3a21c4")
+        #expect(Array(try #require(try leaf.extensions.extendedKeyUsage)) == [.clientAuth])
+        #expect((23.9 * 3600...24.1 * 3600).contains(issued.notAfter.timeIntervalSinceNow))
+        #expect(await accepts(leaf, under: authority))
+        #expect(await !accepts(leaf, under: try CertificateAuthority.ephemeral()))
+        #expect(try Certificate.PrivateKey(pemEncoded: issued.keyPEM).publicKey == leaf.publicKey)
+        var error = #expect(throws: CoordinatorError.self) { try PeerIdentity(leaf) }
+        #expect(error?.code == .identityRefused)
+        let (_, worker) = try issue(WorkerKey())
+        error = #expect(throws: CoordinatorError.self) { try CoordinatorIdentity(worker) }
+        #expect(error?.code == .identityRefused)
+        error = #expect(throws: CoordinatorError.self) {
+            try authority.issueCoordinatorCertificate(name: "worker/edge-1")
+        }
+        #expect(error?.code == .invalidArgument)
+    }
+
     @Test func `of a server has its names and addresses, and is no worker's`() async throws {
         let server = try authority.issueServerCertificate(names: [
             "coordinator.example.org", "127.0.0.1", "::1",
@@ -151,6 +174,23 @@ import X509
             try odd(isAuthority: true),
         ] {
             #expect(throws: CoordinatorError.self) { try PeerIdentity(certificate) }
+        }
+    }
+
+    @Test func `passes for a coordinator's when it is exactly one, and not by tricks`() throws {
+        let uri = "ls://coordinator/one"
+        #expect(try CoordinatorIdentity(try odd(uris: [uri], commonName: "one")).name == "one")
+        for certificate in [
+            try odd(), try odd(uris: [], commonName: "one"),
+            try odd(uris: [uri, "ls://worker/one"], commonName: "one"),
+            try odd(uris: ["ls://worker/one"], commonName: "one"),
+            try odd(uris: ["ls://coordinator/one/x"], commonName: "one"),
+            try odd(uris: [uri], commonName: "two"),
+            try odd(uris: [uri], commonName: "one", usages: [.clientAuth, .serverAuth]),
+            try odd(uris: [uri], commonName: "one", isAuthority: true),
+            try odd(uris: [uri], commonName: "one", extra: [.dnsName("one")]),
+        ] {
+            #expect(throws: CoordinatorError.self) { try CoordinatorIdentity(certificate) }
         }
     }
 

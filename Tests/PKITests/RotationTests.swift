@@ -78,6 +78,12 @@ import X509
             #expect(await accepts([chain[0]], under: new))
             #expect(await !accepts([chain[0]], under: old))
             #expect(await !accepts(chain, under: try CertificateAuthority.ephemeral()))
+            // Coordinators of which one was started again already.
+            let coordinator = try new.issueCoordinatorCertificate(name: "two")
+            #expect(
+                await accepts(Certificate.all(inPEM: coordinator.chain.joined()), under: old))
+            let older = try old.issueCoordinatorCertificate(name: "one")
+            #expect(await accepts(Certificate.all(inPEM: older.chain.joined()), under: old))
             // Another implementation says the same.
             try server.chain[0].write(
                 toFile: directory + "/leaf.pem", atomically: true, encoding: .utf8)

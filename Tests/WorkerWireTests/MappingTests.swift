@@ -142,6 +142,26 @@ import WorkerWire
         }
     }
 
+    @Test func `of a rerank for another coordinator keeps every value, and refuses half of one`()
+        throws
+    {
+        let rerank = PeerRerank(worker: WorkerID(7), work: Self.rerank)
+        let message = Languagesystem_V1_PeerRerank(rerank)
+        let sent = try Languagesystem_V1_PeerRerank(
+            serializedBytes: try message.serializedBytes() as [UInt8])
+        #expect(try PeerRerank(sent) == rerank)
+        let changes: [(inout Languagesystem_V1_PeerRerank) -> Void] = [
+            { $0.workerID = 0 }, { $0.workerID = -1 }, { $0.clearWork() }, { $0.work.dtype = "" },
+            { $0.work.features.append(0) }, { $0.work.clearWeights() },
+        ]
+        for change in changes {
+            var damaged = message
+            change(&damaged)
+            let error = #expect(throws: CoordinatorError.self) { try PeerRerank(damaged) }
+            #expect(error?.code == .invalidArgument)
+        }
+    }
+
     @Test func `of a rerank carries the largest group in one message`() throws {
         let size = WireLimits.rerankFeaturesByteCountMax
         let work = RerankWork(
@@ -151,6 +171,10 @@ import WorkerWire
         let bytes: [UInt8] = try Languagesystem_V1_CoordinatorMessage(.rerank(work))
             .serializedBytes()
         #expect(bytes.count <= WireLimits.sessionMessageByteCountMax)
+        let handedOn: [UInt8] = try Languagesystem_V1_PeerRerank(
+            PeerRerank(worker: WorkerID(.max), work: work)
+        ).serializedBytes()
+        #expect(handedOn.count <= WireLimits.sessionMessageByteCountMax)
         #expect(try RerankWork(Languagesystem_V1_RerankWork(work)) == work)
     }
 

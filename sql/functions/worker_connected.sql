@@ -1,6 +1,7 @@
 -- ls.worker_connected(worker, coordinator, program_version, capacity, task_kinds, domains, size) -> connection.
 -- Notes that a worker's session began. The newest connection counts: the end of an older one, noticed
--- late by another coordinator, changes nothing. Called by: LedgerStore.workerConnected.
+-- late by another coordinator, changes nothing. Every coordinator hears of it (NOTIFY ls_presence): reranks for this worker
+-- go there now. Called by: LedgerStore.workerConnected.
 create or replace function ls.worker_connected(p_worker_id bigint, p_coordinator text, p_program_version text,
     p_capacity integer, p_task_kinds text[], p_domains text[] default null, p_task_byte_count_max bigint default null)
 returns uuid
@@ -19,6 +20,7 @@ begin
         program_version = excluded.program_version, capacity = excluded.capacity, task_kinds = excluded.task_kinds,
         domains = excluded.domains, task_byte_count_max = excluded.task_byte_count_max,
         connected_at = excluded.connected_at, seen_at = excluded.seen_at, disconnected_at = null;
+    perform pg_notify('ls_presence', '');
     return v_connection;
 end
 $$;

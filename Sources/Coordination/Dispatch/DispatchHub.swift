@@ -259,7 +259,7 @@ public actor DispatchHub: Service {
             case .mayHaveMissed:
                 await endRefused()
                 fill()
-            case .taskWaiting, .aliasMoved, .routesChanged, .keysChanged: fill()
+            case .taskWaiting, .aliasMoved, .routesChanged, .keysChanged, .workerConnected: fill()
             }
         }
     }

@@ -38,14 +38,7 @@ struct RerankMetrics: Sendable {
     }
 
     func count(_ answer: EdgeRerankAnswer) {
-        let word =
-            switch answer {
-            case .scored: "scored"
-            case .late: "late"
-            case .unreachable: "unreachable"
-            case .busy, .refused: "refused"
-            }
-        Counter(label: "ls_edge_reranks_total", dimensions: [("answer", word)]).increment()
+        Counter(label: "ls_edge_reranks_total", dimensions: [("answer", answer.word)]).increment()
     }
 }
 

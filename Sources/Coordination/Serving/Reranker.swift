@@ -38,6 +38,8 @@ public final class Reranker: Service, Sendable {
     let threads: ScoringThreads
     let decisions: DecisionLog
     private let hub: DispatchHub
+    /// For workers that are connected to another coordinator; nil: there is none.
+    private let peers: PeerReranks?
     let metrics = RerankMetrics()
     private let settings: RerankerSettings
     private let clock = ContinuousClock()
@@ -47,9 +49,10 @@ public final class Reranker: Service, Sendable {
 
     public init(
         ledger: LedgerStore, hints: LedgerHints, decisions: DecisionLog, hub: DispatchHub,
-        settings: RerankerSettings
+        peers: PeerReranks? = nil, settings: RerankerSettings
     ) {
         self.hub = hub
+        self.peers = peers
         self.settings = settings
         self.decisions = decisions
         routes = RouteMemory(ledger: ledger, hints: hints)
@@ -224,16 +227,19 @@ public final class Reranker: Service, Sendable {
     private func score(
         _ route: Route, on worker: Route.Place, _ request: RerankRequest, _ caller: RerankCaller
     ) async -> Result<([Float], compute: Duration), EdgeMiss> {
-        let answer = await hub.rerank(
-            on: worker.id,
-            EdgeRerank(
-                rankerName: route.rankerName,
-                weights: BlobReference(
-                    digest: route.digest, byteCount: route.byteCount,
-                    name: "\(route.rankerName)@\(route.versionNumber)"),
-                features: Array(request.features), dtype: request.dtype,
-                candidateCount: request.candidateCount, hiddenSize: request.hiddenSize,
-                traceParent: caller.traceParent), within: settings.edgeDeadline)
+        let deadline = clock.now + settings.edgeDeadline
+        let work = EdgeRerank(
+            rankerName: route.rankerName,
+            weights: BlobReference(
+                digest: route.digest, byteCount: route.byteCount,
+                name: "\(route.rankerName)@\(route.versionNumber)"),
+            features: Array(request.features), dtype: request.dtype,
+            candidateCount: request.candidateCount, hiddenSize: request.hiddenSize,
+            traceParent: caller.traceParent)
+        var answer = await hub.rerank(on: worker.id, work, within: settings.edgeDeadline)
+        if answer == .unreachable, let peers {
+            answer = await peers.rerank(by: worker.id, work, within: deadline - clock.now)
+        }
         metrics.count(answer)
         return switch answer {
         case .scored(let scores, let compute): .success((scores, compute: compute))

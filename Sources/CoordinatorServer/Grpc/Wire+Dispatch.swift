@@ -72,12 +72,68 @@ extension CoordinatorNotice {
 
 extension RerankWork {
     init(_ order: EdgeRerankOrder) {
-        let work = order.work
+        self.init(order.work, number: order.number, within: order.deadline)
+    }
+
+    fileprivate init(_ work: EdgeRerank, number: UInt64, within deadline: Duration) {
         self.init(
-            number: order.number, rankerName: work.rankerName, weights: NamedBlob(work.weights),
+            number: number, rankerName: work.rankerName, weights: NamedBlob(work.weights),
             features: work.features, dtype: WireFeatureType(work.dtype),
             candidateCount: work.candidateCount, hiddenSize: work.hiddenSize,
-            deadline: order.deadline, traceParent: work.traceParent)
+            deadline: deadline, traceParent: work.traceParent)
+    }
+}
+
+extension EdgeRerank {
+    /// What another coordinator asks for.
+    init(_ work: RerankWork) {
+        self.init(
+            rankerName: work.rankerName,
+            weights: Ledger.BlobReference(
+                digest: work.weights.digest, byteCount: work.weights.byteCount,
+                name: work.weights.name),
+            features: work.features, dtype: FeatureType(work.dtype),
+            candidateCount: work.candidateCount, hiddenSize: work.hiddenSize,
+            traceParent: work.traceParent)
+    }
+}
+
+extension PeerRerank {
+    init(_ worker: WorkerID, _ work: EdgeRerank, within deadline: Duration) {
+        self.init(worker: worker, work: RerankWork(work, number: 0, within: deadline))
+    }
+}
+
+// Between coordinators an answer travels as a worker's does; what only a coordinator can say has a code.
+extension EdgeRerankAnswer {
+    init(_ outcome: RerankScores.Outcome) {
+        switch outcome {
+        case .scored(let scores, let compute): self = .scored(scores, compute: compute)
+        case .refused(.unknownWorker, _): self = .unreachable
+        case .refused(.deadlineExceeded, _): self = .late
+        case .refused(.busy, _): self = .busy
+        case .refused(let code, let message): self = .refused(CoordinatorError(code, message))
+        }
+    }
+
+    var outcome: RerankScores.Outcome {
+        switch self {
+        case .scored(let scores, let compute): .scored(scores, compute: compute)
+        case .unreachable: .refused(.unknownWorker, message: "the worker is not connected here")
+        case .late: .refused(.deadlineExceeded, message: "the worker did not answer in time")
+        case .busy: .refused(.busy, message: "the worker has too much to do")
+        case .refused(let error): .refused(error.code, message: error.message)
+        }
+    }
+}
+
+extension FeatureType {
+    fileprivate init(_ type: WireFeatureType) {
+        switch type {
+        case .float16: self = .float16
+        case .bfloat16: self = .bfloat16
+        case .float32: self = .float32
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-// The port workers connect to: gRPC over mutual TLS, and nothing else on it. A service: it listens
+// The port workers connect to, and other coordinators: gRPC over mutual TLS, and nothing else on it. A service: it listens
 // until asked to stop, then ends the sessions, which would otherwise last for ever.
 public import Coordination
 import GRPCCore
@@ -57,7 +57,8 @@ public struct WorkerEndpoint: Service {
                 $0.http2.maxFrameSize = WireLimits.frameByteCount
                 // A session, uploads, downloads: what WorkerBudget lets through and room for refusals.
                 $0.http2.maxConcurrentStreams = 64
-                $0.rpc.maxRequestPayloadSize = WireLimits.messageByteCountMax
+                // Another coordinator sends what a session carries.
+                $0.rpc.maxRequestPayloadSize = WireLimits.sessionMessageByteCountMax
                 // A worker behind a vanished NAT entry is noticed, and the entry kept alive.
                 $0.connection.keepalive.time = .seconds(20)
                 $0.connection.keepalive.timeout = .seconds(10)
@@ -70,9 +71,10 @@ public struct WorkerEndpoint: Service {
             services: [
                 WorkerService(
                     hub: hub, intake: EvaluationIntake(ledger: ledger), ledger: ledger,
-                    enrolment: enrolment, logger: logger)
+                    enrolment: enrolment, logger: logger),
+                CoordinatorService(hub: hub, logger: logger),
             ],
-            interceptors: [WorkerIdentityInterceptor(ledger: ledger, logger: logger)])
+            interceptors: [CallerIdentityInterceptor(ledger: ledger, logger: logger)])
     }
 
     /// - Throws: `addressInUse` when the port is taken.

@@ -1,5 +1,6 @@
-/// What lscoord and its workers say to each other, over mutual TLS. The worker opens every
-/// connection (it may sit behind NAT). Nothing here is of unbounded size: blobs travel in chunks.
+/// What lscoord and its workers say to each other, over mutual TLS, and coordinators to each other. The
+/// worker opens every connection (it may sit behind NAT). Nothing here is of unbounded size: blobs travel in
+/// chunks.
 
 // DO NOT EDIT.
 // swift-format-ignore-file
@@ -1441,6 +1442,354 @@ extension Languagesystem_V1_WorkerService.ClientProtocol {
             metadata: metadata
         )
         return try await self.renewCertificate(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+}
+
+// MARK: - languagesystem.v1.CoordinatorService
+
+/// Namespace containing generated types for the "languagesystem.v1.CoordinatorService" service.
+@available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
+public enum Languagesystem_V1_CoordinatorService: Sendable {
+    /// Service descriptor for the "languagesystem.v1.CoordinatorService" service.
+    public static let descriptor = GRPCCore.ServiceDescriptor(fullyQualifiedService: "languagesystem.v1.CoordinatorService")
+    /// Namespace for method metadata.
+    public enum Method: Sendable {
+        /// Namespace for "Rerank" metadata.
+        public enum Rerank: Sendable {
+            /// Request type for "Rerank".
+            public typealias Input = Languagesystem_V1_PeerRerank
+            /// Response type for "Rerank".
+            public typealias Output = Languagesystem_V1_RerankScores
+            /// Descriptor for "Rerank".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "languagesystem.v1.CoordinatorService"),
+                method: "Rerank",
+                type: .unary
+            )
+        }
+        /// Descriptors for all methods in the "languagesystem.v1.CoordinatorService" service.
+        public static let descriptors: [GRPCCore.MethodDescriptor] = [
+            Rerank.descriptor
+        ]
+    }
+}
+
+@available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
+extension GRPCCore.ServiceDescriptor {
+    /// Service descriptor for the "languagesystem.v1.CoordinatorService" service.
+    public static let languagesystem_v1_CoordinatorService = GRPCCore.ServiceDescriptor(fullyQualifiedService: "languagesystem.v1.CoordinatorService")
+}
+
+// MARK: languagesystem.v1.CoordinatorService (server)
+
+@available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
+extension Languagesystem_V1_CoordinatorService {
+    /// Streaming variant of the service protocol for the "languagesystem.v1.CoordinatorService" service.
+    ///
+    /// This protocol is the lowest-level of the service protocols generated for this service
+    /// giving you the most flexibility over the implementation of your service. This comes at
+    /// the cost of more verbose and less strict APIs. Each RPC requires you to implement it in
+    /// terms of a request stream and response stream. Where the RPC expects only a single
+    /// request or response message, you are responsible for ensuring your implementation
+    /// maintains this invariant.
+    ///
+    /// Where possible, prefer using the stricter, less-verbose ``ServiceProtocol``
+    /// or ``SimpleServiceProtocol`` instead.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > On the same port, for coordinators alone: which service a caller may use is what its certificate says.
+    public protocol StreamingServiceProtocol: GRPCCore.RegistrableRPCService {
+        /// Handle the "Rerank" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Has a worker that is connected to the coordinator asked score a group. It is passed on no further.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Languagesystem_V1_PeerRerank` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Languagesystem_V1_RerankScores` messages.
+        func rerank(
+            request: GRPCCore.StreamingServerRequest<Languagesystem_V1_PeerRerank>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Languagesystem_V1_RerankScores>
+    }
+
+    /// Service protocol for the "languagesystem.v1.CoordinatorService" service.
+    ///
+    /// This protocol is higher level than ``StreamingServiceProtocol`` but lower level than
+    /// the ``SimpleServiceProtocol``, it provides access to request and response metadata and
+    /// trailing response metadata. If you don't need these then consider using
+    /// the ``SimpleServiceProtocol``. If you need fine grained control over your RPCs then
+    /// use ``StreamingServiceProtocol``.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > On the same port, for coordinators alone: which service a caller may use is what its certificate says.
+    public protocol ServiceProtocol: Languagesystem_V1_CoordinatorService.StreamingServiceProtocol {
+        /// Handle the "Rerank" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Has a worker that is connected to the coordinator asked score a group. It is passed on no further.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Languagesystem_V1_PeerRerank` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Languagesystem_V1_RerankScores` message.
+        func rerank(
+            request: GRPCCore.ServerRequest<Languagesystem_V1_PeerRerank>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Languagesystem_V1_RerankScores>
+    }
+
+    /// Simple service protocol for the "languagesystem.v1.CoordinatorService" service.
+    ///
+    /// This is the highest level protocol for the service. The API is the easiest to use but
+    /// doesn't provide access to request or response metadata. If you need access to these
+    /// then use ``ServiceProtocol`` instead.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > On the same port, for coordinators alone: which service a caller may use is what its certificate says.
+    public protocol SimpleServiceProtocol: Languagesystem_V1_CoordinatorService.ServiceProtocol {
+        /// Handle the "Rerank" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Has a worker that is connected to the coordinator asked score a group. It is passed on no further.
+        ///
+        /// - Parameters:
+        ///   - request: A `Languagesystem_V1_PeerRerank` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Languagesystem_V1_RerankScores` to respond with.
+        func rerank(
+            request: Languagesystem_V1_PeerRerank,
+            context: GRPCCore.ServerContext
+        ) async throws -> Languagesystem_V1_RerankScores
+    }
+}
+
+// Default implementation of 'registerMethods(with:)'.
+@available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
+extension Languagesystem_V1_CoordinatorService.StreamingServiceProtocol {
+    public func registerMethods<Transport>(with router: inout GRPCCore.RPCRouter<Transport>) where Transport: GRPCCore.ServerTransport {
+        router.registerHandler(
+            forMethod: Languagesystem_V1_CoordinatorService.Method.Rerank.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Languagesystem_V1_PeerRerank>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Languagesystem_V1_RerankScores>(),
+            handler: { request, context in
+                try await self.rerank(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+    }
+}
+
+// Default implementation of streaming methods from 'StreamingServiceProtocol'.
+@available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
+extension Languagesystem_V1_CoordinatorService.ServiceProtocol {
+    public func rerank(
+        request: GRPCCore.StreamingServerRequest<Languagesystem_V1_PeerRerank>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Languagesystem_V1_RerankScores> {
+        let response = try await self.rerank(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+}
+
+// Default implementation of methods from 'ServiceProtocol'.
+@available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
+extension Languagesystem_V1_CoordinatorService.SimpleServiceProtocol {
+    public func rerank(
+        request: GRPCCore.ServerRequest<Languagesystem_V1_PeerRerank>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Languagesystem_V1_RerankScores> {
+        return GRPCCore.ServerResponse<Languagesystem_V1_RerankScores>(
+            message: try await self.rerank(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+}
+
+// MARK: languagesystem.v1.CoordinatorService (client)
+
+@available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
+extension Languagesystem_V1_CoordinatorService {
+    /// Generated client protocol for the "languagesystem.v1.CoordinatorService" service.
+    ///
+    /// You don't need to implement this protocol directly, use the generated
+    /// implementation, ``Client``.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > On the same port, for coordinators alone: which service a caller may use is what its certificate says.
+    public protocol ClientProtocol: Sendable {
+        /// Call the "Rerank" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Has a worker that is connected to the coordinator asked score a group. It is passed on no further.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Languagesystem_V1_PeerRerank` message.
+        ///   - serializer: A serializer for `Languagesystem_V1_PeerRerank` messages.
+        ///   - deserializer: A deserializer for `Languagesystem_V1_RerankScores` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func rerank<Result>(
+            request: GRPCCore.ClientRequest<Languagesystem_V1_PeerRerank>,
+            serializer: some GRPCCore.MessageSerializer<Languagesystem_V1_PeerRerank>,
+            deserializer: some GRPCCore.MessageDeserializer<Languagesystem_V1_RerankScores>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Languagesystem_V1_RerankScores>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+    }
+
+    /// Generated client for the "languagesystem.v1.CoordinatorService" service.
+    ///
+    /// The ``Client`` provides an implementation of ``ClientProtocol`` which wraps
+    /// a `GRPCCore.GRPCCClient`. The underlying `GRPCClient` provides the long-lived
+    /// means of communication with the remote peer.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > On the same port, for coordinators alone: which service a caller may use is what its certificate says.
+    public struct Client<Transport>: ClientProtocol where Transport: GRPCCore.ClientTransport {
+        private let client: GRPCCore.GRPCClient<Transport>
+
+        /// Creates a new client wrapping the provided `GRPCCore.GRPCClient`.
+        ///
+        /// - Parameters:
+        ///   - client: A `GRPCCore.GRPCClient` providing a communication channel to the service.
+        public init(wrapping client: GRPCCore.GRPCClient<Transport>) {
+            self.client = client
+        }
+
+        /// Call the "Rerank" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Has a worker that is connected to the coordinator asked score a group. It is passed on no further.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Languagesystem_V1_PeerRerank` message.
+        ///   - serializer: A serializer for `Languagesystem_V1_PeerRerank` messages.
+        ///   - deserializer: A deserializer for `Languagesystem_V1_RerankScores` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func rerank<Result>(
+            request: GRPCCore.ClientRequest<Languagesystem_V1_PeerRerank>,
+            serializer: some GRPCCore.MessageSerializer<Languagesystem_V1_PeerRerank>,
+            deserializer: some GRPCCore.MessageDeserializer<Languagesystem_V1_RerankScores>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Languagesystem_V1_RerankScores>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Languagesystem_V1_CoordinatorService.Method.Rerank.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+    }
+}
+
+// Helpers providing default arguments to 'ClientProtocol' methods.
+@available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
+extension Languagesystem_V1_CoordinatorService.ClientProtocol {
+    /// Call the "Rerank" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Has a worker that is connected to the coordinator asked score a group. It is passed on no further.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Languagesystem_V1_PeerRerank` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func rerank<Result>(
+        request: GRPCCore.ClientRequest<Languagesystem_V1_PeerRerank>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Languagesystem_V1_RerankScores>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.rerank(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Languagesystem_V1_PeerRerank>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Languagesystem_V1_RerankScores>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+}
+
+// Helpers providing sugared APIs for 'ClientProtocol' methods.
+@available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
+extension Languagesystem_V1_CoordinatorService.ClientProtocol {
+    /// Call the "Rerank" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Has a worker that is connected to the coordinator asked score a group. It is passed on no further.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func rerank<Result>(
+        _ message: Languagesystem_V1_PeerRerank,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Languagesystem_V1_RerankScores>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Languagesystem_V1_PeerRerank>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.rerank(
             request: request,
             options: options,
             onResponse: handleResponse

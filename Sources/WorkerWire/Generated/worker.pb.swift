@@ -8,8 +8,9 @@
 // For information on using the generated types, please see the documentation:
 //   https://github.com/apple/swift-protobuf/
 
-/// What lscoord and its workers say to each other, over mutual TLS. The worker opens every
-/// connection (it may sit behind NAT). Nothing here is of unbounded size: blobs travel in chunks.
+/// What lscoord and its workers say to each other, over mutual TLS, and coordinators to each other. The
+/// worker opens every connection (it may sit behind NAT). Nothing here is of unbounded size: blobs travel in
+/// chunks.
 
 #if canImport(FoundationEssentials)
 public import FoundationEssentials
@@ -408,6 +409,33 @@ public nonisolated struct Languagesystem_V1_RerankWork: Sendable {
   public init() {}
 
   fileprivate var _weights: Languagesystem_V1_BlobReference? = nil
+}
+
+/// One group for a worker whose session is with the coordinator that is asked. The deadline counts from when it
+/// is received; the request's number means nothing. Answered with scores or a refusal; of these, code
+/// "unknownWorker" says that the worker is not connected here (or takes no reranks), "busy" and
+/// "deadlineExceeded" what they say.
+public nonisolated struct Languagesystem_V1_PeerRerank: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var workerID: Int64 = 0
+
+  public var work: Languagesystem_V1_RerankWork {
+    get {_work ?? Languagesystem_V1_RerankWork()}
+    set {_work = newValue}
+  }
+  /// Returns true if `work` has been explicitly set.
+  public var hasWork: Bool {self._work != nil}
+  /// Clears the value of `work`. Subsequent reads from it will return its default value.
+  public mutating func clearWork() {self._work = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _work: Languagesystem_V1_RerankWork? = nil
 }
 
 /// Which of the feature sets offered are not taken, and why.
@@ -1548,6 +1576,45 @@ nonisolated extension Languagesystem_V1_RerankWork: SwiftProtobuf.Message, Swift
     if lhs.hiddenSize != rhs.hiddenSize {return false}
     if lhs.deadlineMilliseconds != rhs.deadlineMilliseconds {return false}
     if lhs.traceParent != rhs.traceParent {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Languagesystem_V1_PeerRerank: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".PeerRerank"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}worker_id\0\u{1}work\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt64Field(value: &self.workerID) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._work) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.workerID != 0 {
+      try visitor.visitSingularInt64Field(value: self.workerID, fieldNumber: 1)
+    }
+    try { if let v = self._work {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Languagesystem_V1_PeerRerank, rhs: Languagesystem_V1_PeerRerank) -> Bool {
+    if lhs.workerID != rhs.workerID {return false}
+    if lhs._work != rhs._work {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -79,7 +79,7 @@ struct Serve: AsyncParsableCommand {
                     .init(service: parts.watch), .init(service: parts.keyring),
                     .init(service: parts.decisions),
                     .init(service: parts.reranker), .init(service: parts.workers),
-                    .init(service: parts.rest),
+                    .init(service: parts.peers), .init(service: parts.rest),
                     parts.grpc.map { .init(service: $0) },
                 ].compactMap { $0 },
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
@@ -104,6 +104,7 @@ struct Serve: AsyncParsableCommand {
         let decisions: DecisionLog
         let reranker: Reranker
         let workers: WorkerEndpoint
+        let peers: PeerReranks
         let rest: any Service
         let grpc: RerankEndpoint?
     }
@@ -135,21 +136,23 @@ struct Serve: AsyncParsableCommand {
         let enrolment = Enrolment(authority: authority, ledger: ledger, logger: logger) {
             await listening.workerPort
         }
+        let name = Self.coordinatorName()
         let hub = DispatchHub(
             ledger: ledger, hints: hints,
             settings: DispatchSettings(
                 leaseDuration: settings.leaseDuration,
                 heartbeatInterval: settings.heartbeatInterval,
-                coordinatorName:
-                    "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)"
-            ),
+                coordinatorName: name),
             logger: logger)
+        let peers = PeerReranks(
+            ledger: ledger, hints: hints, name: name,
+            transport: PeerLinks(authority: authority, name: name, logger: logger), logger: logger)
         let keyring = Keyring(ledger: ledger, hints: hints, logger: logger)
         try await keyring.read()
         let decisions = DecisionLog(ledger: ledger, settings: settings.decisions, logger: logger)
         let reranker = Reranker(
             ledger: ledger, hints: hints, decisions: decisions, hub: hub,
-            settings: settings.reranker)
+            peers: peers, settings: settings.reranker)
         let watch = LedgerWatch(ledger: ledger)
         let workers = WorkerEndpoint(
             host: settings.workerAddress.host, port: settings.workerAddress.port,
@@ -157,7 +160,10 @@ struct Serve: AsyncParsableCommand {
                 chainPEM: certificate.chain, keyPEM: certificate.keyPEM,
                 authoritiesPEM: authority.trustedPEM),
             hub: hub, ledger: ledger, enrolment: enrolment, logger: logger,
-            onListening: { await listening.workers($0) })
+            onListening: { port in
+                await listening.workers(port)
+                peers.announce(at: settings.peerAddress(workerPort: port).description)
+            })
         var tls = TLSConfiguration.makeServerConfiguration(
             certificateChain: try certificate.chain.flatMap {
                 try NIOSSLCertificate.fromPEMBytes(Array($0.utf8)).map { .certificate($0) }
@@ -182,8 +188,17 @@ struct Serve: AsyncParsableCommand {
         return Parts(
             housekeeping: Housekeeping(ledger: ledger, logger: logger), hub: hub,
             watch: watch, keyring: keyring, decisions: decisions, reranker: reranker,
-            workers: workers, rest: rest, grpc: grpc
+            workers: workers, peers: peers, rest: rest, grpc: grpc
         )
+    }
+
+    /// Another one at each start: machines may share a host name, and containers a process number.
+    private static func coordinatorName() -> String {
+        let host = ProcessInfo.processInfo.hostName.lowercased()
+            .map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" }.drop { $0 == "-" }
+        let random = String(UInt32.random(in: .min ... .max), radix: 16)
+        return
+            "\(host.isEmpty ? "lscoord" : String(host.prefix(40)))-\(ProcessInfo.processInfo.processIdentifier)-\(random)"
     }
 
     /// What clients may call this server: what was configured, this machine's name, loopback.
@@ -192,6 +207,7 @@ struct Serve: AsyncParsableCommand {
         for host in [
             ProcessInfo.processInfo.hostName, settings.restAddress.host,
             settings.workerAddress.host, settings.grpcAddress?.host ?? "localhost",
+            settings.peerHost,
         ]
         where !names.contains(host) && host != "0.0.0.0" && host != "::" {
             names.append(host)

@@ -130,7 +130,7 @@ final class FaultSite {
 
     // MARK: Programs
 
-    func startCoordinator(_ index: Int) async throws {
+    func startCoordinator(_ index: Int, _ flags: [String] = []) async throws {
         let one = coordinators[index]
         let program = try Program(
             Programs.path("lscoord"),
@@ -138,7 +138,7 @@ final class FaultSite {
                 "serve", "--data-dir", dataDirectory, "--rest-address", "127.0.0.1:\(one.restPort)",
                 "--worker-address", "127.0.0.1:\(one.workerPort)", "--lease-seconds",
                 "\(Self.leaseSeconds)",
-            ] + serveFlags,
+            ] + serveFlags + flags,
             environment: environment, log: log(one.name))
         coordinators[index].program = program
         try await eventually(within: 120, "\(one.name) is ready") {
@@ -185,6 +185,24 @@ final class FaultSite {
     func signal(worker index: Int, _ signal: Int32) {
         guard let process = workers[index].program?.process, process.isRunning else { return }
         Foundation.kill(process.processIdentifier, signal)
+    }
+
+    func signal(coordinator index: Int, _ signal: Int32) {
+        guard let process = coordinators[index].program?.process, process.isRunning else { return }
+        Foundation.kill(process.processIdentifier, signal)
+    }
+
+    /// The next start of a worker goes to another lscoord, as one behind a load balancer may.
+    func redirect(worker index: Int, to coordinator: Int) throws {
+        let one = workers[index]
+        let file = home.appendingPathComponent("\(one.name)/coordinator.json")
+        let text = try String(contentsOf: file, encoding: .utf8)
+        let (from, to) = (coordinators[one.coordinator], coordinators[coordinator])
+        try text.replacing("\(from.workerPort)", with: "\(to.workerPort)")
+            .replacing("\(from.restPort)", with: "\(to.restPort)")
+            .write(to: file, atomically: true, encoding: .utf8)
+        workers[index] = Worker(
+            name: one.name, coordinator: coordinator, clock: one.clock, flags: one.flags)
     }
 
     func isRunning(worker index: Int) -> Bool {
@@ -314,7 +332,10 @@ final class FaultSite {
             signal(worker: index, SIGCONT)
             workers[index].program?.stop()
         }
-        for one in coordinators { one.program?.stop() }
+        for (index, one) in coordinators.enumerated() {
+            signal(coordinator: index, SIGCONT)
+            one.program?.stop()
+        }
         switch database {
         case .embedded: break
         case .server(let server): await server.stopAndUnmount()

@@ -1,5 +1,6 @@
-// Who calls is what the verified client certificate says, and nothing in a message can change it.
-// Every call is checked against the ledger, so that a revoked worker is refused on its next call.
+// Who calls is what the verified client certificate says, and nothing in a message can change it. It also says
+// which of the two services is the caller's: a worker never gets to the coordinators' service, nor a coordinator
+// to the workers'. A worker's calls are checked against the ledger, so that a revoked one is refused on its next.
 import Coordination
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
@@ -16,7 +17,7 @@ struct CallingWorker: ServerContext.TransportSpecific {
 }
 
 extension ServerContext {
-    /// - Precondition: `WorkerIdentityInterceptor` ran before.
+    /// - Precondition: `CallerIdentityInterceptor` ran before.
     var worker: Worker {
         guard let calling = transportSpecific as? CallingWorker else {
             preconditionFailure("a worker's call reached its handler without an identity")
@@ -25,7 +26,22 @@ extension ServerContext {
     }
 }
 
-struct WorkerIdentityInterceptor: ServerInterceptor {
+/// The coordinator behind a call; takes the place of the transport's own context.
+struct CallingCoordinator: ServerContext.TransportSpecific {
+    let identity: CoordinatorIdentity
+}
+
+extension ServerContext {
+    /// - Precondition: `CallerIdentityInterceptor` ran before.
+    var coordinator: CoordinatorIdentity {
+        guard let calling = transportSpecific as? CallingCoordinator else {
+            preconditionFailure("a coordinator's call reached its handler without an identity")
+        }
+        return calling.identity
+    }
+}
+
+struct CallerIdentityInterceptor: ServerInterceptor {
     let ledger: LedgerStore
     let logger: Logger
 
@@ -35,23 +51,31 @@ struct WorkerIdentityInterceptor: ServerInterceptor {
             @Sendable (StreamingServerRequest<Input>, ServerContext) async throws ->
             StreamingServerResponse<Output>
     ) async throws -> StreamingServerResponse<Output> {
+        let isOfCoordinators =
+            context.descriptor.service == Languagesystem_V1_CoordinatorService.descriptor
         do {
             guard
                 let transport = context.transportSpecific
                     as? HTTP2ServerTransport.Posix.Context,
                 let certificate = transport.peerCertificate
             else { throw CoordinatorError.noClientCertificate() }
-            let identity = try PeerIdentity(certificate)
-            let id = try await ledger.authenticateWorker(
-                identity.workerName, serial: identity.serial)
             var context = context
-            context.transportSpecific = CallingWorker(
-                worker: Worker(id: id, name: identity.workerName))
+            if isOfCoordinators {
+                // Of the authority that TLS verified, and recorded nowhere: there is nobody to ask.
+                context.transportSpecific = CallingCoordinator(
+                    identity: try CoordinatorIdentity(certificate))
+            } else {
+                let identity = try PeerIdentity(certificate)
+                let id = try await ledger.authenticateWorker(
+                    identity.workerName, serial: identity.serial)
+                context.transportSpecific = CallingWorker(
+                    worker: Worker(id: id, name: identity.workerName))
+            }
             return try await next(request, context)
         } catch let error as CoordinatorError {
             if error.code == .identityRefused {
                 logger.warning(
-                    "worker refused",
+                    isOfCoordinators ? "coordinator refused" : "worker refused",
                     metadata: [
                         "peer": "\(context.remotePeer)", "method": "\(context.descriptor)",
                         "reason": "\(error.message)",

@@ -1,0 +1,176 @@
+// Has workers score that are connected to another coordinator: finds out which, asks it once, and waits no longer
+// than the deadline. A peer asks its own workers and nobody else, so nothing goes in circles. No request waits
+// for the database here: what is known when it comes has to do.
+import Foundation
+public import LanguageSystem
+public import Ledger
+public import Logging
+public import ServiceLifecycle
+
+/// How a peer is reached; who it is has been decided.
+public protocol PeerTransport: Sendable {
+    /// Has `peer` ask its worker. Ends soon after the deadline, or when it is cancelled.
+    func rerank(
+        by worker: WorkerID, _ work: EdgeRerank, at peer: Peer, within deadline: Duration
+    ) async -> PeerAnswer
+
+    /// Ends the connections to all others.
+    func keep(only peers: Set<Peer>) async
+}
+
+public final class PeerReranks: Service, @unchecked Sendable {
+    /// How often this coordinator says that it is there, and reads who else is.
+    private static let interval: Duration = .seconds(2)
+    /// Hints that come together are one reading.
+    private static let hintInterval: Duration = .milliseconds(100)
+    /// As long as the database takes others for running, they may need to be seen again after it was away.
+    private static let absence: Duration = .seconds(10)
+
+    private let ledger: LedgerStore
+    private let hints: LedgerHints
+    private let name: String
+    private let transport: any PeerTransport
+    private let logger: Logger
+    private let clock = ContinuousClock()
+    private let metrics = PeerMetrics()
+    private let lock = NSLock()
+    private var directory = PeerDirectory()
+    private let addresses: AsyncStream<String>
+    private let address: AsyncStream<String>.Continuation
+
+    /// - Parameter name: What DispatchHub calls this coordinator, too.
+    public init(
+        ledger: LedgerStore, hints: LedgerHints, name: String, transport: any PeerTransport,
+        logger: Logger
+    ) {
+        self.ledger = ledger
+        self.hints = hints
+        self.name = name
+        self.transport = transport
+        self.logger = logger
+        (addresses, address) = AsyncStream.makeStream(
+            of: String.self, bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// The workers' port is open: from now on others may ask.
+    public func announce(at address: String) { self.address.yield(address) }
+
+    /// As `DispatchHub.rerank`, of a worker that has no session here.
+    public func rerank(
+        by worker: WorkerID, _ work: EdgeRerank, within deadline: Duration
+    ) async -> EdgeRerankAnswer {
+        let until = clock.now + deadline
+        let peer: Peer
+        switch lock.withLock({ directory.ask(for: worker, at: clock.now) }) {
+        case .unreachable: return .unreachable
+        case .busy:
+            metrics.count(.answered(.busy))
+            return .busy
+        case .ask(let found): peer = found
+        }
+        let answer = await ask(peer, for: worker, work, until: until)
+        lock.withLock { directory.ended(worker, at: peer, answer, at: clock.now) }
+        guard let answer else { return .refused(.rerankCancelled()) }
+        metrics.count(answer)
+        return switch answer {
+        case .answered(let answer): answer.checked(for: work)
+        case .silent: .late
+        case .lost: .unreachable
+        }
+    }
+
+    /// - Returns: Nil when whoever asked has left.
+    private func ask(
+        _ peer: Peer, for worker: WorkerID, _ work: EdgeRerank,
+        until deadline: ContinuousClock.Instant
+    ) async -> PeerAnswer? {
+        let left = deadline - clock.now
+        guard left > .zero else { return .silent }
+        return await withTaskGroup(of: PeerAnswer?.self) { group in
+            group.addTask {
+                await self.transport.rerank(by: worker, work, at: peer, within: left)
+            }
+            group.addTask {
+                (try? await self.clock.sleep(until: deadline)) == nil ? nil : .silent
+            }
+            let first = await group.next() ?? nil
+            group.cancelAll()
+            return Task.isCancelled ? nil : first
+        }
+    }
+
+    /// Says that this coordinator is there and follows who else is, until asked to stop.
+    public func run() async throws {
+        await cancelWhenGracefulShutdown { await self.follow() }
+        let goodbye = Task { _ = try await ledger.coordinatorLeft(name) }
+        // Ten seconds later it is the same: a database that is away is not waited for.
+        if (try? await value(of: goodbye, within: .seconds(2))) == nil {
+            logger.notice("the database was not told that this coordinator stops")
+        }
+        await transport.keep(only: [])
+    }
+
+    private func follow() async {
+        guard let address = await addresses.first(where: { _ in true }) else { return }
+        // One wish is as good as many.
+        let (wishes, wish) = AsyncStream.makeStream(
+            of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        wish.yield()
+        await withDiscardingTaskGroup { group in
+            group.addTask {
+                for await _ in self.hints.hints(of: [.presence]) { wish.yield() }
+            }
+            group.addTask {
+                // Jitter: several coordinators on one database must not ask in step.
+                while (try? await self.clock.sleep(
+                    for: Self.interval * Double.random(in: 0.75...1.25))) != nil
+                { wish.yield() }
+            }
+            group.addTask {
+                var failedAt: ContinuousClock.Instant?
+                for await _ in wishes {
+                    await self.read(address, &failedAt)
+                    if (try? await self.clock.sleep(for: Self.hintInterval)) == nil { return }
+                }
+            }
+        }
+    }
+
+    private func read(_ address: String, _ failedAt: inout ContinuousClock.Instant?) async {
+        let running: [RunningCoordinator]
+        do {
+            running = try await ledger.coordinatorSeen(name, at: address)
+        } catch {
+            // What is known goes on being used.
+            if failedAt == nil {
+                logger.warning(
+                    "cannot read where workers are", metadata: ["error": "\(error.message)"])
+            }
+            failedAt = clock.now
+            return
+        }
+        let wasAway = failedAt.map { clock.now - $0 < Self.absence } ?? false
+        if !wasAway { failedAt = nil }
+        let (before, after) = lock.withLock {
+            let before = directory.peers
+            directory.learn(running, keepsMissing: wasAway)
+            return (before, directory.peers)
+        }
+        guard before != after else { return }
+        logger.info(
+            "other coordinators",
+            metadata: ["peers": "\(after.map { "\($0.name) at \($0.address)" }.sorted())"])
+        await transport.keep(only: after)
+    }
+}
+
+extension EdgeRerankAnswer {
+    /// A peer has looked already; but it is not for it to say what we do with numbers that are none.
+    fileprivate func checked(for work: EdgeRerank) -> EdgeRerankAnswer {
+        guard case .scored(let scores, _) = self else { return self }
+        guard scores.count == work.candidateCount, scores.allSatisfy(\.isFinite) else {
+            return .refused(.wrongScores("\(scores.count)", expected: work.candidateCount))
+        }
+        return self
+    }
+}
