@@ -22,6 +22,9 @@ public enum LedgerSchema {
         File(name: "v0008_rotate_authority", bytes: PackageResources.v0008_rotate_authority_sql),
         File(name: "v0009_serve_requests", bytes: PackageResources.v0009_serve_requests_sql),
         File(name: "v0010_know_peers", bytes: PackageResources.v0010_know_peers_sql),
+        File(
+            name: "v0011_find_the_forgotten",
+            bytes: PackageResources.v0011_find_the_forgotten_sql),
     ]
 
     /// All the old ones away, then functions, then views (after the views they read), then who may

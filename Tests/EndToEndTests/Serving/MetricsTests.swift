@@ -1,5 +1,6 @@
 // What a scrape of /metrics finds after requests whose number is known.
 import Foundation
+import NIOHTTP1
 import Testing
 
 extension Serving {
