@@ -84,6 +84,20 @@ import Testing
         while cache.known(Self.digest(1)) == nil { try await Task.sleep(for: .milliseconds(5)) }
     }
 
+    @Test func `whoever leaves while weights are read says nothing of the database`() async throws {
+        let (gate, open) = AsyncStream.makeStream(of: Void.self)
+        let cache = RankerCache(byteCountMax: 1 << 20) { digest in
+            if digest == Self.digest(1) { for await _ in gate {} }
+            return try Self.scorer(Self.file)
+        }
+        let waiting = Task { try await cache.scorer(for: Self.digest(1)) }
+        while cache.counts.misses == 0 { await Task.yield() }
+        waiting.cancel()
+        await #expect(throws: CancellationError.self) { try await waiting.value }
+        _ = try await cache.scorer(for: Self.digest(2))
+        open.finish()
+    }
+
     @Test func `a version that is nobody's champion takes no pin along`() async throws {
         let cache = RankerCache(byteCountMax: 1 << 20) { _ in try Self.scorer(Self.file) }
         let ranker = RankerID(1)
@@ -288,6 +302,19 @@ import Testing
         #expect(outcomes.0.allSatisfy { $0 == .busy })
         #expect(outcomes.1.allSatisfy { $0 == nil || $0 == .busy })
         #expect(outcomes.1.contains { $0 == nil })
+    }
+
+    @Test func `nothing of a request stays when it has been answered`() async throws {
+        final class Features: Sendable {}
+        let threads = ScoringThreads(threadCount: 1, depthMax: 4)
+        weak var seen: Features?
+        do {
+            let features = Features()
+            seen = features
+            try await threads.run { [features] in withExtendedLifetime(features) {} }
+        }
+        // The thread lets go a moment after it has answered.
+        while seen != nil { try await Task.sleep(for: .milliseconds(1)) }
     }
 
     @Test func `what the body throws reaches the caller`() async {

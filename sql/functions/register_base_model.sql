@@ -17,6 +17,10 @@ begin
     if p_name is null or p_name !~ '^[^[:cntrl:]]{1,200}$' then
         perform ls.refuse('LS001', 'cannot register a base model: its name must be 1 to 200 characters');
     end if;
+    if p_name ~ '[:@]' then
+        perform ls.refuse('LS001', format('cannot register base model ''%s'': '':'' and ''@'' in a request mean a ranker''s alias or version', p_name),
+            'write llama-3:8b as llama-3-8b');
+    end if;
     if p_hidden_size is null or p_hidden_size not between 1 and 65536 then
         perform ls.refuse('LS001', format('cannot register base model ''%s'': found hidden size %s, expected 1 to 65536',
             p_name, coalesce(p_hidden_size::text, 'null')));

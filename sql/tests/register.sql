@@ -1,6 +1,6 @@
 -- Base models, domains and rankers: again is the same, otherwise is refused.
 begin;
-select plan(26);
+select plan(27);
 select is(ls.register_base_model('m', 8, p_layer => 4), ls.register_base_model('m', 8), 'a base model registered again has the same id');
 select lives_ok($$ select ls.register_base_model('m', 8, p_pooling => 'last token') $$, 'an unknown field of the contract is filled in');
 select is((select pooling || layer from ls.base_model), 'last token4', 'what was known stays');
@@ -8,6 +8,7 @@ select throws_ok($$ select ls.register_base_model('m', 16) $$, 'LS004',
     'cannot register base model ''m'': found hidden size 16, but it is registered with 8', 'another hidden size is another contract');
 select throws_ok($$ select ls.register_base_model('m', 8, p_pooling => 'mean') $$, 'LS004', null, 'another pooling is another contract');
 select throws_ok($$ select ls.register_base_model('m', 0) $$, 'LS001', null, 'a base model has a hidden size');
+select throws_ok($$ select ls.register_base_model('m:8b', 8) $$, 'LS001', null, 'a base model''s name is no ranker''s alias');
 select throws_ok($$ select ls.register_base_model('', 8) $$, 'LS001', null, 'a base model has a name');
 
 select is(ls.register_domain('math/algebra/linear'), ls.register_domain('math/algebra/linear'), 'a domain registered again has the same id');

@@ -81,14 +81,22 @@ public final class DecisionLog: Service, @unchecked Sendable {
 
     /// What cannot be written now waits, as far as there is room.
     private func write() async {
+        // What is being written takes its room until it is.
         let batch = lock.withLock {
-            defer {
-                waiting = []
-                byteCount = 0
-            }
+            defer { waiting = [] }
             return waiting
         }
         guard !batch.isEmpty else { return }
+        var isWritten = true
+        defer {
+            lock.withLock {
+                if isWritten {
+                    byteCount -= batch.reduce(0) { $0 + $1.features.count }
+                } else {
+                    waiting = batch + waiting
+                }
+            }
+        }
         do {
             let keptCount = try await ledger.recordDecisions(batch)
             lock.withLock {
@@ -96,10 +104,7 @@ public final class DecisionLog: Service, @unchecked Sendable {
                 counts.dropped += batch.count - keptCount
             }
         } catch  where error.isOfDatabase {
-            lock.withLock {
-                waiting = batch + waiting
-                byteCount = waiting.reduce(0) { $0 + $1.features.count }
-            }
+            isWritten = false
         } catch {
             lock.withLock { counts.dropped += batch.count }
             logger.error("cannot record decisions", metadata: ["error": "\(error.message)"])

@@ -86,6 +86,8 @@ final class RankerCache: @unchecked Sendable {
 
     private func load(_ digest: Digest, of ranker: RankerID?) -> Task<RankerScorer, any Error> {
         lock.withLock {
+            // It may have come since it was looked for.
+            if let scorer = ready.value(for: digest) { return Task { scorer } }
             missCount += 1
             if let running = loading[digest] { return running }
             // Unstructured on purpose: the load belongs to all who wait, not to the first, who may leave.

@@ -79,30 +79,32 @@ public final class Reranker: Service, Sendable {
         let began = clock.now
         let request = try asked.permitted(by: caller.scope)
         var attempt = Attempt(request: request)
-        var refusal: (any Error)?
+        var refusal: CoordinatorError?
         for (place, model) in ([request.model] + request.fallbacks).enumerated() {
-            let answer: RouteAnswer
             do {
-                answer = try await route(to: model, request, caller, &attempt)
+                let answer = try await route(to: model, request, caller, &attempt)
+                try answer.check(request)
+                if let reply = try await serve(answer, caller, &attempt) {
+                    score(answer.plan.shadows(for: caller.requestID), beside: request, caller)
+                    return metrics.counted(reply, since: began)
+                }
+                guard answer.isNamed else {
+                    // Nobody scores them, and would say so.
+                    try request.checkFinite()
+                    return metrics.counted(
+                        RerankReply(
+                            keepingOrderOf: request, missed: attempt.missed,
+                            timings: attempt.timings), since: began)
+                }
+                if place == 0 { refusal = CoordinatorError.outOfReach(model) }
             } catch let error as CoordinatorError where error.isOfName {
-                refusal = error
+                // Whoever may be served later is told so.
+                if refusal?.code != .unavailable { refusal = error }
                 attempt.missed.append("\(model.printable(120)) is not there")
-                continue
+            } catch let error as CoordinatorError where error.passesOn {
+                refusal = error
+                attempt.missed.append("\(model.printable(120)) cannot serve now")
             }
-            try answer.check(request)
-            if let reply = try await serve(answer, caller, &attempt) {
-                score(answer.plan.shadows(for: caller.requestID), beside: request, caller)
-                return metrics.counted(reply, since: began)
-            }
-            guard answer.isNamed else {
-                // Nobody scores them, and would say so.
-                try request.checkFinite()
-                return metrics.counted(
-                    RerankReply(
-                        keepingOrderOf: request, missed: attempt.missed, timings: attempt.timings),
-                    since: began)
-            }
-            if place == 0 { refusal = CoordinatorError.outOfReach(model) }
         }
         throw refusal ?? CoordinatorError.unknownModel(request.model)
     }
@@ -161,11 +163,17 @@ public final class Reranker: Service, Sendable {
             // What the key is not for answers as what does not exist.
             throw CoordinatorError.unknownModel(model)
         }
-        guard answer.isPermitted(by: caller.scope) else {
-            // While the database is away what does not exist cannot be told from what is not known yet.
-            throw routes.isAway ? .routesAway() : CoordinatorError.unknownModel(model)
-        }
+        try check(answer, for: caller.scope, model)
         return answer
+    }
+
+    private func check(
+        _ answer: RouteAnswer, for scope: KeyScope, _ model: String
+    ) throws(CoordinatorError) {
+        guard answer.isPermitted(by: scope) else {
+            // While the database is away what does not exist cannot be told from what is not known yet.
+            throw routes.isAway ? .routesAway() : .unknownModel(model)
+        }
     }
 
     /// - Returns: Nil when nothing of the plan could score it.
@@ -329,7 +337,7 @@ public final class Reranker: Service, Sendable {
         } catch let error as CoordinatorError where error.isOfName && !scope.isUnbounded {
             throw CoordinatorError.unknownModel(model)
         }
-        guard answer.isPermitted(by: scope) else { throw CoordinatorError.unknownModel(model) }
+        try check(answer, for: scope, model)
         guard let route = answer.plan.entries.last(where: { $0.role == .serve })?.route,
             route.isCentral
         else { throw CoordinatorError.nothingToPrefetch(model) }
@@ -484,6 +492,14 @@ extension CoordinatorError {
     var isOfName: Bool {
         switch code {
         case .unknownBaseModel, .unknownRanker, .unknownVersion: true
+        default: false
+        }
+    }
+
+    /// The ranker's trouble, or the database's: a fallback may do better.
+    fileprivate var passesOn: Bool {
+        switch code {
+        case .unavailable, .deadlineExceeded, .busy, .invalidWeights: true
         default: false
         }
     }

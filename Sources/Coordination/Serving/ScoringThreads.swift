@@ -14,7 +14,7 @@ final class ScoringThreads: Sendable {
     // NSCondition guards all of it; a class, so that the threads share one.
     private final class Queue: @unchecked Sendable {
         let condition = NSCondition()
-        var jobs: [Job] = []
+        var jobs: [Job?] = []
         var head = 0
         var isStopped = false
 
@@ -70,9 +70,11 @@ final class ScoringThreads: Sendable {
                 while queue.count == 0, !queue.isStopped { queue.condition.wait() }
                 guard queue.count > 0 else { return nil }
                 let job = queue.jobs[queue.head]
+                // It holds its request's features: nothing of it stays here.
+                queue.jobs[queue.head] = nil
                 queue.head += 1
                 // Compact now and then: amortised O(1) a job.
-                if queue.head > 256 {
+                if queue.head == queue.jobs.count || queue.head > 256 {
                     queue.jobs.removeFirst(queue.head)
                     queue.head = 0
                 }

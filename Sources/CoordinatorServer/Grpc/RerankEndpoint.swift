@@ -11,6 +11,7 @@ public struct RerankEndpoint: Service {
     private let server: GRPCServer<HTTP2ServerTransport.Posix>
     private let transport: HTTP2ServerTransport.Posix
     private let address: String
+    private let admission: Admission
     private let drainLead: Duration
     private let onListening: @Sendable (Int) async -> Void
 
@@ -24,6 +25,7 @@ public struct RerankEndpoint: Service {
     ) {
         address = "\(host):\(port)"
         drainLead = settings.drainLead
+        self.admission = admission
         self.onListening = onListening
         transport = HTTP2ServerTransport.Posix(
             address: host.contains(":")
@@ -38,6 +40,7 @@ public struct RerankEndpoint: Service {
                 $0.rpc.maxRequestPayloadSize = settings.bodyByteCountMax
                 // A message is read before it is refused as one too many: a connection holds so many at most.
                 $0.http2.maxConcurrentStreams = 64
+                $0.connection.maxGraceTime = settings.drainDuration
                 $0.connection.keepalive.time = .seconds(60)
                 $0.connection.keepalive.timeout = .seconds(10)
                 $0.channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
@@ -60,6 +63,8 @@ public struct RerankEndpoint: Service {
                     try await withGracefulShutdownHandler {
                         try await server.serve()
                     } onGracefulShutdown: {
+                        // This surface is told first, and balancers ask the other one.
+                        admission.beginLeaving()
                         // Not structured: the handler is synchronous.
                         Task {
                             try? await Task.sleep(for: drainLead)

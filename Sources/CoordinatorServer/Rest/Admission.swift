@@ -37,9 +37,14 @@ public final class Admission: Sendable {
     ///
     /// - Throws: `busy`, and then none of them is.
     func enter(_ count: Int = 1) throws(CoordinatorError) {
-        guard inFlight.add(count, ordering: .relaxed).newValue <= inFlightMax else {
-            leave(count)
-            throw .tooManyInFlight(inFlightMax)
+        // Never more than there are, not even for a moment: another request would be refused for it.
+        var found = inFlight.load(ordering: .relaxed)
+        while true {
+            guard found + count <= inFlightMax else { throw .tooManyInFlight(inFlightMax) }
+            let (exchanged, original) = inFlight.weakCompareExchange(
+                expected: found, desired: found + count, ordering: .relaxed)
+            if exchanged { return }
+            found = original
         }
     }
 

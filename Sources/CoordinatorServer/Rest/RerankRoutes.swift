@@ -55,14 +55,20 @@ struct RerankRoutes: Sendable {
     func decoded(
         _ type: RerankMediaType, _ body: [UInt8], _ uri: URI
     ) async throws -> RerankCall {
-        guard !Self.isQuick(body) else { return try stages.decode(type, body, uri) }
+        try await Self.whereItMayTakeLong(body) { try stages.decode(type, $0, uri) }
+    }
+
+    private static func whereItMayTakeLong<Value: Sendable>(
+        _ body: [UInt8], _ read: @Sendable ([UInt8]) throws -> Value
+    ) async throws -> Value {
+        guard !isQuick(body) else { return try read(body) }
         return try await withTaskExecutorPreference(globalConcurrentExecutor) {
-            try await elsewhere { try stages.decode(type, body, uri) }
+            try await elsewhere { try read(body) }
         }
     }
 
-    /// Whoever calls this has a task executor; what is nonisolated and asynchronous runs there.
-    @concurrent private func elsewhere<Value: Sendable>(
+    /// Runs on the executor that whoever calls it prefers, not on the event loop.
+    @concurrent private static func elsewhere<Value: Sendable>(
         _ body: @Sendable () throws -> Value
     ) async throws -> Value { try body() }
 
@@ -74,7 +80,9 @@ struct RerankRoutes: Sendable {
                 throw CoordinatorError.wrongMediaType("safetensors", expected: "application/json")
             }
             let bytes = try await request.bytes(upTo: bodyByteCountMax)
-            let calls = try BatchBody.parse(Data(bytes)).requests
+            let calls = try await Self.whereItMayTakeLong(bytes) { bytes in
+                try BatchBody.parse(Data(bytes))
+            }.requests
             guard (1...Self.batchCountMax).contains(calls.count) else {
                 throw CoordinatorError.malformedRerank(
                     "found \(calls.count) requests, expected 1 to \(Self.batchCountMax)")
