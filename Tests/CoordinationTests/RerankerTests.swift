@@ -56,7 +56,8 @@ struct TestServing: Sendable {
                         settings: DispatchSettings(coordinatorName: "test"),
                         logger: TestDispatch.quiet),
                     settings: RerankerSettings(
-                        threadCount: 1, cacheByteCountMax: 1 << 20, precision: .float32)),
+                        threadCount: 1, cacheByteCountMax: 1 << 20, precision: .float32,
+                        loadPatience: .seconds(300))),
                 keyring: Keyring(ledger: ledger, hints: hints, logger: TestDispatch.quiet))
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try? await serving.reranker.run() }

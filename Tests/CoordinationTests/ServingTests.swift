@@ -12,6 +12,9 @@ import Testing
         RankerScorer(try RankerWeights(safetensors: bytes))
     }
 
+    /// The other tests may have all of the machine.
+    static let patience: Duration = .seconds(300)
+
     static let file = RankerWeights(fresh: .preset(kind: .pointwise, hiddenSize: 8), seed: 1)
         .safetensors()
 
@@ -39,7 +42,7 @@ import Testing
 
     @Test func `a miss reads once, whatever the number that waits`() async throws {
         let source = Source()
-        let cache = RankerCache(byteCountMax: 1 << 20) { _ in
+        let cache = RankerCache(byteCountMax: 1 << 20, patience: Self.patience) { _ in
             try Self.scorer(try await source.read())
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -53,7 +56,7 @@ import Testing
 
     @Test func `a failed read is told to all who wait and not remembered`() async throws {
         let source = Source(failures: 1)
-        let cache = RankerCache(byteCountMax: 1 << 20) { _ in
+        let cache = RankerCache(byteCountMax: 1 << 20, patience: Self.patience) { _ in
             try Self.scorer(try await source.read())
         }
         await withTaskGroup(of: Bool.self) { group in
@@ -86,7 +89,7 @@ import Testing
 
     @Test func `whoever leaves while weights are read says nothing of the database`() async throws {
         let (gate, open) = AsyncStream.makeStream(of: Void.self)
-        let cache = RankerCache(byteCountMax: 1 << 20) { digest in
+        let cache = RankerCache(byteCountMax: 1 << 20, patience: Self.patience) { digest in
             if digest == Self.digest(1) { for await _ in gate {} }
             return try Self.scorer(Self.file)
         }
@@ -99,7 +102,9 @@ import Testing
     }
 
     @Test func `a version that is nobody's champion takes no pin along`() async throws {
-        let cache = RankerCache(byteCountMax: 1 << 20) { _ in try Self.scorer(Self.file) }
+        let cache = RankerCache(byteCountMax: 1 << 20, patience: Self.patience) { _ in
+            try Self.scorer(Self.file)
+        }
         let ranker = RankerID(1)
         _ = try await cache.scorer(for: Self.digest(1), of: ranker)
         try cache.pin(ranker, Self.digest(1))
@@ -107,7 +112,9 @@ import Testing
         cache.unpin(RankerID(2))
         #expect(cache.counts.pinned == 1 && cache.isPinned(ranker))
         let size = RankerScorer(try RankerWeights(safetensors: Self.file)).byteCount
-        let small = RankerCache(byteCountMax: 4 * size) { _ in try Self.scorer(Self.file) }
+        let small = RankerCache(byteCountMax: 4 * size, patience: Self.patience) { _ in
+            try Self.scorer(Self.file)
+        }
         _ = try await small.scorer(for: Self.digest(1), of: ranker)
         try small.pin(ranker, Self.digest(1))
         _ = try await small.scorer(for: Self.digest(2))
@@ -119,7 +126,7 @@ import Testing
 
     @Test func `counts what it had and what it read, and what its weights take`() async throws {
         let source = Source()
-        let cache = RankerCache(byteCountMax: 1 << 20) { _ in
+        let cache = RankerCache(byteCountMax: 1 << 20, patience: Self.patience) { _ in
             try Self.scorer(try await source.read())
         }
         for number in [1, 2, 1, 1] as [UInt8] {
@@ -146,7 +153,9 @@ import Testing
 
     @Test func `a pinned ranker stays, and its next version instead of it`() async throws {
         let size = RankerScorer(try RankerWeights(safetensors: Self.file)).byteCount
-        let cache = RankerCache(byteCountMax: 4 * size) { _ in try Self.scorer(Self.file) }
+        let cache = RankerCache(byteCountMax: 4 * size, patience: Self.patience) { _ in
+            try Self.scorer(Self.file)
+        }
         let ranker = RankerID(1)
         _ = try await cache.scorer(for: Self.digest(1), of: ranker)
         try cache.pin(ranker, Self.digest(1))
@@ -166,7 +175,9 @@ import Testing
 
     @Test func `no more than half of the cache is pinned`() async throws {
         let size = RankerScorer(try RankerWeights(safetensors: Self.file)).byteCount
-        let cache = RankerCache(byteCountMax: 4 * size) { _ in try Self.scorer(Self.file) }
+        let cache = RankerCache(byteCountMax: 4 * size, patience: Self.patience) { _ in
+            try Self.scorer(Self.file)
+        }
         for number in 1...3 as ClosedRange<UInt8> {
             _ = try await cache.scorer(for: Self.digest(number))
             let pin = { try cache.pin(RankerID(Int64(number)), Self.digest(number)) }
@@ -180,7 +191,9 @@ import Testing
     }
 
     @Test func `bytes that are no ranker are refused`() async {
-        let cache = RankerCache(byteCountMax: 1 << 20) { _ in try Self.scorer([1, 2, 3]) }
+        let cache = RankerCache(byteCountMax: 1 << 20, patience: Self.patience) { _ in
+            try Self.scorer([1, 2, 3])
+        }
         let error = await #expect(throws: CoordinatorError.self) {
             try await cache.scorer(for: Self.digest(1))
         }

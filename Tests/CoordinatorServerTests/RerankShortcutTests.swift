@@ -54,7 +54,8 @@ private struct Line: Sendable {
                     ledger: ledger, hints: hints,
                     settings: DispatchSettings(coordinatorName: "test"), logger: quiet),
                 settings: RerankerSettings(
-                    threadCount: 1, cacheByteCountMax: 1 << 20, precision: .float32))
+                    threadCount: 1, cacheByteCountMax: 1 << 20, precision: .float32,
+                    loadPatience: .seconds(300)))
             let keyring = Keyring(ledger: ledger, hints: hints, logger: quiet)
             let key = try await ledger.createAPIKey("test")
             try await keyring.read()

@@ -10,8 +10,8 @@ import Testing
         ProjectionShape(rows: 11, d: 65, size: 131), ProjectionShape(rows: 49, d: 3, size: 1_030),
         ProjectionShape(rows: 131, d: 9, size: 259), ProjectionShape(rows: 257, d: 6, size: 48),
         // What the matrix unit takes: 16 to 80 columns, a last tile of few rows, a last block of one tile.
-        ProjectionShape(rows: 11, d: 64, size: 544), ProjectionShape(rows: 17, d: 16, size: 32),
-        ProjectionShape(rows: 33, d: 80, size: 1_088), ProjectionShape(rows: 16, d: 48, size: 512),
+        ProjectionShape(rows: 3, d: 64, size: 544), ProjectionShape(rows: 17, d: 16, size: 32),
+        ProjectionShape(rows: 19, d: 80, size: 64), ProjectionShape(rows: 16, d: 48, size: 96),
     ]
 
     @Test(arguments: shapes, ProjectionWay.all)

@@ -42,7 +42,7 @@ final class RankerCache: @unchecked Sendable {
 
     /// - Parameter patience: How long a request waits for weights that are being read.
     init(
-        byteCountMax: Int, patience: Duration = .seconds(2), source: @escaping RankerSource
+        byteCountMax: Int, patience: Duration, source: @escaping RankerSource
     ) {
         self.ready = ByteBoundedCache(byteCountMax: byteCountMax)
         self.patience = patience

@@ -19,16 +19,20 @@ public struct RerankerSettings: Sendable {
     public var precision: Precision
     /// How long a worker has to score a ranker that is placed on it.
     public var edgeDeadline: Duration
+    /// How long a request waits for weights that are being read.
+    public var loadPatience: Duration
 
     public init(
         threadCount: Int, cacheByteCountMax: Int, queueDepthMax: Int = 256,
-        precision: Precision = .bfloat16, edgeDeadline: Duration = .milliseconds(200)
+        precision: Precision = .bfloat16, edgeDeadline: Duration = .milliseconds(200),
+        loadPatience: Duration = .seconds(2)
     ) {
         self.threadCount = threadCount
         self.cacheByteCountMax = cacheByteCountMax
         self.queueDepthMax = queueDepthMax
         self.precision = precision
         self.edgeDeadline = edgeDeadline
+        self.loadPatience = loadPatience
     }
 }
 
@@ -56,7 +60,9 @@ public final class Reranker: Service, Sendable {
         self.settings = settings
         self.decisions = decisions
         routes = RouteMemory(ledger: ledger, hints: hints)
-        cache = RankerCache(byteCountMax: settings.cacheByteCountMax) {
+        cache = RankerCache(
+            byteCountMax: settings.cacheByteCountMax, patience: settings.loadPatience
+        ) {
             [precision = settings.precision] digest in
             try await ledger.readWeights(digest) { bytes throws(CoordinatorError) in
                 try RankerScorer(safetensors: bytes, precision: precision)
