@@ -27,13 +27,9 @@ public enum LedgerSchema {
             bytes: PackageResources.v0011_find_the_forgotten_sql),
     ]
 
-    /// All the old ones away, then functions, then views (after the views they read), then who may
-    /// use them.
+    /// Functions, then views (after the views they read), then what their columns mean. Each is made
+    /// with `create or replace`; what is not here any more goes.
     public static let functionsAndViews: [File] = [
-        File(
-            name: "drop_functions_and_views",
-            bytes: PackageResources.drop_functions_and_views_sql),
-
         File(name: "add_dependencies", bytes: PackageResources.add_dependencies_sql),
         File(name: "add_note", bytes: PackageResources.add_note_sql),
         File(name: "add_route_rule", bytes: PackageResources.add_route_rule_sql),
@@ -225,6 +221,9 @@ public enum LedgerSchema {
         File(name: "math_transfer_matrix", bytes: PackageResources.math_transfer_matrix_sql),
 
         File(name: "describe_columns", bytes: PackageResources.describe_columns_sql),
-        File(name: "grant_privileges", bytes: PackageResources.grant_privileges_sql),
     ]
+
+    /// Who may use them; applied at every migration, also when nothing else is new.
+    public static let privileges = File(
+        name: "grant_privileges", bytes: PackageResources.grant_privileges_sql)
 }

@@ -1,5 +1,5 @@
 // How a database gets the schema that this program knows: what sql/ holds, applied by the migrator.
-import LanguageSystem
+public import LanguageSystem
 import LedgerSchema
 public import Logging
 public import PostgresAccess
@@ -12,6 +12,28 @@ extension LedgerStore {
                 Migration(version: index + 1, name: file.name, sql: file.bytes)
             },
             functions: LedgerSchema.functionsAndViews.map { SQLFile(name: $0.name, sql: $0.bytes) },
+            privileges: [
+                SQLFile(
+                    name: LedgerSchema.privileges.name, sql: LedgerSchema.privileges.bytes)
+            ],
             logger: logger)
+    }
+
+    /// Of the four roles that `grant_privileges` grants to, those that do not exist in the cluster:
+    /// whoever migrated was not allowed to create them.
+    public static func missingRoles(_ pool: ConnectionPool) async throws(CoordinatorError)
+        -> [String]
+    {
+        do {
+            return try await pool.execute(
+                """
+                select r.name from unnest(array['ls_reader', 'ls_operator', 'ls_admin',
+                    'ls_service']) with ordinality r (name, place)
+                where not exists (select from pg_roles p where p.rolname = r.name) order by place
+                """
+            ).map { try $0.decode(String.self, "name") }
+        } catch {
+            throw CoordinatorError(database: error)
+        }
     }
 }

@@ -16,7 +16,7 @@ import Testing
         }
         #expect(LedgerSchema.migrations.map(\.name) == (try files("migrations")))
         #expect(
-            LedgerSchema.functionsAndViews.map(\.name).sorted()
+            (LedgerSchema.functionsAndViews + [LedgerSchema.privileges]).map(\.name).sorted()
                 == (try files("functions") + files("views")).sorted())
     }
 
@@ -127,6 +127,7 @@ import Testing
                         as 'select ''old''';
                     create function ls.forgotten() returns int language sql as 'select 1';
                     update ls.schema_files set checksum = 'older';
+                    delete from ls.schema_object;
                     """)
             }
             let report = try await LedgerStore.migrator(logger: TestLedger.quiet).migrate(pool)

@@ -1,6 +1,6 @@
 -- What each column of each table and view means, applied after the views. A name means the same wherever it
--- stands, so most are described once; 'relation.column' says it for one place. A view's own comment
--- (comment on column, in its file) stays. A test finds columns that nobody described.
+-- stands, so most are described once; 'relation.column' says it for one place. A test finds columns that
+-- nobody described.
 do $$
 declare
     c_words constant jsonb := '{
@@ -151,6 +151,7 @@ declare
         "moved_by": "Who moved it; the promotion gate is one.",
         "name": "Its name, unique.",
         "sweep.name": "What it was called: paper, list, or any name.",
+        "schema_object.object": "Its kind and name: view ls.ranker_status.",
         "schema_migration.name": "The migration''s name.",
         "needs_task_id": "The task that is waited for.",
         "norm": "Before or after the final norm; null while unknown.",
@@ -369,7 +370,7 @@ begin
     loop
         v_text := coalesce(c_words ->> (v_column.relname || '.' || v_column.attname), c_words ->> v_column.attname);
         -- Describing a column locks its table against maintenance: only where something changes.
-        if v_text is not null and (v_column.present is null or (v_column.relkind <> 'v' and v_column.present <> v_text)) then
+        if v_text is not null and v_text is distinct from v_column.present then
             execute format('comment on column %s.%I is %L', v_column.relation, v_column.attname, v_text);
         end if;
     end loop;

@@ -1,7 +1,8 @@
--- Who may do what (DESIGN section 4), applied last, after every function and view.
--- Tables are private and functions start closed. Readers see the views; operators also ask for work and
--- promote; admins also register, enrol and revoke; ls_service is lscoord itself.
--- Roles that could not be created (see v0002_create_roles) are left out.
+-- Who may do what (DESIGN section 4), applied at every migration, last, after every function and view: a
+-- role may be younger than the schema. Tables are private and functions start closed. Readers see the views;
+-- operators also ask for work and promote; admins also register, enrol and revoke; ls_service is lscoord itself.
+-- Roles that could not be created (see v0002_create_roles) are left out. What the four were allowed before is
+-- taken back first, because functions stay over a release; what was granted to other roles is not touched.
 do $$
 declare
     v_readers text[] := array['route', 'route_plan', 'share_bucket', 'rule_version', 'base_model_contract', 'resolve', 'task_progress', 'status_summary', 'default_evaluation_configuration',
@@ -17,15 +18,31 @@ declare
         'create_api_key', 'revoke_api_key', 'read_decision',
         'authority_status', 'rotate_certificate_authority', 'retire_certificate_authority'];
     v_grant record;
-    v_object record;
+    v_relations text;
+    v_views text;
+    v_routines text;
+    v_roles text;
 begin
     -- Kept by the migrator, described here with the rest.
     if to_regclass('ls.schema_migration') is not null and to_regclass('ls.schema_files') is not null then
         comment on table ls.schema_migration is 'The migrations that were applied, with the checksum of each.';
         comment on table ls.schema_files is 'The checksum of all functions and views at their last application.';
     end if;
-    revoke all on all tables in schema ls from public;
-    revoke all on all routines in schema ls from public;
+    if to_regclass('ls.schema_object') is not null then
+        comment on table ls.schema_object is 'The functions, procedures and views that the last migration made; one that is gone from the next release is dropped.';
+    end if;
+    -- What somebody else made in schema ls is theirs to open and to close.
+    select string_agg(c.oid::regclass::text, ', '), string_agg(c.oid::regclass::text, ', ') filter (where c.relkind = 'v')
+    into v_relations, v_views
+    from pg_class c
+    where c.relnamespace = 'ls'::regnamespace and c.relkind in ('r', 'p', 'v') and pg_has_role(c.relowner, 'usage');
+    select string_agg(p.oid::regprocedure::text, ', ') into v_routines
+    from pg_proc p
+    where p.pronamespace = 'ls'::regnamespace and p.prokind in ('f', 'p') and pg_has_role(p.proowner, 'usage');
+    select string_agg(format('%I', r.rolname), ', ') into v_roles
+    from pg_roles r where r.rolname in ('ls_reader', 'ls_operator', 'ls_admin', 'ls_service');
+    execute format('revoke all on %s from public%s', v_relations, ', ' || v_roles);
+    execute format('revoke all on routine %s from public%s', v_routines, ', ' || v_roles);
     for v_grant in
         select r.rolname, r.rolname = 'ls_service' as everything,
             v_readers || case when r.rolname in ('ls_operator', 'ls_admin') then v_operators else '{}' end
@@ -33,18 +50,12 @@ begin
         from pg_roles r where r.rolname in ('ls_reader', 'ls_operator', 'ls_admin', 'ls_service')
     loop
         execute format('grant usage on schema ls to %I', v_grant.rolname);
-        for v_object in
-            select c.oid::regclass as name from pg_class c where c.relnamespace = 'ls'::regnamespace and c.relkind = 'v'
-        loop
-            execute format('grant select on %s to %I', v_object.name, v_grant.rolname);
-        end loop;
-        for v_object in
-            select p.oid::regprocedure as name from pg_proc p
-            where p.pronamespace = 'ls'::regnamespace and p.prokind in ('f', 'p')
-                and (p.proname = any (v_grant.functions) or (v_grant.everything and p.prosecdef))
-        loop
-            execute format('grant execute on routine %s to %I', v_object.name, v_grant.rolname);
-        end loop;
+        execute format('grant select on %s to %I', v_views, v_grant.rolname);
+        select string_agg(p.oid::regprocedure::text, ', ') into v_routines
+        from pg_proc p
+        where p.pronamespace = 'ls'::regnamespace and p.prokind in ('f', 'p') and pg_has_role(p.proowner, 'usage')
+            and (p.proname = any (v_grant.functions) or (v_grant.everything and p.prosecdef));
+        execute format('grant execute on routine %s to %I', v_routines, v_grant.rolname);
         if v_grant.everything then  -- an import is a COPY, and lscoord checks the schema's version
             execute format('grant select, insert on ls.feature_chunk, ls.query to %I', v_grant.rolname);
             if to_regclass('ls.schema_migration') is not null and to_regclass('ls.schema_files') is not null then

@@ -77,9 +77,18 @@ extension CoordinatorError {
             hint: "a released migration is never changed: run the program that applied it")
     }
 
+    static func encodingIsNotUTF8(_ encoding: String) -> Self {
+        Self(
+            .invalidSettings,
+            "cannot use this database: its encoding is \(encoding), names need UTF8",
+            hint: "create database language_system encoding 'UTF8' template template0")
+    }
+
+    /// Who may not change the schema is told so; anything else is a fault of ours.
     static func migrationFailed(_ what: String, _ error: PostgresError) -> Self {
         Self(
-            .internal, "\(what) failed and nothing of it was kept: \(error.message)",
+            error.sqlState == "42501" ? .identityRefused : .internal,
+            "\(what) failed and nothing of it was kept: \(error.message)",
             hint: error.hint, cause: error.description)
     }
 }

@@ -17,7 +17,9 @@ public struct Migrator: Sendable {
     private let schema: String
     private let migrations: [Migration]
     private let files: [SQLFile]
+    private let privileges: [SQLFile]
     private let logger: Logger
+    private let filesChecksum: String
 
     /// A table change may rewrite much.
     public var deadline: Duration = .seconds(600)
@@ -25,8 +27,11 @@ public struct Migrator: Sendable {
     /// "lsmigrat" in ASCII: every coordinator asks for the same lock.
     private static let lockNumber: Int64 = 0x6C73_6D69_6772_6174
 
+    /// - Parameter privileges: Who may do what, applied at every `migrate`: a role may have come
+    ///   since the last one.
     public init(
-        schema: String = "ls", migrations: [Migration], functions: [SQLFile], logger: Logger
+        schema: String = "ls", migrations: [Migration], functions: [SQLFile],
+        privileges: [SQLFile] = [], logger: Logger
     ) {
         precondition(
             migrations.enumerated().allSatisfy { $0.element.version == $0.offset + 1 },
@@ -37,6 +42,8 @@ public struct Migrator: Sendable {
         self.schema = schema
         self.migrations = migrations
         self.files = functions
+        self.privileges = privileges
+        filesChecksum = hexadecimalSHA256((functions + privileges).flatMap { [$0.name, $0.sql] })
         self.logger = logger
     }
 
@@ -45,7 +52,8 @@ public struct Migrator: Sendable {
     public func migrate(_ pool: ConnectionPool) async throws(CoordinatorError) -> Report {
         do {
             return try await pool.transaction(deadline: deadline) { connection in
-                try connection.execute("select pg_advisory_xact_lock($1)", Self.lockNumber)
+                try checkEncoding(connection)
+                try takeTurn(connection)
                 try prepareBooks(connection)
                 return try apply(connection)
             }
@@ -58,21 +66,42 @@ public struct Migrator: Sendable {
     public func check(_ pool: ConnectionPool) async throws(CoordinatorError) {
         do {
             try await pool.withConnection { connection in
-                let found = try connection.execute(
-                    "select to_regclass($1) is not null as found", "\(schema).schema_migration")
-                guard try found.one().decode(Bool.self, "found") else {
-                    throw CoordinatorError.schemaIsOlder(found: 0, known: migrations.count)
-                }
-                let (plan, applied) = try plan(connection)
-                guard plan.pending.isEmpty else {
-                    throw CoordinatorError.schemaIsOlder(
-                        found: applied.count, known: migrations.count)
-                }
-                if plan.appliesFiles { throw CoordinatorError.schemaFilesDiffer() }
+                try checkEncoding(connection)
+                try check(connection)
             }
         } catch {
             throw CoordinatorError(database: error)
         }
+    }
+
+    /// The same on a connection at hand.
+    public func check(_ connection: Connection) throws {
+        let found = try connection.execute(
+            "select to_regclass($1) is not null as found", "\(schema).schema_migration")
+        guard try found.one().decode(Bool.self, "found") else {
+            throw CoordinatorError.schemaIsOlder(found: 0, known: migrations.count)
+        }
+        let (plan, applied) = try plan(connection)
+        guard plan.pending.isEmpty else {
+            throw CoordinatorError.schemaIsOlder(found: applied.count, known: migrations.count)
+        }
+        if plan.appliesFiles { throw CoordinatorError.schemaFilesDiffer() }
+    }
+
+    /// One who waits says so: the other one's table change may take minutes.
+    private func takeTurn(_ connection: Connection) throws {
+        let isFree = try connection.execute(
+            "select pg_try_advisory_xact_lock($1)", Self.lockNumber
+        ).one().decode(Bool.self)
+        if isFree { return }
+        logger.notice("another program is migrating this database: waiting for it")
+        try connection.execute("select pg_advisory_xact_lock($1)", Self.lockNumber)
+    }
+
+    private func checkEncoding(_ connection: Connection) throws {
+        let encoding = try connection.execute("select current_setting('server_encoding')")
+            .one().decode(String.self)
+        guard encoding == "UTF8" else { throw CoordinatorError.encodingIsNotUTF8(encoding) }
     }
 
     private func prepareBooks(_ connection: Connection) throws {
@@ -85,6 +114,7 @@ public struct Migrator: Sendable {
             create table if not exists \(schema).schema_files (
                 only_one boolean primary key default true check (only_one),
                 checksum text not null, applied_at timestamptz not null default now());
+            create table if not exists \(schema).schema_object (object text primary key);
             """)
     }
 
@@ -100,7 +130,7 @@ public struct Migrator: Sendable {
                 migration.version, migration.name, migration.checksum)
         }
         if plan.appliesFiles {
-            for file in files { try run(file.sql, file.name, connection) }
+            try SchemaFiles(schema: schema, files: files, logger: logger).apply(connection)
             try connection.execute(
                 """
                 insert into \(schema).schema_files (checksum) values ($1)
@@ -108,6 +138,7 @@ public struct Migrator: Sendable {
                     applied_at = now()
                 """, filesChecksum)
         }
+        for file in privileges { try run(file.sql, file.name, connection) }
         return Report(
             from: applied.count, to: migrations.count, appliedFiles: plan.appliesFiles)
     }
@@ -139,6 +170,4 @@ public struct Migrator: Sendable {
             appliedFilesChecksum: try filesRow?.decode(String.self, "checksum"))
         return (plan, applied)
     }
-
-    private var filesChecksum: String { hexadecimalSHA256(files.flatMap { [$0.name, $0.sql] }) }
 }

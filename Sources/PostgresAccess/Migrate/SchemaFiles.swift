@@ -1,0 +1,152 @@
+// Applies the files of functions and views over those of another release. What can be replaced in
+// place is, so that grants to it and what others built on it stay. What cannot be (another result,
+// other columns) or is gone from the release is dropped, never with `cascade`: if anything but our
+// own functions and views uses it, nothing happens at all and the error names both.
+import LanguageSystem
+import Logging
+
+struct SchemaFiles {
+    let schema: String
+    let files: [SQLFile]
+    let logger: Logger
+
+    /// Inside the migrator's transaction. What is in the way is found by trying: an attempt that
+    /// meets an obstacle is undone whole, and the next one drops that first.
+    func apply(_ connection: Connection) throws {
+        // Functions name each other in any order.
+        try connection.executeScript("set local check_function_bodies = off")
+        let catalogue = SchemaCatalogue(schema: schema, connection: connection)
+        let listed = try catalogue.listed()
+        // An older release kept no list: all that was in its schema was its own.
+        let ours = try catalogue.objects().filter { listed?.contains($0.words) ?? true }
+        var doomed: Set<SchemaObject> = []
+        while true {
+            try connection.executeScript("savepoint files")
+            let closure = try withDependents(doomed, among: ours, catalogue)
+            let grants = try closure.flatMap { try catalogue.grants(on: $0) }
+            try drop(closure, catalogue)
+            switch try attempt(among: Set(ours).subtracting(closure), catalogue, connection) {
+            case .obstacles(let obstacles):
+                try connection.executeScript("rollback to savepoint files")
+                doomed.formUnion(obstacles)
+            case .made(let objects):
+                try connection.executeScript("release savepoint files")
+                for grant in grants { try catalogue.restore(grant) }
+                try catalogue.list(objects)
+                let words = Set(objects.map(\.words))
+                for object in closure.filter({ !words.contains($0.words) }) {
+                    logger.notice("dropped \(object.words), which is not in this release")
+                }
+                return
+            }
+        }
+    }
+
+    private enum Outcome {
+        /// By this release's files.
+        case made([SchemaObject])
+        /// Objects that are there and must go first; never empty.
+        case obstacles(Set<SchemaObject>)
+    }
+
+    /// Runs every file. A refusal ends the attempt only when no obstacle explains it: beside an
+    /// older overload, or over an older function, much fails that is not wrong.
+    private func attempt(
+        among ours: Set<SchemaObject>, _ catalogue: SchemaCatalogue, _ connection: Connection
+    ) throws -> Outcome {
+        let before = Set(try catalogue.objects())
+        var refusals: [(file: SQLFile, error: PostgresError)] = []
+        var obstacles: Set<SchemaObject> = []
+        for file in files {
+            try connection.executeScript("savepoint file")
+            do throws(PostgresError) {
+                try connection.executeScript(file.sql)
+                try connection.executeScript("release savepoint file")
+            } catch {
+                guard error.kind == .server else { throw error }
+                try connection.executeScript("rollback to savepoint file")
+                refusals.append((file, error))
+                if error.meansCannotReplace {
+                    let names = names(in: file)
+                    obstacles.formUnion(ours.filter { names.contains($0.name) })
+                }
+            }
+        }
+        let objects = try catalogue.objects()
+        let refusedNames = refusals.reduce(into: Set<String>()) { $0.formUnion(names(in: $1.file)) }
+        // What no file touched is gone from the release.
+        obstacles.formUnion(
+            ours.intersection(objects).filter { !refusedNames.contains($0.name) })
+        if !obstacles.isEmpty { return .obstacles(obstacles) }
+        if let (file, error) = refusals.first {
+            throw CoordinatorError.migrationFailed(file.name, error)
+        }
+        return .made(objects.filter { !before.contains($0) })
+    }
+
+    /// The functions, procedures and views that a file makes.
+    private func names(in file: SQLFile) -> Set<String> {
+        let pattern = /(?i:create\s+or\s+replace\s+(?:function|procedure|view))\s+\w+\.(\w+)/
+        return Set(file.sql.matches(of: pattern).map { String($0.1) })
+    }
+
+    /// These and what of ours stands on them.
+    ///
+    /// - Throws: `schemaMismatch` when something else stands on them, with all of it by name.
+    private func withDependents(
+        _ doomed: Set<SchemaObject>, among ours: [SchemaObject], _ catalogue: SchemaCatalogue
+    ) throws -> Set<SchemaObject> {
+        let byAddress = Dictionary(ours.map { ($0.address, $0) }) { first, _ in first }
+        var closure = doomed
+        var edge = doomed
+        var strangers: Set<SchemaDependent> = []
+        while !edge.isEmpty {
+            var next: Set<SchemaObject> = []
+            for dependent in try catalogue.dependents(of: edge.map(\.address)) {
+                if let object = byAddress[dependent.address] {
+                    if closure.insert(object).inserted { next.insert(object) }
+                } else {
+                    strangers.insert(dependent)
+                }
+            }
+            edge = next
+        }
+        guard strangers.isEmpty else { throw CoordinatorError.othersUse(strangers, schema) }
+        return closure
+    }
+
+    /// Whatever nothing stands on any more, until none is left.
+    private func drop(_ objects: Set<SchemaObject>, _ catalogue: SchemaCatalogue) throws {
+        var left = objects
+        while !left.isEmpty {
+            let addresses = Set(left.map(\.address))
+            let free = try left.filter { object in
+                try !catalogue.dependents(of: [object.address]).contains {
+                    addresses.contains($0.address) && $0.address != object.address
+                }
+            }
+            // Two that stand on each other: PostgreSQL says which.
+            for object in free.isEmpty ? left : free { try catalogue.drop(object) }
+            left.subtract(free.isEmpty ? left : free)
+        }
+    }
+}
+
+extension PostgresError {
+    /// Another result type, parameter name or default; columns that changed; another kind of thing.
+    fileprivate var meansCannotReplace: Bool {
+        ["42P13", "42P16", "42809"].contains(sqlState)
+    }
+}
+
+extension CoordinatorError {
+    static func othersUse(_ dependents: Set<SchemaDependent>, _ schema: String) -> Self {
+        let words = dependents.map { "\($0.words) uses \($0.uses)" }.sorted()
+        let shown = words.prefix(20).joined(separator: "; ")
+        return Self(
+            .schemaMismatch,
+            "cannot bring schema \(schema) to this release: it changes or drops what others use: "
+                + shown + (words.count > 20 ? "; and \(words.count - 20) more" : ""),
+            hint: "nothing was changed: drop these, migrate again, and make them anew")
+    }
+}
