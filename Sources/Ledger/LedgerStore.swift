@@ -1,14 +1,23 @@
 // The ledger's one door: each SQL function of schema `ls` is one method here (LedgerStore+….swift),
 // rows in, values out, and every error a CoordinatorError. Nothing is decided here: an admin in psql
 // who calls the same function gets the same answer and the same guarantees.
-import LanguageSystem
+public import LanguageSystem
 public import PostgresAccess
 
 /// What the database remembers, and the only way to change it.
 public struct LedgerStore: Sendable {
     let pool: ConnectionPool
+    let schema: SchemaGuard?
 
-    public init(pool: ConnectionPool) { self.pool = pool }
+    /// - Parameter schema: For a program that runs for long: notices that another release migrated
+    ///   the database.
+    public init(pool: ConnectionPool, schema: SchemaGuard? = nil) {
+        self.pool = pool
+        self.schema = schema
+    }
+
+    /// Why nothing is asked of the database: it was migrated by another release.
+    public var refusal: CoordinatorError? { schema?.refusal }
 
     /// One statement, which is its own transaction.
     ///
@@ -19,6 +28,7 @@ public struct LedgerStore: Sendable {
         _ sql: String, _ parameters: (any PostgresEncodable)?...,
         read: @escaping @Sendable (Rows) throws -> T
     ) async throws(CoordinatorError) -> T {
+        if let refusal { throw refusal }
         var failureCount = 0
         while true {
             do {

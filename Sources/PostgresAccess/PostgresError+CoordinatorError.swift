@@ -8,6 +8,7 @@ extension PostgresError {
         switch kind {
         case .server: serverError(sqlState ?? "")
         case .connection, .closed: CoordinatorError(.unavailable, message, hint: hint)
+        case .refused: CoordinatorError(.invalidSettings, message, hint: hint)
         case .deadline: CoordinatorError(.deadlineExceeded, message, hint: hint)
         case .cancelled: CoordinatorError(.cancelled, message, hint: hint)
         case .busy: CoordinatorError(.busy, message, hint: hint)

@@ -8,6 +8,8 @@ public struct PostgresError: Error, Sendable, Equatable, CustomStringConvertible
         case server
         /// No connection could be made, or the one in use was lost.
         case connection
+        /// No connection can be made with these settings: a wrong password, no such database.
+        case refused
         /// The time allowed was over.
         case deadline
         /// The calling task was cancelled.
@@ -63,6 +65,13 @@ extension PostgresError {
 
     static func cannotConnect(_ reason: String) -> Self {
         Self(.connection, "cannot connect to PostgreSQL: \(reason)")
+    }
+
+    static func cannotConnect(_ failure: ConnectFailure) -> Self {
+        Self(
+            failure.isPermanent ? .refused : .connection,
+            "cannot connect to PostgreSQL: \(failure.message)", sqlState: failure.sqlState,
+            hint: failure.hint)
     }
 
     static func statementTooLate(after duration: Duration) -> Self {

@@ -23,7 +23,9 @@ enum Database {
 
     /// The cluster that `serve` keeps in the data directory.
     static func embeddedCluster(_ settings: Settings, logger: Logger) -> EmbeddedCluster {
-        EmbeddedCluster(
+        // What is meant for another server must not steer the way to this one.
+        PostgresEnvironment.forget()
+        return EmbeddedCluster(
             EmbeddedClusterConfiguration(dataDirectory: settings.clusterDirectory), logger: logger)
     }
 
@@ -59,14 +61,19 @@ enum Database {
         }
     }
 
+    /// - Parameters:
+    ///   - patience: For a first connection, if not the pool's own.
+    ///   - logger: Where it is said that and why there is none yet; nil: nowhere.
     static func withPool<T: Sendable>(
-        _ settings: Settings, _ body: @Sendable (ConnectionPool) async throws -> T
+        _ settings: Settings, patience: Duration? = nil, logger: Logger? = nil,
+        _ body: @Sendable (ConnectionPool) async throws -> T
     ) async throws -> T {
         var configuration = PoolConfiguration(try connectionInfo(settings))
         configuration.connection.applicationName = "lscoord"
         configuration.connectionCountMax = 2
-        let pool = ConnectionPool(configuration, logger: quietLogger)
+        let pool = ConnectionPool(configuration, logger: logger ?? quietLogger)
         do {
+            if settings.database != nil { try await pool.checkSession(deadline: patience) }
             let value = try await body(pool)
             await pool.close()
             return value

@@ -32,6 +32,7 @@ struct Coordinator: AsyncParsableCommand {
         ])
 
     static func main() async {
+        HiddenArguments.hide()
         HeapKeeper.bound()
         Cores.giveEachAnEventLoop()
         do {

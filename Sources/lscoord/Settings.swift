@@ -5,6 +5,7 @@ import Configuration
 import Coordination
 import Foundation
 import LanguageSystem
+import PostgresAccess
 import RankerMath
 import SystemPackage
 
@@ -81,7 +82,7 @@ struct CommonOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Your own PostgreSQL instead of the embedded one: postgres://user@host/name, several hosts with commas.",
+            "Your own PostgreSQL instead of the embedded one: postgres://user@host/name, several hosts with commas. With a password in it, say it in LSCOORD_DATABASE or the settings file: others can read arguments.",
             valueName: "url"))
     var database: String?
 
@@ -228,7 +229,7 @@ extension Settings {
             .split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } ?? []
         return Settings(
             dataDirectory: absolute(text(common.dataDir, "dataDir") ?? defaultDataDirectory()),
-            database: text(common.database, "database"),
+            database: try database(text(common.database, "database")),
             restAddress: try ListenAddress(
                 text(serve?.restAddress, "restAddress") ?? "127.0.0.1:8443",
                 setting: "--rest-address"),
@@ -270,6 +271,13 @@ extension Settings {
                 try whole(
                     serve?.drainLeadMs, "drainLeadMs", name: "--drain-lead-ms", default: 1_000,
                     in: 0...600_000)))
+    }
+
+    /// Refused here, before anything is tried with it; a file's line break at its end is none of it.
+    private static func database(_ text: String?) throws -> String? {
+        guard let text else { return nil }
+        _ = try ConnectionInfo(text)
+        return text.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
     private static func decisionShare(_ flag: Double?, _ reader: ConfigReader) throws -> Double {

@@ -55,6 +55,21 @@ private typealias Waiter = PoolState.WaiterID
         #expect(state.waiterCount == 2)
     }
 
+    @Test func `a refusal fails all that wait, unless a connection is left to serve them`() {
+        var state = state(connections: 2)
+        for number in 1...2 {
+            _ = state.handle(.wanted(Waiter(number: number), atFront: false))
+        }
+        #expect(
+            state.handle(.connectRefused(Link(number: 0))) == [.pause(failureCount: 1)])
+        #expect(
+            state.handle(.connectRefused(Link(number: 1)))
+                == [1, 2].map { .refuse(Waiter(number: $0), .refused) })
+        #expect(state.waiterCount == 0)
+        #expect(state.handle(.wanted(Waiter(number: 3), atFront: false)) == [])
+        #expect(state.handle(.pauseOver) == [.connect(Link(number: 2))])
+    }
+
     @Test func `refuses the caller that is one too many`() {
         var state = state(connections: 1, waiters: 1)
         _ = state.handle(.wanted(Waiter(number: 1), atFront: false))
@@ -123,7 +138,8 @@ private typealias Waiter = PoolState.WaiterID
             case 60..<68:
                 event = connecting.sorted().randomElement(using: &random).map {
                     connecting.remove($0)
-                    return .connectFailed($0)
+                    return Bool.random(using: &random)
+                        ? .connectFailed($0) : .connectRefused($0)
                 }
             case 68..<73:
                 if isPausing { event = .pauseOver }

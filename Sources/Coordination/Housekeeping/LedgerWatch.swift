@@ -39,6 +39,7 @@ public final class LedgerWatch: Service, @unchecked Sendable {
         do {
             if try await value(of: ask(deadline), within: deadline) != nil { return }
         } catch {
+            if let refusal = ledger.refusal { throw refusal }
             throw CoordinatorError(
                 .unavailable, "cannot take requests: the database does not answer",
                 cause: "\(error)")
@@ -63,6 +64,8 @@ public final class LedgerWatch: Service, @unchecked Sendable {
     }
 
     private func look() async {
+        // Also when nobody asks whether we are ready: another release may have migrated the database.
+        try? await ledger.ping(within: Self.interval)
         let found = try? await ledger.statusSummary()
         lock.withLock {
             seen.isAnswering = found != nil

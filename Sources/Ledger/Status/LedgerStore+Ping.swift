@@ -7,11 +7,16 @@ extension LedgerStore {
     /// - Throws: `unavailable`, `deadlineExceeded`, `busy`.
     public func ping(within deadline: Duration) async throws(CoordinatorError) {
         do {
-            try await pool.withConnection(deadline: deadline) { connection in
-                _ = try connection.execute("select 1")
+            try await pool.withConnection(deadline: deadline) { [schema] connection in
+                if let schema {
+                    try schema.look(connection)
+                } else {
+                    _ = try connection.execute("select 1")
+                }
             }
         } catch {
             throw CoordinatorError(database: error)
         }
+        if let refusal { throw refusal }
     }
 }

@@ -134,12 +134,14 @@ struct ClusterDirectory: Sendable, Hashable {
         return descriptor
     }
 
-    /// Only the two accounts get in, as the superuser `postgres`, only through the socket.
+    /// Only the account that we run as gets in, as the superuser `postgres`, only through the socket.
+    /// The one that the server runs as owns its files and so could read them anyway, but other
+    /// programs under that name (a distribution's PostgreSQL runs as `postgres`) have no way in by
+    /// asking.
     func writeAccess(_ account: ServerAccount) throws(CoordinatorError) {
-        let names = Set([account.name, account.callerName]).sorted()
-        let map = names.map { "coordinator \"\($0)\" postgres\n" }.joined()
+        let map = "coordinator \"\(account.callerName)\" postgres\n"
         do {
-            try Data("local all all peer map=coordinator\n".utf8)
+            try Data("local all postgres peer map=coordinator\nlocal all all reject\n".utf8)
                 .write(to: URL(fileURLWithPath: hostAccess))
             try Data(map.utf8).write(to: URL(fileURLWithPath: identityMap))
         } catch {

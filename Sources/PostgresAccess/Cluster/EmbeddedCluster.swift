@@ -175,11 +175,12 @@ public final class EmbeddedCluster: Service, Sendable {
     {
         let command = account.command([binaries.postgres, "-D", directory.data] + options)
         let end = ContinuousClock.now + configuration.startDeadline
+        var nextWord = ContinuousClock.now + .seconds(5)
         var attemptCount = 1
         var child = try spawn(command)
         while true {
             state.withLock { $0.child = child }
-            if isAnswering { return }
+            if try isAnswering() { return }
             if let status = child.status {
                 state.withLock { $0.child = nil }
                 // Backends of a killed server may hold its memory for a moment longer.
@@ -193,6 +194,12 @@ public final class EmbeddedCluster: Service, Sendable {
             }
             guard ContinuousClock.now < end else {
                 throw .startTooLate(directory, after: configuration.startDeadline)
+            }
+            if ContinuousClock.now > nextWord {
+                logger.notice(
+                    "the embedded PostgreSQL server takes no connections yet (recovery after a crash takes a while): waiting"
+                )
+                nextWord += .seconds(10)
             }
             usleep(10_000)
         }
@@ -228,8 +235,12 @@ public final class EmbeddedCluster: Service, Sendable {
         }
     }
 
-    private var isAnswering: Bool {
-        PQping(connectionInfo(database: "postgres") + " connect_timeout=2") == PQPING_OK
+    private func isAnswering() throws(CoordinatorError) -> Bool {
+        switch PQping(connectionInfo(database: "postgres") + " connect_timeout=2") {
+        case PQPING_OK: return true
+        case PQPING_NO_ATTEMPT: throw .connectionIsSpoilt
+        default: return false
+        }
     }
 
     private func createDatabase() throws(CoordinatorError) {
@@ -290,6 +301,12 @@ public final class EmbeddedCluster: Service, Sendable {
 }
 
 extension CoordinatorError {
+    /// The string is ours; only the environment can add to it.
+    fileprivate static let connectionIsSpoilt = CoordinatorError(
+        .invalidSettings,
+        "cannot reach the embedded PostgreSQL server: libpq refuses to try, because of a PG… variable in the environment",
+        hint: "unset PGSERVICE and the other PG… variables")
+
     fileprivate static func initialisationFailed(_ directory: ClusterDirectory, status: String?)
         -> Self
     {

@@ -22,6 +22,8 @@ public final class Connection {
     /// Set once the conversation cannot go on; the pool then replaces the connection.
     private(set) var isSpent = false
     private(set) var isCopying = false
+    /// Why the server ended the conversation, if it said so before.
+    private var lastWords: String?
 
     /// Blocks until connected or `connectDeadline` is over.
     init(_ configuration: ConnectionConfiguration, interrupt: Interrupt, logger: Logger)
@@ -49,6 +51,7 @@ public final class Connection {
             set statement_timeout = \(milliseconds);
             set idle_in_transaction_session_timeout = \(max(60_000, milliseconds));
             set client_connection_check_interval = 5000;
+            set idle_session_timeout = 0;
             """)
     }
 
@@ -67,8 +70,21 @@ public final class Connection {
             throw .cannotConnect("out of memory")
         }
         if PQstatus(handle) != CONNECTION_OK {
-            defer { PQfinish(handle) }
-            throw .cannotConnect(message(of: handle))
+            let text = String(cString: PQerrorMessage(handle))
+            let needsPassword = PQconnectionNeedsPassword(handle) != 0
+            // libpq tells the SQLSTATE of a refused connection only in its verbose text.
+            if ConnectFailure.isServerSpeaking(text) {
+                PQsetErrorVerbosity(handle, PQERRORS_VERBOSE)
+                PQreset(handle)
+                PQsetErrorVerbosity(handle, PQERRORS_DEFAULT)
+            }
+            if PQstatus(handle) != CONNECTION_OK {
+                defer { PQfinish(handle) }
+                throw .cannotConnect(
+                    ConnectFailure(
+                        text, verboseText: String(cString: PQerrorMessage(handle)),
+                        needsPassword: needsPassword))
+            }
         }
         let version = PQserverVersion(handle)
         if version < 150_000 {
@@ -86,6 +102,16 @@ public final class Connection {
             .joined(separator: "; ")
     }
 
+    /// libpq's guess ("probably means the server terminated abnormally") helps nobody: what the
+    /// server said before, if anything, is the reason.
+    static func reasonOfLoss(_ message: String) -> String {
+        guard let guess = message.range(of: "server closed the connection unexpectedly") else {
+            return message
+        }
+        let said = message[..<guess.lowerBound].trimmingCharacters(in: [" ", ";"])
+        return said.isEmpty ? "the server closed it" : said.replacing("FATAL:  ", with: "")
+    }
+
     /// What a function of ours raises as a warning is for the operator; the rest (“relation exists,
     /// skipping”) is of use only when looking for a mistake.
     private func noticed(_ result: OpaquePointer) {
@@ -94,6 +120,7 @@ public final class Connection {
             .map { String(cString: $0) } ?? ""
         let severity = PQresultErrorField(result, Int32(Character("V").asciiValue!))
             .map { String(cString: $0) }
+        if severity == "FATAL" || severity == "PANIC" { lastWords = text }
         logger.log(level: severity == "WARNING" ? .warning : .debug, "PostgreSQL says: \(text)")
     }
 
@@ -383,7 +410,7 @@ public final class Connection {
 
     private func lost() -> PostgresError {
         isSpent = true
-        return .connectionLost(Self.message(of: handle))
+        return .connectionLost(lastWords ?? Self.reasonOfLoss(Self.message(of: handle)))
     }
 
     private func serverError(_ result: OpaquePointer) -> PostgresError {
@@ -399,6 +426,25 @@ public final class Connection {
     }
 
     // MARK: For the pool and the listener
+
+    /// What the log should say of how this connection is protected, if anything.
+    var securityWarning: String? {
+        guard let settings = PQconninfo(handle) else { return nil }
+        defer { PQconninfoFree(settings) }
+        var values: [String: String] = [:]
+        var option = settings
+        while let keyword = option.pointee.keyword {
+            let name = String(cString: keyword)
+            if ["sslmode", "sslrootcert"].contains(name), let value = option.pointee.val {
+                values[name] = String(cString: value)
+            }
+            option += 1
+        }
+        return ConnectionSecurity.warning(
+            host: PQhost(handle).map { String(cString: $0) } ?? "",
+            sslMode: values["sslmode"] ?? "", rootCertificate: values["sslrootcert"] ?? "",
+            isEncrypted: PQsslInUse(handle) != 0)
+    }
 
     /// Whether an idle connection still stands: one look at the socket. An idle server says nothing;
     /// if it did, it may be its last word, and only an answer to a question shows that it lives.

@@ -1,6 +1,7 @@
 // Where PostgreSQL is and how long we wait for it. Everything libpq understands can be said in
 // `connectionInfo` (TLS, several hosts with target_session_attrs, passfile, …) and wins over the
-// defaults given here. Reads no environment of its own; libpq reads its PG… variables.
+// defaults given here. Reads no environment of its own; libpq reads its PG… variables for what the
+// connection info leaves open.
 
 /// How to make one connection. The connection info may hold a password and is never printed.
 public struct ConnectionConfiguration: Sendable, Hashable, CustomStringConvertible {

@@ -25,8 +25,11 @@ actor ConnectionHost {
         executor = ThreadExecutor(name: "postgres")
     }
 
-    func connect() throws(PostgresError) {
-        connection = try Connection(configuration, interrupt: interrupt, logger: logger)
+    /// - Returns: What the log should say of how the connection is protected, if anything.
+    func connect() throws(PostgresError) -> String? {
+        let connection = try Connection(configuration, interrupt: interrupt, logger: logger)
+        self.connection = connection
+        return connection.securityWarning
     }
 
     func close() { connection = nil }

@@ -18,6 +18,8 @@ struct StatementCache {
     private var entries: [String: Entry] = [:]
     private var useCount = 0
     private var nameCount = 0
+    /// A pooler may hand us a session in which another program's statements are still prepared.
+    private let prefix = "s\(String(UInt32.random(in: .min ... .max), radix: 16))_"
 
     init(countMax: Int) {
         precondition(countMax >= 1, "a statement cache holds at least one statement")
@@ -36,7 +38,7 @@ struct StatementCache {
     /// A name never used before on this connection.
     mutating func newName() -> String {
         nameCount += 1
-        return "s\(nameCount)"
+        return "\(prefix)\(nameCount)"
     }
 
     /// Keeps the statement; `makeRoom` comes first.

@@ -26,12 +26,16 @@ public final class ConnectionPool: Service, Sendable {
         var waiters: [WaiterID: Waiter] = [:]
         var waiterCount = 0
         var lastFailure: String?
+        /// The last refusal that no other attempt would change.
+        var refusal: PostgresError?
+        /// Settings that were right once are not called wrong later: that is an outage.
+        var wasConnected = false
         var isClosed = false
         var closers: [CheckedContinuation<Void, Never>] = []
     }
 
     public let configuration: PoolConfiguration
-    private let logger: Logger
+    let logger: Logger
     private let backoff = Backoff()
     private let shared: Locked<Shared>
 
@@ -209,18 +213,26 @@ public final class ConnectionPool: Service, Sendable {
         shared.hosts[id] = host
         Task { [self] in
             do {
-                try await host.connect()
+                let warning = try await host.connect()
                 self.shared.withLock { shared in
+                    if let warning, !shared.wasConnected { logger.warning("\(warning)") }
+                    shared.wasConnected = true
                     shared.lastFailure = nil
                     perform(shared.state.handle(.connected(id)), &shared)
                 }
             } catch {
-                let reason = (error as? PostgresError)?.message ?? String(describing: error)
-                logger.warning("\(reason)")
+                let failure = error as? PostgresError
+                let reason = failure?.message ?? String(describing: error)
                 self.shared.withLock { shared in
                     shared.lastFailure = reason
                     shared.hosts[id] = nil
-                    perform(shared.state.handle(.connectFailed(id)), &shared)
+                    if let failure, failure.kind == .refused, !shared.wasConnected {
+                        shared.refusal = failure
+                        perform(shared.state.handle(.connectRefused(id)), &shared)
+                    } else {
+                        logger.warning("\(reason); trying again")
+                        perform(shared.state.handle(.connectFailed(id)), &shared)
+                    }
                 }
             }
         }
@@ -243,6 +255,8 @@ public final class ConnectionPool: Service, Sendable {
             switch refusal {
             case .cancelled: CancellationError()
             case .closed: PostgresError.poolClosed
+            case .refused:
+                shared.refusal ?? .noConnection(after: waiter.waits, lastFailure: nil)
             case .busy: PostgresError.tooManyWaiters(configuration.waiterCountMax)
             case .late where shared.lastFailure == nil && shared.state.lentCount > 0:
                 PostgresError.noConnectionFree(

@@ -1,6 +1,7 @@
 // Which connection goes to whom, and when one is made or closed. Pure: an event goes in, actions
 // come out; ConnectionPool does them. Waiters are served first come, first served. A failed
-// connection attempt fails no waiter: the pool tries again, and their own deadlines decide.
+// connection attempt fails no waiter: the pool tries again, and their own deadlines decide. Only a
+// refusal that the same settings will always meet fails all of them at once.
 
 struct PoolState: Sendable {
     struct ConnectionID: Hashable, Sendable { let number: Int }
@@ -13,6 +14,8 @@ struct PoolState: Sendable {
         case waiterGone(WaiterID, Refusal)
         case connected(ConnectionID)
         case connectFailed(ConnectionID)
+        /// The settings are wrong: another attempt would fail as well.
+        case connectRefused(ConnectionID)
         /// The pause after a failed attempt is over.
         case pauseOver
         case released(ConnectionID, isReusable: Bool)
@@ -30,7 +33,7 @@ struct PoolState: Sendable {
         case closed
     }
 
-    enum Refusal: Hashable, Sendable { case late, cancelled, busy, closed }
+    enum Refusal: Hashable, Sendable { case late, cancelled, busy, closed, refused }
 
     private enum Place: Equatable { case connecting, idle, lent }
 
@@ -70,14 +73,13 @@ struct PoolState: Sendable {
             require(connection, at: .connecting)
             failureCount = 0
             keep(connection, &actions)
-        case .connectFailed(let connection):
-            require(connection, at: .connecting)
-            places[connection] = nil
-            failureCount += 1
-            if !isPausing && !isClosing {
-                isPausing = true
-                actions.append(.pause(failureCount: failureCount))
-            }
+        case .connectFailed(let connection): fail(connection, &actions)
+        case .connectRefused(let connection):
+            fail(connection, &actions)
+            // Others may still be served by a connection from before.
+            guard places.isEmpty else { break }
+            for waiter in waiters { actions.append(.refuse(waiter, .refused)) }
+            waiters.removeAll()
         case .pauseOver: isPausing = false
         case .released(let connection, let isReusable):
             require(connection, at: .lent)
@@ -96,6 +98,16 @@ struct PoolState: Sendable {
             actions.append(.closed)
         }
         return actions
+    }
+
+    private mutating func fail(_ connection: ConnectionID, _ actions: inout [Action]) {
+        require(connection, at: .connecting)
+        places[connection] = nil
+        failureCount += 1
+        if !isPausing && !isClosing {
+            isPausing = true
+            actions.append(.pause(failureCount: failureCount))
+        }
     }
 
     private func require(_ connection: ConnectionID, at place: Place) {

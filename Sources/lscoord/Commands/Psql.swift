@@ -2,6 +2,7 @@
 import ArgumentParser
 import Foundation
 import LanguageSystem
+import PostgresAccess
 
 struct Psql: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -21,10 +22,12 @@ struct Psql: AsyncParsableCommand {
     func run() async throws {
         if arguments == ["--help"] || arguments == ["-h"] { throw CleanExit.helpRequest(self) }
         let settings = try await Settings.resolve(CommonOptions.parse([]))
-        let connection = try Database.connectionInfo(settings)
-        // The conninfo goes through the environment: a URL may hold a password, and ps shows arguments.
+        let connection = try ConnectionInfo(Database.connectionInfo(settings))
+        // ps shows arguments to everybody, the environment to nobody else.
+        if let password = connection["password"] { setenv("PGPASSWORD", password, 1) }
+        guard connection["sslpassword"] == nil else { throw CoordinatorError.psqlWithKeyPassword }
         setenv("PGAPPNAME", "lscoord psql", 1)
-        let values = ["psql", "-d", connection] + arguments
+        let values = ["psql", "-d", connection.withoutSecrets] + arguments
         var pointers: [UnsafeMutablePointer<CChar>?] = values.map { strdup($0) }
         pointers.append(nil)
         execvp("psql", pointers)
@@ -32,4 +35,12 @@ struct Psql: AsyncParsableCommand {
             .unavailable, "cannot start psql: \(String(cString: strerror(errno)))",
             hint: "apt-get install postgresql-client")
     }
+}
+
+extension CoordinatorError {
+    /// libpq takes it from the connection string alone, and that would be an argument of psql's.
+    static let psqlWithKeyPassword = CoordinatorError(
+        .invalidSettings,
+        "cannot start psql: the database's URL has an sslpassword, which would stand in its arguments",
+        hint: "put the connection into ~/.pg_service.conf and run psql service=NAME")
 }

@@ -115,9 +115,14 @@ struct Serve: AsyncParsableCommand {
     ) async throws -> Parts {
         let migrator = LedgerStore.migrator(logger: logger)
         // The embedded cluster is ours alone; somebody else's database is migrated when they say so.
-        if isEmbedded { try await migrator.migrate(pool) } else { try await migrator.check(pool) }
+        if isEmbedded {
+            try await migrator.migrate(pool)
+        } else {
+            try await pool.checkSession()
+            try await migrator.check(pool)
+        }
 
-        let ledger = LedgerStore(pool: pool)
+        let ledger = LedgerStore(pool: pool, schema: SchemaGuard(logger: logger))
         let decided = try await ledger.authorityStatus().map(DecidedKeys.init)
         let authority = try CertificateAuthority.loadOrCreate(
             in: settings.authorityDirectory, following: decided)

@@ -1,0 +1,54 @@
+// Whether the database still has the schema that this program was built for. Another release may
+// migrate it while this one runs; from then on its functions may mean something else, so a
+// coordinator of before asks for nothing more until it is replaced.
+public import LanguageSystem
+public import Logging
+import PostgresAccess
+import Synchronization
+
+public final class SchemaGuard: Sendable {
+    private let migrator: Migrator
+    private let logger: Logger
+    private let state = Mutex<CoordinatorError?>(nil)
+
+    public init(logger: Logger) {
+        migrator = LedgerStore.migrator(logger: logger)
+        self.logger = logger
+    }
+
+    /// Why nothing is asked of the database; nil while it has this program's schema.
+    public var refusal: CoordinatorError? { state.withLock { $0 } }
+
+    /// Looks again; a database that was brought back is served again.
+    func look(_ connection: Connection) throws {
+        do {
+            try migrator.check(connection)
+            settle(nil)
+        } catch let error as CoordinatorError where error.code == .schemaMismatch {
+            settle(.schemaWasMigrated(error.message))
+        }
+    }
+
+    private func settle(_ refusal: CoordinatorError?) {
+        let before = state.withLock { state in
+            defer { state = refusal }
+            return state
+        }
+        guard before != refusal else { return }
+        if let refusal {
+            logger.error("\(refusal.message)")
+        } else {
+            logger.notice("the database has this program's schema again")
+        }
+    }
+}
+
+extension CoordinatorError {
+    /// `unavailable`, not `schemaMismatch`: workers and clients go to another coordinator.
+    static func schemaWasMigrated(_ found: String) -> Self {
+        Self(
+            .unavailable,
+            "cannot work on: the database was migrated under this coordinator: \(found)",
+            hint: "start the release that the database was migrated for in its place")
+    }
+}

@@ -1,0 +1,76 @@
+// Whether a connection is a session of its own. Behind a pooler in transaction mode it is not:
+// LISTEN, prepared statements and settings go to whichever server connection is free, and work
+// half of the time. Found out at the start, not at three in the morning.
+public import LanguageSystem
+
+extension ConnectionPool {
+    /// Sends a notification to ourselves, on two connections of this pool's making.
+    ///
+    /// - Parameter deadline: For the wait for a first connection.
+    /// - Throws: `invalidSettings` when it does not come back within two seconds.
+    public func checkSession(deadline: Duration? = nil) async throws(CoordinatorError) {
+        let (configuration, logger) = (self.configuration.connection, self.logger)
+        do {
+            try await withConnection(deadline: deadline) { sender in
+                var patience = configuration
+                patience.statementDeadline = .seconds(2)
+                let listener = try Connection(patience, interrupt: Interrupt(), logger: logger)
+                do throws(PostgresError) {
+                    guard try Self.hears(listener, from: sender) else {
+                        throw PostgresError.usage("no notification came")
+                    }
+                } catch {
+                    guard error.meansSharedSession else { throw error }
+                    throw CoordinatorError.sessionIsShared
+                }
+            }
+        } catch {
+            throw CoordinatorError(database: error)
+        }
+    }
+
+    private static func hears(_ listener: Connection, from sender: Connection)
+        throws(PostgresError) -> Bool
+    {
+        let channel = "ls_self_\(UInt64.random(in: .min ... .max))"
+        try listener.listen(on: [channel])
+        func process() throws(PostgresError) -> Int {
+            try listener.execute("select pg_backend_pid()").one().decode()
+        }
+        let before = try process()
+        // While the sender's transaction is open, a pooler has to look for another connection.
+        try sender.executeScript("begin")
+        try sender.execute("select pg_notify($1, '')", channel)
+        let after = try process()
+        try sender.executeScript("commit")
+        guard before == after else { return false }
+        let end = ContinuousClock.now + .seconds(2)
+        while true {
+            while let (name, _) = listener.nextNotification() {
+                if name == channel { return true }
+            }
+            let left = end - .now
+            guard left > .zero else { return false }
+            _ = try listener.waitForInput(left)
+        }
+    }
+}
+
+extension PostgresError {
+    /// No notification; none of the pooler's connections free; a statement that is not, or is
+    /// already prepared there; a pooler that says so itself.
+    fileprivate var meansSharedSession: Bool {
+        kind == .usage || kind == .deadline
+            || ["26000", "42P05", "08P01", "57014"].contains(sqlState)
+            || message.contains("pooling mode")
+    }
+}
+
+extension CoordinatorError {
+    static let sessionIsShared = CoordinatorError(
+        .invalidSettings,
+        "cannot work on this database connection: a notification to ourselves did not come back, so a pooler shares the session with others",
+        hint:
+            "set pool_mode=session for this database in PgBouncer, or name PostgreSQL itself in --database"
+    )
+}

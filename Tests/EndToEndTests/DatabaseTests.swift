@@ -1,0 +1,241 @@
+// A database of the operator's: what is wrong with it is said at once, in one sentence, and its
+// password stands nowhere.
+import Foundation
+import Testing
+
+@Suite(.serialized, .timeLimit(.minutes(5))) struct `A database of yours` {
+    private func lscoord(
+        _ arguments: [String], _ environment: [String: String], within seconds: Double = 60
+    ) async throws -> Ending {
+        try await run(
+            Programs.path("lscoord"), arguments, environment: environment, within: seconds)
+    }
+
+    private func migrate(_ server: PasswordServer) async throws {
+        let ending = try await lscoord(["migrate"], ["LSCOORD_DATABASE": server.url()])
+        try #require(ending.status == 0, "\(ending)")
+    }
+
+    /// What can never work ends at once with status 78, whatever was asked for.
+    @Test func `that refuses for good is said at once`() async throws {
+        try await PasswordServer.with { server in
+            let wrong = [
+                (server.url(password: "no"), "password authentication failed for user \"app\""),
+                ("postgres://app@127.0.0.1:\(server.port)/language_system", "no password supplied"),
+                (server.url(database: "none"), "database \"none\" does not exist"),
+                ("mysql://app:\(server.password)@127.0.0.1/x", "it begins with mysql://"),
+                ("postgres://app:\(server.password)/7@127.0.0.1/x", "its database name has an '@'"),
+                ("postgres://app:\(server.password)@7@127.0.0.1/x", "more than one '@'"),
+                ("", "it is empty"),
+                ("host=127.0.0.1 \(server.password)", "a word without '='"),
+                (server.url() + "?sslmode=require", "SSL was required"),
+            ]
+            for (url, words) in wrong {
+                for command in [
+                    ["migrate"], ["serve"], ["status"], ["psql", "-w", "-c", "select 1"],
+                ] {
+                    // psql's own words are psql's own; it is told where to go only when that is plain.
+                    if command[0] == "psql", url.hasPrefix("postgres://app"), !words.contains("'@'")
+                    {
+                        continue
+                    }
+                    let ending = try await lscoord(
+                        command,
+                        [
+                            "LSCOORD_DATABASE": url, "LSCOORD_LOG_LEVEL": "debug",
+                            "LSCOORD_DATA_DIR": server.home.path + "/unused",
+                        ])
+                    #expect(ending.status == 78, "\(command) \(url): \(ending)")
+                    #expect(ending.errors.contains(words), "\(command) \(url): \(ending)")
+                    #expect(!"\(ending)".contains(server.password))
+                    let sentences = ending.errors.split(separator: "\n").filter {
+                        $0.hasPrefix("lscoord: ")
+                    }
+                    #expect(sentences.count == 1, "\(ending)")
+                }
+            }
+        }
+    }
+
+    @Test func `that is away is waited for aloud`() async throws {
+        let home = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "ls-away-\(UUID().uuidString.prefix(8))")
+        try FileManager.default.createDirectory(at: home, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: home) }
+        for host in ["127.0.0.1:\(try freePort())", "no-such-host.invalid"] {
+            let program = try Program(
+                Programs.path("lscoord"), ["migrate"],
+                environment: ["LSCOORD_DATABASE": "postgres://app:geheim@\(host)/ls"],
+                log: home.appendingPathComponent("migrate-\(host.prefix(3)).log"))
+            try await eventually(within: 30, "it says why it waits, more than once") {
+                try #require(program.process.isRunning, "\(program.text)")
+                return program.text.split(separator: "\n").count {
+                    $0.contains("cannot connect to PostgreSQL") && $0.contains("trying again")
+                } > 2
+            }
+            #expect(!program.text.contains("geheim"))
+            program.kill()
+        }
+    }
+
+    /// In `ps`, the log, /metrics: of the server, of psql, of commands.
+    @Test func `has its password nowhere to be read`() async throws {
+        try await PasswordServer.with { server in
+            try await migrate(server)
+            let byEnvironment = try YourCoordinator(
+                environment: ["LSCOORD_DATABASE": server.url(), "LSCOORD_LOG_LEVEL": "trace"],
+                in: server.home)
+            try await byEnvironment.becomesReady()
+            let byArgument = try YourCoordinator(
+                ["--database", server.url(), "--log-level", "trace"], environment: [:],
+                in: server.home)
+            let byEqualSign = try YourCoordinator(
+                ["--database=\(server.url())"], environment: [:], in: server.home)
+            let psql = try Program(
+                Programs.path("lscoord"), ["psql", "-qAt", "-c", "select pg_sleep(120)"],
+                environment: ["LSCOORD_DATABASE": server.url()],
+                log: server.home.appendingPathComponent("psql.log"))
+            for coordinator in [byEnvironment, byArgument, byEqualSign] {
+                try await coordinator.becomesReady()
+                #expect(!(try await coordinator.get("/metrics").output.contains(server.password)))
+            }
+            try await eventually(within: 30, "psql is at work") {
+                try await server.psql(
+                    "select count(*) from pg_stat_activity where query like 'select pg_sleep(120)%'"
+                ).output == "1\n"
+            }
+            var seen: Set<pid_t> = []
+            for name in try FileManager.default.contentsOfDirectory(atPath: "/proc") {
+                guard let id = pid_t(name),
+                    let bytes = FileManager.default.contents(atPath: "/proc/\(id)/cmdline")
+                else { continue }
+                let line = String(decoding: bytes, as: UTF8.self)
+                #expect(!line.contains(server.password), "\(line)")
+                seen.insert(id)
+            }
+            let programs = [
+                byEnvironment.program, byArgument.program, byEqualSign.program, psql,
+            ]
+            for program in programs {
+                #expect(seen.contains(program.process.processIdentifier))
+                program.stop()
+                #expect(!program.text.contains(server.password))
+            }
+        }
+    }
+
+    /// A release that migrates under a coordinator of before.
+    @Test func `that another release migrated is noticed, and so is its return`() async throws {
+        try await PasswordServer.with { server in
+            try await migrate(server)
+            let coordinator = try YourCoordinator(
+                environment: ["LSCOORD_DATABASE": server.url()], in: server.home)
+            try await coordinator.becomesReady()
+            let later = try await server.psql(
+                "insert into ls.schema_migration (version, name, checksum) select max(version) + 1, 'later', '' from ls.schema_migration",
+                in: PasswordServer.databaseName)
+            try #require(later.status == 0, "\(later)")
+            let red = try await coordinator.get("/readyz")
+            #expect(red.status == 22)
+            #expect(
+                red.output.contains(
+                    "cannot work on: the database was migrated under this coordinator: the database schema is version"
+                ), "\(red)")
+            let back = try await server.psql(
+                "delete from ls.schema_migration where name = 'later'",
+                in: PasswordServer.databaseName)
+            try #require(back.status == 0, "\(back)")
+            #expect(try await coordinator.get("/readyz").status == 0)
+            #expect(coordinator.program.text.contains("has this program's schema again"))
+            coordinator.program.stop()
+        }
+    }
+
+    @Test func `that ends idle sessions is no matter`() async throws {
+        try await PasswordServer.with { server in
+            try await migrate(server)
+            _ = try await server.psql("alter role app set idle_session_timeout = '100ms'")
+            let coordinator = try YourCoordinator(
+                environment: ["LSCOORD_DATABASE": server.url()], in: server.home)
+            try await coordinator.becomesReady()
+            _ = try await server.psql("select pg_sleep(1)")
+            #expect(try await coordinator.get("/readyz").status == 0)
+            coordinator.program.stop()
+            for words in ["abnormally", "connects again", "connection to PostgreSQL was lost"] {
+                #expect(!coordinator.program.text.contains(words), "\(coordinator.program.text)")
+            }
+        }
+    }
+
+    @Test(
+        .enabled(
+            if: PasswordServer.pgbouncer != nil, "PgBouncer is not here: apt-get install pgbouncer")
+    )
+    func `behind PgBouncer works in session mode and is refused in transaction mode`() async throws
+    {
+        let program = try #require(PasswordServer.pgbouncer)
+        try await PasswordServer.with { server in
+            let environment = ["LSCOORD_DATABASE": server.url(isPooled: true)]
+            try await server.startPooler(mode: "session", program)
+            let migrated = try await lscoord(["migrate"], environment)
+            #expect(migrated.status == 0, "\(migrated)")
+            let coordinator = try YourCoordinator(environment: environment, in: server.home)
+            try await coordinator.becomesReady()
+            // Notifications arrive: a key made elsewhere is known without a look at the database.
+            for command in [
+                ["register", "base-model", "m", "--hidden-size", "4"], ["register", "domain", "d"],
+                ["key", "create", "--name", "k", "--quiet"], ["status"],
+            ] {
+                let ending = try await lscoord(
+                    command,
+                    environment.merging(["LSCOORD_DATA_DIR": coordinator.home.path]) { a, _ in a })
+                #expect(ending.status == 0, "\(command): \(ending)")
+            }
+            #expect(try await coordinator.get("/readyz").status == 0)
+            coordinator.program.stop()
+            for words in ["already exists", "connects again", "does not exist"] {
+                #expect(!coordinator.program.text.contains(words), "\(coordinator.program.text)")
+            }
+
+            for mode in ["transaction", "statement"] {
+                try await server.startPooler(mode: mode, program)
+                for command in [["serve"], ["migrate"], ["status"]] {
+                    let ending = try await lscoord(
+                        command,
+                        environment.merging(["LSCOORD_DATA_DIR": server.home.path + "/none"]) {
+                            a, _ in a
+                        })
+                    #expect(ending.status == 78, "\(mode) \(command): \(ending)")
+                    #expect(
+                        ending.errors.contains("a pooler shares the session with others")
+                            && ending.errors.contains("pool_mode=session"),
+                        "\(mode) \(command): \(ending)")
+                }
+            }
+        }
+    }
+
+    /// The embedded server is ours: what steers libpq elsewhere does not steer it.
+    @Test func `named in PG… variables does not disturb the embedded one`() async throws {
+        let home = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "ls-env-\(UUID().uuidString.prefix(8))")
+        try FileManager.default.createDirectory(at: home, withIntermediateDirectories: true)
+        chmod(home.path, 0o755)
+        defer { try? FileManager.default.removeItem(at: home) }
+        let elsewhere = [
+            "PGSERVICE": "nowhere", "PGSERVICEFILE": "/nonexistent", "PGHOST": "db.invalid",
+            "PGPORT": "1", "PGUSER": "nobody", "PGDATABASE": "none", "PGOPTIONS": "-c nonsense=1",
+            "PGSSLMODE": "verify-full", "PGCHANNELBINDING": "require",
+            "PGTARGETSESSIONATTRS": "standby", "PGREQUIREPEER": "nobody",
+        ]
+        let coordinator = try YourCoordinator(environment: elsewhere, in: home)
+        try await coordinator.becomesReady()
+        for command in [["status"], ["psql", "-qAt", "-c", "select 1"]] {
+            let ending = try await lscoord(
+                command,
+                elsewhere.merging(["LSCOORD_DATA_DIR": coordinator.home.path]) { a, _ in a })
+            #expect(ending.status == 0, "\(command): \(ending)")
+        }
+        coordinator.program.stop()
+    }
+}
