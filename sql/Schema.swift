@@ -25,6 +25,7 @@ public enum LedgerSchema {
         File(
             name: "v0011_find_the_forgotten",
             bytes: PackageResources.v0011_find_the_forgotten_sql),
+        File(name: "v0012_serve_many_keys", bytes: PackageResources.v0012_serve_many_keys_sql),
     ]
 
     /// Functions, then views (after the views they read), then what their columns mean. Each is made
@@ -56,6 +57,7 @@ public enum LedgerSchema {
         File(name: "create_api_key", bytes: PackageResources.create_api_key_sql),
         File(name: "create_join_token", bytes: PackageResources.create_join_token_sql),
         File(name: "current_feature_sets", bytes: PackageResources.current_feature_sets_sql),
+        File(name: "decision_byte_count", bytes: PackageResources.decision_byte_count_sql),
         File(
             name: "default_evaluation_configuration",
             bytes: PackageResources.default_evaluation_configuration_sql),
@@ -69,6 +71,7 @@ public enum LedgerSchema {
         File(name: "domain_id", bytes: PackageResources.domain_id_sql),
         File(name: "domain_is_within", bytes: PackageResources.domain_is_within_sql),
         File(name: "domain_matches", bytes: PackageResources.domain_matches_sql),
+        File(name: "drop_decisions", bytes: PackageResources.drop_decisions_sql),
         File(name: "drop_feature_set", bytes: PackageResources.drop_feature_set_sql),
         File(name: "end_attempt", bytes: PackageResources.end_attempt_sql),
         File(name: "end_sweeps", bytes: PackageResources.end_sweeps_sql),
@@ -102,6 +105,7 @@ public enum LedgerSchema {
         File(
             name: "leased_ranker_configuration",
             bytes: PackageResources.leased_ranker_configuration_sql),
+        File(name: "list_models", bytes: PackageResources.list_models_sql),
         File(name: "little_endian", bytes: PackageResources.little_endian_sql),
         File(name: "lock_attempt", bytes: PackageResources.lock_attempt_sql),
         File(name: "lose_home", bytes: PackageResources.lose_home_sql),
@@ -119,6 +123,7 @@ public enum LedgerSchema {
         File(name: "ranker_id", bytes: PackageResources.ranker_id_sql),
         File(name: "read_blob", bytes: PackageResources.read_blob_sql),
         File(name: "read_decision", bytes: PackageResources.read_decision_sql),
+        File(name: "read_share_secret", bytes: PackageResources.read_share_secret_sql),
         File(name: "read_weights", bytes: PackageResources.read_weights_sql),
         File(name: "record_audit", bytes: PackageResources.record_audit_sql),
         File(name: "record_certificate", bytes: PackageResources.record_certificate_sql),
@@ -143,6 +148,7 @@ public enum LedgerSchema {
         File(
             name: "renew_leases_for_workers", bytes: PackageResources.renew_leases_for_workers_sql),
         File(name: "report_figure", bytes: PackageResources.report_figure_sql),
+        File(name: "request_bucket", bytes: PackageResources.request_bucket_sql),
         File(name: "request_evaluation", bytes: PackageResources.request_evaluation_sql),
         File(name: "request_matrix", bytes: PackageResources.request_matrix_sql),
         File(name: "request_scaling_curve", bytes: PackageResources.request_scaling_curve_sql),

@@ -28,11 +28,29 @@ public struct LedgerStore: Sendable {
         _ sql: String, _ parameters: (any PostgresEncodable)?...,
         read: @escaping @Sendable (Rows) throws -> T
     ) async throws(CoordinatorError) -> T {
+        try await call(sql, parameters, within: nil, for: .service, read: read)
+    }
+
+    /// A list for somebody to look at: it has two seconds, and takes no connection that work waits for.
+    ///
+    /// - Throws: `deadlineExceeded`, `busy` beside what `call` throws.
+    func list<T: Sendable>(
+        _ sql: String, _ parameters: (any PostgresEncodable)?...,
+        read: @escaping @Sendable (Rows) throws -> T
+    ) async throws(CoordinatorError) -> T {
+        try await call(sql, parameters, within: .seconds(2), for: .listing, read: read)
+    }
+
+    private func call<T: Sendable>(
+        _ sql: String, _ parameters: [(any PostgresEncodable)?], within deadline: Duration?,
+        for purpose: PoolPurpose, read: @escaping @Sendable (Rows) throws -> T
+    ) async throws(CoordinatorError) -> T {
         if let refusal { throw refusal }
         var failureCount = 0
         while true {
             do {
-                return try await pool.withConnection { [parameters] connection in
+                return try await pool.withConnection(deadline: deadline, for: purpose) {
+                    connection in
                     try read(connection.execute(sql, parameters: parameters))
                 }
             } catch let error as PostgresError

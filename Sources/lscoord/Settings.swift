@@ -30,6 +30,8 @@ struct Settings: Sendable {
     var decisions: DecisionSettings
     /// Rerank requests under way at once.
     var inFlightMax: Int
+    /// Bytes of bodies under way and of answers that were not taken.
+    var heldByteCountMax: Int
     var drainLead: Duration
 }
 
@@ -155,6 +157,12 @@ struct ServeOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "Megabytes of bodies under way and of answers not taken; one more body above 1 MiB is refused with 429. Default 256.",
+            valueName: "n"))
+    var bodyMemoryMb: Int?
+
+    @Option(
+        help: ArgumentHelp(
             "Milliseconds a worker has to score a ranker placed on it. Default 200.",
             valueName: "n"))
     var edgeDeadlineMs: Int?
@@ -267,6 +275,9 @@ extension Settings {
             inFlightMax: try whole(
                 serve?.inFlight, "inFlight", name: "--in-flight", default: 64 * max(1, cores / 2),
                 in: 1...100_000),
+            heldByteCountMax: try whole(
+                serve?.bodyMemoryMb, "bodyMemoryMb", name: "--body-memory-mb", default: 256,
+                in: 32...1_000_000) << 20,
             drainLead: .milliseconds(
                 try whole(
                     serve?.drainLeadMs, "drainLeadMs", name: "--drain-lead-ms", default: 1_000,

@@ -1,4 +1,25 @@
-// Columns lined up for a terminal: words to the left, figures to the right.
+// Columns lined up for a terminal: words to the left, figures to the right. A list is as long as somebody reads.
+import ArgumentParser
+
+/// How much of a list is shown.
+struct ListOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Rows to show at most.", valueName: "n"))
+    var limit = 100
+
+    func validate() throws {
+        guard (1...1_000_000).contains(limit) else {
+            throw ValidationError("found --limit \(limit), expected 1 to 1000000")
+        }
+    }
+
+    /// One more is asked for than is shown: then it is known that there are more.
+    var askedFor: Int { limit + 1 }
+
+    /// To be printed beneath a table of so many found rows; nil: that is all.
+    func more(_ foundCount: Int) -> String? {
+        foundCount > limit ? "… and more; --limit shows more than \(limit)" : nil
+    }
+}
 
 struct TextTable {
     private var rows: [[String]] = []

@@ -26,7 +26,7 @@ enum Waiting {
     static func untilNoneOpen(of rankers: Set<String>, _ ledger: LedgerStore) async throws {
         var display = ProgressDisplay()
         while true {
-            let open = try await ledger.taskProgress().filter { rankers.contains($0.ranker) }
+            let open = try await ledger.openTasks(of: Array(rankers))
             if open.isEmpty { return }
             display.show(open)
             try await Task.sleep(for: .milliseconds(200))

@@ -95,10 +95,19 @@ struct TestServing: Sendable {
 
     func rerank(
         _ request: RerankRequest, _ scope: KeyScope = KeyScope(), id: String = "r",
-        keeping: Bool = false
+        keeping: Bool = false, key: String? = nil
     ) async throws -> RerankReply {
         try await reranker.rerank(
-            request, for: RerankCaller(requestID: id, scope: scope, keepsDecision: keeping))
+            request,
+            for: RerankCaller(requestID: id, scope: scope, keyID: key, keepsDecision: keeping))
+    }
+
+    func prefetch(
+        user: String?, pin: Bool?, _ scope: KeyScope = KeyScope(), key: String? = nil
+    ) async throws -> Reranker.Prefetched {
+        try await reranker.prefetch(
+            "tiny", user: user, domain: nil, pin: pin,
+            for: RerankCaller(requestID: "p", scope: scope, keyID: key))
     }
 
     func refusal(_ request: RerankRequest, _ scope: KeyScope = KeyScope()) async throws
@@ -331,17 +340,88 @@ struct TestServing: Sendable {
 
     @Test func `prefetch has the ranker in memory before it is asked for`() async throws {
         try await TestServing.with { serving in
-            let first = try await serving.reranker.prefetch(
-                "tiny", user: "ada", domain: nil, pin: true, for: KeyScope())
+            let first = try await serving.prefetch(user: "ada", pin: true)
             #expect(
                 !first.wasCached && first.isPinned && first.route.rankerName == "~ada.pointwise")
-            let again = try await serving.reranker.prefetch(
-                "tiny", user: "ada", domain: nil, pin: nil, for: KeyScope())
+            let again = try await serving.prefetch(user: "ada", pin: nil)
             #expect(again.wasCached && again.isPinned, "as it was")
             await #expect(throws: CoordinatorError.self) {
-                try await serving.reranker.prefetch(
-                    "tiny", user: "ada", domain: nil, pin: nil, for: KeyScope(users: ["ben"]))
+                try await serving.prefetch(user: "ada", pin: nil, KeyScope(users: ["ben"]))
             }
+        }
+    }
+
+    @Test func `a key's pins are its own, and go when it is revoked`() async throws {
+        try await TestServing.with { serving in
+            serving.keyring.onRead { serving.reranker.keepPins(of: $0) }
+            func key(_ name: String) async throws -> String {
+                let text = try await serving.ledger.createAPIKey(name)
+                try await serving.keyring.read()
+                return try await serving.keyring.key(text).id
+            }
+            let (app, other) = (try await key("app"), try await key("other"))
+            #expect(try await serving.prefetch(user: "ada", pin: true, key: app).isPinned)
+            #expect(try await !serving.prefetch(user: "ada", pin: false, key: other).isPinned)
+            #expect(try await serving.prefetch(user: "ada", pin: nil, key: app).isPinned)
+            #expect(serving.reranker.counts.pinnedRankers == 1)
+            try await serving.ledger.revokeAPIKey("app", because: "lost")
+            try await serving.eventually { serving.reranker.counts.pinnedRankers == 0 }
+        }
+    }
+
+    @Test func `two keys may use one id, and each decision is its own`() async throws {
+        try await TestServing.with { serving in
+            var ids: [String: String] = [:]
+            for name in ["app", "other"] {
+                let text = try await serving.ledger.createAPIKey(name)
+                try await serving.keyring.read()
+                ids[name] = try await serving.keyring.key(text).id
+            }
+            _ = try await serving.rerank(
+                try TestServing.request(user: "ada"), id: "17", keeping: true, key: ids["app"])
+            _ = try await serving.rerank(
+                try TestServing.request(user: "ben"), id: "17", keeping: true, key: ids["other"])
+            try await serving.eventually {
+                try await serving.pool.execute("select from ls.decision_log").count == 2
+            }
+            let error = await #expect(throws: CoordinatorError.self) {
+                try await serving.ledger.decisions(of: "17")
+            }
+            #expect(error?.code == .invalidArgument)
+            for (name, user) in [("app", "ada"), ("other", "ben")] {
+                let kept = try await serving.ledger.decisions(of: "17", by: name)
+                #expect(kept.map(\.user) == [user] && kept.map(\.key) == [name])
+            }
+        }
+    }
+
+    @Test func `a key of domains asks in one of them`() async throws {
+        try await TestServing.with { serving in
+            let one = KeyScope(domains: ["math/algebra"])
+            // Of a single one, that is meant.
+            #expect(
+                try await serving.rerank(try TestServing.request(), one).servedModel
+                    == "math/algebra.pointwise@1")
+            for scope in [
+                KeyScope(domains: ["math/*"]), KeyScope(domains: ["code", "math/algebra"]),
+            ] {
+                let refusal = try await serving.refusal(try TestServing.request(), scope)
+                #expect(refusal.code == .notPermitted && refusal.message.contains("names none"))
+                // Also for who names a ranker.
+                let named = try TestServing.request("global.pointwise")
+                #expect(try await serving.refusal(named, scope).code == .notPermitted)
+                await #expect(throws: CoordinatorError.self) {
+                    try await serving.prefetch(user: "ada", pin: nil, scope)
+                }
+                let inside = try TestServing.request(domain: "math/algebra")
+                #expect(
+                    try await serving.rerank(inside, scope).servedModel
+                        == "math/algebra.pointwise@1")
+            }
+            // A broader ranker serves it where the domain has none.
+            let broader = try await serving.rerank(
+                try TestServing.request(domain: "code"), KeyScope(domains: ["code"]))
+            #expect(broader.servedModel == "global.pointwise@1" && broader.reason == .global)
         }
     }
 }
@@ -353,11 +433,11 @@ struct TestServing: Sendable {
             let text = try await serving.ledger.createAPIKey(
                 "app", scope: KeyScope(users: ["ada"]))
             try await serving.eventually {
-                (try? await serving.keyring.scope(of: text))?.1 == KeyScope(users: ["ada"])
+                (try? await serving.keyring.key(text))?.scope == KeyScope(users: ["ada"])
             }
             try await serving.ledger.revokeAPIKey("app", because: "lost")
             try await serving.eventually {
-                (try? await serving.keyring.scope(of: text)) == nil
+                (try? await serving.keyring.key(text)) == nil
             }
         }
     }
@@ -368,12 +448,12 @@ struct TestServing: Sendable {
             let text = try await serving.ledger.createAPIKey("app", lasting: .seconds(4))
             // Heard of within a second. On a machine so busy that this takes longer, it may have expired by then.
             try await serving.eventually {
-                let scope = try? await serving.keyring.scope(of: text)
+                let scope = try? await serving.keyring.key(text)
                 return scope != nil || ContinuousClock.now - began > .seconds(4)
             }
             await serving.pool.close()
             try await serving.eventually {
-                (try? await serving.keyring.scope(of: text)) == nil
+                (try? await serving.keyring.key(text)) == nil
             }
         }
     }
@@ -389,11 +469,11 @@ struct TestServing: Sendable {
                 "LSK" + text.dropFirst(3), String(repeating: "x", count: 10_000),
             ] {
                 let error = await #expect(throws: CoordinatorError.self) {
-                    try await serving.keyring.scope(of: bad)
+                    try await serving.keyring.key(bad)
                 }
                 #expect(error == .keyRefused())
             }
-            _ = try await serving.keyring.scope(of: text)
+            _ = try await serving.keyring.key(text)
         }
     }
 }

@@ -107,16 +107,16 @@ import Testing
         }
         let ranker = RankerID(1)
         _ = try await cache.scorer(for: Self.digest(1), of: ranker)
-        try cache.pin(ranker, Self.digest(1))
+        try cache.pin(ranker, Self.digest(1), for: "app")
         _ = try await cache.scorer(for: Self.digest(2))
-        cache.unpin(RankerID(2))
-        #expect(cache.counts.pinned == 1 && cache.isPinned(ranker))
+        cache.unpin(RankerID(2), by: "app")
+        #expect(cache.counts.pinned == 1 && cache.isPinned(ranker, by: "app"))
         let size = RankerScorer(try RankerWeights(safetensors: Self.file)).byteCount
         let small = RankerCache(byteCountMax: 4 * size, patience: Self.patience) { _ in
             try Self.scorer(Self.file)
         }
         _ = try await small.scorer(for: Self.digest(1), of: ranker)
-        try small.pin(ranker, Self.digest(1))
+        try small.pin(ranker, Self.digest(1), for: "app")
         _ = try await small.scorer(for: Self.digest(2))
         for number in 10..<30 as Range<UInt8> {
             _ = try await small.scorer(for: Self.digest(number))
@@ -158,7 +158,7 @@ import Testing
         }
         let ranker = RankerID(1)
         _ = try await cache.scorer(for: Self.digest(1), of: ranker)
-        try cache.pin(ranker, Self.digest(1))
+        try cache.pin(ranker, Self.digest(1), for: "app")
         for number in 10..<30 as Range<UInt8> {
             _ = try await cache.scorer(for: Self.digest(number))
         }
@@ -169,23 +169,106 @@ import Testing
         }
         #expect(cache.known(Self.digest(1)) == nil && cache.known(Self.digest(2)) != nil)
         #expect(cache.counts.pinned == 1)
-        cache.unpin(ranker)
+        cache.unpin(ranker, by: "app")
         #expect(cache.counts.pinned == 0)
     }
 
-    @Test func `no more than half of the cache is pinned`() async throws {
+    @Test func `no more than half of the cache is pinned, and a quarter for one key`() async throws
+    {
         let size = RankerScorer(try RankerWeights(safetensors: Self.file)).byteCount
-        let cache = RankerCache(byteCountMax: 4 * size, patience: Self.patience) { _ in
+        let cache = RankerCache(byteCountMax: 8 * size, patience: Self.patience) { _ in
             try Self.scorer(Self.file)
         }
-        for number in 1...3 as ClosedRange<UInt8> {
-            _ = try await cache.scorer(for: Self.digest(number))
-            let pin = { try cache.pin(RankerID(Int64(number)), Self.digest(number)) }
-            if number < 3 {
-                try pin()
-            } else {
-                let error = #expect(throws: CoordinatorError.self) { try pin() }
-                #expect(error?.code == .tooLarge)
+        func pin(_ number: Int, for holder: String) async throws -> Bool {
+            let digest = Self.digest(UInt8(number))
+            _ = try await cache.scorer(for: digest)
+            do {
+                try cache.pin(RankerID(Int64(number)), digest, for: holder)
+                return true
+            } catch {
+                #expect(error.code == .tooLarge)
+                return false
+            }
+        }
+        #expect(try await pin(1, for: "a"))
+        #expect(try await pin(2, for: "a"))
+        #expect(try await pin(3, for: "a") == false, "a quarter is pinned for it")
+        #expect(try await pin(2, for: "a"), "again is nothing more")
+        #expect(try await pin(3, for: "b"))
+        #expect(try await pin(2, for: "b"), "what another pinned, too")
+        #expect(try await pin(4, for: "b") == false)
+        #expect(try await pin(4, for: "c"))
+        #expect(try await pin(5, for: "c") == false, "half is pinned for all")
+        #expect(cache.counts.pinned == 4)
+        cache.unpin(RankerID(1), by: "a")
+        #expect(try await pin(5, for: "c"))
+    }
+
+    @Test func `a pin is its key's own: no other undoes it, and it goes with the key`()
+        async throws
+    {
+        let cache = RankerCache(byteCountMax: 1 << 24, patience: Self.patience) { _ in
+            try Self.scorer(Self.file)
+        }
+        let (one, two) = (RankerID(1), RankerID(2))
+        _ = try await cache.scorer(for: Self.digest(1))
+        _ = try await cache.scorer(for: Self.digest(2))
+        try cache.pin(one, Self.digest(1), for: "a")
+        try cache.pin(one, Self.digest(1), for: "b")
+        try cache.pin(two, Self.digest(2), for: "a")
+        // Rankers of the same weights are pinned each by itself.
+        try cache.pin(RankerID(3), Self.digest(2), for: "c")
+        cache.unpin(one, by: "c")
+        cache.unpin(two, by: "b")
+        #expect(cache.counts.pinned == 2 && cache.isPinned(one, by: "a"))
+        #expect(!cache.isPinned(one, by: "c"))
+        cache.unpin(one, by: "a")
+        #expect(cache.isPinned(one, by: "b") && !cache.isPinned(one, by: "a"))
+        #expect(cache.counts.pinned == 2)
+        // Its next version is pinned for those who want it.
+        _ = try await cache.scorer(for: Self.digest(4), of: one)
+        #expect(cache.isPinned(one, by: "b") && cache.counts.pinned == 2)
+        cache.keepPins(of: ["a", "c"])
+        #expect(!cache.isPinned(one, by: "b") && cache.counts.pinned == 1)
+        cache.keepPins(of: ["c"])
+        #expect(cache.isPinned(RankerID(3), by: "c") && cache.counts.pinned == 1)
+        cache.keepPins(of: [])
+        #expect(cache.counts.pinned == 0)
+    }
+
+    @Test(arguments: 1...20) func `counts pins right, whoever pins and lets go`(seed: Int)
+        async throws
+    {
+        var random = SplitMix(state: UInt64(seed))
+        let cache = RankerCache(byteCountMax: 1 << 24, patience: Self.patience) { _ in
+            try Self.scorer(Self.file)
+        }
+        for number in 0..<6 as Range<UInt8> { _ = try await cache.scorer(for: Self.digest(number)) }
+        var expected: [RankerID: (digest: UInt8, holders: Set<String>)] = [:]
+        for _ in 0..<300 {
+            let ranker = RankerID(Int64.random(in: 0..<4, using: &random))
+            let holder = ["a", "b", "c"].randomElement(using: &random) ?? "a"
+            switch Int.random(in: 0..<9, using: &random) {
+            case 0..<5:
+                let digest = UInt8.random(in: 0..<6, using: &random)
+                try cache.pin(ranker, Self.digest(digest), for: holder)
+                expected[ranker] = (digest, (expected[ranker]?.holders ?? []).union([holder]))
+            case 5..<8:
+                cache.unpin(ranker, by: holder)
+                expected[ranker]?.holders.remove(holder)
+            default:
+                cache.keepPins(
+                    of: ["a", "b", "c"].filter { $0 != holder }.reduce(into: []) { $0.insert($1) })
+                for key in expected.keys { expected[key]?.holders.remove(holder) }
+            }
+            expected = expected.filter { !$1.holders.isEmpty }
+            #expect(cache.counts.pinned == Set(expected.values.map(\.digest)).count)
+            for ranker in (0..<4).map({ RankerID(Int64($0)) }) {
+                for holder in ["a", "b", "c"] {
+                    #expect(
+                        cache.isPinned(ranker, by: holder)
+                            == expected[ranker]?.holders.contains(holder) ?? false)
+                }
             }
         }
     }

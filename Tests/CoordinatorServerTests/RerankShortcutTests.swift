@@ -39,7 +39,7 @@ private struct Line: Sendable {
     let key: String
 
     static func with(
-        inFlightMax: Int = 64, byteCountMax: Int = 4_096,
+        inFlightMax: Int = 64, byteCountMax: Int = 4_096, heldByteCountMax: Int = 1 << 20,
         _ body: @escaping @Sendable (Line) async throws -> Void
     ) async throws {
         try await ThrowAwayDatabase.with(template) { database in
@@ -59,7 +59,8 @@ private struct Line: Sendable {
             let keyring = Keyring(ledger: ledger, hints: hints, logger: quiet)
             let key = try await ledger.createAPIKey("test")
             try await keyring.read()
-            let admission = Admission(inFlightMax: inFlightMax)
+            let admission = Admission(
+                inFlightMax: inFlightMax, byteCountMax: heldByteCountMax, smallByteCountMax: 1_000)
             let routes = RerankRoutes(
                 reranker: reranker, keyring: keyring, admission: admission, ledger: ledger,
                 bodyByteCountMax: byteCountMax)
@@ -112,6 +113,11 @@ private struct Line: Sendable {
     func inFlightCount() async -> Int {
         await channel.testingEventLoop.run()
         return admission.inFlightCount
+    }
+
+    /// Until what was sent is answered, or was refused, though nobody takes the answers.
+    func settle() async throws {
+        while await inFlightCount() > 0 { try await Task.sleep(for: .milliseconds(1)) }
     }
 
     func send(_ bytes: [UInt8]) async throws {
@@ -201,6 +207,22 @@ private struct Sent {
         return Sent(bytes: bytes, status: status, id: id)
     }
 
+    /// Of two documents, given back with the answer.
+    static func documents(_ id: String, _ key: String, of byteCount: Int) -> Sent {
+        let features = [UInt8](repeating: 0x3c, count: 3 * Line.width * 2)
+        let document = String(repeating: "x", count: byteCount / 2)
+        let body = Array(
+            #"""
+            {"model":"tiny","user":"ada","return_documents":true,"documents":["\#(document)","\#(document)"],\#
+            "features":{"dtype":"float16","shape":[3,\#(Line.width)],"data":"\#(Data(features).base64EncodedString())"}}
+            """#.utf8)
+        let head =
+            "POST /v1/rerank HTTP/1.1\r\nhost: a\r\nauthorization: Bearer \(key)\r\n"
+            + "content-type: application/json\r\nx-request-id: \(id)\r\n"
+            + "content-length: \(body.count)\r\n\r\n"
+        return Sent(bytes: Array(head.utf8) + body, status: 200, id: id)
+    }
+
     static func other(_ id: String) -> Sent {
         Sent(
             bytes: Array("GET /livez HTTP/1.1\r\nhost: a\r\nx-request-id: \(id)\r\n\r\n".utf8),
@@ -208,7 +230,137 @@ private struct Sent {
     }
 }
 
+/// A caller that does not take what is written, until it does; counts what is asked to be read.
+private final class Clog: ChannelDuplexHandler, @unchecked Sendable {
+    typealias InboundIn = NIOAny
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    // Of the loop's thread alone.
+    private var held: [(ByteBuffer, EventLoopPromise<Void>?)] = []
+    private(set) var readCount = 0
+    private var isOpen = false
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard !isOpen else { return context.write(data, promise: promise) }
+        held.append((unwrapOutboundIn(data), promise))
+    }
+
+    func read(context: ChannelHandlerContext) {
+        readCount += 1
+        context.read()
+    }
+
+    func open(_ context: ChannelHandlerContext) {
+        isOpen = true
+        for (data, promise) in held { context.write(wrapOutboundOut(data), promise: promise) }
+        held = []
+        context.flush()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        for (_, promise) in held { promise?.fail(ChannelError.ioOnClosedChannel) }
+        held = []
+    }
+}
+
 @Suite(.timeLimit(.minutes(2))) struct `Rerank shortcut` {
+    @Test func `answers that are not taken are counted, and no body is read beyond the bound`()
+        async throws
+    {
+        try await Line.with(byteCountMax: 100_000, heldByteCountMax: 100_000) { line in
+            try await line.send(Sent.rerank("warm", user: "ada", line.key).bytes)
+            #expect(try await line.answers(1).map(\.status) == [200])
+            #expect(line.admission.heldByteCount == 0)
+            let clog = Clog()
+            try await line.channel.pipeline.addHandler(clog, name: "clog", position: .first).get()
+            for number in 0..<4 {
+                try await line.send(Sent.documents("r\(number)", line.key, of: 40_000).bytes)
+                try await line.settle()
+            }
+            // Two fill the room; the others were refused before their bodies were read.
+            #expect((80_000...85_000).contains(line.admission.heldByteCount))
+            #expect(await line.inFlightCount() == 0)
+            // A small one is served all the same.
+            try await line.send(Sent.rerank("small", user: "ada", line.key).bytes)
+            try await line.channel.testingEventLoop.executeInContext {
+                clog.open(try line.channel.pipeline.syncOperations.context(handler: clog))
+            }
+            let answers = try await line.answers(5)
+            #expect(answers.map(\.status) == [200, 200, 429, 429, 200])
+            #expect(answers.map(\.id) == ["r0", "r1", "r2", "r3", "small"])
+            #expect(line.admission.heldByteCount == 0)
+            try await line.send(Sent.documents("next", line.key, of: 40_000).bytes)
+            #expect(try await line.answers(1).map(\.status) == [200])
+        }
+    }
+
+    @Test func `whoever leaves without its answers gives back the room they took`() async throws {
+        try await Line.with(byteCountMax: 100_000) { line in
+            try await line.send(Sent.rerank("warm", user: "ada", line.key).bytes)
+            #expect(try await line.answers(1).map(\.status) == [200])
+            try await line.channel.pipeline.addHandler(Clog(), position: .first).get()
+            try await line.send(Sent.documents("r", line.key, of: 40_000).bytes)
+            try await line.settle()
+            #expect(line.admission.heldByteCount > 40_000)
+            let half = Sent.documents("half", line.key, of: 40_000).bytes.dropLast(100)
+            try await line.send(Array(half))
+            #expect(line.admission.heldByteCount > 80_000)
+            _ = try? await line.channel.finish(acceptAlreadyClosed: true)
+            #expect(line.admission.heldByteCount == 0 && line.admission.inFlightCount == 0)
+        }
+    }
+
+    @Test func `a body of unknown length is counted as it comes`() async throws {
+        try await Line.with(byteCountMax: 100_000, heldByteCountMax: 50_000) { line in
+            let large = [UInt8](repeating: 7, count: 60_000)
+            try await line.send(
+                Sent.rerank("large", user: "ada", line.key, body: large, chunkSize: 1_000).bytes)
+            try await line.send(Sent.rerank("next", user: "ada", line.key).bytes)
+            let answers = try await line.answers(2)
+            #expect(answers.map(\.status) == [429, 200])
+            #expect(line.admission.heldByteCount == 0)
+            #expect(await line.inFlightCount() == 0)
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func `nothing more is read from who takes no answers, and a minute later it is gone`(
+        takesThem: Bool
+    ) async throws {
+        try await Line.with { line in
+            let clog = Clog()
+            let loop = line.channel.testingEventLoop
+            try await line.channel.pipeline.addHandler(clog, position: .first).get()
+            func set(writable: Bool) async throws {
+                try await loop.executeInContext {
+                    line.channel.isWritable = writable
+                    line.channel.pipeline.fireChannelWritabilityChanged()
+                }
+            }
+            func readCount() async throws -> Int {
+                try await loop.executeInContext {
+                    line.channel.pipeline.read()
+                    return clog.readCount
+                }
+            }
+            let before = try await readCount()
+            try await set(writable: false)
+            #expect(try await readCount() == before)
+            await loop.advanceTime(by: .seconds(59))
+            if takesThem {
+                try await set(writable: true)
+                #expect(try await loop.executeInContext { clog.readCount } == before + 1)
+                await loop.advanceTime(by: .seconds(59))
+                #expect(line.channel.isActive)
+            } else {
+                #expect(line.channel.isActive)
+                await loop.advanceTime(by: .seconds(1))
+                try await line.channel.closeFuture.get()
+            }
+        }
+    }
+
     @Test(arguments: UInt64(1)...12)
     func `answers each request once and in order, however they come`(seed: UInt64) async throws {
         try await Line.with { line in

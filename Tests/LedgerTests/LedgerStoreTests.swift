@@ -30,7 +30,7 @@ import Testing
                 configuration: #"{"kind": "listwise", "hidden_size": 384, "residual": true}"#,
                 training: #"{"seed": 1}"#, user: "ada", domain: domain)
             #expect(registered.name == "~ada/music/jazz.listwise")
-            let status = try #require(try await store.rankers().first)
+            let status = try #require(try await store.rankers(named: [registered.name]).first)
             #expect(status.id == registered.id && status.kind == .listwise)
             #expect(status.user == "ada" && status.domain == domain && status.championID == nil)
         }
@@ -121,7 +121,7 @@ import Testing
                         (evaluation.features[0].digest, evaluationReport(accuracy: 0.5))
                     ]))
             #expect(try await store.requestEvaluation(version) == nil)
-            let status = try #require(try await store.rankers().first)
+            let status = try #require(try await store.rankers(named: [ranker]).first)
             #expect(status.championID == version && status.accuracy == 0.5)
             #expect(status.firstSample == 0.38 && status.openTaskCount == 0)
 

@@ -1,5 +1,6 @@
 // What the server answers from memory is what ls.route() answers in psql, over random rules; keys and decisions.
 import CoordinationTesting
+import struct Crypto.SHA256
 import Foundation
 import LanguageSystem
 import PostgresAccess
@@ -70,12 +71,34 @@ import Testing
     {
         try await TestLedger.with { ledger in
             for unit in ["", "ada", "8f1c", "\u{1F600}"] {
-                let expected: Int = try await ledger.database.pool.execute(
-                    "select ls.share_bucket($1, $2)", rule, unit
-                ).one().decode()
-                #expect(ShareBucket.of(unit, in: rule) == expected)
+                let row = try await ledger.database.pool.execute(
+                    "select ls.request_bucket($1, $2) as bucket, ls.read_share_secret() as secret",
+                    rule, unit
+                ).one()
+                let shares = RequestShares(secret: try row.decode("secret"))
+                #expect(shares.bucket(of: unit, in: rule) == (try row.decode("bucket")))
+                #expect("\(shares)" == "<redacted>")
             }
         }
+    }
+
+    @Test func `another installation draws other requests`() async throws {
+        let mine = try await TestLedger.with { ledger in
+            try await ledger.database.pool.execute(
+                "update ls.share_secret set secret = sha256('another')")
+            let name = try await ledger.ranker("code")
+            _ = try await ledger.store.addVersion(to: name, digest: .sha256([1]), weights: [1])
+            return try await ledger.store.routePlan(
+                baseModel: "tiny", domain: try DomainName("code")
+            ).shares
+        }
+        #expect(mine == RequestShares(secret: [UInt8](SHA256.hash(data: Data("another".utf8)))))
+        let other = RequestShares(secret: [UInt8](repeating: 7, count: 32))
+        let same = (0..<1_000).count { number in
+            (mine.bucket(of: "r\(number)", in: "bird") < 5_000)
+                == (other.bucket(of: "r\(number)", in: "bird") < 5_000)
+        }
+        #expect((400...600).contains(same))
     }
 
     @Test func `choices end with the first ranker that can be scored here`() {

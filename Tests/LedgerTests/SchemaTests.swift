@@ -132,7 +132,7 @@ import Testing
             }
             let report = try await LedgerStore.migrator(logger: TestLedger.quiet).migrate(pool)
             #expect(report.appliedFiles)
-            #expect(try await ledger.store.rankers() == [])
+            #expect(try await ledger.store.rankers(named: ["old"]) == [])
             #expect(try await ledger.count("pg_proc where proname = 'forgotten'") == 0)
             #expect(try await ledger.count("pg_proc where proname = 'promote'") == 1)
         }

@@ -14,7 +14,9 @@ import Testing
             try await ledger.featureSet("code", .test)
             let ranker = try await ledger.ranker("code")
             let worker = try await ledger.worker("w")
-            #expect(try await store.rankers().first?.training == #"{"seed": 7, "epochs": 1}"#)
+            #expect(
+                try await store.rankers(named: [ranker]).first?.training
+                    == #"{"seed": 7, "epochs": 1}"#)
             func ask() async throws -> SweepID {
                 try await store.requestSweep(
                     ranker, configurations: #"[{"epochs": 2}, {"epochs": 3}]"#, name: "two.json",

@@ -103,15 +103,41 @@ private typealias Waiter = PoolState.WaiterID
                 == [.refuse(Waiter(number: 3), .closed)])
     }
 
+    @Test func `listings that came first leave connections to who comes after`() {
+        var state = state(connections: 8, waiters: 100)
+        var lent: [Waiter] = []
+        func handle(_ event: PoolState.Event) {
+            for action in state.handle(event) {
+                switch action {
+                case .connect(let link): handle(.connected(link))
+                case .lend(_, let waiter): lent.append(waiter)
+                default: Issue.record("\(action)")
+                }
+            }
+        }
+        for number in 0..<24 {
+            handle(.wanted(Waiter(number: number), atFront: false, purpose: .listing))
+        }
+        #expect(lent == [Waiter(number: 0), Waiter(number: 1)])
+        for number in 24..<30 { handle(.wanted(Waiter(number: number), atFront: false)) }
+        #expect(lent.count == 8 && lent.last == Waiter(number: 29))
+        // One that is done makes room for the next listing, not for more.
+        handle(.released(Link(number: 0), isReusable: true))
+        #expect(lent.last == Waiter(number: 2))
+        handle(.released(Link(number: 7), isReusable: true))
+        #expect(lent.count == 9 && state.idleCount == 1)
+    }
+
     /// A model of the shell drives random events; the laws hold after each of them.
     @Test(arguments: 0..<40)
     func `keeps its laws under any order of events`(seed: UInt64) {
         var random = SplitMix(state: seed)
-        let connectionCountMax = Int.random(in: 1...4, using: &random)
+        let connectionCountMax = Int.random(in: 1...9, using: &random)
         var state = PoolState(connectionCountMax: connectionCountMax, waiterCountMax: 5)
         var connecting: Set<Link> = [], lent: Set<Link> = []
         var open: Set<Link> = []
         var waiting: [Waiter] = []
+        var listing: Set<Waiter> = [], lentToListings: Set<Link> = []
         var isPausing = false, isClosing = false
         var closedCount = 0, waiterNumber = 0
 
@@ -126,7 +152,11 @@ private typealias Waiter = PoolState.WaiterID
                 } else {
                     waiting.append(Waiter(number: waiterNumber))
                 }
-                event = .wanted(Waiter(number: waiterNumber), atFront: atFront)
+                let isListing = Int.random(in: 0..<3, using: &random) == 0
+                if isListing { listing.insert(Waiter(number: waiterNumber)) }
+                event = .wanted(
+                    Waiter(number: waiterNumber), atFront: atFront,
+                    purpose: isListing ? .listing : .service)
             case 35..<45:
                 event = waiting.randomElement(using: &random).map { .waiterGone($0, .cancelled) }
             case 45..<60:
@@ -147,6 +177,7 @@ private typealias Waiter = PoolState.WaiterID
             case 73..<99:
                 event = lent.sorted().randomElement(using: &random).map {
                     lent.remove($0)
+                    lentToListings.remove($0)
                     return .released($0, isReusable: Bool.random(using: &random))
                 }
             default:
@@ -162,8 +193,11 @@ private typealias Waiter = PoolState.WaiterID
                     #expect(!isClosing && !isPausing)
                     #expect(connecting.insert(connection).inserted)
                 case .lend(let connection, let waiter):
-                    // First come, first served, and never two callers at once.
-                    #expect(waiting.first == waiter)
+                    // First come, first served, but for listings that have their part already; never two callers at once.
+                    let mayList = lentToListings.count < state.listingCountMax
+                    #expect(
+                        waiting.first { !listing.contains($0) || mayList } == waiter)
+                    if listing.contains(waiter) { lentToListings.insert(connection) }
                     waiting.removeAll { $0 == waiter }
                     #expect(open.contains(connection))
                     #expect(lent.insert(connection).inserted)
@@ -183,8 +217,10 @@ private typealias Waiter = PoolState.WaiterID
             #expect(open.count + connecting.count <= connectionCountMax)
             #expect(open.count + connecting.count == state.connectionCount)
             #expect(waiting.count == state.waiterCount)
+            #expect(lentToListings.count <= max(1, connectionCountMax / 4))
             // Nobody waits while a connection is idle, or could be made.
-            if !waiting.isEmpty {
+            let mayList = lentToListings.count < state.listingCountMax
+            if waiting.contains(where: { !listing.contains($0) || mayList }) {
                 #expect(state.idleCount == 0)
                 #expect(!connecting.isEmpty || !lent.isEmpty || isPausing)
             }

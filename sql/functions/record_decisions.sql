@@ -1,7 +1,8 @@
 -- ls.record_decisions(decisions, features) -> how many were kept.
 -- A sample of what was served, one JSON object and one block of features each. What no longer fits the bytes that
--- ls.retention allows is left out. A version that was forgotten meanwhile, and a user who was forgotten since the
--- request was served (age_seconds ago: it may have waited for the database), are left out.
+-- ls.retention allows is left out, and of a key what is beyond a quarter of them in one hour: so there is room for others
+-- while the hour lasts, and ls.prune_decisions has that key make room afterwards. A version that was forgotten meanwhile, and a
+-- user who was forgotten since the request was served (age_seconds ago: it may have waited for the database), are left out.
 -- Called by: LedgerStore.recordDecisions.
 create or replace function ls.record_decisions(p_decisions jsonb, p_features bytea[])
 returns integer
@@ -10,6 +11,7 @@ as $$
 declare
     v_count integer;
     v_room bigint;
+    v_key_room bigint := (select byte_count_max / 4 from ls.retention where what = 'decision');
 begin
     if jsonb_typeof(p_decisions) is distinct from 'array' or jsonb_array_length(p_decisions) <> cardinality(p_features) then
         perform ls.refuse('LS001', 'cannot record decisions: expected as many blocks of features as decisions');
@@ -21,30 +23,46 @@ begin
     perform ls.ensure_decision_partition(h.hour) from (
         select distinct date_trunc('hour', clock_timestamp() - make_interval(secs => coalesce((e.value ->> 'age_seconds')::double precision, 0))) as hour
         from jsonb_array_elements(p_decisions) e) h;
-    insert into ls.decision (request_id, served_at, role, model, user_name, domain, version_id, digest, reason, rule, is_fallback,
-        worker_id, arithmetic, candidate_count, hidden_size, dtype, features, scores)
-    select d.request_id, d.served_at, d.role, d.model, d.user_name, d.domain, d.version_id, v.digest, d.reason, d.rule, d.is_fallback,
-        d.worker_id, d.arithmetic, cardinality(d.scores), d.hidden_size, d.dtype, p_features[d.place], d.scores
-    from (
-        select (e.value ->> 'request_id') as request_id, e.value ->> 'role' as role, e.value ->> 'model' as model,
-            e.value ->> 'user' as user_name, e.value ->> 'domain' as domain, (e.value ->> 'version_id')::bigint as version_id,
-            e.value ->> 'reason' as reason, e.value ->> 'rule' as rule, (e.value ->> 'is_fallback')::boolean as is_fallback,
-            (e.value ->> 'worker_id')::bigint as worker_id, e.value ->> 'arithmetic' as arithmetic,
-            (e.value ->> 'hidden_size')::integer as hidden_size, e.value ->> 'dtype' as dtype,
+    with line as (
+        select e.value ->> 'request_id' as request_id, coalesce(e.value ->> 'api_key_id', '') as api_key_id, e.value ->> 'role' as role,
+            e.value ->> 'model' as model, e.value ->> 'user' as user_name, e.value ->> 'domain' as domain,
+            (e.value ->> 'version_id')::bigint as version_id, e.value ->> 'reason' as reason, e.value ->> 'rule' as rule,
+            (e.value ->> 'is_fallback')::boolean as is_fallback, (e.value ->> 'worker_id')::bigint as worker_id,
+            e.value ->> 'arithmetic' as arithmetic, (e.value ->> 'hidden_size')::integer as hidden_size, e.value ->> 'dtype' as dtype,
             (select array_agg(s.value::real order by s.ordinality) from jsonb_array_elements_text(e.value -> 'scores') with ordinality s) as scores,
-            e.ordinality as place,
-            clock_timestamp() - make_interval(secs => coalesce((e.value ->> 'age_seconds')::double precision, 0)) as served_at,
-            sum(octet_length(p_features[e.ordinality]) + 1000) over (order by e.ordinality) as byte_count
-        from jsonb_array_elements(p_decisions) with ordinality e) d
-        join ls.ranker_version v on v.version_id = d.version_id and v.forgotten_at is null
-    where d.byte_count <= v_room
-        and (d.user_name is null or not exists (
-            select from ls.audit_log a
-            where a.action = 'forget user' and a.subject = 'user ' || ls.short_digest(sha256(convert_to(d.user_name, 'UTF8')))
-                and a.at >= d.served_at));
-    get diagnostics v_count = row_count;
+            e.ordinality as place, octet_length(p_features[e.ordinality]) + 1000 as byte_count,
+            clock_timestamp() - make_interval(secs => coalesce((e.value ->> 'age_seconds')::double precision, 0)) as served_at
+        from jsonb_array_elements(p_decisions) with ordinality e),
+    in_hour as (
+        select l.*, date_trunc('hour', l.served_at, 'UTC') as hour from line l),
+    of_key as (  -- what fits its key's part of the hour
+        select s.* from (
+            select h.*, sum(h.byte_count) over (partition by h.api_key_id, h.hour order by h.place)
+                    + coalesce((select v.byte_count from ls.decision_volume v where v.hour = h.hour and v.api_key_id = h.api_key_id), 0)
+                as key_byte_count
+            from in_hour h) s
+        where s.key_byte_count <= v_key_room),
+    kept as (
+        insert into ls.decision (request_id, api_key_id, served_at, role, model, user_name, domain, version_id, digest, reason, rule,
+            is_fallback, worker_id, arithmetic, candidate_count, hidden_size, dtype, features, scores)
+        select d.request_id, nullif(d.api_key_id, ''), d.served_at, d.role, d.model, d.user_name, d.domain, d.version_id, v.digest, d.reason,
+            d.rule, d.is_fallback, d.worker_id, d.arithmetic, cardinality(d.scores), d.hidden_size, d.dtype, p_features[d.place], d.scores
+        from (select o.*, sum(o.byte_count) over (order by o.place) as all_byte_count from of_key o) d
+            join ls.ranker_version v on v.version_id = d.version_id and v.forgotten_at is null
+        where d.all_byte_count <= v_room
+            and (d.user_name is null or not exists (
+                select from ls.audit_log a
+                where a.action = 'forget user' and a.subject = 'user ' || ls.short_digest(sha256(convert_to(d.user_name, 'UTF8')))
+                    and a.at >= d.served_at))
+        returning api_key_id, served_at, octet_length(features) + 1000 as byte_count),
+    counted as (
+        insert into ls.decision_volume as w (hour, api_key_id, byte_count)
+        select date_trunc('hour', k.served_at, 'UTC'), coalesce(k.api_key_id, ''), sum(k.byte_count) from kept k group by 1, 2 order by 1, 2
+        on conflict (hour, api_key_id) do update set byte_count = w.byte_count + excluded.byte_count)
+    select count(*) into v_count from kept;
     return v_count;
 end
 $$;
 comment on function ls.record_decisions(jsonb, bytea[]) is
-    'Keeps a sample of what was served, as far as there is room, and returns how many were kept. Refuses lists that do not match (LS001).';
+    'Keeps a sample of what was served, as far as there is room for all and for each key, and returns how many were kept. Refuses '
+    'lists that do not match (LS001).';

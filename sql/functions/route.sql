@@ -9,7 +9,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select p.ranker_id, p.ranker_name, p.kind, p.configuration, p.version_id, p.version_number, p.digest, p.reason, p.rule, p.worker
     from ls.route_plan(p_base_model, p_user, p_domain) p
-    where p.role = 'serve' and (p.share = 10000 or coalesce(ls.share_bucket(p.rule, p_request) < p.share, false))
+    where p.role = 'serve' and (p.share = 10000 or coalesce(ls.request_bucket(p.rule, p_request) < p.share, false))
     order by p.place limit 1;
 $$;
 comment on function ls.route(text, text, text, text) is

@@ -10,7 +10,7 @@
 --   global          the ranker of nobody and nothing in particular
 -- A row with a worker is scored there; when the worker does not answer in time, here if is_central, else the next row is
 -- tried. No serving row left: the candidates keep their order. Which row of a share a request takes is
--- ls.share_bucket(rule, request); a split is by user, and decided here.
+-- ls.request_bucket(rule, request); a split is by user, and decided here.
 -- Each step is an index look-up, and is made only when the ones before found nobody. Two kinds in one step: the one that
 -- did better on its own test sets, then listwise. A domain or a user nobody has heard of is not an error: the later
 -- steps serve it. Called by: route, LedgerStore.routePlan.

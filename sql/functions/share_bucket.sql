@@ -1,6 +1,6 @@
--- ls.share_bucket(rule, unit) -> 0 to 9999, the same for ever: where a user or a request falls in a rule.
--- The first four bytes of the SHA-256 of rule, line feed, unit, as a number, modulo 10,000. lscoord computes the
--- same (ShareBucket.swift). Called by: route_plan, route.
+-- ls.share_bucket(rule, unit) -> 0 to 9999, the same for ever, in every installation: where a user falls in a split.
+-- The first four bytes of the SHA-256 of rule, line feed, unit, as a number, modulo 10,000. Requests, whose ids
+-- callers choose, are drawn by ls.request_bucket. Called by: route_plan.
 create or replace function ls.share_bucket(p_rule text, p_unit text)
 returns integer
 language sql immutable strict parallel safe
@@ -9,4 +9,4 @@ as $$
     from (select sha256(convert_to(p_rule || E'\n' || p_unit, 'UTF8')) as h) d;
 $$;
 comment on function ls.share_bucket(text, text) is
-    'Where a user or a request falls in a rule, 0 to 9999, the same for ever; below the rule''s share, the rule is for it.';
+    'Where a user falls in a split, 0 to 9999, the same for ever; below the rule''s share, the rule is for that user.';

@@ -1,7 +1,7 @@
--- ls.task_progress(task ids) -> how far each task is, archived ones too, in the order asked; null: all that are
--- open. An id that no task has gives no row.
+-- ls.task_progress(task ids, limit) -> how far each task is, archived ones too, in the order asked; null: those that are
+-- open, so many of them (null: all), those that are worked on first. An id that no task has gives no row.
 -- Called by: LedgerStore.taskProgress (the display while someone waits), an operator.
-create or replace function ls.task_progress(p_task_ids bigint[] default null)
+create or replace function ls.task_progress(p_task_ids bigint[] default null, p_limit integer default null)
 returns table (task_id bigint, kind text, state text, ranker text, version integer, progress double precision, note text,
     worker text, attempt integer, attempt_max integer, error text, result_version_id bigint, ended_at timestamptz)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -11,7 +11,11 @@ declare
     v_ids bigint[] := p_task_ids;
 begin
     if v_ids is null then
-        select array_agg(t.task_id) into v_ids from ls.task t where t.state in ('blocked', 'waiting', 'leased');
+        select array_agg(o.task_id) into v_ids from (
+            select a.task_id from ls.attempt a where a.state = 'open'
+            union all select t.task_id from ls.task t where t.state = 'waiting'
+            union all select t.task_id from ls.task t where t.state = 'blocked'
+            limit p_limit) o;
     end if;
     -- Names are looked up one by one: joined, they make the planner read a million rankers in order.
     return query
@@ -43,6 +47,6 @@ begin
         order by array_position(p_task_ids, p.task_id), p.task_id;
 end
 $$;
-comment on function ls.task_progress(bigint[]) is
-    'How far tasks are, who works on them and what went wrong last, in the order asked; without ids all that are open. '
+comment on function ls.task_progress(bigint[], integer) is
+    'How far tasks are, who works on them and what went wrong last, in the order asked; without ids those that are open, up to a limit. '
     'Unknown ids have no row.';

@@ -1,6 +1,6 @@
 -- Who may ask (keys), what comes before the chain (rules), where it is scored (placement), and what is kept of it.
 begin;
-select plan(110);
+select plan(139);
 select fixture.base_model();
 select fixture.worker('edge-1');
 create function pg_temp.add(p_domain text, p_kind text default 'listwise', p_user text default null) returns bigint language sql as $$
@@ -46,6 +46,15 @@ select ls.set_alias(version_id, 'champion', 'back') from ls.ranker_version v joi
 select is(ls.share_bucket('ab', 'ada'), 3789, 'a bucket is the SHA-256''s');
 select ok(min(b) >= 0 and max(b) < 10000 and count(distinct b) > 900, 'between 0 and 9999') from (select ls.share_bucket('x', i::text) b from generate_series(1, 1000) i) s;
 select is(ls.share_bucket('ab', null), null, 'nobody is in no bucket');
+select is(ls.request_bucket('ab', null), null, 'no request neither');
+select ok(min(b) >= 0 and max(b) < 10000 and count(distinct b) > 900, 'requests fall between 0 and 9999') from (select ls.request_bucket('x', i::text) b from generate_series(1, 1000) i) s;
+select is(ls.request_bucket('x', 'r1'), ls.request_bucket('x', 'r1'), 'the same for ever');
+update ls.share_secret set secret = sha256('a');
+select is(ls.request_bucket('bird', 'r1'), 5753, 'by a secret of the installation');
+select is(ls.read_share_secret(), sha256('a'), 'that coordinators read');
+update ls.share_secret set secret = sha256('b');
+select isnt(ls.request_bucket('bird', 'r1'), 5753, 'with another one elsewhere');
+select throws_ok($$ insert into ls.share_secret values (2, sha256('c')) $$, '23514', null, 'there is one');
 select lives_ok($$ select ls.add_route_rule('ab', 'split', 'math/algebra.pointwise', 0.5, p_domain => 'math/algebra') $$, 'a split');
 select cmp_ok((select count(*) from generate_series(1, 1000) i where pg_temp.ask('user' || i, 'math/algebra') like '%rule, ab'), '>=', 440::bigint, 'takes half of the users');
 select cmp_ok((select count(*) from generate_series(1, 1000) i where pg_temp.ask('user' || i, 'math/algebra') like '%rule, ab'), '<=', 560::bigint, 'about');
@@ -120,10 +129,10 @@ select throws_ok($$ select ls.revoke_api_key('nobody', 'x') $$, 'LS032', null, '
 select throws_ok($$ select ls.revoke_api_key('open', '') $$, 'LS001', null, 'no reason');
 
 -- Decisions.
-create function pg_temp.decided(p_request text, p_user text default 'ada') returns jsonb language sql as $$
+create function pg_temp.decided(p_request text, p_user text default 'ada', p_key text default null) returns jsonb language sql as $$
     select jsonb_build_array(jsonb_build_object('request_id', p_request, 'role', 'serve', 'model', 'tiny', 'user', p_user, 'domain', 'math/algebra',
         'version_id', (select version_id from ls.ranker_version v join ls.ranker r using (ranker_id) where r.name = 'global.listwise'), 'reason', 'global', 'rule', null,
-        'is_fallback', true, 'worker_id', null, 'arithmetic', 'float32', 'hidden_size', 4, 'dtype', 'F32', 'scores', '[0.25, -0.1]'::jsonb)) $$;
+        'is_fallback', true, 'api_key_id', p_key, 'worker_id', null, 'arithmetic', 'float32', 'hidden_size', 4, 'dtype', 'F32', 'scores', '[0.25, -0.1]'::jsonb)) $$;
 select is(ls.record_decisions(pg_temp.decided('r1'), array['\x0102'::bytea]), 1, 'a decision is kept');
 select results_eq($$ select request_id, ranker_name, version_number, features, scores, is_central from ls.read_decision('r1') $$,
     $$ values ('r1', 'global.listwise', 1, '\x0102'::bytea, '{0.25,-0.1}'::real[], true) $$, 'with what scores it again');
@@ -138,6 +147,43 @@ select ls.set_retention('decision', '0', 'none', p_byte_count_max => 1000000);
 select is(ls.record_decisions(pg_temp.decided('r5'), array['\x01'::bytea]), 0, 'or no time');
 select throws_ok($$ select ls.set_retention('done', '1 day', 'x', p_byte_count_max => 5) $$, 'LS001', null, 'tasks are not bounded in bytes');
 select throws_ok($$ select ls.set_retention('decision', '1 day', 'x', p_byte_count_max => -5) $$, 'LS001', null, 'nor is anything below none');
+-- Ids are a key's own.
+select is(ls.record_decisions(pg_temp.decided('same', 'ben', (select api_key_id from ls.api_key where name = k)), array[convert_to(k, 'UTF8')]), 0, 'nothing is kept while nothing is to be') from unnest(array['app', 'open']) k;
+select ls.set_retention('decision', '2 days', 'back');
+select is(ls.record_decisions(pg_temp.decided('same', 'ben', (select api_key_id from ls.api_key where name = k)), array[convert_to(k, 'UTF8')]), 1, 'two keys may use one id') from unnest(array['app', 'open']) k;
+select throws_like($$ select * from ls.read_decision('same') $$, 'cannot tell which request ''same'' is meant: found decisions of 2 keys under this id (app, open), expected one', 'then the key has to be named');
+select throws_ok($$ select * from ls.read_decision('same') $$, 'LS001', null, 'or that is refused');
+select results_eq(format('select features, key from ls.read_decision(''same'', %L)', k), format('values (convert_to(%L, ''UTF8''), %L)', k, k), 'each sees its own') from unnest(array['app', 'open']) k;
+select throws_ok($$ select * from ls.read_decision('same', 'nobody') $$, 'LS018', null, 'another key none');
+select throws_ok($$ select * from ls.read_decision('r1', 'app') $$, 'LS018', null, 'nor one of nobody''s');
+select is((select array_agg(key order by key) from ls.decision_log where request_id = 'same'), '{app,open}', 'the log says whose');
+-- A key takes a quarter of the room in an hour.
+select is(ls.record_decisions(pg_temp.decided('big', 'ben', 'greedy') || pg_temp.decided('big2', 'ben', 'greedy') || pg_temp.decided('small', 'ben', 'modest'),
+    array[decode(repeat('ab', 150000), 'hex'), decode(repeat('ab', 150000), 'hex'), '\x01']), 2, 'what goes beyond that is left out, and nothing else');
+select is((select array_agg(request_id order by request_id) from ls.decision where api_key_id in ('greedy', 'modest')), '{big,small}', 'the first is kept');
+select is(ls.record_decisions(pg_temp.decided('big3', 'ben', 'greedy'), array[decode(repeat('ab', 150000), 'hex')]), 0, 'nor is more kept in the same hour');
+select is((select byte_count from ls.decision_volume where api_key_id = 'greedy'), 151000::bigint, 'what it takes is counted');
+-- The key that has most loses its oldest hour.
+select ls.drop_decisions(began, null) from (select to_timestamp(right(i.inhrelid::regclass::text, 13), 'YYYY_MM_DD_HH24')::timestamp at time zone 'UTC' as began from pg_inherits i where i.inhparent = 'ls.decision'::regclass) h;
+create function pg_temp.served(p_hours integer, p_key text, p_count integer) returns void language plpgsql as $$ begin
+    perform ls.ensure_decision_partition(clock_timestamp() - make_interval(hours => p_hours));
+    insert into ls.decision (request_id, api_key_id, served_at, role, model, version_id, digest, reason, is_fallback, arithmetic, candidate_count, hidden_size, dtype, features, scores)
+    select p_key || p_hours, p_key, clock_timestamp() - make_interval(hours => p_hours), 'serve', 'm', v.version_id, v.digest, 'x', true, 'float32', 1, 1, 'F32', decode(repeat('cd', 100000), 'hex'), '{0}'
+    from (select * from ls.ranker_version limit 1) v, generate_series(1, p_count);
+    insert into ls.decision_volume values (date_trunc('hour', clock_timestamp() - make_interval(hours => p_hours), 'UTC'), p_key, p_count * 101000);
+end $$;
+select pg_temp.served(5, 'modest', 1), pg_temp.served(4, 'greedy', 6), pg_temp.served(4, 'modest', 1), pg_temp.served(3, 'greedy', 6), pg_temp.served(2, 'greedy', 1);
+select ls.set_retention('decision', '2 days', 'less', p_byte_count_max => 1500000);
+select isnt(ls.prune_decisions(), null, 'when there is too much');
+select is((select array_agg(distinct request_id order by request_id) from ls.decision), '{greedy2,greedy3,modest4,modest5}', 'the key that has most makes room, of what is oldest; the others keep theirs');
+select is((select sum(byte_count) from ls.decision_volume), 9 * 101000::numeric, 'as counted');
+select cmp_ok(ls.decision_byte_count(), '<=', 1500000::bigint, 'the room is given back');
+select is((select count(*) from pg_class where relname like 'decision_before%'), 0::bigint, 'nothing stays behind');
+select ls.set_retention('decision', '2 days', 'more', p_byte_count_max => 1000000000);
+select lives_ok($$ select ls.drop_decisions(date_trunc('hour', clock_timestamp() - interval '3 hours', 'UTC'), null) $$, 'an hour goes as a whole');
+select is((select array_agg(distinct request_id order by request_id) from ls.decision), '{greedy2,modest4,modest5}', 'with all keys'' decisions');
+select ls.drop_decisions(began, null) from (select to_timestamp(right(i.inhrelid::regclass::text, 13), 'YYYY_MM_DD_HH24')::timestamp at time zone 'UTC' as began from pg_inherits i where i.inhparent = 'ls.decision'::regclass) h;
+select ls.record_decisions(pg_temp.decided('r1'), array['\x0102'::bytea]);
 create table ls.decision_2020_01_01_07 (like ls.decision including constraints);
 alter table ls.decision attach partition ls.decision_2020_01_01_07 for values from ('2020-01-01 07:00Z') to ('2020-01-01 08:00Z');
 select ls.set_retention('decision', '2 days', 'back');

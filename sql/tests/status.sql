@@ -1,6 +1,6 @@
 -- ls.task_progress, status_summary and the views of tasks and workers.
 begin;
-select plan(10);
+select plan(12);
 select fixture.base_model();
 select fixture.feature_set('code', 'train'), fixture.feature_set('code', 'test');
 select fixture.ranker('code');
@@ -11,6 +11,8 @@ select results_eq('select task_id, kind, state, ranker, progress, worker, attemp
 create temporary table lease as select * from ls.lease_tasks(1, '{train}', 1, 60);
 select ls.renew_leases(1, array[token], '{0.25}', '{step 10 of 40}', 60) from lease;
 select results_eq('select state, progress, note, worker, attempt from ls.task_progress()', $$ values ('leased', 0.25::float8, 'step 10 of 40', 'w', 1) $$, 'a leased one');
+select is((select count(*) from ls.task_progress(null, 0)), 0::bigint, 'no more than were asked for');
+select is((select count(*) from ls.task_progress(null, 20)), 1::bigint, 'and all that there are');
 select results_eq('select worker, progress_percent, feature_sets, requested_by from ls.task_queue', $$ values ('w', 25::numeric, 'code train', 'ada') $$, 'in the queue');
 select ls.fail_attempt(1, token, 'internal', 'disk full', true) from lease;
 select results_eq('select state, error from ls.task_progress()', $$ values ('waiting', 'disk full') $$, 'what went wrong last');

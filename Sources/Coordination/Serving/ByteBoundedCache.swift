@@ -33,6 +33,9 @@ struct ByteBoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     var count: Int { places.count }
 
+    /// Of what is here; no use of it.
+    func byteCount(of key: Key) -> Int? { places[key].flatMap { entries[$0]?.byteCount } }
+
     mutating func value(for key: Key) -> Value? {
         guard let place = places[key] else { return nil }
         if !entries[place]!.isPinned, newest != place {

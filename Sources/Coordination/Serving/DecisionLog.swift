@@ -1,5 +1,6 @@
 // Keeps a sample of what was served, bounded in every way: a share of requests, so many a second, so many
-// waiting to be written; what does not fit is counted and dropped. No request waits for it.
+// waiting to be written, all of it shared evenly among the keys that ask; what does not fit is counted and
+// dropped. No request waits for it.
 import Foundation
 import LanguageSystem
 public import Ledger
@@ -34,79 +35,73 @@ public final class DecisionLog: Service, @unchecked Sendable {
     private let logger: Logger
     private let clock = ContinuousClock()
     private let lock = NSLock()
-    private var waiting: [Decision] = []
-    private var byteCount = 0
-    private var window: (began: ContinuousClock.Instant, count: Int)
+    private var waiting: FairQueue<Decision>
+    private var windowBegan: ContinuousClock.Instant
     private var counts = Counts()
 
     public init(ledger: LedgerStore, settings: DecisionSettings, logger: Logger) {
         self.ledger = ledger
         self.settings = settings
         self.logger = logger
-        window = (clock.now, 0)
+        waiting = FairQueue(
+            windowCountMax: settings.perSecondMax, byteCountMax: Self.byteCountMax)
+        windowBegan = clock.now
     }
 
     var currentCounts: Counts { lock.withLock { counts } }
 
-    /// Whether the request is of the sample: the same on every coordinator.
-    func samples(_ request: String) -> Bool {
-        settings.share > 0
-            && Double(ShareBucket.of(request, in: "decision"))
-                < settings.share * Double(ShareBucket.count)
-    }
+    /// Whether a request is of the sample: by chance, which no caller can choose.
+    func samples() -> Bool { settings.share > 0 && Double.random(in: 0..<1) < settings.share }
 
     /// Kept as far as there is room; written within a few seconds.
     func keep(_ decision: Decision) {
         lock.withLock {
-            let now = clock.now
-            if now - window.began >= .seconds(1) { window = (now, 0) }
-            guard window.count < settings.perSecondMax,
-                byteCount + decision.features.count <= Self.byteCountMax
-            else {
-                counts.dropped += 1
-                return
-            }
-            window.count += 1
-            byteCount += decision.features.count
-            waiting.append(decision)
+            closeWindow()
+            counts.dropped += waiting.add(
+                decision, of: decision.keyID ?? "", byteCount: decision.features.count)
         }
+    }
+
+    /// Under the lock.
+    private func closeWindow(isLast: Bool = false) {
+        let now = clock.now
+        guard isLast || now - windowBegan >= .seconds(1) else { return }
+        windowBegan = now
+        waiting.closeWindow()
     }
 
     public func run() async throws {
         await cancelWhenGracefulShutdown {
             while (try? await self.clock.sleep(for: Self.interval)) != nil { await self.write() }
         }
-        await write()
+        await write(isLast: true)
     }
 
     /// What cannot be written now waits, as far as there is room.
-    private func write() async {
+    private func write(isLast: Bool = false) async {
         // What is being written takes its room until it is.
         let batch = lock.withLock {
-            defer { waiting = [] }
-            return waiting
+            closeWindow(isLast: isLast)
+            return waiting.take()
         }
-        guard !batch.isEmpty else { return }
+        let decisions = batch.elements
+        guard !decisions.isEmpty else { return }
         var isWritten = true
         defer {
             lock.withLock {
-                if isWritten {
-                    byteCount -= batch.reduce(0) { $0 + $1.features.count }
-                } else {
-                    waiting = batch + waiting
-                }
+                if isWritten { waiting.written(batch) } else { waiting.putBack(batch) }
             }
         }
         do {
-            let keptCount = try await ledger.recordDecisions(batch)
+            let keptCount = try await ledger.recordDecisions(decisions)
             lock.withLock {
                 counts.kept += keptCount
-                counts.dropped += batch.count - keptCount
+                counts.dropped += decisions.count - keptCount
             }
         } catch  where error.isOfDatabase {
             isWritten = false
         } catch {
-            lock.withLock { counts.dropped += batch.count }
+            lock.withLock { counts.dropped += decisions.count }
             logger.error("cannot record decisions", metadata: ["error": "\(error.message)"])
         }
     }

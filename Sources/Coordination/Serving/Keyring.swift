@@ -7,6 +7,13 @@ public import Ledger
 public import Logging
 public import ServiceLifecycle
 
+/// A key that was presented and is good.
+public struct KnownKey: Sendable {
+    public let id: String
+    public let name: String
+    public let scope: KeyScope
+}
+
 public final class Keyring: Service, @unchecked Sendable {
     private struct Key {
         let name: String
@@ -30,6 +37,7 @@ public final class Keyring: Service, @unchecked Sendable {
     private var keys: [String: Key] = [:]
     private var readAt: ContinuousClock.Instant?
     private var reading: Task<Void, any Error>?
+    private var followers: [@Sendable (Set<String>) -> Void] = []
 
     public init(ledger: LedgerStore, hints: LedgerHints, logger: Logger) {
         self.ledger = ledger
@@ -37,11 +45,11 @@ public final class Keyring: Service, @unchecked Sendable {
         self.logger = logger
     }
 
-    /// What the key may ask for, and its name.
+    /// Whose key it is, and what it may ask for.
     ///
     /// - Parameter text: `lsk_<id>_<secret>`.
     /// - Throws: `keyRefused`, in the same words whatever is wrong with it.
-    public func scope(of text: some StringProtocol) async throws -> (name: String, KeyScope) {
+    public func key(_ text: some StringProtocol) async throws -> KnownKey {
         let presented = try Presented(text)
         if let key = known(presented.id) { return try presented.checked(key, clock.now) }
         let wasReadLongAgo = lock.withLock {
@@ -53,12 +61,21 @@ public final class Keyring: Service, @unchecked Sendable {
         return try presented.checked(key, clock.now)
     }
 
-    /// What a key in memory may ask for. Nil: it has to be asked for with `scope`, which also says why it is refused.
-    public func knownScope(of text: some StringProtocol) -> KeyScope? {
+    /// A key in memory. Nil: it has to be asked for with `key`, which also says why it is refused.
+    public func knownKey(_ text: some StringProtocol) -> KnownKey? {
         guard let presented = try? Presented(text), let key = known(presented.id) else {
             return nil
         }
-        return try? presented.checked(key, clock.now).1
+        return try? presented.checked(key, clock.now)
+    }
+
+    /// Has `body` told, each time keys were read, the ids of those that are good.
+    public func onRead(_ body: @escaping @Sendable (Set<String>) -> Void) {
+        let ids = lock.withLock {
+            followers.append(body)
+            return readAt == nil ? nil : Set(keys.keys)
+        }
+        if let ids { body(ids) }
     }
 
     /// A key as a caller sends it; of the secret only its digest.
@@ -84,12 +101,12 @@ public final class Keyring: Service, @unchecked Sendable {
 
         func checked(
             _ key: Key, _ now: ContinuousClock.Instant
-        ) throws(CoordinatorError) -> (name: String, KeyScope) {
+        ) throws(CoordinatorError) -> KnownKey {
             // Of digests: how long the comparison takes says nothing of the secret.
             guard digest == key.secretSHA256, key.expiry.map({ now < $0 }) ?? true else {
                 throw .keyRefused()
             }
-            return (key.name, key.scope)
+            return KnownKey(id: id, name: key.name, scope: key.scope)
         }
     }
 
@@ -136,7 +153,7 @@ public final class Keyring: Service, @unchecked Sendable {
     private func readOnce() async throws {
         let asked = clock.now
         let found = await Task { try await ledger.validAPIKeys() }.result
-        try lock.withLock {
+        let (ids, followers) = try lock.withLock {
             reading = nil
             keys = Dictionary(
                 try found.get().map { key in
@@ -147,7 +164,9 @@ public final class Keyring: Service, @unchecked Sendable {
                             expiry: key.timeLeft.map { asked + $0 })
                     )
                 }, uniquingKeysWith: { first, _ in first })
+            return (Set(keys.keys), self.followers)
         }
+        for follower in followers { follower(ids) }
     }
 
     private func known(_ id: String) -> Key? { lock.withLock { keys[id] } }
@@ -187,6 +206,13 @@ extension CoordinatorError {
 
     static func userNotPermitted() -> Self {
         Self(.notPermitted, "cannot rerank for this user: the API key is for others")
+    }
+
+    static func domainMissing() -> Self {
+        Self(
+            .notPermitted,
+            "cannot rerank in no domain: the API key is for some domains, and the request names none",
+            hint: "name the domain")
     }
 
     static func domainNotPermitted() -> Self {

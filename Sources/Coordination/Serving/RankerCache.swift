@@ -21,6 +21,13 @@ final class RankerCache: @unchecked Sendable {
         var byteCountMax = 0
     }
 
+    private struct Pin {
+        /// The version that is pinned now.
+        var digest: Digest
+        /// The keys that want it: it stays as long as one does.
+        var holders: Set<String>
+    }
+
     /// How long nobody waits after a read that took longer, while no other ended.
     private static let respite: Duration = .seconds(1)
 
@@ -32,8 +39,12 @@ final class RankerCache: @unchecked Sendable {
     private let lock = NSLock()
     private var ready: ByteBoundedCache<Digest, RankerScorer>
     private var loading: [Digest: Task<RankerScorer, any Error>] = [:]
-    /// Whose newest version stays in memory, and which that is.
-    private var pins: [RankerID: Digest] = [:]
+    /// Whose newest version stays in memory.
+    private var pins: [RankerID: Pin] = [:]
+    /// Who holds which of them.
+    private var holdings: [String: Set<RankerID>] = [:]
+    /// How many pins a version has: rankers may have the same weights.
+    private var pinCounts: [Digest: Int] = [:]
     private var hitCount = 0
     private var missCount = 0
     private var awayUntil: ContinuousClock.Instant
@@ -100,8 +111,8 @@ final class RankerCache: @unchecked Sendable {
                     readAt = clock.now
                     loads.recordNanoseconds((ContinuousClock.now - began).nanoseconds)
                     ready.insert(scorer, for: digest, byteCount: scorer.byteCount)
-                    if let ranker, pins[ranker] != nil {
-                        movePin(of: ranker, to: digest)
+                    if let ranker, let pin = pins[ranker] {
+                        movePin(of: ranker, to: digest, holders: pin.holders)
                         if ready.pinnedByteCount > ready.byteCountMax / 2 { release(ranker) }
                     }
                 }
@@ -112,35 +123,83 @@ final class RankerCache: @unchecked Sendable {
         }
     }
 
-    /// Keeps the ranker's version in memory, and later its next ones.
+    /// Keeps the ranker's version in memory for a key, and later its next ones. What another key holds is its own.
     ///
-    /// - Throws: `tooLarge` when more than half of the cache would be pinned.
-    func pin(_ ranker: RankerID, _ digest: Digest) throws(CoordinatorError) {
-        let isPinned = lock.withLock {
-            movePin(of: ranker, to: digest)
-            if ready.pinnedByteCount <= ready.byteCountMax / 2, pins[ranker] == digest {
-                return true
+    /// - Throws: `tooLarge` when more than a quarter of the cache would be pinned for this key, or more than half for all.
+    func pin(_ ranker: RankerID, _ digest: Digest, for holder: String) throws(CoordinatorError) {
+        let refusal: CoordinatorError? = lock.withLock {
+            let others = (holdings[holder] ?? []).subtracting([ranker]).reduce(0) { sum, held in
+                sum + (pins[held].flatMap { ready.byteCount(of: $0.digest) } ?? 0)
+            }
+            guard others + (ready.byteCount(of: digest) ?? 0) <= ready.byteCountMax / 4 else {
+                return .pinsOfKeyFull()
+            }
+            let before = pins[ranker]
+            movePin(of: ranker, to: digest, holders: (before?.holders ?? []).union([holder]))
+            if ready.pinnedByteCount <= ready.byteCountMax / 2, pins[ranker]?.digest == digest {
+                return nil
             }
             release(ranker)
-            return false
+            if let before {
+                movePin(of: ranker, to: before.digest, holders: before.holders)
+            }
+            return .pinsFull()
         }
-        guard isPinned else { throw .pinsFull() }
+        if let refusal { throw refusal }
     }
 
-    func isPinned(_ ranker: RankerID) -> Bool { lock.withLock { pins[ranker] != nil } }
+    func isPinned(_ ranker: RankerID, by holder: String) -> Bool {
+        lock.withLock { pins[ranker]?.holders.contains(holder) ?? false }
+    }
 
-    func unpin(_ ranker: RankerID) { lock.withLock { release(ranker) } }
+    /// It stays pinned as long as another key wants it.
+    func unpin(_ ranker: RankerID, by holder: String) {
+        lock.withLock { letGo(ranker, holder) }
+    }
 
-    private func movePin(of ranker: RankerID, to digest: Digest) {
+    /// What was pinned by other keys than these is so no longer.
+    func keepPins(of holders: Set<String>) {
+        lock.withLock {
+            for (holder, rankers) in holdings where !holders.contains(holder) {
+                for ranker in rankers { letGo(ranker, holder) }
+            }
+        }
+    }
+
+    private func letGo(_ ranker: RankerID, _ holder: String) {
+        guard var pin = pins[ranker], pin.holders.remove(holder) != nil else { return }
+        if pin.holders.isEmpty {
+            release(ranker)
+            return
+        }
+        pins[ranker] = pin
+        hold(ranker, by: holder, false)
+    }
+
+    private func movePin(of ranker: RankerID, to digest: Digest, holders: Set<String>) {
         release(ranker)
-        if ready.pin(digest) { pins[ranker] = digest }
+        guard ready.pin(digest) else { return }
+        pins[ranker] = Pin(digest: digest, holders: holders)
+        pinCounts[digest, default: 0] += 1
+        for holder in holders { hold(ranker, by: holder, true) }
     }
 
     private func release(_ ranker: RankerID) {
-        guard let digest = pins.removeValue(forKey: ranker), !pins.values.contains(digest) else {
+        guard let pin = pins.removeValue(forKey: ranker) else { return }
+        for holder in pin.holders { hold(ranker, by: holder, false) }
+        pinCounts[pin.digest, default: 1] -= 1
+        guard pinCounts[pin.digest] == 0 else { return }
+        pinCounts[pin.digest] = nil
+        ready.unpin(pin.digest)
+    }
+
+    private func hold(_ ranker: RankerID, by holder: String, _ holds: Bool) {
+        guard !holds else {
+            holdings[holder, default: []].insert(ranker)
             return
         }
-        ready.unpin(digest)
+        holdings[holder]?.remove(ranker)
+        if holdings[holder]?.isEmpty == true { holdings[holder] = nil }
     }
 }
 
@@ -149,6 +208,12 @@ extension CoordinatorError {
         Self(
             .unavailable, "cannot read the ranker's weights: the database does not answer in time",
             hint: "rankers in memory go on serving")
+    }
+
+    static func pinsOfKeyFull() -> Self {
+        Self(
+            .tooLarge, "cannot pin this ranker: the API key has pinned a quarter of the cache",
+            hint: "unpin another, or start lscoord with a larger --ranker-cache-mb")
     }
 
     static func pinsFull() -> Self {

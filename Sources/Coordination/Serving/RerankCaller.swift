@@ -5,17 +5,36 @@ public struct RerankCaller: Sendable {
     /// As the answer says it; a canary's share and the sample of decisions go by it.
     public let requestID: String
     public let scope: KeyScope
+    /// Of the key: its requests' ids, kept decisions and pins are its own.
+    public let keyID: String?
     /// Whether the decision is to be kept, sampled or not.
     public let keepsDecision: Bool
     /// The caller's W3C trace context.
     public let traceParent: String?
 
     public init(
-        requestID: String, scope: KeyScope, keepsDecision: Bool = false, traceParent: String? = nil
+        requestID: String, scope: KeyScope, keyID: String? = nil, keepsDecision: Bool = false,
+        traceParent: String? = nil
     ) {
         self.requestID = requestID
         self.scope = scope
+        self.keyID = keyID
         self.keepsDecision = keepsDecision
         self.traceParent = traceParent
+    }
+
+    public init(
+        requestID: String, key: KnownKey, keepsDecision: Bool, traceParent: String?
+    ) {
+        self.init(
+            requestID: requestID, scope: key.scope, keyID: key.id, keepsDecision: keepsDecision,
+            traceParent: traceParent)
+    }
+
+    /// One request of a batch, by its place.
+    public func part(_ place: Int) -> RerankCaller {
+        RerankCaller(
+            requestID: "\(requestID).\(place)", scope: scope, keyID: keyID,
+            keepsDecision: keepsDecision, traceParent: traceParent)
     }
 }

@@ -11,7 +11,7 @@ public struct RerankRequest: Sendable {
     /// What serves, in this order, when `model` names a ranker that cannot.
     public let fallbacks: [String]
     public var user: String?
-    public let domain: DomainName?
+    public var domain: DomainName?
     /// [K + 1, D] numbers of `dtype`, row-major, little-endian; row 0 is the instruction. Its first byte
     /// is aligned to the type.
     public let features: ArraySlice<UInt8>

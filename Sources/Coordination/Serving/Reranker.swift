@@ -225,7 +225,7 @@ public final class Reranker: Service, Sendable {
         let reply = RerankReply(
             scores: scores, isCosine: isCosine, route: route, request: attempt.request,
             missed: attempt.missed, worker: worker?.name, timings: attempt.timings)
-        if caller.keepsDecision || decisions.samples(caller.requestID) {
+        if caller.keepsDecision || decisions.samples() {
             decisions.keep(
                 Decision(
                     attempt.request, caller, .serve, route, scores, precision,
@@ -331,11 +331,12 @@ public final class Reranker: Service, Sendable {
 
     /// Has the ranker in memory that a request of this user and domain would be served by.
     ///
-    /// - Parameter pin: Whether it stays there, also its later versions; nil: as it was.
+    /// - Parameter pin: Whether it stays there for this key, also its later versions; nil: as it was.
     /// - Throws: As `rerank`; `unavailable` when no ranker fits, `tooLarge` when too much is pinned.
     public func prefetch(
-        _ model: String, user: String?, domain: DomainName?, pin: Bool?, for scope: KeyScope
+        _ model: String, user: String?, domain: DomainName?, pin: Bool?, for caller: RerankCaller
     ) async throws -> Prefetched {
+        let (scope, holder) = (caller.scope, caller.keyID ?? "")
         let (user, domain) = try scope.checked(user: user, domain: domain)
         let answer: RouteAnswer
         do {
@@ -350,13 +351,17 @@ public final class Reranker: Service, Sendable {
         let wasCached = cache.known(route.digest) != nil
         if !wasCached { _ = try await cache.scorer(for: route.digest, of: route.championOf) }
         switch pin {
-        case true?: try cache.pin(route.rankerID, route.digest)
-        case false?: cache.unpin(route.rankerID)
+        case true?: try cache.pin(route.rankerID, route.digest, for: holder)
+        case false?: cache.unpin(route.rankerID, by: holder)
         case nil: break
         }
         return Prefetched(
-            route: route, wasCached: wasCached, isPinned: cache.isPinned(route.rankerID))
+            route: route, wasCached: wasCached,
+            isPinned: cache.isPinned(route.rankerID, by: holder))
     }
+
+    /// What other keys than these pinned may leave: they were revoked, or expired.
+    public func keepPins(of keys: Set<String>) { cache.keepPins(of: keys.union([""])) }
 }
 
 extension Route {
@@ -404,13 +409,13 @@ extension RerankRequest {
         }
     }
 
-    /// The request as the key lets it be: a key of one user's is that user's.
+    /// The request as the key lets it be: a key of one user's is that user's, one of a single domain's that domain's.
     ///
     /// - Throws: `unknownBaseModel` for a model that cannot be a name; `invalidArgument`, `notPermitted` for the user.
     fileprivate func permitted(by scope: KeyScope) throws(CoordinatorError) -> RerankRequest {
         guard model.isPossibleName else { throw .unknownModel(model) }
         var request = self
-        request.user = try scope.checked(user: user, domain: domain).user
+        (request.user, request.domain) = try scope.checked(user: user, domain: domain)
         return request
     }
 }
@@ -420,9 +425,13 @@ extension KeyScope {
         user: String?, domain: DomainName?
     ) {
         let user = user ?? (users?.count == 1 ? users?.first : nil)
+        let domain =
+            domain ?? (domains?.count == 1 ? domains?.first : nil).flatMap { try? DomainName($0) }
         // As the ledger takes them: what is kept by user is bounded.
         guard user?.isPossibleName(ofAtMost: 200) != false else { throw .impossibleUser() }
         if let user, !permits(user: user) { throw .userNotPermitted() }
+        // Of no domain is outside of those that it is for, too.
+        guard domain != nil || domains == nil else { throw .domainMissing() }
         if let domain, !permits(domain: domain) { throw .domainNotPermitted() }
         return (user, domain)
     }
@@ -484,7 +493,8 @@ extension Decision {
         _ scores: [Float], _ precision: Precision?, isFallback: Bool
     ) {
         self.init(
-            requestID: caller.requestID, role: role, model: request.model, user: request.user,
+            requestID: caller.requestID, keyID: caller.keyID, role: role, model: request.model,
+            user: request.user,
             domain: request.domain, versionID: route.versionID, reason: route.reason,
             rule: route.rule, isFallback: isFallback,
             workerID: precision == nil ? route.worker?.id : nil,

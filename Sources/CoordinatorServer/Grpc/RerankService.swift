@@ -20,7 +20,7 @@ struct RerankService: Languagesystem_V1_RerankService.ServiceProtocol {
     func rerank(
         request: ServerRequest<Languagesystem_V1_RerankRequest>, context: ServerContext
     ) async throws -> ServerResponse<Languagesystem_V1_RerankReply> {
-        try await answer(request.metadata) { caller in
+        try await answer(request.metadata, holding: request.message.byteCount) { caller in
             let call = try RerankCall(request.message)
             let reply = try await reranker.rerank(call.request, for: caller)
             return Languagesystem_V1_RerankReply(
@@ -31,7 +31,8 @@ struct RerankService: Languagesystem_V1_RerankService.ServiceProtocol {
     func rerankBatch(
         request: ServerRequest<Languagesystem_V1_RerankBatchRequest>, context: ServerContext
     ) async throws -> ServerResponse<Languagesystem_V1_RerankBatchReply> {
-        try await answer(request.metadata) { caller in
+        let byteCount = request.message.requests.reduce(0) { $0 + $1.byteCount }
+        return try await answer(request.metadata, holding: byteCount) { caller in
             let requests = request.message.requests
             guard (1...RerankRoutes.batchCountMax).contains(requests.count) else {
                 throw CoordinatorError.malformedRerank(
@@ -55,10 +56,8 @@ struct RerankService: Languagesystem_V1_RerankService.ServiceProtocol {
     private func answer(
         _ request: Languagesystem_V1_RerankRequest, _ place: Int, _ caller: RerankCaller
     ) async -> Languagesystem_V1_RerankAnswer {
-        let id = "\(caller.requestID).\(place)"
-        let caller = RerankCaller(
-            requestID: id, scope: caller.scope, keepsDecision: caller.keepsDecision,
-            traceParent: caller.traceParent)
+        let caller = caller.part(place)
+        let id = caller.requestID
         do {
             let call = try RerankCall(request)
             let reply = try await reranker.rerank(call.request, for: caller)
@@ -77,12 +76,12 @@ struct RerankService: Languagesystem_V1_RerankService.ServiceProtocol {
     func prefetch(
         request: ServerRequest<Languagesystem_V1_PrefetchRequest>, context: ServerContext
     ) async throws -> ServerResponse<Languagesystem_V1_PrefetchReply> {
-        try await answer(request.metadata) { caller in
+        try await answer(request.metadata, holding: 0) { caller in
             let message = request.message
             let prefetched = try await reranker.prefetch(
                 message.model, user: message.hasUser ? message.user : nil,
                 domain: message.hasDomain ? try DomainName(message.domain) : nil,
-                pin: message.hasPin ? message.pin : nil, for: caller.scope)
+                pin: message.hasPin ? message.pin : nil, for: caller)
             let route = prefetched.route
             return .with {
                 $0.model = "\(route.rankerName)@\(route.versionNumber)"
@@ -97,15 +96,20 @@ struct RerankService: Languagesystem_V1_RerankService.ServiceProtocol {
 
     /// Who asks, whether there is room, and every refusal in one form.
     private func answer<Reply: Sendable>(
-        _ metadata: Metadata, _ body: (RerankCaller) async throws -> Reply
+        _ metadata: Metadata, holding byteCount: Int,
+        _ body: (RerankCaller) async throws -> Reply
     ) async throws -> ServerResponse<Reply> {
         let identity = RequestIdentity(metadata)
         do {
             let caller = RerankCaller(
-                requestID: identity.id, scope: try await keyring.scope(of: metadata),
+                requestID: identity.id, key: try await keyring.key(of: metadata),
                 keepsDecision: metadata.text("x-ls-keep") == "true",
                 traceParent: identity.traceParent)
-            let reply = try await admission.admit { try await body(caller) }
+            let reply = try await admission.admit {
+                try admission.hold(byteCount, of: byteCount)
+                defer { admission.letGo(byteCount) }
+                return try await body(caller)
+            }
             return ServerResponse(message: reply, metadata: Self.metadata(of: identity))
         } catch {
             throw Self.refusal(error, identity, logger)
@@ -147,7 +151,7 @@ struct RerankGate: ServerInterceptor {
             StreamingServerResponse<Output>
     ) async throws -> StreamingServerResponse<Output> {
         do {
-            _ = try await keyring.scope(of: request.metadata)
+            _ = try await keyring.key(of: request.metadata)
         } catch {
             throw RerankService.refusal(error, RequestIdentity(request.metadata), logger)
         }
@@ -157,12 +161,17 @@ struct RerankGate: ServerInterceptor {
 
 extension Keyring {
     /// - Throws: `keyRefused`.
-    fileprivate func scope(of metadata: Metadata) async throws -> KeyScope {
+    fileprivate func key(of metadata: Metadata) async throws -> KnownKey {
         guard let key = RerankRoutes.bearer(metadata.text("authorization")) else {
             throw CoordinatorError.keyRefused()
         }
-        return try await scope(of: key).1
+        return try await self.key(key)
     }
+}
+
+extension Languagesystem_V1_RerankRequest {
+    /// What of it is large.
+    fileprivate var byteCount: Int { features.data.count }
 }
 
 extension RequestIdentity {

@@ -1,20 +1,33 @@
-// How many requests are under way, whether more are let in, and whether this server is leaving. Requests beyond the
-// bound are refused at once, before their body is read, which keeps the accepted ones quick.
+// How many requests are under way, how many bytes are held for them, whether more are let in, and whether this server is
+// leaving. Requests beyond the bounds are refused at once, before their body is read, which keeps the accepted ones
+// quick. Bytes are those of bodies until they are answered, and of answers until their callers took them.
 import LanguageSystem
 import Synchronization
 
 public final class Admission: Sendable {
     private let inFlightMax: Int
+    private let byteCountMax: Int
+    private let smallByteCountMax: Int
     private let inFlight = Atomic<Int>(0)
+    private let held = Atomic<Int>(0)
+    private let listings = Atomic<Int>(0)
     private let leaving = Atomic<Bool>(false)
     private let ending = Atomic<Bool>(false)
 
-    public init(inFlightMax: Int) {
+    /// - Parameter smallByteCountMax: Bodies up to this size are let in whatever is held: their number is bounded, and who sends
+    ///   large ones does not shut out who sends small ones.
+    public init(
+        inFlightMax: Int, byteCountMax: Int = 256 << 20, smallByteCountMax: Int = 1 << 20
+    ) {
         precondition(inFlightMax > 0, "a server serves a request at a time at least")
         self.inFlightMax = inFlightMax
+        self.byteCountMax = byteCountMax
+        self.smallByteCountMax = smallByteCountMax
     }
 
     public var inFlightCount: Int { inFlight.load(ordering: .relaxed) }
+    /// Of bodies and of answers that were not taken.
+    public var heldByteCount: Int { held.load(ordering: .relaxed) }
 
     /// Told to leave: not ready.
     var isLeaving: Bool { leaving.load(ordering: .relaxed) }
@@ -32,6 +45,40 @@ public final class Admission: Sendable {
         defer { leave() }
         return try await body()
     }
+
+    /// The same for a list, of which only an eighth of the places may be under way: they wait for the database, which
+    /// others must not wait for behind them.
+    ///
+    /// - Throws: `busy`.
+    func admitListing<Value>(_ body: () async throws -> Value) async throws -> Value {
+        let most = max(1, inFlightMax / 8)
+        defer { listings.subtract(1, ordering: .relaxed) }
+        guard listings.add(1, ordering: .relaxed).newValue <= most else {
+            throw CoordinatorError.tooManyListings(most)
+        }
+        return try await admit(body)
+    }
+
+    /// So many more bytes of a body are held, until they are let go.
+    ///
+    /// - Parameter wholeCount: Of the body, with what is held of it already.
+    /// - Throws: `busy`, and then none of them is.
+    func hold(_ byteCount: Int, of wholeCount: Int) throws(CoordinatorError) {
+        guard wholeCount > smallByteCountMax else { return holdAnyhow(byteCount) }
+        var found = held.load(ordering: .relaxed)
+        while true {
+            guard found + byteCount <= byteCountMax else { throw .tooManyBytes(byteCountMax) }
+            let (exchanged, original) = held.weakCompareExchange(
+                expected: found, desired: found + byteCount, ordering: .relaxed)
+            if exchanged { return }
+            found = original
+        }
+    }
+
+    /// The same for what there is already, and cannot be refused any more: an answer.
+    func holdAnyhow(_ byteCount: Int) { held.add(byteCount, ordering: .relaxed) }
+
+    func letGo(_ byteCount: Int) { held.subtract(byteCount, ordering: .relaxed) }
 
     /// So many more are under way, until they leave.
     ///
@@ -69,5 +116,18 @@ extension CoordinatorError {
         Self(
             .busy, "cannot rerank now: \(count) requests are under way already",
             hint: "retry after a second, or start another lscoord")
+    }
+
+    static func tooManyListings(_ count: Int) -> Self {
+        Self(
+            .busy, "cannot list models now: \(count) lists are under way already",
+            hint: "retry after a second")
+    }
+
+    static func tooManyBytes(_ count: Int) -> Self {
+        Self(
+            .busy,
+            "cannot read the request now: bodies under way and answers not taken fill \(count >> 20) MiB already",
+            hint: "retry after a second; take answers as they come")
     }
 }

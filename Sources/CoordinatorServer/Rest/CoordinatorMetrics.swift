@@ -12,6 +12,7 @@ public enum CoordinatorMetrics {
         "ls_rerank_stage_duration_seconds":
             "Parts of it: finding the route, having the ranker in memory, waiting for a thread or a worker, scoring; before and after it, over HTTPS: reading the body, writing the reply.",
         "ls_requests_in_flight": "Rerank requests under way.",
+        "ls_request_bytes_held": "Bytes of bodies under way and of answers not taken.",
         "ls_scoring_queue_depth": "Requests that wait for a scoring thread.",
         "ls_ranker_cache_hits_total": "Rankers that were in memory when they were needed.",
         "ls_ranker_cache_misses_total": "Rankers that were not.",
@@ -67,6 +68,7 @@ public enum CoordinatorMetrics {
             samples.counter("ls_decisions_kept_total", counts.decisionsKept)
             samples.counter("ls_decisions_dropped_total", counts.decisionsDropped)
             samples.gauge("ls_requests_in_flight", admission.inFlightCount)
+            samples.gauge("ls_request_bytes_held", admission.heldByteCount)
             let dispatch = await hub.counts
             samples.gauge("ls_workers_connected", dispatch.workers)
             samples.gauge("ls_leases_held", dispatch.leases)

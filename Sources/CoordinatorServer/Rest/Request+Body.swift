@@ -36,20 +36,32 @@ extension Request {
         return try RerankMediaType(headers[.contentType])
     }
 
-    /// - Throws: `tooLarge` as soon as more than `byteCountMax` bytes are announced or have come.
-    func bytes(upTo byteCountMax: Int) async throws -> [UInt8] {
+    /// Reads the body and runs `use` with it; its bytes are held until that is done.
+    ///
+    /// - Throws: `tooLarge` as soon as more than `byteCountMax` bytes are announced or have come, `busy` when there is no
+    ///   room for them; what `use` throws.
+    func withBytes<Value>(
+        upTo byteCountMax: Int, _ admission: Admission, _ use: ([UInt8]) async throws -> Value
+    ) async throws -> Value {
         var bytes: [UInt8] = []
+        var heldCount = 0
+        defer { admission.letGo(heldCount) }
         if let announced = headers[.contentLength].flatMap({ Int($0) }) {
             guard announced <= byteCountMax else { throw CoordinatorError.bodyTooLarge() }
-            bytes.reserveCapacity(announced)
+            try admission.hold(max(0, announced), of: announced)
+            heldCount = max(0, announced)
+            bytes.reserveCapacity(heldCount)
         }
         for try await chunk in body {
-            guard bytes.count + chunk.readableBytes <= byteCountMax else {
-                throw CoordinatorError.bodyTooLarge()
+            let count = bytes.count + chunk.readableBytes
+            guard count <= byteCountMax else { throw CoordinatorError.bodyTooLarge() }
+            if count > heldCount {
+                try admission.hold(count - heldCount, of: count)
+                heldCount = count
             }
             bytes.append(contentsOf: chunk.readableBytesView)
         }
-        return bytes
+        return try await use(bytes)
     }
 }
 

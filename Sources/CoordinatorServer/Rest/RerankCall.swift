@@ -20,7 +20,7 @@ struct RerankCall: Sendable {
     init(_ type: RerankMediaType, _ body: [UInt8], _ uri: URI) throws(CoordinatorError) {
         switch type {
         case .json: self = try RerankBody.parse(Data(body)).call()
-        case .safetensors: self = try RerankSafetensors.call(body, uri.queryParameters)
+        case .safetensors: self = try RerankSafetensors.call(body, uri.queryString())
         }
     }
 

@@ -12,8 +12,8 @@ struct RerankBody: Decodable {
         /// float16, bfloat16 or float32; little-endian.
         let dtype: String
         /// [K + 1, D]; row 0 is the instruction.
-        let shape: [Int]
-        /// Base64 of shape[0] * shape[1] numbers.
+        let shape: [WholeNumber]
+        /// Base64 of shape[0] * shape[1] numbers, in one line or in several.
         let data: String
         let contract: Contract?
     }
@@ -21,8 +21,8 @@ struct RerankBody: Decodable {
     /// How the features were taken, as far as the caller knows.
     struct Contract: Decodable {
         let revision: String?
-        let layer: Int?
-        let layer_fraction: Double?
+        let layer: WholeNumber?
+        let layer_fraction: RealNumber?
         let norm: String?
         let pooling: String?
         let dtype: String?
@@ -30,7 +30,8 @@ struct RerankBody: Decodable {
 
         var contract: FeatureContract {
             FeatureContract(
-                revision: revision, layer: layer, layerFraction: layer_fraction, norm: norm,
+                revision: revision, layer: layer?.value, layerFraction: layer_fraction?.value,
+                norm: norm,
                 pooling: pooling, dtype: dtype, templateDigest: template_digest)
         }
     }
@@ -56,7 +57,7 @@ struct RerankBody: Decodable {
     let domain: String?
     let query: String?
     let documents: [Document]?
-    let topN: Int?
+    let topN: WholeNumber?
     let returnDocuments: Bool?
     let rawScores: Bool?
     let fallbacks: [String]?
@@ -89,14 +90,14 @@ struct RerankBody: Decodable {
             throw .malformedRerank(
                 "features.shape has \(features.shape.count) numbers, expected 2: [K + 1, D]")
         }
-        let (rowCount, width) = (features.shape[0], features.shape[1])
+        let (rowCount, width) = (features.shape[0].value, features.shape[1].value)
         guard let dtype = FeatureType(jsonName: features.dtype) else {
             throw .malformedRerank(
                 "features.dtype is '\(features.dtype.printable(40))', expected float16, bfloat16 or float32"
             )
         }
         try RerankCall.checkShape(rowCount, width, of: "features.shape")
-        guard let data = Data(base64Encoded: features.data) else {
+        guard let data = Data(base64Lines: features.data) else {
             throw .malformedRerank("features.data is not base64")
         }
         let expected = rowCount * width * dtype.byteCount
@@ -116,8 +117,25 @@ struct RerankBody: Decodable {
                 features: [UInt8](data)[...], dtype: dtype, candidateCount: rowCount - 1,
                 hiddenSize: width, contract: features.contract?.contract ?? FeatureContract()),
             presentation: try RerankPresentation(
-                topN: topN, givesRawScores: rawScores ?? false,
+                topN: topN?.value, givesRawScores: rawScores ?? false,
                 documents: (returnDocuments ?? false) ? documents?.map(\.text) : nil))
+    }
+}
+
+extension Data {
+    /// Base64 as programs write it: whole, or with lines wrapped as by MIME, PEM and the command `base64`.
+    ///
+    /// - Returns: Nil when it holds anything else.
+    init?(base64Lines text: String) {
+        if let data = Data(base64Encoded: text) {
+            self = data
+            return
+        }
+        let lines = text.utf8.filter { $0 != 0x0a && $0 != 0x0d && $0 != 0x20 && $0 != 0x09 }
+        guard lines.count < text.utf8.count, let data = Data(base64Encoded: Data(lines)) else {
+            return nil
+        }
+        self = data
     }
 }
 
@@ -160,8 +178,7 @@ extension CoordinatorError {
                 "\(context.codingPath.quoted) is null, expected \(Self.json(type))"
             case DecodingError.typeMismatch(let type, let context):
                 "\(context.codingPath.quoted) is not \(Self.json(type))"
-            // Foundation tells the two apart in no way that lasts: 1.5 for a whole number is "corrupted", too.
-            default: "it is not JSON, or holds a number that does not fit where it stands"
+            default: "it is not JSON"
             }
         self = .malformedRerank(found, of: what)
     }
@@ -170,8 +187,8 @@ extension CoordinatorError {
         switch type {
         case is String.Type: "a string"
         case is Bool.Type: "true or false"
-        case is Int.Type: "a whole number"
-        case is Double.Type: "a number"
+        case is Int.Type, is WholeNumber.Type: "a whole number"
+        case is Double.Type, is RealNumber.Type: "a number"
         case is [Any].Type: "an array"
         default: "\(type)".hasPrefix("Array") ? "an array" : "an object"
         }

@@ -26,8 +26,14 @@ struct RerankRoutes: Sendable {
         router.post(RouterPath(RestPaths.batch)) { try await batch($0, $1) }
         router.post(RouterPath(RestPaths.prefetch)) { try await prefetch($0, $1) }
         router.get(RouterPath(RestPaths.models)) { request, _ in
-            let scope = try await scope(of: request)
-            return Response.json(ModelList(try await ledger.rankers(), for: scope))
+            let scope = try await key(of: request).scope
+            let asked = try ModelQuery(request.uri.queryString(of: "question for models"))
+            return try await admission.admitListing {
+                Response.json(
+                    ModelList(
+                        try await ledger.models(
+                            for: scope, after: asked.after, upTo: asked.limit)))
+            }
         }
     }
 
@@ -35,14 +41,15 @@ struct RerankRoutes: Sendable {
         let caller = try await caller(request, context)
         return try await admission.admit {
             let type = try request.mediaType()
-            let bytes = try await request.bytes(upTo: bodyByteCountMax)
-            let call = try await decoded(type, bytes, request.uri)
-            let reply = try await reranker.rerank(call.request, for: caller)
-            var response = Response.json(
-                stages.encode(
-                    RerankReplyBody(id: context.requestID, reply, as: call.presentation)))
-            for (name, value) in reply.headers { response.headers[name] = value }
-            return response
+            return try await request.withBytes(upTo: bodyByteCountMax, admission) { bytes in
+                let call = try await decoded(type, bytes, request.uri)
+                let reply = try await reranker.rerank(call.request, for: caller)
+                var response = Response.json(
+                    stages.encode(
+                        RerankReplyBody(id: context.requestID, reply, as: call.presentation)))
+                for (name, value) in reply.headers { response.headers[name] = value }
+                return response
+            }
         }
     }
 
@@ -79,47 +86,52 @@ struct RerankRoutes: Sendable {
             guard try request.mediaType() == .json else {
                 throw CoordinatorError.wrongMediaType("safetensors", expected: "application/json")
             }
-            let bytes = try await request.bytes(upTo: bodyByteCountMax)
-            let calls = try await Self.whereItMayTakeLong(bytes) { bytes in
-                try BatchBody.parse(Data(bytes))
-            }.requests
-            guard (1...Self.batchCountMax).contains(calls.count) else {
-                throw CoordinatorError.malformedRerank(
-                    "found \(calls.count) requests, expected 1 to \(Self.batchCountMax)")
+            return try await request.withBytes(upTo: bodyByteCountMax, admission) { bytes in
+                try await answer(bytes, caller, context)
             }
-            let replies = try await admission.admitRest(of: calls.count) {
-                await withTaskGroup(of: (Int, JSONText).self) { group in
-                    for (place, body) in calls.enumerated() {
-                        // Side by side, not one after the other on this connection's thread.
-                        group.addTask(executorPreference: globalConcurrentExecutor) {
-                            (place, await answer(body, place, caller, context.logger))
-                        }
-                    }
-                    var replies: [JSONText?] = Array(repeating: nil, count: calls.count)
-                    for await (place, reply) in group { replies[place] = reply }
-                    return replies.map { $0! }
-                }
-            }
-            var json = JSONText()
-            json.raw(#"{"id":"#)
-            json.string(context.requestID)
-            json.raw(#","responses":["#)
-            for (place, reply) in replies.enumerated() {
-                if place > 0 { json.raw(",") }
-                json.raw(reply)
-            }
-            json.raw("]}")
-            return Response.json(json)
         }
+    }
+
+    private func answer(
+        _ bytes: [UInt8], _ caller: RerankCaller, _ context: ServingContext
+    ) async throws -> Response {
+        let calls = try await Self.whereItMayTakeLong(bytes) { bytes in
+            try BatchBody.parse(Data(bytes))
+        }.requests
+        guard (1...Self.batchCountMax).contains(calls.count) else {
+            throw CoordinatorError.malformedRerank(
+                "found \(calls.count) requests, expected 1 to \(Self.batchCountMax)")
+        }
+        let replies = try await admission.admitRest(of: calls.count) {
+            await withTaskGroup(of: (Int, JSONText).self) { group in
+                for (place, body) in calls.enumerated() {
+                    // Side by side, not one after the other on this connection's thread.
+                    group.addTask(executorPreference: globalConcurrentExecutor) {
+                        (place, await answer(body, place, caller, context.logger))
+                    }
+                }
+                var replies: [JSONText?] = Array(repeating: nil, count: calls.count)
+                for await (place, reply) in group { replies[place] = reply }
+                return replies.map { $0! }
+            }
+        }
+        var json = JSONText()
+        json.raw(#"{"id":"#)
+        json.string(context.requestID)
+        json.raw(#","responses":["#)
+        for (place, reply) in replies.enumerated() {
+            if place > 0 { json.raw(",") }
+            json.raw(reply)
+        }
+        json.raw("]}")
+        return Response.json(json)
     }
 
     private func answer(
         _ body: BatchBody.Element, _ place: Int, _ caller: RerankCaller, _ logger: Logger
     ) async -> JSONText {
-        let id = "\(caller.requestID).\(place)"
-        let caller = RerankCaller(
-            requestID: id, scope: caller.scope, keepsDecision: caller.keepsDecision,
-            traceParent: caller.traceParent)
+        let caller = caller.part(place)
+        let id = caller.requestID
         do {
             let call = try body.body.get().call()
             let reply = try await reranker.rerank(call.request, for: caller)
@@ -135,19 +147,20 @@ struct RerankRoutes: Sendable {
     }
 
     private func prefetch(_ request: Request, _ context: ServingContext) async throws -> Response {
-        let scope = try await scope(of: request)
+        let caller = try await caller(request, context)
         guard try request.mediaType() == .json else {
             throw CoordinatorError.wrongMediaType("safetensors", expected: "application/json")
         }
         return try await admission.admit {
-            let bytes = try await request.bytes(upTo: 64 << 10)
-            let body = try PrefetchBody.parse(Data(bytes))
+            let body = try await request.withBytes(upTo: 64 << 10, admission) {
+                try PrefetchBody.parse(Data($0))
+            }
             let prefetched = try await reranker.prefetch(
                 body.model, user: body.user,
                 domain: try body.domain.map { name throws(CoordinatorError) in
                     try DomainName(name)
                 },
-                pin: body.pin, for: scope)
+                pin: body.pin, for: caller)
             return Response.json(PrefetchReplyBody(prefetched))
         }
     }
@@ -155,16 +168,16 @@ struct RerankRoutes: Sendable {
     private func caller(_ request: Request, _ context: ServingContext) async throws -> RerankCaller
     {
         RerankCaller(
-            requestID: context.requestID, scope: try await scope(of: request),
+            requestID: context.requestID, key: try await key(of: request),
             keepsDecision: request.headers[.keep] == "true", traceParent: context.traceParent)
     }
 
     /// - Throws: `keyRefused`.
-    private func scope(of request: Request) async throws -> KeyScope {
+    private func key(of request: Request) async throws -> KnownKey {
         guard let key = Self.bearer(request.headers[.authorization]) else {
             throw CoordinatorError.keyRefused()
         }
-        return try await keyring.scope(of: key).1
+        return try await keyring.key(key)
     }
 
     static func bearer(_ authorization: String?) -> Substring? {
@@ -226,37 +239,5 @@ struct PrefetchReplyBody: Encodable {
         digest = route.digest.description
         was_cached = prefetched.wasCached
         pinned = prefetched.isPinned
-    }
-}
-
-/// What `GET /v1/models` answers, in OpenAI's list shape: the base models, and every ranker that has a champion.
-struct ModelList: Encodable {
-    struct Model: Encodable {
-        let id: String
-        let object = "model"
-        let owned_by: String
-        let kind: String?
-        let champion: Int?
-    }
-    let object = "list"
-    let data: [Model]
-
-    /// Only what the key may see.
-    init(_ rankers: [RankerStatus], for scope: KeyScope) {
-        let seen = rankers.filter { ranker in
-            ranker.championNumber != nil && scope.permits(baseModel: ranker.baseModel)
-                && ranker.user.map(scope.permits(user:)) ?? true
-                && ranker.domain.map(scope.permits(domain:)) ?? true
-        }
-        let baseModels = Set(seen.map(\.baseModel)).sorted().map {
-            Model(id: $0, owned_by: "system", kind: nil, champion: nil)
-        }
-        data =
-            baseModels
-            + seen.map {
-                Model(
-                    id: $0.name, owned_by: $0.user ?? "system", kind: $0.kind.rawValue,
-                    champion: $0.championNumber)
-            }
     }
 }

@@ -9,35 +9,35 @@ import RankerMath
 import Rankers
 
 enum RerankSafetensors {
-    private static let parameters: Set<Substring> = [
+    private static let parameters: Set<String> = [
         "model", "user", "domain", "top_n", "raw_scores", "fallbacks",
     ]
 
     /// - Throws: `invalidArgument` for a parameter that is wrong; `invalidFeatures` for tensors that are.
-    static func call(_ bytes: [UInt8], _ query: Hummingbird.Parameters)
+    static func call(_ bytes: [UInt8], _ query: QueryString)
         throws(CoordinatorError) -> RerankCall
     {
-        for (name, _) in query where !parameters.contains(name) {
-            throw .malformedRerank("found the unknown parameter '\(String(name).printable(40))'")
+        for name in query.names where !parameters.contains(name) {
+            throw .malformedRerank("found the unknown parameter '\(name.printable(40))'")
         }
         guard let model = query["model"] else { throw .malformedRerank("'model' is missing") }
         var topN: Int?
         if let text = query["top_n"] {
             guard let number = Int(text) else {
                 throw .malformedRerank(
-                    "top_n is '\(String(text).printable(40))', expected a number")
+                    "top_n is '\(text.printable(40))', expected a whole number")
             }
             topN = number
         }
         let domain: DomainName? =
-            if let name = query["domain"] { try DomainName(String(name)) } else { nil }
+            if let name = query["domain"] { try DomainName(name) } else { nil }
         let fallbacks: [String] = (query["fallbacks"] ?? "").split(separator: ",").map {
             String($0)
         }
         let features = try features(bytes)
         let request = RerankRequest(
-            model: String(model), fallbacks: try RerankCall.fallbacks(fallbacks),
-            user: query["user"].map { String($0) }, domain: domain, features: features.rows,
+            model: model, fallbacks: try RerankCall.fallbacks(fallbacks),
+            user: query["user"], domain: domain, features: features.rows,
             dtype: features.dtype, candidateCount: features.candidateCount,
             hiddenSize: features.hiddenSize, contract: features.contract)
         return RerankCall(
@@ -47,13 +47,13 @@ enum RerankSafetensors {
                 documents: nil))
     }
 
-    private static func flag(_ name: String, _ text: Substring?) throws(CoordinatorError) -> Bool {
+    private static func flag(_ name: String, _ text: String?) throws(CoordinatorError) -> Bool {
         switch text {
         case nil, "false": return false
         case "true": return true
-        default:
+        case let text?:
             throw .malformedRerank(
-                "\(name) is '\(String(text!).printable(40))', expected true or false")
+                "\(name) is '\(text.printable(40))', expected true or false")
         }
     }
 

@@ -26,6 +26,10 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
     /// Nothing comes for so long in the middle of a body, or its end not within so long: likewise. It holds a place that others
     /// wait for.
     static let (bodyPause, bodyTimeout): (TimeAmount, TimeAmount) = (.seconds(10), .seconds(60))
+    /// An answer is not taken within so long: likewise. Until then nothing more is read from that connection.
+    static let answerTimeout: TimeAmount = .seconds(60)
+    /// Smaller parts of answers are not counted: of those a connection never has many, as nothing is read while they wait.
+    private static let countedByteCountMin = 16 << 10
 
     /// A request of ours, from its head on.
     private struct Call: Sendable {
@@ -51,6 +55,10 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
     private var state = State.passing
     /// Of the call that is gathered.
     private var body: [UInt8] = []
+    /// Bytes held for the call that is gathered or waited for.
+    private var heldCount = 0
+    /// Ends the connection, unless its answers are taken before.
+    private var untaken: Scheduled<Void>?
     /// Requests that passed and are not answered.
     private var passedCount = 0
     /// Whether the body of one that passed is still coming.
@@ -97,12 +105,17 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
             }
             context.fireChannelRead(wrapInboundOut(part))
         case (.gathering(let call), .body(let bytes)):
-            guard body.count + bytes.readableBytes <= routes.bodyByteCountMax else {
+            let count = body.count + bytes.readableBytes
+            do throws(CoordinatorError) {
+                guard count <= routes.bodyByteCountMax else { throw .bodyTooLarge() }
+                if count > heldCount { try hold(count - heldCount, of: count) }
+            } catch {
                 body = []
+                letGo()
                 routes.admission.leave()
                 let stays = staysOpen(call.isKeepAlive)
                 state = .dropping(endsConnection: !stays)
-                refuse(.bodyTooLarge(), call.identity, call.uri, staysOpen: stays, context)
+                refuse(error, call.identity, call.uri, staysOpen: stays, context)
                 return
             }
             bytes.withUnsafeReadableBytes { body.append(contentsOf: $0) }
@@ -121,7 +134,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         let announced = head.headers.first(name: "content-length").map { Int($0) ?? .max } ?? 0
         guard RestPaths.rerank.contains(uri.path), announced <= routes.bodyByteCountMax,
             let key = RerankRoutes.bearer(head.headers.first(name: "authorization")),
-            let scope = routes.keyring.knownScope(of: key),
+            let known = routes.keyring.knownKey(key),
             let type = try? RerankMediaType(head.headers.first(name: "content-type")),
             head.headers.first(name: "content-encoding") == nil
         else { return false }
@@ -130,6 +143,12 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
             traceParent: head.headers.first(name: "traceparent"))
         do throws(CoordinatorError) {
             try routes.admission.enter()
+            do throws(CoordinatorError) {
+                try hold(max(0, announced), of: announced)
+            } catch {
+                routes.admission.leave()
+                throw error
+            }
         } catch {
             let stays = staysOpen(head.isKeepAlive)
             state = .dropping(endsConnection: !stays)
@@ -142,7 +161,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
             Call(
                 uri: uri, type: type,
                 caller: RerankCaller(
-                    requestID: identity.id, scope: scope,
+                    requestID: identity.id, key: known,
                     keepsDecision: head.headers.first(name: "x-ls-keep") == "true",
                     traceParent: identity.traceParent),
                 identity: identity, isKeepAlive: head.isKeepAlive))
@@ -227,7 +246,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         }
         if !parts.isEmpty { context.fireChannelReadComplete() }
         if case .waiting = state { return }
-        if isReadHeld {
+        if isReadHeld, context.channel.isWritable {
             isReadHeld = false
             context.read()
         }
@@ -235,6 +254,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func finish(_ call: Call, _ outcome: Outcome, _ context: ChannelHandlerContext) {
         state = .passing
+        letGo()
         // Until this turn of the loop ends it counts as under way: what arrived in the same turn has waited for it, and
         // past the bound is refused rather than left to wait.
         context.eventLoop.execute { [admission = routes.admission] in admission.leave() }
@@ -285,20 +305,75 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         let head = HTTPResponseHead(
             version: .http1_1, status: .init(statusCode: status), headers: headers)
         context.write(wrapOutboundOut(.head(head)), promise: nil)
-        context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+        context.write(
+            wrapOutboundOut(.body(.byteBuffer(body))),
+            promise: counted(body.readableBytes, nil, context))
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
     }
 
     // MARK: Out, and the connection
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        if case .end = unwrapOutboundIn(data) { passedCount -= 1 }
+        var promise = promise
+        switch unwrapOutboundIn(data) {
+        case .end: passedCount -= 1
+        case .body(let bytes): promise = counted(bytes.readableBytes, promise, context)
+        case .head: break
+        }
         context.write(data, promise: promise)
     }
 
-    /// Nothing more is read while an answer is waited for.
+    /// Nothing more is read while an answer is waited for, or was not taken.
     func read(context: ChannelHandlerContext) {
-        if case .waiting = state { isReadHeld = true } else { context.read() }
+        if case .waiting = state {
+            isReadHeld = true
+        } else if context.channel.isWritable {
+            context.read()
+        } else {
+            isReadHeld = true
+        }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        untaken?.cancel()
+        untaken = nil
+        if !context.channel.isWritable {
+            let here = NIOLoopBound(context, eventLoop: context.eventLoop)
+            untaken = context.eventLoop.scheduleTask(in: Self.answerTimeout) {
+                here.value.close(promise: nil)
+            }
+        } else if case .waiting = state {
+            // What is waited for reads on.
+        } else if isReadHeld {
+            isReadHeld = false
+            context.read()
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
+    // MARK: What is held in memory
+
+    private func hold(_ byteCount: Int, of wholeCount: Int) throws(CoordinatorError) {
+        try routes.admission.hold(byteCount, of: wholeCount)
+        heldCount += byteCount
+    }
+
+    private func letGo() {
+        routes.admission.letGo(heldCount)
+        heldCount = 0
+    }
+
+    /// Counts a part of an answer until it was taken, or the connection is gone.
+    private func counted(
+        _ byteCount: Int, _ promise: EventLoopPromise<Void>?, _ context: ChannelHandlerContext
+    ) -> EventLoopPromise<Void>? {
+        guard byteCount >= Self.countedByteCountMin else { return promise }
+        let counted = promise ?? context.eventLoop.makePromise()
+        routes.admission.holdAnyhow(byteCount)
+        counted.futureResult.whenComplete { [admission = routes.admission] _ in
+            admission.letGo(byteCount)
+        }
+        return counted
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -320,17 +395,20 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        untaken?.cancel()
         leave()
         context.fireChannelInactive()
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         isGone = true
+        untaken?.cancel()
         leave()
     }
 
     /// Nobody is there to be answered.
     private func leave() {
+        letGo()
         switch state {
         case .gathering: routes.admission.leave()
         case .waiting(let task):

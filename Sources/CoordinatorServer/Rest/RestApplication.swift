@@ -25,6 +25,8 @@ public struct RestSettings: Sendable {
     public var bodyByteCountMax: Int
     /// Rerank requests under way; one more is refused with 429.
     public var inFlightMax: Int
+    /// Bytes of bodies under way and of answers that were not taken; a body that would go beyond is refused with 429.
+    public var heldByteCountMax: Int
     /// How long a database may take before this coordinator is not ready.
     public var databaseDeadline: Duration
     /// Told to leave, it is not ready for so long before it stops listening.
@@ -34,7 +36,8 @@ public struct RestSettings: Sendable {
 
     public init(
         host: String, port: Int, tls: TLSConfiguration, bodyByteCountMax: Int = 24 << 20,
-        inFlightMax: Int = 128, databaseDeadline: Duration = .seconds(2),
+        inFlightMax: Int = 128, heldByteCountMax: Int = 256 << 20,
+        databaseDeadline: Duration = .seconds(2),
         drainLead: Duration = .seconds(1), drainDuration: Duration = .seconds(10)
     ) {
         self.host = host
@@ -42,6 +45,7 @@ public struct RestSettings: Sendable {
         self.tls = tls
         self.bodyByteCountMax = bodyByteCountMax
         self.inFlightMax = inFlightMax
+        self.heldByteCountMax = heldByteCountMax
         self.databaseDeadline = databaseDeadline
         self.drainLead = drainLead
         self.drainDuration = drainDuration
@@ -54,7 +58,10 @@ public func buildRestApplication(
     watch: LedgerWatch, metrics: PrometheusMetrics, ledger: LedgerStore, enrolment: Enrolment,
     logger: Logger, onListening: @escaping @Sendable (Int) async -> Void
 ) throws -> RestService {
-    let admission = Admission(inFlightMax: settings.inFlightMax)
+    let admission = Admission(
+        inFlightMax: settings.inFlightMax, byteCountMax: settings.heldByteCountMax)
+    // A revoked key's pins go with it.
+    keyring.onRead { reranker.keepPins(of: $0) }
     CoordinatorMetrics.read(into: metrics, reranker, hub, watch, admission)
     // Balancers ask with HEAD, too.
     let router = Router(context: ServingContext.self, options: .autoGenerateHeadEndpoints)

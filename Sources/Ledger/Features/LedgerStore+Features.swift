@@ -84,10 +84,14 @@ extension LedgerStore {
     }
 
     /// All feature sets whose bytes are stored.
-    public func featureSets() async throws(CoordinatorError) -> [FeatureSetStatus] {
-        try await call("select * from ls.feature_set_status where dropped_at is null") {
-            try $0.map(FeatureSetStatus.init(row:))
-        }
+    ///
+    /// - Parameter limit: The most that are given; nil: all.
+    public func featureSets(limit: Int? = nil) async throws(CoordinatorError)
+        -> [FeatureSetStatus]
+    {
+        try await call(
+            "select * from ls.feature_set_status where dropped_at is null limit $1", limit
+        ) { try $0.map(FeatureSetStatus.init(row:)) }
     }
 }
 

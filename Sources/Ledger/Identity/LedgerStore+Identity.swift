@@ -168,8 +168,12 @@ extension LedgerStore {
     }
 
     /// All workers, by name.
-    public func workers() async throws(CoordinatorError) -> [WorkerStatus] {
-        try await call("select * from ls.worker_status") { try $0.map(WorkerStatus.init(row:)) }
+    ///
+    /// - Parameter limit: The most that are given, the connected ones first; nil: all.
+    public func workers(limit: Int? = nil) async throws(CoordinatorError) -> [WorkerStatus] {
+        try await call(
+            "select * from ls.worker_status order by state <> 'connected', name limit $1", limit
+        ) { try $0.map(WorkerStatus.init(row:)) }
     }
 }
 

@@ -97,20 +97,32 @@ extension LedgerStore {
         }
     }
 
-    /// All rankers, by name.
-    public func rankers() async throws(CoordinatorError) -> [RankerStatus] {
+    /// The rankers of these names, by name; names that are none are left out.
+    public func rankers(named names: [String]) async throws(CoordinatorError) -> [RankerStatus] {
         try await call(
             """
             select *, accuracy_percent::float8 / 100 as accuracy,
                 first_sample_percent::float8 / 100 as first_sample
-            from ls.ranker_status
-            """
+            from ls.ranker_status where name = any ($1)
+            """, names
         ) { try $0.map(RankerStatus.init(row:)) }
     }
 
-    /// Edge-only rankers whose champion's weights are lost.
-    public func lostRankers() async throws(CoordinatorError) -> [LostRanker] {
-        try await call("select * from ls.lost_ranker") { rows in
+    /// The names of nobody's rankers of these domains, by name.
+    ///
+    /// - Parameter pattern: A domain, or `math/*` for all beneath it.
+    public func rankerNames(of pattern: String) async throws(CoordinatorError) -> [String] {
+        try await call(
+            """
+            select name from ls.ranker_status
+            where user_name is null and ls.domain_matches(domain, $1)
+            """, pattern
+        ) { rows in try rows.map { try $0.decode() } }
+    }
+
+    /// Edge-only rankers whose champion's weights are lost, the longest lost first.
+    public func lostRankers(limit: Int? = nil) async throws(CoordinatorError) -> [LostRanker] {
+        try await call("select * from ls.lost_ranker limit $1", limit) { rows in
             try rows.map {
                 LostRanker(
                     name: try $0.decode("name"), home: try $0.decode("home"),

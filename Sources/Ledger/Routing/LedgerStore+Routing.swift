@@ -9,8 +9,16 @@ extension LedgerStore {
         async throws(CoordinatorError) -> RoutePlan
     {
         try await call(
-            "select * from ls.route_plan($1, $2, $3) order by place", baseModel, user, domain
-        ) { RoutePlan(entries: try $0.map(RoutePlan.Entry.init(row:))) }
+            """
+            select *, ls.read_share_secret() as share_secret from ls.route_plan($1, $2, $3)
+            order by place
+            """, baseModel, user, domain
+        ) { rows in
+            RoutePlan(
+                entries: try rows.map(RoutePlan.Entry.init(row:)),
+                // Without entries there is nothing to have a share of.
+                shares: RequestShares(secret: try rows.first?.decode("share_secret") ?? []))
+        }
     }
 
     /// The name of the ranker that `ls.route` answers with, its version and the rule: what an admin

@@ -15,28 +15,33 @@ public struct RoutePlan: Sendable, Hashable {
         public let share: Int
         public let route: Route
 
-        public init(role: Role = .serve, share: Int = ShareBucket.count, route: Route) {
+        public init(role: Role = .serve, share: Int = RequestShares.count, route: Route) {
             self.role = role
             self.share = share
             self.route = route
         }
 
         /// Whether a request of this id falls in the share.
-        func takes(_ request: String) -> Bool {
-            guard share < ShareBucket.count else { return true }
-            return ShareBucket.of(request, in: route.rule ?? "") < share
+        func takes(_ request: String, of shares: RequestShares) -> Bool {
+            guard share < RequestShares.count else { return true }
+            return shares.bucket(of: request, in: route.rule ?? "") < share
         }
     }
 
     public let entries: [Entry]
+    /// What decides which requests fall in an entry's share.
+    public let shares: RequestShares
 
-    public init(entries: [Entry]) { self.entries = entries }
+    public init(entries: [Entry], shares: RequestShares = RequestShares(secret: [])) {
+        self.entries = entries
+        self.shares = shares
+    }
 
     /// What may serve a request of this id: the first, or when that is out of reach the next, up to the
     /// first that can be scored here. None: the candidates keep their order.
     public func choices(for request: String) -> [Route] {
         var choices: [Route] = []
-        for entry in entries where entry.role == .serve && entry.takes(request) {
+        for entry in entries where entry.role == .serve && entry.takes(request, of: shares) {
             choices.append(entry.route)
             if entry.route.isCentral { break }
         }
@@ -45,7 +50,7 @@ public struct RoutePlan: Sendable, Hashable {
 
     /// What scores a request of this id beside.
     public func shadows(for request: String) -> [Route] {
-        entries.filter { $0.role == .shadow && $0.takes(request) }.map(\.route)
+        entries.filter { $0.role == .shadow && $0.takes(request, of: shares) }.map(\.route)
     }
 }
 

@@ -6,6 +6,8 @@ import PostgresAccess
 /// What was decided for one request.
 public struct Decision: Sendable {
     public var requestID: String
+    /// The key whose request it was: ids are unique within one.
+    public var keyID: String?
     public var role: RoutePlan.Role
     /// What the request named.
     public var model: String
@@ -30,12 +32,14 @@ public struct Decision: Sendable {
     public var servedAt = ContinuousClock.now
 
     public init(
-        requestID: String, role: RoutePlan.Role, model: String, user: String?, domain: DomainName?,
+        requestID: String, keyID: String? = nil, role: RoutePlan.Role, model: String, user: String?,
+        domain: DomainName?,
         versionID: RankerVersionID, reason: RouteReason, rule: String?, isFallback: Bool,
         workerID: WorkerID?, arithmetic: String, hiddenSize: Int, dtype: String, features: [UInt8],
         scores: [Float]
     ) {
         self.requestID = requestID
+        self.keyID = keyID
         self.role = role
         self.model = model
         self.user = user
@@ -56,6 +60,8 @@ public struct Decision: Sendable {
 /// A decision as the ledger keeps it.
 public struct KeptDecision: Sendable {
     public let requestID: String
+    /// Name of the key whose request it was.
+    public let key: String?
     public let servedAt: Date
     public let role: RoutePlan.Role
     public let model: String
@@ -91,9 +97,12 @@ extension LedgerStore {
 
     /// What was served to a request, then its shadows.
     ///
-    /// - Throws: `unknownRequest` when nothing was kept of it.
-    public func decisions(of request: String) async throws(CoordinatorError) -> [KeptDecision] {
-        try await call("select * from ls.read_decision($1)", request) {
+    /// - Parameter key: The name of the key whose request is meant; nil: whosever it is.
+    /// - Throws: `unknownRequest` when nothing was kept of it, `invalidArgument` when several keys used the id.
+    public func decisions(of request: String, by key: String? = nil)
+        async throws(CoordinatorError) -> [KeptDecision]
+    {
+        try await call("select * from ls.read_decision($1, $2)", request, key) {
             try $0.map(KeptDecision.init(row:))
         }
     }
@@ -102,6 +111,7 @@ extension LedgerStore {
 /// As ls.record_decisions reads it.
 private struct DecisionLine: Encodable {
     let request_id: String
+    let api_key_id: String?
     let role: String
     let model: String
     let user: String?
@@ -120,6 +130,7 @@ private struct DecisionLine: Encodable {
     init(_ decision: Decision) {
         age_seconds = (ContinuousClock.now - decision.servedAt) / .seconds(1)
         request_id = decision.requestID
+        api_key_id = decision.keyID
         role = decision.role.rawValue
         model = decision.model
         user = decision.user
@@ -139,6 +150,7 @@ private struct DecisionLine: Encodable {
 extension KeptDecision {
     init(row: Row) throws {
         requestID = try row.decode("request_id")
+        key = try row.decode("key")
         servedAt = try row.decode("served_at")
         role = try row.decode("role")
         model = try row.decode("model")

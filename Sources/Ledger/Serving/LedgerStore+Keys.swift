@@ -69,9 +69,9 @@ extension LedgerStore {
         }
     }
 
-    /// Every key there is or was, by name.
-    public func apiKeys() async throws(CoordinatorError) -> [KeyStatus] {
-        try await call("select * from ls.api_key_status") { rows in
+    /// Every key there is or was, by name, up to `limit`.
+    public func apiKeys(limit: Int? = nil) async throws(CoordinatorError) -> [KeyStatus] {
+        try await call("select * from ls.api_key_status limit $1", limit) { rows in
             try rows.map { row in
                 KeyStatus(
                     name: try row.decode("name"), id: try row.decode("id"),

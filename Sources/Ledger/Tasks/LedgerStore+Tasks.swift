@@ -81,13 +81,23 @@ extension LedgerStore {
         try await call("select ls.redrive($1, $2, $3)", task, reason, actor) { _ in }
     }
 
-    /// In the order asked; nil: all that are open.
-    public func taskProgress(_ tasks: [TaskID]? = nil) async throws(CoordinatorError)
-        -> [TaskProgress]
+    /// In the order asked; nil: those that are open, up to `limit`, those that are worked on first.
+    public func taskProgress(_ tasks: [TaskID]? = nil, limit: Int? = nil)
+        async throws(CoordinatorError) -> [TaskProgress]
     {
-        try await call("select * from ls.task_progress($1)", tasks) {
+        try await call("select * from ls.task_progress($1, $2)", tasks, limit) {
             try $0.map(TaskProgress.init(row:))
         }
+    }
+
+    /// The open tasks of these rankers.
+    public func openTasks(of rankers: [String]) async throws(CoordinatorError) -> [TaskProgress] {
+        try await call(
+            """
+            select * from ls.task_progress(coalesce(
+                (select array_agg(q.task_id) from ls.task_queue q where q.ranker = any ($1)), '{}'))
+            """, rankers
+        ) { try $0.map(TaskProgress.init(row:)) }
     }
 }
 

@@ -58,17 +58,21 @@ public final class ConnectionPool: Service, Sendable {
     /// makes it throw, and the caller decides whether the same can be done again. If the calling
     /// task is cancelled, a running statement is, too.
     ///
-    /// - Parameter deadline: For the wait and all statements together. Without it, the wait has
-    ///   `acquireDeadline` and each statement `statementDeadline`.
+    /// - Parameters:
+    ///   - deadline: For the wait and all statements together. Without it, the wait has
+    ///     `acquireDeadline` and each statement `statementDeadline`.
+    ///   - purpose: Of all the connections, listings hold a quarter at most.
     @discardableResult
     public func withConnection<T: Sendable>(
-        deadline: Duration? = nil, _ body: @escaping @Sendable (Connection) throws -> T
+        deadline: Duration? = nil, for purpose: PoolPurpose = .service,
+        _ body: @escaping @Sendable (Connection) throws -> T
     ) async throws -> T {
         let start = ContinuousClock.now
         let waits = deadline ?? configuration.acquireDeadline
         var isAgain = false
         while true {
-            let lease = try await acquire(waits, since: start, atFront: isAgain)
+            let lease = try await acquire(
+                waits, since: start, atFront: isAgain, purpose)
             let use = lease.host.interrupt.begin()
             let outcome = await withTaskCancellationHandler {
                 await lease.host.run(deadline: deadline.map { start + $0 }, body)
@@ -153,7 +157,8 @@ public final class ConnectionPool: Service, Sendable {
     // MARK: The shell around PoolState
 
     private func acquire(
-        _ waits: Duration, since start: ContinuousClock.Instant, atFront: Bool
+        _ waits: Duration, since start: ContinuousClock.Instant, atFront: Bool,
+        _ purpose: PoolPurpose
     ) async throws -> Lease {
         let id = shared.withLock { shared in
             shared.waiterCount += 1
@@ -163,7 +168,9 @@ public final class ConnectionPool: Service, Sendable {
             try await withCheckedThrowingContinuation { continuation in
                 shared.withLock { shared in
                     shared.waiters[id] = Waiter(continuation: continuation, waits: waits)
-                    perform(shared.state.handle(.wanted(id, atFront: atFront)), &shared)
+                    perform(
+                        shared.state.handle(.wanted(id, atFront: atFront, purpose: purpose)),
+                        &shared)
                     if shared.waiters[id] == nil { return }
                     // Cancelled before the handler could find the waiter.
                     if Task.isCancelled {

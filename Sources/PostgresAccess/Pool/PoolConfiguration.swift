@@ -1,5 +1,13 @@
 // How many connections, and how long a caller waits for one.
 
+/// What a connection is wanted for.
+public enum PoolPurpose: Sendable, Hashable {
+    /// Somebody's work waits for it.
+    case service
+    /// A list for somebody to look at, which may be long: it takes no connection that others need.
+    case listing
+}
+
 public struct PoolConfiguration: Sendable, Hashable {
     public var connection: ConnectionConfiguration
     /// Four to eight are enough for one coordinator: a backend is a process of the server's.

@@ -1,7 +1,8 @@
 // Which connection goes to whom, and when one is made or closed. Pure: an event goes in, actions
-// come out; ConnectionPool does them. Waiters are served first come, first served. A failed
-// connection attempt fails no waiter: the pool tries again, and their own deadlines decide. Only a
-// refusal that the same settings will always meet fails all of them at once.
+// come out; ConnectionPool does them. Waiters are served first come, first served, but listings
+// never hold more than their part of the connections: what somebody waits for is not behind them.
+// A failed connection attempt fails no waiter: the pool tries again, and their own deadlines decide.
+// Only a refusal that the same settings will always meet fails all of them at once.
 
 struct PoolState: Sendable {
     struct ConnectionID: Hashable, Sendable { let number: Int }
@@ -9,7 +10,7 @@ struct PoolState: Sendable {
 
     enum Event: Sendable {
         /// A caller wants a connection; `atFront` when it had one that turned out dead.
-        case wanted(WaiterID, atFront: Bool)
+        case wanted(WaiterID, atFront: Bool, purpose: PoolPurpose = .service)
         /// The waiter's deadline passed or its task was cancelled.
         case waiterGone(WaiterID, Refusal)
         case connected(ConnectionID)
@@ -39,10 +40,15 @@ struct PoolState: Sendable {
 
     let connectionCountMax: Int
     let waiterCountMax: Int
+    /// Of the connections, what listings may hold.
+    let listingCountMax: Int
     private var places: [ConnectionID: Place] = [:]
     /// Last used, first lent: its backend's caches are warm.
     private var idle: [ConnectionID] = []
     private var waiters: [WaiterID] = []
+    /// Of the waiters, and of the lent connections.
+    private var listingWaiters: Set<WaiterID> = []
+    private var listingConnections: Set<ConnectionID> = []
     private var madeCount = 0
     private var failureCount = 0
     private var isPausing = false
@@ -54,6 +60,7 @@ struct PoolState: Sendable {
         precondition(waiterCountMax >= 1, "a pool lets at least one caller wait")
         self.connectionCountMax = connectionCountMax
         self.waiterCountMax = waiterCountMax
+        listingCountMax = max(1, connectionCountMax / 4)
     }
 
     var connectionCount: Int { places.count }
@@ -64,10 +71,12 @@ struct PoolState: Sendable {
     mutating func handle(_ event: Event) -> [Action] {
         var actions: [Action] = []
         switch event {
-        case .wanted(let waiter, let atFront): enter(waiter, atFront, &actions)
+        case .wanted(let waiter, let atFront, let purpose):
+            enter(waiter, atFront, purpose, &actions)
         case .waiterGone(let waiter, let refusal):
             guard let index = waiters.firstIndex(of: waiter) else { return [] }
             waiters.remove(at: index)
+            listingWaiters.remove(waiter)
             actions.append(.refuse(waiter, refusal))
         case .connected(let connection):
             require(connection, at: .connecting)
@@ -80,9 +89,11 @@ struct PoolState: Sendable {
             guard places.isEmpty else { break }
             for waiter in waiters { actions.append(.refuse(waiter, .refused)) }
             waiters.removeAll()
+            listingWaiters.removeAll()
         case .pauseOver: isPausing = false
         case .released(let connection, let isReusable):
             require(connection, at: .lent)
+            listingConnections.remove(connection)
             if isReusable {
                 keep(connection, &actions)
             } else {
@@ -118,17 +129,21 @@ struct PoolState: Sendable {
     }
 
     private mutating func enter(
-        _ waiter: WaiterID, _ atFront: Bool, _ actions: inout [Action]
+        _ waiter: WaiterID, _ atFront: Bool, _ purpose: PoolPurpose, _ actions: inout [Action]
     ) {
         if isClosing {
             actions.append(.refuse(waiter, .closed))
-        } else if atFront {
+            return
+        }
+        if atFront {
             waiters.insert(waiter, at: 0)
         } else if waiters.count < waiterCountMax {
             waiters.append(waiter)
         } else {
             actions.append(.refuse(waiter, .busy))
+            return
         }
+        if purpose == .listing { listingWaiters.insert(waiter) }
     }
 
     private mutating func keep(_ connection: ConnectionID, _ actions: inout [Action]) {
@@ -142,17 +157,27 @@ struct PoolState: Sendable {
     }
 
     private mutating func lendIdle(_ actions: inout [Action]) {
-        while let waiter = waiters.first, let connection = idle.popLast() {
-            waiters.removeFirst()
+        while !idle.isEmpty, let index = waiters.firstIndex(where: mayBeServed),
+            let connection = idle.popLast()
+        {
+            let waiter = waiters.remove(at: index)
+            if listingWaiters.remove(waiter) != nil { listingConnections.insert(connection) }
             places[connection] = .lent
             actions.append(.lend(connection, waiter))
         }
     }
 
+    private func mayBeServed(_ waiter: WaiterID) -> Bool {
+        !listingWaiters.contains(waiter) || listingConnections.count < listingCountMax
+    }
+
     /// As many attempts as there are waiters; only one while the server does not answer.
     private mutating func connectMore(_ actions: inout [Action]) {
         guard !isPausing && !isClosing else { return }
-        let wanted = failureCount == 0 ? waiters.count : min(1, waiters.count)
+        let waiterCount =
+            waiters.count - listingWaiters.count
+            + min(listingWaiters.count, listingCountMax - listingConnections.count)
+        let wanted = failureCount == 0 ? waiterCount : min(1, waiterCount)
         var connecting = places.values.count { $0 == .connecting }
         while connecting < wanted && places.count < connectionCountMax {
             let connection = ConnectionID(number: madeCount)
@@ -167,6 +192,7 @@ struct PoolState: Sendable {
         isClosing = true
         for waiter in waiters { actions.append(.refuse(waiter, .closed)) }
         waiters.removeAll()
+        listingWaiters.removeAll()
         for connection in idle {
             places[connection] = nil
             actions.append(.close(connection))

@@ -55,18 +55,22 @@ struct FeaturesList: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list", abstract: "Show the feature sets that are stored.")
 
+    @OptionGroup var list: ListOptions
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
         let settings = try await Settings.resolve(common)
-        let sets = try await Database.withLedger(settings) { try await $0.featureSets() }
+        let list = list
+        let sets = try await Database.withLedger(settings) {
+            try await $0.featureSets(limit: list.askedFor)
+        }
         var table = TextTable(
             [
                 "domain", "split", "user", "queries", "responses", "bytes", "digest", "current",
                 "home",
             ],
             rightAligned: [3, 4, 5])
-        for set in sets {
+        for set in sets.prefix(list.limit) {
             table.add([
                 "\(set.domain)", set.split.rawValue, set.user ?? "-", "\(set.queryCount)",
                 "\(set.responseCount)", "\(set.byteCount)", set.digest.short,
@@ -74,6 +78,7 @@ struct FeaturesList: AsyncParsableCommand {
             ])
         }
         print(table.text)
+        if let more = list.more(sets.count) { print(more) }
     }
 }
 

@@ -14,7 +14,8 @@ struct KeyCreate: AsyncParsableCommand {
         commandName: "create", abstract: "Make an API key; it is shown this once.",
         discussion: """
             Without --user, --domain and --base-model the key may ask for anything. A key of one user's is
-            that user's: requests need not name it.
+            that user's, one of a single domain's that domain's: requests need not name it. With a key of
+            several domains, or of a pattern, each request has to name one.
 
             Examples:
               lscoord key create --name app
@@ -53,15 +54,19 @@ struct KeyCreate: AsyncParsableCommand {
 
 struct KeyList: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "All keys, and what they may ask for.")
+        commandName: "list", abstract: "Keys, and what they may ask for.")
 
+    @OptionGroup var list: ListOptions
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
         let settings = try await Settings.resolve(common)
-        let keys = try await Database.withLedger(settings) { try await $0.apiKeys() }
+        let list = list
+        let keys = try await Database.withLedger(settings) {
+            try await $0.apiKeys(limit: list.askedFor)
+        }
         var table = TextTable(["key", "state", "users", "domains", "base models", "expires"])
-        for key in keys {
+        for key in keys.prefix(list.limit) {
             table.add([
                 key.name, key.state, Self.words(key.scope.users), Self.words(key.scope.domains),
                 Self.words(key.scope.baseModels),
@@ -69,6 +74,7 @@ struct KeyList: AsyncParsableCommand {
             ])
         }
         print(table.text)
+        if let more = list.more(keys.count) { print(more) }
     }
 
     private static func words(_ list: [String]?) -> String {

@@ -16,18 +16,21 @@ struct Replay: AsyncParsableCommand {
 
             Examples:
               lscoord replay 8f1c0d…                    the id of the answer, or its header x-request-id
-              lscoord psql -c 'select request_id, ranker, rule from ls.decision_log limit 5'
+              lscoord replay 17 --key app               of that key's request, when several used the id
+              lscoord psql -c 'select request_id, key, ranker, rule from ls.decision_log limit 5'
             """)
 
     @Argument(help: "The request's id.") var request: String
+    @Option(help: "Name of the key whose request it was; ids are unique within a key.")
+    var key: String?
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
         let settings = try await Settings.resolve(common)
-        let request = request
+        let (request, key) = (request, key)
         let scored = try await Database.withLedger(settings) { ledger in
             var scored: [(KeptDecision, [Float]?)] = []
-            for decision in try await ledger.decisions(of: request) {
+            for decision in try await ledger.decisions(of: request, by: key) {
                 scored.append((decision, try await Self.scores(of: decision, ledger)))
             }
             return scored

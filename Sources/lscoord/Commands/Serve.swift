@@ -178,7 +178,8 @@ struct Serve: AsyncParsableCommand {
         tls.minimumTLSVersion = .tlsv12
         let surface = RestSettings(
             host: settings.restAddress.host, port: settings.restAddress.port, tls: tls,
-            inFlightMax: settings.inFlightMax, drainLead: settings.drainLead)
+            inFlightMax: settings.inFlightMax, heldByteCountMax: settings.heldByteCountMax,
+            drainLead: settings.drainLead)
         let rest = try buildRestApplication(
             surface, reranker: reranker, keyring: keyring, hub: hub, watch: watch,
             metrics: metrics, ledger: ledger, enrolment: enrolment, logger: logger,

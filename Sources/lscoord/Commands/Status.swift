@@ -9,20 +9,32 @@ struct Status: AsyncParsableCommand {
             Examples:
               lscoord status
               lscoord status --wait-for-workers 2      return when two are connected
+              lscoord status --limit 1000              longer lists
             """)
 
     @Option(
         help: ArgumentHelp(
             "Wait until this many workers are connected, at most a minute.", valueName: "n"))
     var waitForWorkers: Int?
+    @Option(
+        help: ArgumentHelp(
+            "Rows of each list to show at most. Default: 100, of tasks 20.", valueName: "n"))
+    var limit: Int?
     @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        guard let limit else { return }
+        guard (1...1_000_000).contains(limit) else {
+            throw ValidationError("found --limit \(limit), expected 1 to 1000000")
+        }
+    }
 
     func run() async throws {
         let settings = try await Settings.resolve(common)
-        let wanted = waitForWorkers
+        let (wanted, limit) = (waitForWorkers, limit)
         try await Database.withLedger(settings) { ledger in
             if let wanted { try await Self.wait(for: wanted, ledger) }
-            try await Self.show(ledger)
+            try await Self.show(ledger, upTo: limit)
         }
     }
 
@@ -39,14 +51,15 @@ struct Status: AsyncParsableCommand {
         }
     }
 
-    private static func show(_ ledger: LedgerStore) async throws {
+    private static func show(_ ledger: LedgerStore, upTo asked: Int?) async throws {
         let summary = try await ledger.statusSummary()
         print(
             "   \(summary.rankerCount) rankers (\(summary.championCount) with a champion), \(summary.versionCount) versions, \(summary.featureSetCount) feature sets, \(summary.evaluationCount) evaluations"
         )
         let tasks = TaskState.allCases.map { "\(summary.taskCounts[$0] ?? 0) \($0.rawValue)" }
         print("   tasks: \(tasks.joined(separator: ", "))")
-        let workers = try await ledger.workers()
+        let limit = asked ?? 100
+        let workers = try await ledger.workers(limit: limit)
         if !workers.isEmpty {
             var table = TextTable(
                 ["worker", "state", "leases", "succeeded", "failed", "certificate until"],
@@ -58,15 +71,18 @@ struct Status: AsyncParsableCommand {
                 ])
             }
             print(indented(table))
+            more(workers.count, of: summary.workerCount)
         }
-        for lost in try await ledger.lostRankers() {
+        let losses = try await ledger.lostRankers(limit: limit + 1)
+        for lost in losses.prefix(limit) {
             print("   lost: \(lost.name), at home with \(lost.home): \(lost.because)")
         }
-        let open = try await ledger.taskProgress()
+        if losses.count > limit { print("   … and more; --limit shows them") }
+        let open = try await ledger.taskProgress(limit: asked ?? 20)
         if !open.isEmpty {
             var table = TextTable(
                 ["task", "kind", "ranker", "state", "worker", "done", "note"], rightAligned: [0, 5])
-            for task in open.prefix(20) {
+            for task in open {
                 table.add([
                     "\(task.id)", task.kind.rawValue, task.ranker, task.state.rawValue,
                     task.worker ?? "-",
@@ -74,8 +90,15 @@ struct Status: AsyncParsableCommand {
                 ])
             }
             print(indented(table))
-            if open.count > 20 { print("   … and \(open.count - 20) more") }
+            let openCount = [TaskState.blocked, .waiting, .leased].reduce(0) {
+                $0 + (summary.taskCounts[$1] ?? 0)
+            }
+            more(open.count, of: openCount)
         }
+    }
+
+    private static func more(_ shownCount: Int, of count: Int) {
+        if count > shownCount { print("   … and \(count - shownCount) more; --limit shows them") }
     }
 
     private static func indented(_ table: TextTable) -> String {

@@ -100,17 +100,14 @@ struct Train: AsyncParsableCommand {
     {
         var names = rankers
         if !patterns.isEmpty {
-            let known = try await ledger.rankers()
             for pattern in patterns {
-                let found = known.filter {
-                    $0.user == nil && ($0.domain?.matches(pattern) ?? false)
-                }
+                let found = try await ledger.rankerNames(of: pattern)
                 guard !found.isEmpty else {
                     throw CoordinatorError(
                         .unknownRanker, "cannot train: no ranker's domain matches '\(pattern)'",
                         hint: "register one: lscoord register ranker --domain …")
                 }
-                names += found.map(\.name).filter { !names.contains($0) }
+                names += found.filter { !names.contains($0) }
             }
         }
         return names
@@ -135,10 +132,10 @@ struct Train: AsyncParsableCommand {
     }
 
     private static func printResults(_ names: [String], _ ledger: LedgerStore) async throws {
-        let status = try await ledger.rankers()
+        let status = try await ledger.rankers(named: names)
         var table = TextTable(
             ["ranker", "champion", "accuracy", "first sample"], rightAligned: [1, 2, 3])
-        for ranker in status where names.contains(ranker.name) {
+        for ranker in status {
             table.add([
                 ranker.name, ranker.championNumber.map { "@\($0)" } ?? "none",
                 ranker.accuracy.map(Percent.text) ?? "-",

@@ -23,11 +23,19 @@ struct Transfer: AsyncParsableCommand {
     var wait = false
     @Flag(help: "Ask for it once the open trainings of these domains are done and measured.")
     var afterTraining = false
+    @Option(help: ArgumentHelp("Domains to show at most, each way. Default: 40.", valueName: "n"))
+    var limit = 40
     @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        guard (1...10_000).contains(limit) else {
+            throw ValidationError("found --limit \(limit), expected 1 to 10000")
+        }
+    }
 
     func run() async throws {
         let settings = try await Settings.resolve(common)
-        let (baseModel, pattern, kind, wait) = (baseModel, pattern, kind, wait)
+        let (baseModel, pattern, kind, wait, limit) = (baseModel, pattern, kind, wait, limit)
         let afterTraining = afterTraining
         try await Database.withLedger(settings) { ledger in
             if afterTraining {
@@ -53,7 +61,7 @@ struct Transfer: AsyncParsableCommand {
             }
             for kind in RankerKind.allCases {
                 let matrix = cells.filter { $0.kind == kind }
-                if !matrix.isEmpty { print(TransferTable(matrix, kind: kind).text) }
+                if !matrix.isEmpty { print(TransferTable(matrix, kind: kind, upTo: limit).text) }
             }
         }
     }
@@ -63,10 +71,16 @@ struct Transfer: AsyncParsableCommand {
 struct TransferTable {
     let text: String
 
-    init(_ cells: [TransferCell], kind: RankerKind) {
-        let targets = Self.ordered(cells.map(\.targetDomain))
-        let sources = Self.ordered(cells.map(\.sourceDomain))
+    /// - Parameter limit: Domains that are shown, each way; the others are counted.
+    init(_ cells: [TransferCell], kind: RankerKind, upTo limit: Int = 40) {
         let first = cells[0]
+        let allTargets = Self.ordered(cells.map(\.targetDomain))
+        let allSources = Self.ordered(cells.map(\.sourceDomain))
+        let (targets, sources) = (Array(allTargets.prefix(limit)), allSources.prefix(limit))
+        let cells = cells.filter {
+            targets.contains($0.targetDomain) && sources.contains($0.sourceDomain)
+        }
+        let hiddenCount = allTargets.count - targets.count + allSources.count - sources.count
         var table = TextTable(
             ["trained on \\ measured on"] + targets.map(Self.short) + ["all"],
             rightAligned: Set(1...(targets.count + 1)))
@@ -104,7 +118,7 @@ struct TransferTable {
 
             \(kind.rawValue), accuracy in % at K = \(first.candidateCount); beneath: difference from the column's own ranker
             \(table.text)
-            standard error of a figure: \(Percent.text(errors.min() ?? 0)) to \(Percent.text(errors.max() ?? 0)) points (bootstrap by problem)
+            standard error of a figure: \(Percent.text(errors.min() ?? 0)) to \(Percent.text(errors.max() ?? 0)) points (bootstrap by problem)\(hiddenCount > 0 ? "\n… and \(hiddenCount) more rows and columns, not in 'all' either; --limit shows them" : "")
             """
     }
 

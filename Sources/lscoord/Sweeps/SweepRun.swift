@@ -12,7 +12,7 @@ struct SweepRun {
     func request(
         _ list: SweepList, rankers: [String], featureSets: [FeatureSetID]?, seed: Int64?
     ) async throws -> [SweepID] {
-        let known = try await ledger.rankers()
+        let known = try await ledger.rankers(named: rankers)
         var asked: [(ranker: String, configurations: String?)] = []
         for name in rankers {
             guard let ranker = known.first(where: { $0.name == name }) else {

@@ -21,10 +21,13 @@ extension Serving {
             let connection = try await site.connect().with(
                 key: made.output.trimmingCharacters(in: .whitespacesAndNewlines))
 
-            // A key of one user's is that user's: it need not be named.
-            #expect(try await connection.rerank().header("x-ls-ranker") == "~ada")
+            // A key of one user's is that user's: it need not be named. Its domain is one of several, and has to be.
+            let inside = "math/algebra"
+            #expect(
+                try await connection.rerank(domain: inside).header("x-ls-ranker") == "~ada")
+            #expect(try await connection.rerank().status == 403)
             for model in [Served.baseModel, "~ada", "~ada:champion", "~ada@1", "algebra"] {
-                let answer = try await connection.rerank(model)
+                let answer = try await connection.rerank(model, domain: inside)
                 #expect(answer.status == 200, "\(model): \(answer.body)")
             }
             #expect(
@@ -40,7 +43,9 @@ extension Serving {
                     func refusal(_ model: String) async throws -> (Int, String) {
                         let body =
                             path == "/v1/rerank"
-                            ? Served.body(model) : ByteBuffer(string: #"{"model":"\#(model)"}"#)
+                            ? Served.body(model, domain: inside)
+                            : ByteBuffer(
+                                string: #"{"model":"\#(model)","domain":"\#(inside)"}"#)
                         let answer = try await connection.post(path, body, id: "same")
                         return (
                             answer.status,
@@ -54,8 +59,8 @@ extension Serving {
             }
             for (there, notThere) in [("bob", "eve")] {
                 let (found, other) = (
-                    try await connection.rerank(user: there, id: "same"),
-                    try await connection.rerank(user: notThere, id: "same")
+                    try await connection.rerank(user: there, domain: inside, id: "same"),
+                    try await connection.rerank(user: notThere, domain: inside, id: "same")
                 )
                 #expect(found.status == 403)
                 #expect(found.body == other.body)
@@ -70,7 +75,8 @@ extension Serving {
             }
             let list = try await connection.get("/v1/models").json
             let names = (list["data"] as? [[String: Any]])?.compactMap { $0["id"] as? String }
-            #expect(Set(names ?? []) == [Served.baseModel, "~ada", "algebra"])
+            #expect(names == [Served.baseModel, "algebra", "~ada"])
+            try await pagesOfModels(connection)
 
             var table = try await site.lscoord("key", "list")
             #expect(table.output.contains(/adas\s+valid\s+ada\s+math\/\*\s+tiny/), "\(table)")
@@ -92,5 +98,32 @@ extension Serving {
             table = try await site.lscoord("key", "list")
             #expect(table.output.contains(/adas\s+revoked/), "\(table)")
         }
+    }
+}
+
+/// One at a time they are the same, and a question that is wrong is refused by the parameter's name.
+private func pagesOfModels(_ connection: ServedConnection) async throws {
+    var names: [String] = []
+    var path = "/v1/models?limit=1"
+    while true {
+        let page = try await connection.get(path).json
+        let data = try #require(page["data"] as? [[String: Any]])
+        #expect(data.count == 1 && page["object"] as? String == "list")
+        names += data.compactMap { $0["id"] as? String }
+        #expect(
+            page["first_id"] as? String == names.last && page["last_id"] as? String == names.last)
+        guard page["has_more"] as? Bool == true else {
+            #expect(page["next"] == nil || page["next"] is NSNull)
+            break
+        }
+        path = "/v1/models?limit=1&after=\(try #require(page["next"] as? String))"
+    }
+    #expect(names == [Served.baseModel, "algebra", "~ada"])
+    for (query, named) in [
+        ("limit=0", "limit"), ("limit=1001", "limit"), ("after=x", "'x'"), ("page=1", "'page'"),
+        ("limit=1&limit=1", "'limit'"),
+    ] {
+        let answer = try await connection.get("/v1/models?\(query)")
+        #expect(answer.status == 400 && answer.body.contains(named), "\(answer.body)")
     }
 }

@@ -80,7 +80,7 @@ extension Serving {
         _ site: FaultSite, _ changes: Changes, _ both: [ServedConnection]
     ) async throws {
         let expected = try await site.sql(
-            "select string_agg(n::text, ' ' order by n) from generate_series(1, 80) n where ls.share_bucket('bird', 'request-' || n) < 3000"
+            "select string_agg(n::text, ' ' order by n) from generate_series(1, 80) n where ls.request_bucket('bird', 'request-' || n) < 3000"
         )
         let first = try #require(expected.split(separator: " ").first)
         try await changes.make(

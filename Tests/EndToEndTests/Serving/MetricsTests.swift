@@ -66,7 +66,8 @@ private struct Scrape {
     /// What a dashboard may rely on, once there were requests at both places.
     static let promised: Set<String> = [
         "ls_rerank_requests_total", "ls_rerank_refusals_total", "ls_rerank_duration_seconds",
-        "ls_rerank_stage_duration_seconds", "ls_requests_in_flight", "ls_scoring_queue_depth",
+        "ls_rerank_stage_duration_seconds", "ls_requests_in_flight", "ls_request_bytes_held",
+        "ls_scoring_queue_depth",
         "ls_ranker_cache_hits_total", "ls_ranker_cache_misses_total",
         "ls_ranker_cache_evictions_total", "ls_ranker_cache_bytes", "ls_ranker_cache_bytes_max",
         "ls_ranker_cache_rankers", "ls_ranker_cache_pinned", "ls_ranker_load_duration_seconds",
