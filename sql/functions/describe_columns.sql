@@ -333,6 +333,8 @@ declare
         "decision_log.reason": "Why this ranker served.",
         "request_id": "The request''s id, as its answer said.",
         "role": "serve: its order was the answer; shadow: scored beside it.",
+        "audit_log.role": "The role that the session logged in as, whatever the actor says; null in old lines.",
+        "audit_entry.role": "The role that the session logged in as, whatever the actor says; null in old lines.",
         "route_rule_id": "Its key.",
         "rule": "The rule that chose it; null: the chain.",
         "scores": "The ranker''s own score of each candidate, in their order.",
