@@ -217,7 +217,8 @@ actor Inbox {
                 try await dispatch.ledger.taskProgress().map(\.state.rawValue).sorted()
                     == ["leased", "leased", "waiting"])
             _ = try await dispatch.ledger.failAttempt(
-                by: worker.id, first.token, code: "test", message: "done with it", retryable: false)
+                by: worker.id, first.token, code: "test", message: "done with it", retryable: false,
+                judgement: .confirmed)
             await dispatch.hub.attemptEnded(first.token, of: worker.id)
             #expect(await inbox.nextLease() != nil)
         }
@@ -346,7 +347,8 @@ private actor Tally {
                             await tally.leased()
                             _ = try await dispatch.ledger.failAttempt(
                                 by: worker.id, task.token, code: "test", message: "done with it",
-                                retryable: false)
+                                retryable: false,
+                                judgement: .confirmed)
                             let before = await tally.leasedCount
                             await hub.attemptEnded(task.token, of: worker.id)
                             await tally.ended(since: before)

@@ -186,7 +186,8 @@ import Testing
                 let leased = try #require(await inbox.nextLease())
                 await hubs[0].heartbeat(session, [LeaseProgress(token: leased.token)])
                 _ = try await ledger.failAttempt(
-                    by: worker.id, leased.token, code: "test", message: "done", retryable: false)
+                    by: worker.id, leased.token, code: "test", message: "done", retryable: false,
+                    judgement: .confirmed)
                 // Said to the other coordinator; the worker's next heartbeat lists nothing here.
                 await hubs[1].attemptEnded(leased.token, of: worker.id)
                 await hubs[0].heartbeat(session, [])

@@ -1,5 +1,6 @@
-// A worker that joined properly and lies: its results are refused with the reason, kept in the audit log,
-// and after the fifth it is shut out. The coordinator and the honest worker go on.
+// A worker that joined properly and lies: its results are refused with the reason and kept in the audit log. What it does
+// under another's lease counts against it at once; what it hands in under its own may be the data's fault, until an honest
+// worker has done the same task. The fifth that counts shuts it out. The coordinator and the honest worker go on.
 import EdgeWork
 import Foundation
 import GRPCCore
@@ -44,21 +45,17 @@ import struct Crypto.SHA256
             #expect(refusals[3].contains("weights"))
             #expect(refusals[4] == "cannot take a result: its lease is another worker's")
 
+            // Of five results one can be nobody's fault but its own; of the others, nobody else has tried.
             #expect(
                 try await installation.sql(
-                    "select state || refused from ls.worker_status where name = 'hostile'")
-                    == "quarantined5")
+                    "select refused || ' ' || refused_undecided from ls.worker_status where name = 'hostile'"
+                ) == "1 4")
             #expect(
                 try await installation.sql(
                     """
                     select count(*) from ls.audit_entry
                     where actor = 'worker hostile' and action = 'result refused' and reason <> ''
                     """) == "5")
-            let refused = await #expect(throws: CoordinatorError.self) {
-                try await hostile.session(for: .train) { _ in }
-            }
-            #expect(refused?.code == .identityRefused)
-            #expect(refused?.message.contains("it is in quarantine: 5 of its results") == true)
 
             try await installation.join("honest")
             try await eventually(within: 60, "the honest worker did all of it") {
@@ -69,6 +66,17 @@ import struct Crypto.SHA256
             #expect(try await installation.sql("select count(*) from ls.ranker_version") == "5")
             #expect(try await installation.sql("select count(*) from ls.broken_rules(true)") == "0")
 
+            // Somebody could do what it could not.
+            try await eventually(within: 10, "the liar is in quarantine") {
+                try await installation.sql(
+                    "select state || refused from ls.worker_status where name = 'hostile'")
+                    == "quarantined5"
+            }
+            let refused = await #expect(throws: CoordinatorError.self) {
+                try await hostile.session(for: .train) { _ in }
+            }
+            #expect(refused?.code == .identityRefused)
+            #expect(refused?.message.contains("it is in quarantine: 5 of its results") == true)
             let released = try await installation.lscoord(
                 "worker", "release", "hostile", "--reason", "it was a test")
             #expect(released.status == 0, "\(released)")
@@ -104,16 +112,25 @@ import struct Crypto.SHA256
                 refusals[0] == "cannot take an evaluation: found accuracy 1.01, expected 0 to 1")
             #expect(refusals.allSatisfy { $0.hasPrefix("cannot ") }, "\(refusals)")
             #expect(
-                try await installation.sql("select state from ls.worker_status") == "quarantined")
+                try await installation.sql(
+                    "select refused || ' ' || refused_undecided from ls.worker_status") == "0 5")
             #expect(try await installation.sql("select count(*) from ls.evaluation") == "0")
+
+            try await installation.join("honest")
+            try await eventually(within: 60, "the liar is in quarantine") {
+                try await installation.sql(
+                    "select state from ls.worker_status where name = 'hostile'") == "quarantined"
+            }
+            #expect(try await installation.sql("select count(*) from ls.evaluation") == "5")
+            #expect(try await installation.sql("select count(*) from ls.dead_letter") == "0")
         }
     }
 }
 
 /// A worker that speaks the protocol with a certificate of its own, and does none of the work.
-private actor HostileWorker {
+actor HostileWorker {
     private let identity: WorkerIdentity
-    private var client: WorkerClient?
+    private(set) var client: WorkerClient?
     private let leases: AsyncStream<LeasedWork>
     private let leasesInput: AsyncStream<LeasedWork>.Continuation
 
@@ -135,7 +152,9 @@ private actor HostileWorker {
     }
 
     /// - Throws: What the coordinator refuses the session for.
-    func session(for kind: TaskKind, _ body: (HostileWorker) async throws -> Void) async throws {
+    func session(
+        for kind: TaskKind, capacity: Int = 1, _ body: (HostileWorker) async throws -> Void
+    ) async throws {
         let client = GRPCClient(transport: try identity.transport())
         let running = Task { try await client.runConnections() }
         defer { running.cancel() }
@@ -150,7 +169,7 @@ private actor HostileWorker {
                     Languagesystem_V1_WorkerMessage(
                         .hello(
                             WorkerIntroduction(
-                                programVersion: "hostile", capacity: 1,
+                                programVersion: "hostile", capacity: capacity,
                                 taskKinds: [kind], heldDigests: [], heldLeases: []))))
                 try await Task.sleep(for: .seconds(300))
             } onResponse: { response in
@@ -178,7 +197,7 @@ private actor HostileWorker {
         try await body(self)
     }
 
-    private func nextLease() async throws -> LeasedWork {
+    func nextLease() async throws -> LeasedWork {
         var iterator = leases.makeAsyncIterator()
         return try #require(await iterator.next(isolation: self))
     }

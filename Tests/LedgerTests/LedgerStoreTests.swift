@@ -139,7 +139,8 @@ import Testing
             #expect(
                 try await store.failAttempt(
                     by: worker, lease.token, code: "outOfMemory", message: "no memory",
-                    retryable: false))
+                    retryable: false,
+                    judgement: .confirmed))
             #expect(try await store.taskProgress([lease.taskID]).first?.state == .dead)
             try await store.redrive(lease.taskID, because: "more memory")
             func leaseAgain() async throws -> LeasedTask {

@@ -44,7 +44,8 @@ import Testing
                 ).first)
             _ = try await store.failAttempt(
                 by: worker, lease.token, code: "invalidArgument", message: "not finite",
-                retryable: false)
+                retryable: false,
+                judgement: .confirmed)
             status = try await store.sweepStatus(sweep)
             #expect(status.bestPosition == 1 && status.bestVersionNumber == 1)
             #expect(status.failedCount == 1 && status.spread == 0 && status.endedAt != nil)

@@ -9,9 +9,13 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
 declare
+    v_ids bigint[];
     v_task ls.task;
     v_token uuid;
 begin
+    -- With what is blocked on it, all in order before the first ranker.
+    v_ids := ls.lock_tasks(array[p_task_id]);
+    perform ls.lock_rankers(v_ids, true);
     select * into v_task from ls.task where task_id = p_task_id for no key update;
     if not found then
         if exists (select from ls.task_archive where task_id = p_task_id) then

@@ -19,7 +19,7 @@ declare
     v_candidate bigint;
 begin
     perform ls.check_worker(p_worker_id);
-    -- As ls.lock_attempt does, in its order; here the task is needed as well.
+    perform from ls.lock_attempt(p_worker_id, p_token);
     select t.* into v_task from ls.task t
     where t.task_id = (select a.task_id from ls.attempt a where a.token = p_token and a.worker_id = p_worker_id)
     for no key update;

@@ -1,7 +1,7 @@
 -- ls.end_attempt(task, attempt, state, code, message, retryable, backoff) -> the task's new state.
 -- Ends an open attempt without a result; the task goes leased -> waiting, or -> dead when it may not be
 -- tried again. A lost lease uses up an attempt: a worker that crashes on this task must not crash on it
--- for ever. With backoff the next attempt waits 1, 2, 4, 8 s, a quarter more or less.
+-- for ever. With backoff the next attempt waits 1, 2, 4, 8 s, a quarter more or less, by the failures so far.
 -- A task that is dead may have been the last of a sweep. The caller holds the locks of the task and of
 -- the attempt.
 -- Called by: fail_attempt, expire_leases, release_leases, revoke_worker.
@@ -25,7 +25,8 @@ begin
         return 'dead';
     end if;
     if p_backoff then
-        v_wait := make_interval(secs => least(60, 2 ^ least(p_number - 1, 6)) * (0.75 + 0.5 * random()));
+        v_wait := make_interval(secs => least(60, 2 ^ least((select count(*) from ls.attempt
+            where task_id = p_task_id and state in ('failed', 'expired')) - 1, 6)) * (0.75 + 0.5 * random()));
     end if;
     update ls.task set state = 'waiting', run_after = clock_timestamp() + v_wait where task_id = p_task_id;
     perform pg_notify('ls_task', v_task.kind);

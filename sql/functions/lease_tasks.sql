@@ -4,7 +4,8 @@
 -- allows (domains, size), as it said when it connected.
 -- Moves waiting tasks: waiting -> leased. First come, first served by priority (smaller first), then
 -- by age; among the oldest 64, a task whose feature sets the worker already holds goes first.
--- Two workers never get the same task: rows are taken with skip locked, so nobody waits either.
+-- Two workers never get the same task: rows are taken with skip locked, so nobody waits either. A paused worker gets
+-- nothing, and nobody a task that is not for it (ls.is_kept_from).
 -- Called by: LedgerStore.leaseTasks.
 create or replace function ls.lease_tasks(p_worker_id bigint, p_kinds text[], p_limit integer,
     p_lease_seconds double precision, p_held_digests bytea[] default '{}')
@@ -28,12 +29,16 @@ begin
     if p_lease_seconds is null or p_lease_seconds not between 0.001 and 86400 or p_limit is null or p_limit < 0 then
         perform ls.refuse('LS001', format('cannot lease %s tasks for %s seconds', p_limit, p_lease_seconds));
     end if;
+    if exists (select from ls.worker w where w.worker_id = p_worker_id and w.paused_until > v_now) then
+        return;
+    end if;
     select p.domains, p.task_byte_count_max into v_domains, v_byte_count_max from ls.worker_presence p where p.worker_id = p_worker_id;
     v_takes_any := v_domains is null and v_byte_count_max is null;
     select coalesce(array_agg(l.task_id), '{}') into v_ids from (
         select t.task_id from ls.task t
         where t.state = 'waiting' and t.home_worker_id = p_worker_id and t.kind = any (p_kinds) and t.run_after <= v_now
             and (v_takes_any or ls.task_suits(t.task_id, v_domains, v_byte_count_max))
+            and (t.attempt_count = 0 or not ls.is_kept_from(t.task_id, p_worker_id))
         order by t.priority, t.turn, t.task_id
         limit p_limit
         for no key update skip locked) l;
@@ -56,6 +61,7 @@ begin
                         join ls.feature_set f on f.feature_set_id = tf.feature_set_id and f.digest = any (p_held_digests)
                     group by o.task_id) h on h.task_id = t.task_id
             where t.state = 'waiting' and (v_takes_any or ls.task_suits(t.task_id, v_domains, v_byte_count_max))
+                and (t.attempt_count = 0 or not ls.is_kept_from(t.task_id, p_worker_id))
             order by t.priority, h.held desc, t.turn, t.task_id
             limit p_limit - cardinality(v_ids)
             for no key update of t skip locked) l;
@@ -66,6 +72,7 @@ begin
             select t.task_id from ls.task t
             where t.state = 'waiting' and t.home_worker_id is null and t.kind = any (p_kinds) and t.run_after <= v_now
                 and t.task_id <> all (v_ids) and (v_takes_any or ls.task_suits(t.task_id, v_domains, v_byte_count_max))
+                and (t.attempt_count = 0 or not ls.is_kept_from(t.task_id, p_worker_id))
             order by t.priority, t.turn, t.task_id
             limit p_limit - cardinality(v_ids)
             for no key update skip locked) l;

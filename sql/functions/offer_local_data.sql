@@ -16,6 +16,8 @@ declare
     v_worker ls.worker;
     v_by text;
     v_set jsonb;
+    v_place bigint;
+    v_refused jsonb := '[]';
     v_digest bytea;
     v_user text;
     v_id bigint;
@@ -27,13 +29,17 @@ declare
     v_hint text;
 begin
     perform ls.check_worker(p_worker_id);
+    perform ls.home_lock();
     -- One offer of a worker after the other.
     select * into strict v_worker from ls.worker where worker_id = p_worker_id for no key update;
     v_by := 'worker ' || v_worker.name;
     if jsonb_typeof(p_sets) is distinct from 'array' or p_weights is null or jsonb_array_length(p_sets) > 1024 then
         perform ls.refuse('LS001', 'cannot take an offer of local data: expected an array of at most 1024 feature sets, and digests of weights');
     end if;
-    for v_set in select * from jsonb_array_elements(p_sets) loop
+    perform ls.lock_home(p_worker_id, (select coalesce(array_agg(decode(s.value ->> 'digest', 'hex')), '{}') from jsonb_array_elements(p_sets) s
+        where s.value ->> 'digest' ~ '^[0-9a-f]{64}$'), p_weights);
+    -- New sets in the order of their digests: two workers may make the same ones known at once.
+    for v_set, v_place in select s.value, s.ordinality from jsonb_array_elements(p_sets) with ordinality s order by s.value ->> 'digest', s.ordinality loop
         v_digest := null;
         begin
             if coalesce(v_set ->> 'digest', '') !~ '^[0-9a-f]{64}$' then
@@ -94,9 +100,11 @@ begin
             if v_code !~ '^(LS|22|23)' then
                 raise;
             end if;
-            return query select v_digest, v_message, nullif(v_hint, '');
+            v_refused := v_refused || jsonb_build_object('place', v_place, 'digest', encode(v_digest, 'hex'), 'message', v_message, 'hint', nullif(v_hint, ''));
         end;
     end loop;
+    return query select decode(r.value ->> 'digest', 'hex'), r.value ->> 'message', r.value ->> 'hint'
+        from jsonb_array_elements(v_refused) r order by (r.value ->> 'place')::integer;
     perform ls.lose_home(p_worker_id, v_kept, p_weights, format('worker ''%s'' no longer has it', v_worker.name), v_by);
     for v_version in
         select r.name || '@' || v.number from ls.home_weights h join ls.ranker_version v on v.digest = h.digest join ls.ranker r using (ranker_id)

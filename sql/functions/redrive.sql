@@ -29,6 +29,9 @@ begin
     exception when unique_violation then
         perform ls.refuse('LS020', format('cannot redrive task %s: an open task asks for the same', p_task_id));
     end;
+    -- Whoever tried it before may try it again, and what they handed in is no longer held against them.
+    delete from ls.task_trial where task_id = p_task_id;
+    delete from ls.refusal where task_id = p_task_id and counted_at is null;
     if v_task.kind = 'matrix' then
         perform ls.advance_matrix(p_task_id);
     end if;

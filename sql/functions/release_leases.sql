@@ -8,19 +8,21 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
 declare
+    v_ids bigint[];
     v_open record;
     v_number integer;
     v_count integer := 0;
 begin
     -- All tasks before the first ranker, which the end of a sweep locks.
-    perform from ls.task where task_id in (
-        select task_id from ls.attempt where worker_id = p_worker_id and state = 'open' and token <> all (p_keeping))
-    order by task_id for no key update;
+    select array_agg(l.task_id) into v_ids from (
+        select t.task_id from ls.task t where t.task_id in (
+            select task_id from ls.attempt where worker_id = p_worker_id and state = 'open' and token <> all (p_keeping))
+        order by t.task_id for no key update) l;
+    perform ls.lock_rankers(v_ids);
     for v_open in
         select task_id, number from ls.attempt
-        where worker_id = p_worker_id and state = 'open' and token <> all (p_keeping) order by task_id
+        where worker_id = p_worker_id and state = 'open' and token <> all (p_keeping) and task_id = any (v_ids) order by task_id
     loop
-        perform from ls.task where task_id = v_open.task_id for no key update;
         select number into v_number from ls.attempt
         where task_id = v_open.task_id and number = v_open.number and state = 'open' for no key update;
         if found then

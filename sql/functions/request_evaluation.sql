@@ -20,6 +20,10 @@ declare
     v_sets bigint[] := p_feature_set_ids;
     v_open_task bigint;
 begin
+    -- Tasks before rankers, as everywhere.
+    if p_after is not null then
+        perform from ls.task where task_id = any (p_after) order by task_id for share;
+    end if;
     -- Two requests for one ranker look at what is open one after the other.
     select * into strict v_ranker from ls.ranker where ranker_id = v_ranker_id for no key update;
     select name into v_domain from ls.domain where domain_id = v_ranker.domain_id;

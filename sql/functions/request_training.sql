@@ -15,6 +15,10 @@ declare
     v_domain text;
     v_sets bigint[] := p_feature_set_ids;
 begin
+    -- Tasks before rankers and feature sets, as everywhere.
+    if p_after is not null then
+        perform from ls.task where task_id = any (p_after) order by task_id for share;
+    end if;
     select * into strict v_ranker from ls.ranker where ranker_id = ls.ranker_id(p_ranker);
     select name into v_domain from ls.domain where domain_id = v_ranker.domain_id;
     if v_sets is null then

@@ -15,7 +15,7 @@ select fixture.evaluate(1, 0.5);
 create temporary table c as select ls.request_training('code.listwise', p_seed => 2) as id;
 select ls.cancel_task(id, 'no') from c;
 create temporary table d as select ls.request_training('code.listwise', p_seed => 3) as id;
-select ls.fail_attempt(1, token, 'x', 'broken', false) from ls.lease_tasks(1, '{train}', 1, 60);
+select ls.fail_attempt(1, token, 'x', 'broken', false, 'confirmed') from ls.lease_tasks(1, '{train}', 1, 60);
 create temporary table l as select ls.request_training('code.listwise', p_seed => 4) as id;
 create temporary table lease as select * from ls.lease_tasks(1, '{train}', 1, 60);
 create temporary table w as select ls.request_training('code.listwise', p_seed => 5) as id;
@@ -56,7 +56,7 @@ select ls.cancel_task(task_id, 'x') from ls.task where state = 'waiting';
 -- A dead one may be redriven for a month, and as long as another waits for it.
 create temporary table m as select ls.request_training('code.listwise', p_seed => 21) as id;
 create temporary table b as select ls.request_training('code.listwise', p_seed => 22, p_after => array[m.id]) as id from m;
-select ls.fail_attempt(1, token, 'x', 'broken', false) from ls.lease_tasks(1, '{train}', 1, 60);
+select ls.fail_attempt(1, token, 'x', 'broken', false, 'confirmed') from ls.lease_tasks(1, '{train}', 1, 60);
 select pg_temp.age('31 days');
 select ls.housekeep();
 select is((select count(*) from ls.task t join d on d.id = t.task_id), 0::bigint, 'a month after it died it is archived');

@@ -17,7 +17,7 @@ select fixture.train(1, 'second');
 select ls.promote(2, 'by hand'), ls.promote(1, 'back'), ls.set_alias(2, 'challenger', 'next');
 select ls.cancel_task(task_id, 'not wanted') from ls.task_progress() where kind = 'evaluate';
 select ls.request_training('code.listwise', p_seed => 3);
-select ls.fail_attempt(1, token, 'internal', 'bad luck', false) from ls.lease_tasks(1, '{train}', 1, 60);
+select ls.fail_attempt(1, token, 'internal', 'bad luck', false, 'confirmed') from ls.lease_tasks(1, '{train}', 1, 60);
 select ls.request_training('code.listwise', p_seed => 4);
 select task_id as late from ls.lease_tasks(1, '{train}', 1, 60) \gset
 select fixture.let_expire(:late);

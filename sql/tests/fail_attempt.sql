@@ -1,6 +1,6 @@
 -- ls.fail_attempt, cancel_task, redrive, and every pair of task states that is not allowed.
 begin;
-select plan(53);
+select plan(55);
 select fixture.base_model();
 select fixture.feature_set('code', 'train');
 select fixture.ranker('code');
@@ -24,7 +24,11 @@ select throws_ok('select ls.cancel_task(1, ''x'')', 'LS021', 'cannot cancel task
 select ls.redrive(1, 'fixed');
 select throws_ok('select ls.redrive(1, ''x'')', 'LS021', 'cannot redrive task 1: it is waiting, only a dead task can be', 'only the dead are redriven');
 select pg_temp.fail(false);
-select is((select state from ls.task), 'dead', 'no use to try again: dead at once');
+select is((select state from ls.task), 'waiting', 'no use to try again, says one worker: it may be the worker');
+select pg_temp.fail(false);
+select results_eq('select state, ended_because from ls.task', $$ values ('dead', 'attempt 7 of 10: again') $$, 'says it twice, and there is nobody to ask: dead');
+select throws_ok($$ select ls.fail_attempt(1, gen_random_uuid(), 'x', 'y', false, 'perhaps') $$, 'LS001',
+    'cannot judge a failure as ''perhaps'': expected confirmed, unknown here or null', 'a judgement that is none');
 select ls.request_training('code.listwise');
 select throws_ok('select ls.redrive(1, ''x'')', 'LS020', null, 'not redriven while an open task asks for the same');
 select is(ls.cancel_task(2, 'no'), true, 'a waiting task is cancelled');

@@ -1,11 +1,14 @@
--- ls.refuse_result, release_worker, refused_workers, leased_ranker_configuration: whose results are refused.
+-- ls.refuse_result, count_refusals, release_worker, refused_workers, leased_ranker_configuration: whose results are refused.
 begin;
-select plan(40);
+select plan(46);
 select fixture.base_model();
 select fixture.feature_set('code', 'train'), fixture.feature_set('code', 'test');
 select fixture.ranker('code');
 select fixture.worker('a'), fixture.worker('b');
 select fixture.version('code.listwise', 'w');
+-- The other one was here a moment ago.
+insert into ls.worker_presence (worker_id, connection, coordinator, program_version, capacity, task_kinds, connected_at, disconnected_at, seen_at)
+select 2, gen_random_uuid(), 'c', '1', 1, '{train,evaluate}', now(), now(), now();
 select ls.request_training('code.listwise', p_seed => s) from generate_series(1, 7) s;
 create temporary table lease as select row_number() over () as n, 1 as worker_id, l.* from ls.lease_tasks(1, '{train}', 3, 600) l;
 create temporary table evaluation as select * from ls.lease_tasks(1, '{evaluate}', 1, 600);
@@ -40,11 +43,21 @@ select is((select count(*) from ls.audit_entry where action = 'result refused'),
 select is(ls.refuse_result(2, pg_temp.token(2), 'invalidArgument', 'foreign'), false, 'under another''s lease');
 select is((select state from ls.attempt where token = pg_temp.token(2)), 'open', 'whose attempt goes on');
 select is((select subject from ls.audit_entry limit 1), 'no task of its own', 'and is not named');
-select results_eq('select name, state, refused from ls.worker_status', $$ values ('a', 'never connected', 1), ('b', 'never connected', 1) $$, 'the status counts each task once');
+select results_eq('select name, refused, refused_undecided from ls.worker_status', $$ values ('a', 0, 1::bigint), ('b', 1, 0) $$,
+    'what may be the data''s fault is undecided, once a task; another''s lease is nobody''s data, and counts');
+
+-- Another worker does the task: it was the first one's fault.
+update ls.task set run_after = now() - interval '1 s' where task_id = (select task_id from lease where n = 1);
+select is((select counted from ls.lease_tasks(2, '{train}', 1, 600) l, ls.complete_training(2, l.token, sha256('good'), 'good', '{}')), true, 'another does it');
+select is((select count(*) from ls.expire_leases()), 0::bigint, 'nothing has run out');
+select results_eq('select name, refused, refused_undecided from ls.worker_status', $$ values ('a', 1, 0::bigint), ('b', 1, 0) $$, 'now it counts');
+select is(ls.refuse_result(1, pg_temp.token(4), 'invalidWeights', 'late'), false, 'what comes late');
+select results_eq('select refused, refused_undecided from ls.worker_status limit 1', $$ values (1, 0::bigint) $$, 'counts no more');
 
 select is(ls.refuse_result(1, null, 'invalidArgument', ''), false, 'without a lease, without a reason');
-select is(ls.refuse_result(1, pg_temp.token(2), 'invalidArgument', 'three') or ls.refuse_result(1, gen_random_uuid(), 'x', 'four'), false, 'the fourth');
-select is(ls.refuse_result(1, pg_temp.token(3), 'invalidArgument', 'five'), true, 'the fifth is quarantine');
+select is(ls.refuse_result(1, gen_random_uuid(), 'x', 'three') or ls.refuse_result(1, gen_random_uuid(), 'x', 'four'), false, 'the fourth');
+select is(ls.refuse_result(1, pg_temp.token(3), 'invalidArgument', 'undecided'), false, 'one that may be the data''s fault is not the fifth');
+select is(ls.refuse_result(1, null, 'invalidArgument', 'five'), true, 'the fifth is quarantine');
 select results_eq($$ select state, quarantined_because from ls.worker_status where name = 'a' $$,
     $$ values ('quarantined', '5 of its results were refused, the last because: five') $$, 'the status says why');
 select is((select action from ls.audit_entry limit 1), 'quarantine worker', 'so does the audit log');
@@ -55,13 +68,13 @@ select throws_ok($$ select * from ls.lease_tasks(1, '{train}', 1, 60) $$, 'LS031
     'cannot serve worker ''a'': it is in quarantine: 5 of its results were refused, the last because: five', 'it gets nothing');
 select is_empty($$ select * from ls.lease_tasks_for_workers('{1}', '{train}', '{1}', '{0}', '{}', 60) $$, 'with others neither');
 select throws_ok($$ select ls.authenticate_worker('a') $$, 'LS031', null, 'it cannot connect');
-select is((select count(*) from ls.audit_entry where actor = 'worker a' and ls.refuse_result(1, null, 'x', 'six')), 6::bigint, 'more refusals are not kept');
-select is((select count(*) from ls.audit_entry where actor = 'worker a'), 6::bigint, 'so that nobody fills the log');
+select is((select count(*) from ls.audit_entry where actor = 'worker a' and ls.refuse_result(1, null, 'x', 'six')), 7::bigint, 'more refusals are not kept');
+select is((select count(*) from ls.audit_entry where actor = 'worker a'), 7::bigint, 'so that nobody fills the log');
 
 select throws_ok($$ select ls.release_worker('nobody', 'x') $$, 'LS016', null, 'an unknown worker is not released');
 select throws_ok($$ select ls.release_worker('a', '') $$, 'LS001', null, 'a release has a reason');
 select ls.release_worker('b', 'looked at it'), ls.release_worker('a', 'repaired', 'ada');
-select results_eq('select name, state, refused from ls.worker_status', $$ values ('a', 'never connected', 0), ('b', 'never connected', 1) $$,
+select results_eq('select name, state, refused from ls.worker_status', $$ values ('a', 'never connected', 0), ('b', 'away', 1) $$,
     'let back it begins anew; who was not in quarantine is as before');
 select results_eq('select actor, action, subject, reason from ls.audit_entry limit 1',
     $$ values ('ada', 'release worker', 'a', 'repaired') $$, 'the audit log knows who let it back');

@@ -48,7 +48,7 @@ select is(pg_temp.champion(), null, 'the first version is no champion');
 select is(pg_temp.states(1), 'measured, waiting, waiting', 'its figures are there');
 create temporary table lease as select * from ls.lease_tasks(1, '{train}', 1, 60);
 select is(pg_temp.states(1), 'measured, training, waiting', 'the second is at work');
-select ls.fail_attempt(1, token, 'invalidArgument', 'the loss was no longer finite', false) from lease;
+select ls.fail_attempt(1, token, 'invalidArgument', 'the loss was no longer finite', false, 'confirmed') from lease;
 select results_eq('select state, error from ls.sweep_result where position = 2', $$ values ('failed', 'attempt 1 of 5: the loss was no longer finite') $$, 'a failed configuration says why');
 select fixture.train(1, 'c');
 select is(pg_temp.states(1), 'measured, failed, measuring', 'trained, not yet measured');

@@ -8,7 +8,9 @@ select t.task_id, t.kind, t.state, t.priority, coalesce(r.name, t.configuration 
     greatest(t.run_after - clock_timestamp(), interval '0') as starts_in, t.owner,
     (select array_agg(x.needs_task_id order by x.needs_task_id) from ls.task_dependency x
         where x.task_id = t.task_id and x.met_at is null) as blocked_on,
-    t.requested_by, t.requested_at, e.sweep_id, e.position as sweep_position, hw.name as home
+    t.requested_by, t.requested_at, e.sweep_id, e.position as sweep_position, hw.name as home,
+    (select array_agg(n.name order by n.name) from ls.task_trial u join ls.worker n using (worker_id)
+        where u.task_id = t.task_id and u.unknown_to_version is not null) as unknown_to
 from ls.task t
     left join ls.ranker r using (ranker_id)
     left join ls.ranker_version v on v.version_id = t.version_id

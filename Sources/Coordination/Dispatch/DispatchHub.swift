@@ -76,6 +76,8 @@ public actor DispatchHub: Service {
     private var heartbeats = HeartbeatBatch()
     private var lastSession: UInt64 = 0
     private var fillCount = 0
+    /// Looks at the queue, since it was asked for, of which nobody took what waits.
+    private var vainFillCount = 0
     /// Somebody has room, or something waits: one wish is as good as many.
     private let wishes: AsyncStream<Void>
     private let wish: AsyncStream<Void>.Continuation
@@ -401,6 +403,7 @@ public actor DispatchHub: Service {
     /// Leases what free places allow, for as long as there is more; the only one who does.
     private func fillWhenAsked() async {
         for await _ in wishes {
+            vainFillCount = 0
             while !Task.isCancelled, await fillOnce() {}
         }
     }
@@ -429,12 +432,17 @@ public actor DispatchHub: Service {
             guard !offers.isEmpty else { return false }
             let leased = try await ledger.leaseTasks(for: offers, lasting: settings.leaseDuration)
             for (worker, task) in leased { push(task, to: worker) }
-            return !leased.isEmpty
+            if !leased.isEmpty { return true }
+            // What waits may not be for those who were offered it (paused, or it failed there): then the next in turn.
+            vainFillCount += 1
+            return vainFillCount < min(candidates.count, Self.vainFillCountMax)
         } catch {
             logger.warning("cannot lease tasks", metadata: ["error": "\(error)"])
             return false
         }
     }
+
+    private static let vainFillCountMax = 16
 
     /// As many as one look counts.
     private static let waitingCountMax = 512

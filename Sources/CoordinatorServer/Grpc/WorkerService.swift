@@ -220,10 +220,12 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
     ) async throws -> Languagesystem_V1_FailAttemptReply {
         let worker = context.worker
         let token = try await taking(from: worker, nil) { try LeaseToken(wire: request.leaseToken) }
+        let judgement = try await judgement(of: request, token, worker)
         let counted = try await taking(from: worker, token) {
             try await ledger.failAttempt(
                 by: worker.id, token, code: WireLimits.line(request.code),
-                message: WireLimits.line(request.message), retryable: request.retryable)
+                message: WireLimits.line(request.message), retryable: request.retryable,
+                judgement: judgement)
         }
         await hub.attemptEnded(token, of: worker.id)
         Counter(label: "ls_attempts_failed_total").increment()
@@ -232,14 +234,24 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
             metadata: [
                 "worker": "\(worker.name)", "code": "\(WireLimits.line(request.code))",
                 "message": "\(WireLimits.line(request.message))", "counted": "\(counted)",
+                "judgement": "\(judgement?.rawValue ?? "-")",
             ])
         var reply = Languagesystem_V1_FailAttemptReply()
         reply.counted = counted
         return reply
     }
 
+    /// What we see for ourselves of a failure that the worker calls final.
+    private func judgement(
+        of request: Languagesystem_V1_FailAttemptRequest, _ token: LeaseToken, _ worker: Worker
+    ) async throws -> FailureJudgement? {
+        guard !request.retryable, let work = try await ledger.leasedWork(of: worker.id, token)
+        else { return nil }
+        return FailureReview.judgement(code: request.code, message: request.message, of: work)
+    }
+
     /// Runs what takes a worker's result. A result that is refused for what is in it is kept in the
-    /// audit log and fails the attempt; after five tasks the worker is in quarantine.
+    /// audit log and fails the attempt. Whose fault it was, the worker's or the data's, ls.refuse_result() says.
     private func taking<Value>(
         from worker: Worker, _ token: LeaseToken?, _ body: () async throws -> Value
     ) async throws -> Value {

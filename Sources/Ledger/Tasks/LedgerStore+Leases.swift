@@ -76,12 +76,30 @@ extension LedgerStore {
         ) { try $0.one().decode() }
     }
 
+    /// What an open attempt of this worker is to do; nil when it has no such lease.
+    public func leasedWork(of worker: WorkerID, _ token: LeaseToken)
+        async throws(CoordinatorError) -> LeasedConfigurations?
+    {
+        try await call("select * from ls.leased_work($1, $2)", worker, token) { rows in
+            try rows.first.map {
+                LeasedConfigurations(
+                    kind: try $0.decode("kind"), ranker: try $0.decode("ranker_configuration"),
+                    work: try $0.decode("configuration"))
+            }
+        }
+    }
+
+    /// - Parameters:
+    ///   - retryable: What the worker says: one worker's word.
+    ///   - judgement: What the coordinator sees for itself; nil: nothing.
     /// - Returns: False: the lease was lost, and nothing was changed.
     public func failAttempt(
-        by worker: WorkerID, _ token: LeaseToken, code: String, message: String, retryable: Bool
+        by worker: WorkerID, _ token: LeaseToken, code: String, message: String, retryable: Bool,
+        judgement: FailureJudgement? = nil
     ) async throws(CoordinatorError) -> Bool {
         try await call(
-            "select ls.fail_attempt($1, $2, $3, $4, $5)", worker, token, code, message, retryable
+            "select ls.fail_attempt($1, $2, $3, $4, $5, $6)", worker, token, code, message,
+            retryable, judgement?.rawValue
         ) { try $0.one().decode() }
     }
 

@@ -50,7 +50,7 @@ struct LedgerOperation {
         },
         LedgerOperation(name: "fail_attempt") { call, _, _ in
             """
-            select ls.fail_attempt(worker_id, token, 'internal', 'bench', false) from ls.attempt
+            select ls.fail_attempt(worker_id, token, 'internal', 'bench', false, 'confirmed') from ls.attempt
             where state = 'open' order by worker_id limit 1
             """
         },

@@ -33,10 +33,11 @@ struct WorkerRevoke: AsyncParsableCommand {
 
 struct WorkerRelease: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "release", abstract: "Let a worker out of quarantine.",
+        commandName: "release", abstract: "Let a worker out of quarantine, or end its pause.",
         discussion: """
-            A worker is in quarantine after results of five tasks were refused; why, is in ls.worker_status and
-            ls.audit_entry. Released, it begins with none; it connects when it is started again.
+            A worker is in quarantine after results of five tasks were refused that others did, and paused while task
+            after task fails there; why, is in ls.worker_status and ls.audit_entry. Released, it begins with none;
+            out of quarantine it connects when it is started again. A pause also ends by itself.
 
             Example:
               lscoord worker release edge-1 --reason 'repaired'
@@ -52,6 +53,6 @@ struct WorkerRelease: AsyncParsableCommand {
         try await Database.withLedger(settings) {
             try await $0.releaseWorker(name, because: reason)
         }
-        print("worker \(name) is not in quarantine")
+        print("worker \(name) is neither in quarantine nor paused")
     }
 }
