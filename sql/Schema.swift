@@ -25,6 +25,7 @@ public enum LedgerSchema {
         File(
             name: "v0011_find_the_forgotten",
             bytes: PackageResources.v0011_find_the_forgotten_sql),
+        File(name: "v0012_weights_by_home", bytes: PackageResources.v0012_weights_by_home_sql),
     ]
 
     /// All the old ones away, then functions, then views (after the views they read), then who may

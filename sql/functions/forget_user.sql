@@ -118,6 +118,8 @@ begin
     delete from ls.ranker_version where ranker_id = any (v_rankers);
     delete from ls.ranker where ranker_id = any (v_rankers);
     get diagnostics v_count = row_count; v_counts := v_counts || v_count;
+    delete from ls.home_weights h where h.digest = any (v_digests) and not exists (
+        select from ls.ranker_version v join ls.ranker r using (ranker_id) where v.digest = h.digest and r.home_worker_id = h.worker_id);
     delete from ls.ranker_weights w where w.digest = any (v_digests)
         and not exists (select from ls.ranker_version v where v.digest = w.digest);
     get diagnostics v_count = row_count; v_counts := v_counts || v_count;

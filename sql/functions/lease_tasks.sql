@@ -93,13 +93,14 @@ begin
                     'name', d.name || ' ' || f.split, 'domain', d.name) order by tf.ordinal)
                 from ls.task_feature_set tf join ls.feature_set f using (feature_set_id) join ls.domain d using (domain_id)
                 where tf.task_id = t.task_id),
-            w.digest, w.byte_count, vr.name || '@' || v.number, r.home_worker_id is not null
+            w.digest, coalesce(h.byte_count, w.byte_count), vr.name || '@' || v.number, r.home_worker_id is not null
         from ls.attempt a
             join ls.task t on t.task_id = a.task_id
             join ls.ranker r on r.ranker_id = t.ranker_id
             left join ls.ranker_version v on v.version_id = coalesce(t.version_id, t.initial_version_id)
             left join ls.ranker vr on vr.ranker_id = v.ranker_id
             left join ls.ranker_weights w on w.digest = v.digest
+            left join ls.home_weights h on h.digest = v.digest and h.worker_id = vr.home_worker_id
         where a.token = any (v_tokens)
         order by array_position(v_ids, t.task_id);
 end
