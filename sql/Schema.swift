@@ -26,6 +26,8 @@ public enum LedgerSchema {
             name: "v0011_find_the_forgotten",
             bytes: PackageResources.v0011_find_the_forgotten_sql),
         File(name: "v0012_weights_by_home", bytes: PackageResources.v0012_weights_by_home_sql),
+        File(
+            name: "v0013_check_evaluations", bytes: PackageResources.v0013_check_evaluations_sql),
     ]
 
     /// All the old ones away, then functions, then views (after the views they read), then who may
@@ -48,10 +50,14 @@ public enum LedgerSchema {
         File(name: "begin_feature_set", bytes: PackageResources.begin_feature_set_sql),
         File(name: "best_transfer", bytes: PackageResources.best_transfer_sql),
         File(name: "broken_rules", bytes: PackageResources.broken_rules_sql),
+        File(name: "can_measure_again", bytes: PackageResources.can_measure_again_sql),
         File(name: "cancel_dependents", bytes: PackageResources.cancel_dependents_sql),
         File(name: "cancel_task", bytes: PackageResources.cancel_task_sql),
         File(name: "check_feature_sets", bytes: PackageResources.check_feature_sets_sql),
+        File(name: "check_report", bytes: PackageResources.check_report_sql),
         File(name: "check_worker", bytes: PackageResources.check_worker_sql),
+        File(name: "claim_evaluation_check", bytes: PackageResources.claim_evaluation_check_sql),
+        File(name: "compare_with_baseline", bytes: PackageResources.compare_with_baseline_sql),
         File(name: "complete_evaluation", bytes: PackageResources.complete_evaluation_sql),
         File(name: "complete_evaluations", bytes: PackageResources.complete_evaluations_sql),
         File(name: "complete_training", bytes: PackageResources.complete_training_sql),
@@ -61,6 +67,7 @@ public enum LedgerSchema {
         File(name: "create_api_key", bytes: PackageResources.create_api_key_sql),
         File(name: "create_join_token", bytes: PackageResources.create_join_token_sql),
         File(name: "current_feature_sets", bytes: PackageResources.current_feature_sets_sql),
+        File(name: "decide_evaluation_check", bytes: PackageResources.decide_evaluation_check_sql),
         File(
             name: "default_evaluation_configuration",
             bytes: PackageResources.default_evaluation_configuration_sql),
@@ -90,6 +97,7 @@ public enum LedgerSchema {
         File(name: "feature_notes", bytes: PackageResources.feature_notes_sql),
         File(name: "feature_offsets", bytes: PackageResources.feature_offsets_sql),
         File(name: "feature_tensor", bytes: PackageResources.feature_tensor_sql),
+        File(name: "figures_agree", bytes: PackageResources.figures_agree_sql),
         File(name: "finish_feature_set", bytes: PackageResources.finish_feature_set_sql),
         File(name: "forget_user", bytes: PackageResources.forget_user_sql),
         File(name: "guard_attempt_end", bytes: PackageResources.guard_attempt_end_sql),
@@ -107,6 +115,7 @@ public enum LedgerSchema {
         File(
             name: "leased_ranker_configuration",
             bytes: PackageResources.leased_ranker_configuration_sql),
+        File(name: "leaves_to_another", bytes: PackageResources.leaves_to_another_sql),
         File(name: "little_endian", bytes: PackageResources.little_endian_sql),
         File(name: "lock_attempt", bytes: PackageResources.lock_attempt_sql),
         File(name: "lose_home", bytes: PackageResources.lose_home_sql),
@@ -114,6 +123,7 @@ public enum LedgerSchema {
         File(name: "next_turn", bytes: PackageResources.next_turn_sql),
         File(name: "notify_alias", bytes: PackageResources.notify_alias_sql),
         File(name: "offer_local_data", bytes: PackageResources.offer_local_data_sql),
+        File(name: "open_evaluation_check", bytes: PackageResources.open_evaluation_check_sql),
         File(name: "ordered_champions", bytes: PackageResources.ordered_champions_sql),
         File(name: "paper_grid", bytes: PackageResources.paper_grid_sql),
         File(name: "place_ranker", bytes: PackageResources.place_ranker_sql),
@@ -121,10 +131,12 @@ public enum LedgerSchema {
         File(name: "promote", bytes: PackageResources.promote_sql),
         File(name: "prune_archive", bytes: PackageResources.prune_archive_sql),
         File(name: "prune_decisions", bytes: PackageResources.prune_decisions_sql),
+        File(name: "quarantine_worker", bytes: PackageResources.quarantine_worker_sql),
         File(name: "ranker_id", bytes: PackageResources.ranker_id_sql),
         File(name: "read_blob", bytes: PackageResources.read_blob_sql),
         File(name: "read_decision", bytes: PackageResources.read_decision_sql),
         File(name: "read_weights", bytes: PackageResources.read_weights_sql),
+        File(name: "reconsider", bytes: PackageResources.reconsider_sql),
         File(name: "record_audit", bytes: PackageResources.record_audit_sql),
         File(name: "record_certificate", bytes: PackageResources.record_certificate_sql),
         File(name: "record_decisions", bytes: PackageResources.record_decisions_sql),
@@ -171,10 +183,12 @@ public enum LedgerSchema {
         File(name: "row_count", bytes: PackageResources.row_count_sql),
         File(name: "rule_version", bytes: PackageResources.rule_version_sql),
         File(name: "safetensors_header", bytes: PackageResources.safetensors_header_sql),
+        File(name: "serves_others", bytes: PackageResources.serves_others_sql),
         File(name: "set_alias", bytes: PackageResources.set_alias_sql),
         File(
             name: "set_certificate_authority", bytes: PackageResources.set_certificate_authority_sql
         ),
+        File(name: "set_check_policy", bytes: PackageResources.set_check_policy_sql),
         File(name: "set_retention", bytes: PackageResources.set_retention_sql),
         File(name: "set_tag", bytes: PackageResources.set_tag_sql),
         File(name: "set_task_limits", bytes: PackageResources.set_task_limits_sql),
@@ -193,6 +207,7 @@ public enum LedgerSchema {
         File(name: "version_ranker", bytes: PackageResources.version_ranker_sql),
         File(name: "wait_for_tasks", bytes: PackageResources.wait_for_tasks_sql),
         File(name: "waiting_tasks", bytes: PackageResources.waiting_tasks_sql),
+        File(name: "waits_for_check", bytes: PackageResources.waits_for_check_sql),
         File(name: "worker_connected", bytes: PackageResources.worker_connected_sql),
         File(name: "worker_disconnected", bytes: PackageResources.worker_disconnected_sql),
         File(name: "worker_seen", bytes: PackageResources.worker_seen_sql),
@@ -206,6 +221,10 @@ public enum LedgerSchema {
         File(name: "coordinator_status", bytes: PackageResources.coordinator_status_sql),
         File(name: "dead_letter", bytes: PackageResources.dead_letter_sql),
         File(name: "decision_log", bytes: PackageResources.decision_log_sql),
+        File(
+            name: "evaluation_check_policy", bytes: PackageResources.evaluation_check_policy_sql),
+        File(
+            name: "evaluation_check_status", bytes: PackageResources.evaluation_check_status_sql),
         File(name: "feature_set_status", bytes: PackageResources.feature_set_status_sql),
         File(name: "promotion_status", bytes: PackageResources.promotion_status_sql),
         File(name: "ranker_note", bytes: PackageResources.ranker_note_sql),

@@ -87,6 +87,7 @@ begin
         or e.task_id = any (v_tasks);
     delete from ls.sweep_entry where sweep_id = any (v_sweeps);
     delete from ls.sweep where sweep_id = any (v_sweeps);
+    delete from ls.evaluation_check where version_id = any (v_versions) or feature_set_id = any (v_sets);
     delete from ls.evaluation where version_id = any (v_versions) or feature_set_id = any (v_sets);
     get diagnostics v_count = row_count; v_counts := v_counts || v_count;
     select coalesce(array_agg(distinct digest), '{}') into v_digests from ls.ranker_version
