@@ -23,6 +23,7 @@ public enum Entities {
     public enum WorkTask {}
     public enum Worker {}
     public enum Sweep {}
+    public enum EvaluationCheck {}
 }
 
 public typealias BaseModelID = Identifier<Entities.BaseModel>
@@ -33,3 +34,4 @@ public typealias FeatureSetID = Identifier<Entities.FeatureSet>
 public typealias TaskID = Identifier<Entities.WorkTask>
 public typealias WorkerID = Identifier<Entities.Worker>
 public typealias SweepID = Identifier<Entities.Sweep>
+public typealias EvaluationCheckID = Identifier<Entities.EvaluationCheck>

@@ -121,6 +121,25 @@ struct TestServing: Sendable {
         throw CoordinatorError(.internal, "it was not refused")
     }
 
+    /// Only the digest of these weights is known from now on.
+    func loseBytes(of weights: RankerWeights) async throws {
+        let digest = Digest(bytes: SHA256.hash(data: weights.safetensors()))!
+        try await pool.execute(
+            "alter table ls.ranker_weights disable trigger ranker_weights_never_change")
+        try await pool.execute(
+            "update ls.ranker_weights set bytes = null where digest = $1", digest)
+        try await pool.execute(
+            "alter table ls.ranker_weights enable trigger ranker_weights_never_change")
+    }
+
+    func promoteNewest(of ranker: String) async throws {
+        try await pool.execute(
+            """
+            select ls.promote(max(version_id), 'test') from ls.ranker_version
+            where ranker_id = ls.ranker_id($1)
+            """, ranker)
+    }
+
     func eventually(_ holds: () async throws -> Bool) async throws {
         while try await !holds() { try await Task.sleep(for: .milliseconds(5)) }
     }
@@ -142,6 +161,69 @@ struct TestServing: Sendable {
             #expect(scores == expected)
             #expect(reply.ranking.map(\.score) == scores.sorted(by: >))
             #expect(reply.ranking.allSatisfy { $0.relevance == (1 + $0.score) / 2 })
+        }
+    }
+
+    @Test
+    func `weights that an edge-only ranker named first are served from the bytes of a central one`()
+        async throws
+    {
+        try await TestServing.with { serving in
+            let bytes = TestServing.weights(7).safetensors()
+            // An edge-only ranker, trained alike, was there first: of its weights the digest alone is known.
+            try await serving.pool.execute(
+                "insert into ls.worker (name, public_key_sha256) values ('laptop', sha256('key'))")
+            try await serving.pool.execute(
+                """
+                select ls.register_ranker('tiny', 'pointwise', p_user => 'eve', p_home => 'laptop',
+                    p_name => 'at-home')
+                """)
+            try await serving.pool.execute(
+                """
+                select ls.insert_version(ls.ranker_id('at-home'), $1, null, '{}', null, null, null,
+                    worker_id, 'test', 9) from ls.worker
+                """, Digest(bytes: SHA256.hash(data: bytes))!)
+            try await TestServing.addVersion(7, to: "math/algebra.pointwise", serving.ledger)
+            try await serving.promoteNewest(of: "math/algebra.pointwise")
+            let reply = try await serving.rerank(TestServing.request(domain: "math/algebra"))
+            #expect(reply.servedModel == "math/algebra.pointwise@2" && !reply.isFallback)
+        }
+    }
+
+    @Test
+    func `weights whose bytes are nowhere serve nobody: the next of the chain does, or a fallback`()
+        async throws
+    {
+        try await TestServing.with { serving in
+            try await TestServing.addVersion(8, to: "math/algebra.pointwise", serving.ledger)
+            try await serving.loseBytes(of: TestServing.weights(8))
+            try await serving.promoteNewest(of: "math/algebra.pointwise")
+            let chain = try await serving.rerank(TestServing.request(domain: "math/algebra"))
+            #expect(chain.servedModel == "global.pointwise@1")
+            let fallback = try await serving.rerank(
+                TestServing.request("math/algebra.pointwise", fallbacks: ["tiny"]))
+            #expect(fallback.servedModel == "global.pointwise@1" && fallback.isFallback)
+            let refused = try await serving.refusal(TestServing.request("math/algebra.pointwise"))
+            #expect(refused.code == .unavailable)
+            #expect(refused.message.contains("its weights are not here"))
+        }
+    }
+
+    @Test func `weights that are gone since the route was asked for are passed over, too`()
+        async throws
+    {
+        try await TestServing.with { serving in
+            // The route is in memory from here on; its weights are not.
+            let refused = try await serving.refusal(
+                TestServing.request(
+                    domain: "math/algebra", features: [1, 2, 3, 4], width: 2))
+            #expect(refused.code == .contractMismatch)
+            try await serving.loseBytes(of: TestServing.weights(2))
+            let reply = try await serving.rerank(TestServing.request(domain: "math/algebra"))
+            #expect(reply.servedModel == "global.pointwise@1")
+            let next = try await serving.rerank(TestServing.request(domain: "math/algebra"))
+            #expect(next.servedModel == "global.pointwise@1")
+            #expect(!next.explanation.contains("stored"), "the plan in memory is right now")
         }
     }
 

@@ -101,8 +101,9 @@ import struct Crypto.SHA256
             var refusals: [String] = []
             try await hostile.session(for: .evaluate) { worker in
                 for lie in [
-                    #""accuracy": 1.01"#, #""accuracy": -1"#, #""accuracy": 1e400"#,
-                    #""oracle": "NaN""#, #""group_count": 4294967296"#,
+                    #""accuracy": 1.01"#,
+                    #""accuracy": 1.0, "first_sample": 0, "oracle": 0, "group_count": 1"#,
+                    #""accuracy": 1e400"#, #""oracle": "NaN""#, #""group_count": 4294967296"#,
                 ] {
                     refusals.append(try await worker.report(lie))
                 }
@@ -123,6 +124,59 @@ import struct Crypto.SHA256
             }
             #expect(try await installation.sql("select count(*) from ls.evaluation") == "5")
             #expect(try await installation.sql("select count(*) from ls.dead_letter") == "0")
+        }
+    }
+
+    @Test func `that trains garbage and says it is great is found out, and the champion serves on`()
+        async throws
+    {
+        try await Installation.with { installation in
+            try await installation.registerDemo(["geometry"], training: #"{"epochs": 1}"#)
+            try await installation.join("honest")
+            let trained = try await installation.lscoord(
+                "train", "math/geometry.listwise", "--wait", within: 240)
+            #expect(trained.status == 0, "\(trained)")
+            installation.killWorker("honest")
+            try await eventually(within: 30, "the honest worker is gone") {
+                try await installation.sql("select state from ls.worker_status") != "connected"
+            }
+            let hostile = try await HostileWorker.join(installation)
+            _ = try await installation.sql(
+                "select ls.request_training('math/geometry.listwise', p_seed => 2)")
+            try await hostile.session(for: .train) { worker in
+                let answer = try await worker.handIn { worker.weights($0) }
+                #expect(answer == "counted")
+            }
+            // What needs no ranker is no secret, and agrees. The accuracy is the best there is.
+            let figures = try await installation.sql(
+                "select report || jsonb_build_object('accuracy', oracle) from ls.evaluation")
+            try await hostile.session(for: .evaluate) { worker in
+                let answer = try await worker.report(figures: figures)
+                #expect(answer == "counted")
+            }
+            try await eventually(within: 120, "a coordinator measured again") {
+                try await installation.sql(
+                    "select count(*) from ls.evaluation_check_status where verdict is null") == "0"
+            }
+            #expect(
+                try await installation.sql(
+                    "select version, worker, verdict from ls.evaluation_check_status where reason = 'trained and measured' order by 1 desc limit 1"
+                ) == "math/geometry.listwise@2|hostile|refuted")
+            #expect(
+                try await installation.sql(
+                    "select state from ls.worker_status where name = 'hostile'") == "quarantined")
+            #expect(
+                try await installation.sql("select champion from ls.ranker_status") == "1",
+                "the champion is the one before")
+            #expect(
+                try await installation.sql(
+                    "select e.accuracy < e.oracle and e.worker_id is null from ls.evaluation e join ls.ranker_version v using (version_id) where v.number = 2"
+                ) == "t", "the figures are those that were found")
+            #expect(
+                try await installation.sql(
+                    "select state from ls.worker_status where name = 'honest'") != "quarantined",
+                "whoever said the truth is left in peace")
+            #expect(try await installation.sql("select count(*) from ls.broken_rules(true)") == "0")
         }
     }
 }
@@ -247,8 +301,23 @@ actor HostileWorker {
             "group_count": 80, "query_count": 4, \
             \(evaluate.evaluationConfiguration.drop { $0 != "{" }.dropFirst().dropLast()), \(lie)}
             """
+        return try await report(figures, for: evaluate, lease.token)
+    }
+
+    /// - Returns: What the coordinator said to these figures, for each set of the next lease.
+    func report(figures: String) async throws -> String {
+        let lease = try await nextLease()
+        guard case .evaluate(let evaluate) = lease.work else {
+            throw CoordinatorError(.internal, "got \(lease.kind)")
+        }
+        return try await report(figures, for: evaluate, lease.token)
+    }
+
+    private func report(
+        _ figures: String, for evaluate: EvaluateWork, _ token: WireLeaseToken
+    ) async throws -> String {
         let message = Languagesystem_V1_EvaluationResult(
-            token: lease.token,
+            token: token,
             reports: evaluate.features.map {
                 EvaluationResultReport(featureSet: $0.digest, report: figures)
             })

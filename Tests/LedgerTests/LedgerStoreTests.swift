@@ -207,7 +207,7 @@ import Testing
                     "math/algebra", "math/geometry",
                 ])
             #expect(abs(try #require(cells[1].difference) + 0.1) < 1e-12)
-            #expect(cells[0].oracle == 0.84 && cells[0].majority == nil && cells[0].seed == 1)
+            #expect(cells[0].oracle == 0.96 && cells[0].majority == nil && cells[0].seed == 1)
         }
     }
 

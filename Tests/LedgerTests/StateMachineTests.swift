@@ -199,7 +199,7 @@ private struct Player {
 func evaluationReport(accuracy: Double) -> String {
     """
     {"accuracy": \(accuracy), "standard_error": 0.02, "first_sample": 0.38, "majority": null,
-     "highest_log_probability": null, "oracle": 0.84, "group_count": 60, "query_count": 3,
+     "highest_log_probability": null, "oracle": 0.96, "group_count": 60, "query_count": 3,
      "candidate_count": 10, "groups_per_query": 20, "seed": 1}
     """
 }

@@ -134,7 +134,7 @@ import Testing
             #expect(points.map(\.candidateCount) == [4])
             let point = try #require(points.first)
             #expect(point.ranker == ranker && point.versionNumber == 1)
-            #expect(point.accuracy == 0.4 && point.standardError == 0.02 && point.oracle == 0.84)
+            #expect(point.accuracy == 0.4 && point.standardError == 0.02 && point.oracle == 0.96)
             #expect(point.queryCount == 3 && point.smallerPoolCount == 1 && point.seed == 1)
             #expect(try await store.scalingCurve(of: version, pattern: "math/*") == [])
             let both = try await store.scalingCurve(of: version, candidateCounts: [4, 10])

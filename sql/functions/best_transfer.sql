@@ -8,6 +8,7 @@ as $$
     from ls.ranker r
         join ls.ranker_alias a on a.ranker_id = r.ranker_id and a.alias = 'champion'
         join ls.ranker_version v on v.version_id = a.version_id
+        join ls.ranker_weights x on x.digest = v.digest and x.bytes is not null
         cross join lateral ls.pooled_accuracy(v.version_id, p_feature_set_ids, ls.default_evaluation_configuration()) accuracy
     where r.base_model_id = p_base_model_id and r.user_name is null and r.domain_id is not null and r.home_worker_id is null
         and accuracy is not null

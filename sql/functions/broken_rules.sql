@@ -66,9 +66,14 @@ as $$
     union all select format('ranker %s has %s versions, the last is number %s', ranker_id, count(*), max(number))
         from ls.ranker_version group by ranker_id having max(number) <> count(*) or count(distinct number) <> count(*)
     union all select format('version %s has no weights', version_id)
-        from ls.ranker_version v where forgotten_at is null and not exists (
-            select from ls.ranker_weights w left join ls.home_weights h using (digest)
-            where w.digest = v.digest and (octet_length(w.bytes) = w.byte_count or (w.bytes is null and h.digest is not null)))
+        from ls.ranker_version v join ls.ranker r using (ranker_id)
+        where forgotten_at is null and case when r.home_worker_id is null
+            then not exists (select from ls.ranker_weights w where w.digest = v.digest and octet_length(w.bytes) = w.byte_count)
+            else not exists (select from ls.home_weights h where h.digest = v.digest and h.worker_id = r.home_worker_id) end
+    union all select format('alias ''%s'' of ranker ''%s'' is at version %s, whose bytes are nowhere', a.alias, r.name, v.number)
+        from ls.ranker_alias a join ls.ranker_version v using (ranker_id, version_id) join ls.ranker r using (ranker_id)
+        where not exists (select from ls.ranker_weights w where w.digest = v.digest and w.bytes is not null)
+            and not exists (select from ls.home_weights h where h.digest = v.digest and h.worker_id = r.home_worker_id)
     union all select format('task %s is with worker %s, its home is worker %s', t.task_id, a.worker_id, t.home_worker_id)
         from ls.task t join ls.attempt a using (task_id)
         where a.state = 'open' and a.worker_id <> t.home_worker_id

@@ -16,7 +16,6 @@ declare
     v_task ls.task;
     v_expected bytea[];
     v_sets bigint[];
-    v_candidate bigint;
 begin
     perform ls.check_worker(p_worker_id);
     perform from ls.lock_attempt(p_worker_id, p_token);
@@ -46,30 +45,17 @@ begin
     -- Who asks for the same figures meanwhile (request_evaluation) finds them, or is here before us and waits
     -- for this task; of two last results of a sweep the second sees the first.
     perform from ls.ranker where ranker_id = v_task.ranker_id for no key update;
-    for v_index in 1 .. cardinality(p_digests) loop
-        perform ls.insert_evaluation(v_task.version_id, v_sets[array_position(v_expected, p_digests[v_index])],
-            v_task.configuration, p_reports[v_index], v_task.task_id, p_worker_id);
+    -- In one order, whatever the worker's: two that are the first to measure the same sets wait for each other.
+    for v_index in 1 .. cardinality(v_sets) loop
+        perform ls.insert_evaluation(v_task.version_id, v_sets[v_index], v_task.configuration,
+            p_reports[array_position(p_digests, v_expected[v_index])], v_task.task_id, p_worker_id);
     end loop;
     update ls.attempt a set state = 'succeeded', ended_at = clock_timestamp(), progress = 1
     where a.task_id = v_task.task_id and a.number = v_attempt.number;
     update ls.task t set state = 'done', ended_at = clock_timestamp() where t.task_id = v_task.task_id;
 
     if v_task.configuration = ls.default_evaluation_configuration() then
-        if not ls.is_withheld(v_task.version_id) then
-            perform ls.consider_promotion(v_task.version_id);
-        end if;
-        for v_candidate in
-            select c.version_id from ls.ranker_alias a
-                join ls.ranker_version h on h.version_id = a.version_id
-                join ls.ranker_version c on c.ranker_id = a.ranker_id and c.number > h.number
-            where a.ranker_id = v_task.ranker_id and a.alias = 'champion' and a.version_id = v_task.version_id
-                and not exists (select from ls.promotion_decision d
-                    where d.version_id = c.version_id and d.champion_version_id = h.version_id)
-                and not ls.is_withheld(c.version_id)
-            order by c.number
-        loop
-            perform ls.consider_promotion(v_candidate);
-        end loop;
+        perform ls.reconsider(v_task.version_id);
     end if;
     perform ls.end_sweeps(v_task.ranker_id);
     perform ls.meet_dependency(v_task.task_id);

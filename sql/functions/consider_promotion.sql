@@ -2,7 +2,12 @@
 -- The promotion gate: moves alias champion to the version, or not, and records which and why.
 --   no champion yet            the first evaluated version, or the first at all without test sets
 --   same test sets, K, seed    a newer version that is not worse; an older one only if it is better
---   has been champion before   never by itself: someone rolled it back, and may promote it by hand
+--   has been champion before   never by itself: someone rolled it back, and may promote it by hand (not so when a coordinator
+--                              did, which measured its figures again)
+--   figures in dispute         not before a coordinator has measured them again
+--   trained and measured by one worker, for others than its own users: a coordinator measures again, right after or, when
+--                              ls.check_policy says so, before
+--   its trainer in quarantine  never by itself
 -- The champion's figures are asked for when they are missing; their arrival decides. With another
 -- configuration than the default it is a person who asks, and who asks again when they are there.
 -- Called by: evaluate_new_version, complete_evaluation, an operator.
@@ -20,6 +25,7 @@ declare
     v_theirs double precision;
     v_promoted boolean;
     v_reason text;
+    v_holds boolean;
 begin
     select * into strict v_ranker from ls.ranker where ranker_id = ls.version_ranker(p_version_id) for no key update;
     select * into strict v_version from ls.ranker_version where version_id = p_version_id;
@@ -27,6 +33,9 @@ begin
     where a.ranker_id = v_ranker.ranker_id and a.alias = 'champion';
     if v_champion.version_id = p_version_id or exists (
         select from ls.alias_history where ranker_id = v_ranker.ranker_id and alias = 'champion' and to_version_id = p_version_id)
+        and coalesce((select moved_by from ls.alias_history
+            where ranker_id = v_ranker.ranker_id and alias = 'champion' and from_version_id = p_version_id
+            order by alias_history_id desc limit 1) <> 'evaluation check', true)
     then
         return null;
     end if;
@@ -35,6 +44,10 @@ begin
         (select name from ls.domain where domain_id = v_ranker.domain_id), 'test', v_ranker.user_name) c;
     v_mine := ls.pooled_accuracy(p_version_id, v_sets, v_configuration);
     if cardinality(v_sets) > 0 and v_mine is null then
+        return null;
+    end if;
+
+    if ls.waits_for_check(array[p_version_id, v_champion.version_id], v_sets, v_configuration) then
         return null;
     end if;
 
@@ -56,6 +69,21 @@ begin
             case when v_promoted then 'not worse than the champion' else 'kept the champion' end,
             to_char(100 * v_mine, 'FM990.00'), v_champion.number, to_char(100 * v_theirs, 'FM990.00'), cardinality(v_sets),
             coalesce(v_configuration ->> 'candidate_count', '?'), coalesce(v_configuration ->> 'seed', '?'));
+    end if;
+    if v_promoted and v_version.worker_id is not null and ls.serves_others(v_ranker.ranker_id, v_version.worker_id) then
+        if exists (select from ls.worker where worker_id = v_version.worker_id and quarantined_at is not null) then
+            v_promoted := false;
+            v_reason := format('not by itself: worker ''%s'', which trained it, is in quarantine',
+                (select name from ls.worker where worker_id = v_version.worker_id));
+        else
+            select holds_promotions into v_holds from ls.check_policy;
+            perform ls.open_evaluation_check(e.evaluation_id, 'trained and measured', v_holds) from ls.evaluation e
+            where e.version_id in (p_version_id, v_champion.version_id) and e.configuration = v_configuration
+                and e.feature_set_id = any (v_sets) and e.worker_id = v_version.worker_id;
+            if ls.waits_for_check(array[p_version_id, v_champion.version_id], v_sets, v_configuration) then
+                return null;
+            end if;
+        end if;
     end if;
     insert into ls.promotion_decision (version_id, champion_version_id, promoted, reason)
     values (p_version_id, v_champion.version_id, v_promoted, v_reason);

@@ -87,6 +87,7 @@ begin
         or e.task_id = any (v_tasks);
     delete from ls.sweep_entry where sweep_id = any (v_sweeps);
     delete from ls.sweep where sweep_id = any (v_sweeps);
+    delete from ls.evaluation_check where version_id = any (v_versions) or feature_set_id = any (v_sets);
     delete from ls.evaluation where version_id = any (v_versions) or feature_set_id = any (v_sets);
     get diagnostics v_count = row_count; v_counts := v_counts || v_count;
     select coalesce(array_agg(distinct digest), '{}') into v_digests from ls.ranker_version
@@ -118,6 +119,8 @@ begin
     delete from ls.ranker_version where ranker_id = any (v_rankers);
     delete from ls.ranker where ranker_id = any (v_rankers);
     get diagnostics v_count = row_count; v_counts := v_counts || v_count;
+    delete from ls.home_weights h where h.digest = any (v_digests) and not exists (
+        select from ls.ranker_version v join ls.ranker r using (ranker_id) where v.digest = h.digest and r.home_worker_id = h.worker_id);
     delete from ls.ranker_weights w where w.digest = any (v_digests)
         and not exists (select from ls.ranker_version v where v.digest = w.digest);
     get diagnostics v_count = row_count; v_counts := v_counts || v_count;

@@ -2,6 +2,8 @@
 -- with everything the worker needs to start.
 -- Tasks at home with this worker come first: nobody else can do them. Of the others it gets what its owner
 -- allows (domains, size), as it said when it connected.
+-- What it trained itself and others are served by, another that is there and has a free place measures: the task is left to it for
+-- five seconds at most, so nobody waits for long, and nobody who is alone waits at all.
 -- Moves waiting tasks: waiting -> leased. First come, first served by priority (smaller first), then
 -- by age; among the oldest 64, a task whose feature sets the worker already holds goes first.
 -- Two workers never get the same task: rows are taken with skip locked, so nobody waits either. A paused worker gets
@@ -24,6 +26,7 @@ declare
     v_domains text[];
     v_byte_count_max bigint;
     v_takes_any boolean;
+    v_is_alone boolean;
 begin
     perform ls.check_worker(p_worker_id);
     if p_lease_seconds is null or p_lease_seconds not between 0.001 and 86400 or p_limit is null or p_limit < 0 then
@@ -34,6 +37,8 @@ begin
     end if;
     select p.domains, p.task_byte_count_max into v_domains, v_byte_count_max from ls.worker_presence p where p.worker_id = p_worker_id;
     v_takes_any := v_domains is null and v_byte_count_max is null;
+    v_is_alone := not exists (select from ls.worker_presence p
+        where p.worker_id <> p_worker_id and p.disconnected_at is null and p.seen_at > v_now - interval '1 minute');
     select coalesce(array_agg(l.task_id), '{}') into v_ids from (
         select t.task_id from ls.task t
         where t.state = 'waiting' and t.home_worker_id = p_worker_id and t.kind = any (p_kinds) and t.run_after <= v_now
@@ -62,6 +67,8 @@ begin
                     group by o.task_id) h on h.task_id = t.task_id
             where t.state = 'waiting' and (v_takes_any or ls.task_suits(t.task_id, v_domains, v_byte_count_max))
                 and (t.attempt_count = 0 or not ls.is_kept_from(t.task_id, p_worker_id))
+                and (v_is_alone or t.kind <> 'evaluate' or t.run_after < v_now - interval '5 seconds'
+                    or not ls.leaves_to_another(t.task_id, p_worker_id))
             order by t.priority, h.held desc, t.turn, t.task_id
             limit p_limit - cardinality(v_ids)
             for no key update of t skip locked) l;
@@ -73,6 +80,8 @@ begin
             where t.state = 'waiting' and t.home_worker_id is null and t.kind = any (p_kinds) and t.run_after <= v_now
                 and t.task_id <> all (v_ids) and (v_takes_any or ls.task_suits(t.task_id, v_domains, v_byte_count_max))
                 and (t.attempt_count = 0 or not ls.is_kept_from(t.task_id, p_worker_id))
+                and (v_is_alone or t.kind <> 'evaluate' or t.run_after < v_now - interval '5 seconds'
+                    or not ls.leaves_to_another(t.task_id, p_worker_id))
             order by t.priority, t.turn, t.task_id
             limit p_limit - cardinality(v_ids)
             for no key update skip locked) l;
@@ -100,13 +109,14 @@ begin
                     'name', d.name || ' ' || f.split, 'domain', d.name) order by tf.ordinal)
                 from ls.task_feature_set tf join ls.feature_set f using (feature_set_id) join ls.domain d using (domain_id)
                 where tf.task_id = t.task_id),
-            w.digest, w.byte_count, vr.name || '@' || v.number, r.home_worker_id is not null
+            w.digest, coalesce(h.byte_count, w.byte_count), vr.name || '@' || v.number, r.home_worker_id is not null
         from ls.attempt a
             join ls.task t on t.task_id = a.task_id
             join ls.ranker r on r.ranker_id = t.ranker_id
             left join ls.ranker_version v on v.version_id = coalesce(t.version_id, t.initial_version_id)
             left join ls.ranker vr on vr.ranker_id = v.ranker_id
             left join ls.ranker_weights w on w.digest = v.digest
+            left join ls.home_weights h on h.digest = v.digest and h.worker_id = vr.home_worker_id
         where a.token = any (v_tokens)
         order by array_position(v_ids, t.task_id);
 end

@@ -1,5 +1,5 @@
 -- ls.lose_home(worker, digests of feature sets, digests of weights, reason, by): what was at home with a worker, but
--- for these, is there no longer. The feature sets are dropped, the weights lost (versions, figures and lineage
+-- for these, is there no longer; what others have of the same bytes stays theirs. The feature sets are dropped, the weights lost (versions, figures and lineage
 -- stay), and open tasks that need any of it are cancelled. Nothing is for ever: a worker that has it again offers
 -- it again. Called by: offer_local_data, revoke_worker.
 create or replace function ls.lose_home(p_worker_id bigint, p_kept_sets bytea[], p_kept_weights bytea[], p_reason text, p_by text)
@@ -24,8 +24,9 @@ begin
         select t.task_id from ls.task t
         where t.home_worker_id = p_worker_id and t.ended_at is null and (
             exists (select from ls.task_feature_set s where s.task_id = t.task_id and s.feature_set_id = any (v_sets))
-            or exists (select from ls.ranker_version v
-                where v.version_id = coalesce(t.version_id, t.initial_version_id) and v.digest = any (v_weights))
+            or exists (select from ls.ranker_version v join ls.ranker r using (ranker_id)
+                where v.version_id = coalesce(t.version_id, t.initial_version_id) and v.digest = any (v_weights)
+                    and r.home_worker_id = p_worker_id)
             or v_is_gone)
         order by t.task_id
     loop
@@ -33,10 +34,11 @@ begin
     end loop;
     update ls.feature_set set ready_at = null, dropped_at = clock_timestamp() where feature_set_id = any (v_sets);
     perform ls.record_audit(p_by, 'lose feature set', format('feature set %s', id), p_reason) from unnest(v_sets) id;
-    update ls.home_weights set lost_at = clock_timestamp(), lost_because = p_reason where digest = any (v_weights);
+    update ls.home_weights set lost_at = clock_timestamp(), lost_because = p_reason
+    where worker_id = p_worker_id and digest = any (v_weights);
     for v_version in
         select r.name || '@' || v.number from ls.ranker_version v join ls.ranker r using (ranker_id)
-        where v.digest = any (v_weights) order by v.version_id
+        where v.digest = any (v_weights) and r.home_worker_id = p_worker_id order by v.version_id
     loop
         perform ls.record_audit(p_by, 'lose weights', v_version, p_reason);
     end loop;

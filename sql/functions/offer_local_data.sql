@@ -107,7 +107,8 @@ begin
         from jsonb_array_elements(v_refused) r order by (r.value ->> 'place')::integer;
     perform ls.lose_home(p_worker_id, v_kept, p_weights, format('worker ''%s'' no longer has it', v_worker.name), v_by);
     for v_version in
-        select r.name || '@' || v.number from ls.home_weights h join ls.ranker_version v on v.digest = h.digest join ls.ranker r using (ranker_id)
+        select r.name || '@' || v.number from ls.home_weights h join ls.ranker_version v on v.digest = h.digest
+            join ls.ranker r on r.ranker_id = v.ranker_id and r.home_worker_id = h.worker_id
         where h.worker_id = p_worker_id and h.lost_at is not null and h.digest = any (p_weights) order by v.version_id
     loop
         perform ls.record_audit(v_by, 'find weights', v_version, 'the worker has them again');

@@ -1,7 +1,7 @@
 -- ls.ordered_champions(base_model_id, user, domain ids) -> the champions that may answer among the rankers of exactly this
 -- user (null: of nobody) and one of these domains (null: of no domain), best first, up to the first whose weights
 -- are here. The nearest domain comes first; within one the ranker that did better on its own test sets, then listwise.
--- Edge-only rankers whose weights are lost are not among them. One index look-up a domain.
+-- Rankers whose weights cannot be read, here or at home, are not among them. One index look-up a domain.
 -- Planned once: planning these joins costs more than running them. Called by: route_plan.
 create or replace function ls.ordered_champions(p_base_model_id bigint, p_user text, p_domain_ids bigint[])
 returns table (version_id bigint, is_central boolean)
@@ -26,10 +26,12 @@ begin
                 and coalesce(r.domain_id, 0) = n.domain_id
             join ls.ranker_alias a on a.ranker_id = r.ranker_id and a.alias = 'champion'
             join ls.ranker_version v on v.version_id = a.version_id
+            join ls.ranker_weights x on x.digest = v.digest
             left join ls.domain d on d.domain_id = r.domain_id
             left join ls.worker w on w.worker_id = r.home_worker_id
-        where w.revoked_at is null
-            and not exists (select from ls.home_weights h where h.digest = v.digest and h.lost_at is not null and r.home_worker_id is not null)
+        where w.revoked_at is null and (r.home_worker_id is not null or x.bytes is not null)
+            and not exists (select from ls.home_weights h
+                where h.digest = v.digest and h.worker_id = r.home_worker_id and h.lost_at is not null)
         order by length(d.name) desc nulls last,
             case when v_count > 1 then ls.pooled_accuracy(v.version_id,
                 (select array_agg(s.feature_set_id) from ls.current_feature_sets(p_base_model_id, d.name, 'test', r.user_name) s),

@@ -22,8 +22,12 @@ begin
     insert into ls.certificate (serial, worker_id, not_before, not_after, issuer_sha256)
     values (p_serial, p_worker_id, p_not_before, p_not_after, coalesce(p_issuer_sha256, v_authority.public_key_sha256))
     on conflict (serial) do nothing;
+    if not found and not exists (select from ls.certificate c where c.serial = p_serial and c.worker_id = p_worker_id) then
+        perform ls.refuse('LS020', format('cannot record a certificate of worker %s: its serial is that of another worker''s', p_worker_id),
+            'ask again: each certificate has a serial of its own');
+    end if;
 end
 $$;
 comment on function ls.record_certificate(bigint, text, timestamptz, timestamptz, bytea) is
     'Notes a certificate that was issued to a worker, and the key that signed it; the same serial again changes nothing. '
-    'Refuses a revoked worker, and a key that is neither the authority''s nor its previous one (LS031).';
+    'Refuses a serial that is another worker''s (LS020), a revoked worker, and a key that is neither the authority''s nor its previous one (LS031).';

@@ -8,6 +8,7 @@
 --   best transfer   no ranker there, but the domain is known: the domain ranker that was measured
 --                   best on this domain's current test set (transfer matrix)
 --   global          the ranker of nobody and nothing in particular
+-- Weights whose bytes are nowhere serve nobody: the chain goes on past them, a rule's row is not central.
 -- A row with a worker is scored there; when the worker does not answer in time, here if is_central, else the next row is
 -- tried. No serving row left: the candidates keep their order. Which row of a share a request takes is
 -- ls.request_bucket(rule, request); a split is by user, and decided here.

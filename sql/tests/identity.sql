@@ -1,6 +1,6 @@
 -- Join tokens, workers, certificates, presence, revocation.
 begin;
-select plan(44);
+select plan(46);
 select throws_ok('select ls.create_join_token()', 'LS050', 'cannot create a join token: there is no certificate authority yet', 'no authority, no token');
 select throws_ok($$ select ls.set_certificate_authority('x', sha256('ca')) $$, 'LS001', null, 'an authority is a PEM');
 select lives_ok($$ select ls.set_certificate_authority(E'-----BEGIN CERTIFICATE-----\n', sha256('ca')) $$, 'the authority is set');
@@ -54,6 +54,11 @@ select is(pg_temp.join('mine', sha256('k6'), 'edge'), 'edge', 'the machine is lo
 select throws_ok($$ select ls.authenticate_worker('edge', 'a1') $$, 'LS031',
     'cannot serve worker ''edge'': the name has joined again since, on another machine or with another token', 'the lost machine''s certificate is worth nothing');
 select ls.record_certificate(1, 'a2', now(), now() + interval '24 hours');
+select lives_ok($$ select ls.record_certificate(1, 'a2', now(), now() + interval '24 hours') $$, 'recorded twice is recorded once');
+with w as (insert into ls.worker (name, public_key_sha256) values ('same-serial', sha256('same serial')) returning worker_id)
+select worker_id as other from w \gset
+select throws_ok(format($$ select ls.record_certificate(%s, 'a2', now(), now() + interval '24 hours') $$, :other), 'LS020', null, 'a serial is one worker''s');
+delete from ls.worker where name = 'same-serial';
 update ls.certificate set serial = 'a0' where serial = 'a1';
 update ls.certificate set serial = 'a1' where serial = 'a2';
 create temporary table connection as select ls.worker_connected(1, 'c1', '0.1.0', 2, '{train}') as one;

@@ -101,7 +101,7 @@ insert into ls.ranker_weights (digest, byte_count) values (sha256('home'), 4);
 select throws_ok($$ select ls.read_weights(sha256('home')) $$, 'LS014', null, 'weights at home are not read here');
 select throws_ok($$ select ls.read_weights(sha256('nothing')) $$, 'LS014', null, 'nor unknown ones');
 select is(ls.read_weights(w.digest), w.bytes, 'others are, whole') from ls.ranker_weights w where w.bytes is not null limit 1;
-insert into ls.home_weights (digest, worker_id) select sha256('home'), worker_id from ls.worker where name = 'edge-1';
+insert into ls.home_weights (digest, worker_id, byte_count) select sha256('home'), worker_id, 4 from ls.worker where name = 'edge-1';
 insert into ls.ranker_version (ranker_id, number, digest, added_by) select ranker_id, 1, sha256('home'), 'me' from ls.ranker where home_worker_id is not null;
 select ls.set_alias(version_id, 'champion', 'first') from ls.ranker_version where digest = sha256('home');
 select is(pg_temp.plan_of('ben', 'math/algebra'), '{"serve 10000 ~ben/math/algebra.listwise user+domain edge-1 f","serve 10000 math/algebra.listwise domain t"}', 'an edge-only ranker, then the next');

@@ -9,7 +9,7 @@ select r.ranker_id, r.name, b.name as base_model, r.user_name, d.name as domain,
     a.moved_at as promoted_at,
     (select count(*) from ls.task t where t.ranker_id = r.ranker_id and t.state in ('blocked', 'waiting', 'leased')) as open_tasks,
     r.training, h.name as home,
-    (select w.lost_because from ls.home_weights w where w.digest = v.digest) as lost_because
+    (select w.lost_because from ls.home_weights w where w.digest = v.digest and w.worker_id = r.home_worker_id) as lost_because
 from ls.ranker r
     join ls.base_model b using (base_model_id)
     left join ls.domain d using (domain_id)

@@ -1,6 +1,7 @@
 -- ls.version_lineage: one row a version: where it came from (parent, task, worker, feature sets).
 create or replace view ls.version_lineage as
-select v.version_id, r.name || '@' || v.number as version, r.name as ranker, v.number, encode(v.digest, 'hex') as digest, w.byte_count,
+select v.version_id, r.name || '@' || v.number as version, r.name as ranker, v.number, encode(v.digest, 'hex') as digest,
+    coalesce(hm.byte_count, w.byte_count) as byte_count,
     p.name || '@' || pv.number as parent, v.task_id, v.attempt_number as attempt, wk.name as worker,
     (select array_agg(d.name || ' ' || f.split || ' ' || ls.short_digest(f.digest) order by vf.ordinal)
         from ls.version_feature_set vf join ls.feature_set f using (feature_set_id) join ls.domain d using (domain_id)
@@ -12,7 +13,7 @@ select v.version_id, r.name || '@' || v.number as version, r.name as ranker, v.n
 from ls.ranker_version v
     join ls.ranker r using (ranker_id)
     left join ls.ranker_weights w using (digest)
-    left join ls.home_weights hm on hm.digest = v.digest
+    left join ls.home_weights hm on hm.digest = v.digest and hm.worker_id = r.home_worker_id
     left join ls.worker hw on hw.worker_id = hm.worker_id
     left join ls.ranker_version pv on pv.version_id = v.parent_version_id
     left join ls.ranker p on p.ranker_id = pv.ranker_id

@@ -116,6 +116,11 @@ final class RouteMemory: @unchecked Sendable {
         }
     }
 
+    /// What the route's ranker is in is asked for again before it is used.
+    func outdate(_ route: Route) {
+        lock.withLock { table.outdate(route.rankerID, of: route.user) }
+    }
+
     /// Until the task is cancelled.
     func run() async {
         for await hint in hints.hints(of: [.alias, .route]) {

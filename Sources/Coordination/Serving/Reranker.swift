@@ -88,9 +88,16 @@ public final class Reranker: Service, Sendable {
         var refusal: CoordinatorError?
         for (place, model) in ([request.model] + request.fallbacks).enumerated() {
             do {
-                let answer = try await route(to: model, request, caller, &attempt)
+                var answer = try await route(to: model, request, caller, &attempt)
                 try answer.check(request)
-                if let reply = try await serve(answer, caller, &attempt) {
+                var served = try await serve(answer, caller, &attempt)
+                if served == nil, attempt.isOutdated {
+                    // The database knows by now who is next; asked once.
+                    attempt.isOutdated = false
+                    answer = try await route(to: model, request, caller, &attempt)
+                    served = try await serve(answer, caller, &attempt)
+                }
+                if let reply = served {
                     score(answer.plan.shadows(for: caller.requestID), beside: request, caller)
                     return metrics.counted(reply, since: began)
                 }
@@ -153,6 +160,8 @@ public final class Reranker: Service, Sendable {
         var timings = RerankReply.Timings()
         /// What should have served and did not, in words.
         var missed: [String] = []
+        /// Weights that the plan names are not stored any more.
+        var isOutdated = false
     }
 
     private func route(
@@ -206,11 +215,21 @@ public final class Reranker: Service, Sendable {
             }
             guard route.isCentral else {
                 if route.worker == nil {
-                    attempt.missed.append("\(route.rankerName) is out of reach")
+                    attempt.missed.append(
+                        "\(route.rankerName) is out of reach: its weights are not here")
                 }
                 continue
             }
-            let (scores, scorer) = try await score(route, request, &attempt.timings)
+            let (scores, scorer): ([Float], RankerScorer)
+            do {
+                (scores, scorer) = try await score(route, request, &attempt.timings)
+            } catch let error as CoordinatorError where error.code == .unknownFeatureSet {
+                // Gone since the plan was made. Everybody else's plan is as old.
+                routes.outdate(route)
+                attempt.isOutdated = true
+                attempt.missed.append("the weights of \(route.rankerName) are not stored any more")
+                continue
+            }
             return finish(
                 scores, route, isCosine: scorer.configuration.similarity == .cosine, at: nil,
                 precision: scorer.precision, caller, attempt)
@@ -539,7 +558,7 @@ extension CoordinatorError {
     static func outOfReach(_ model: String) -> Self {
         Self(
             .unavailable,
-            "cannot rerank with '\(model.printable(120))': its weights are on a worker that is out of reach",
+            "cannot rerank with '\(model.printable(120))': its weights are not here, and no worker in reach has them",
             hint: "name fallbacks, or the base model")
     }
 

@@ -35,6 +35,8 @@ public enum CoordinatorMetrics {
         "ls_leases_held": "Leases they hold.",
         "ls_tasks_leased_total": "Tasks leased by this coordinator, by kind.",
         "ls_lease_expired_total": "Leases that ran out.",
+        "ls_evaluation_checks_total":
+            "Evaluations that were measured again here, by what was found.",
         "ls_attempts_failed_total": "Attempts that workers said had failed.",
         "ls_alias_moves_total": "Moves of aliases heard of: promotions, rollbacks and others.",
         "ls_tasks": "Tasks by state, of all coordinators, archived ones included.",

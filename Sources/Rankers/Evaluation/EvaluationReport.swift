@@ -31,6 +31,12 @@ public struct EvaluationReport: Codable, Sendable, Hashable {
     public var smallerPoolCount: Int
     public var seed: UInt64
     public var seconds: Double
+    /// The mean label of the ranker's picks, query by query: `accuracy` is their mean. Nil for sets of more than
+    /// `queryValueCountMax` queries, and from workers of before.
+    public var queryValues: [Float]? = nil
+
+    /// What still fits into a report on the wire.
+    static let queryValueCountMax = 10_000
 
     enum CodingKeys: String, CodingKey {
         case accuracy, majority, oracle, seed, seconds
@@ -42,6 +48,7 @@ public struct EvaluationReport: Codable, Sendable, Hashable {
         case candidateCount = "candidate_count"
         case groupsPerQuery = "groups_per_query"
         case smallerPoolCount = "smaller_pool_count"
+        case queryValues = "query_values"
     }
 
     /// One line, keys sorted.

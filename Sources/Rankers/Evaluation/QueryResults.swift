@@ -37,6 +37,7 @@ final class QueryResults: @unchecked Sendable {
     /// The report for the K at `index` of the plan.
     func report(on set: FeatureSet, at index: Int, seconds: Double) -> EvaluationReport {
         let k = plan.candidateCounts[index]
+        let isKept = queryCount <= EvaluationReport.queryValueCountMax
         return EvaluationReport(
             accuracy: mean(of: \.ranker, at: index),
             standardError: bootstrapStandardError(
@@ -47,7 +48,8 @@ final class QueryResults: @unchecked Sendable {
                 ? nil : mean(of: \.highestLogProbability, at: index),
             oracle: mean(of: \.oracle, at: index), groupCount: queryCount * plan.groupsPerQuery,
             queryCount: queryCount, candidateCount: k, groupsPerQuery: plan.groupsPerQuery,
-            smallerPoolCount: set.poolCounts.count { $0 < k }, seed: plan.seed, seconds: seconds)
+            smallerPoolCount: set.poolCounts.count { $0 < k }, seed: plan.seed, seconds: seconds,
+            queryValues: isKept ? values(of: \.ranker, at: index).map(Float.init) : nil)
     }
 }
 

@@ -75,7 +75,8 @@ struct Serve: AsyncParsableCommand {
                 services: [
                     cluster.map { .init(service: $0) }, .init(service: pool),
                     .init(service: HeapKeeper()),
-                    .init(service: parts.housekeeping), .init(service: parts.hub),
+                    .init(service: parts.housekeeping), .init(service: parts.referee),
+                    .init(service: parts.hub),
                     .init(service: parts.watch), .init(service: parts.keyring),
                     .init(service: parts.decisions),
                     .init(service: parts.reranker), .init(service: parts.workers),
@@ -98,6 +99,7 @@ struct Serve: AsyncParsableCommand {
 
     private struct Parts {
         let housekeeping: Housekeeping
+        let referee: Referee
         let hub: DispatchHub
         let watch: LedgerWatch
         let keyring: Keyring
@@ -192,8 +194,9 @@ struct Serve: AsyncParsableCommand {
                 onListening: { await listening.grpc($0) })
         }
         return Parts(
-            housekeeping: Housekeeping(ledger: ledger, logger: logger), hub: hub,
-            watch: watch, keyring: keyring, decisions: decisions, reranker: reranker,
+            housekeeping: Housekeeping(ledger: ledger, logger: logger),
+            referee: Referee(ledger: ledger, logger: logger), hub: hub, watch: watch,
+            keyring: keyring, decisions: decisions, reranker: reranker,
             workers: workers, peers: peers, rest: rest, grpc: grpc
         )
     }

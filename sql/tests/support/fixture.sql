@@ -35,7 +35,7 @@ $$;
 
 create function fixture.report(p_accuracy double precision, p_extra jsonb default '{}') returns jsonb language sql as $$
     select ls.default_evaluation_configuration() || jsonb_build_object('accuracy', p_accuracy, 'standard_error', 0.02,
-        'first_sample', 0.38, 'majority', null, 'highest_log_probability', null, 'oracle', 0.84,
+        'first_sample', 0.38, 'majority', null, 'highest_log_probability', null, 'oracle', 0.96,
         'group_count', 60, 'query_count', 3) || p_extra;
 $$;
 

@@ -1,0 +1,94 @@
+// Whether two evaluations of one version, on the same groups, say the same: what a worker reported, and what was found when it was
+// measured again. What needs no ranker is the same to the last digit that is written; what the ranker picked may differ
+// in near ties, for processors add in different orders.
+
+/// The figures of a report that are compared. A report of an older worker has no `queryValues`.
+public struct ReportedFigures: Sendable, Hashable, Codable {
+    public var accuracy: Double
+    public var firstSample: Double
+    public var majority: Double?
+    public var highestLogProbability: Double?
+    public var oracle: Double
+    public var groupCount: Int
+    public var queryCount: Int
+    public var queryValues: [Float]?
+
+    enum CodingKeys: String, CodingKey {
+        case accuracy, majority, oracle
+        case firstSample = "first_sample"
+        case highestLogProbability = "highest_log_probability"
+        case groupCount = "group_count"
+        case queryCount = "query_count"
+        case queryValues = "query_values"
+    }
+}
+
+public enum EvaluationComparison {
+    /// Of a hundred picks so many may have another label, and two more whatever the number. Between processors one in a
+    /// thousand differs, where two scores are the same but for rounding: ten times that is no honest worker's doing, and a
+    /// lie that stays below moves accuracy by one point at most.
+    public static let differingPicksInHundred = 1.0
+    static let differingPicksAlways = 2.0
+    /// Of figures that need no ranker, relative to the larger or 1: how they are written, no more.
+    static let exactTolerance = 1e-6
+
+    /// - Parameters:
+    ///   - labelRange: The set's greatest label minus its least: by how much one pick can change a sum.
+    /// - Returns: The first difference, in words; nil: they say the same.
+    public static func difference(
+        of reported: ReportedFigures, from found: EvaluationReport, labelRange: Double
+    ) -> String? {
+        guard reported.groupCount == found.groupCount, reported.queryCount == found.queryCount
+        else {
+            return
+                "found \(found.groupCount) groups of \(found.queryCount) queries, it said \(reported.groupCount) of \(reported.queryCount)"
+        }
+        for (name, said, actual) in [
+            ("first_sample", reported.firstSample, found.firstSample),
+            ("majority", reported.majority, found.majority),
+            (
+                "highest_log_probability", reported.highestLogProbability,
+                found.highestLogProbability
+            ),
+            ("oracle", reported.oracle, found.oracle),
+        ] as [(String, Double?, Double?)] {
+            if let said, let actual, !areSame(said, actual) {
+                return "\(name) is \(actual), it said \(said)"
+            }
+        }
+        guard labelRange > 0 else { return nil }
+        let groupsPerQuery = Double(found.groupsPerQuery)
+        let allowed =
+            differingPicksAlways + differingPicksInHundred / 100 * Double(found.groupCount)
+        let differing: Double
+        if let said = reported.queryValues, let actual = found.queryValues,
+            said.count == actual.count
+        {
+            // In labels of one pick: a query's value is the mean of its groups' picks.
+            differing = zip(said, actual).reduce(0) {
+                $0 + abs(Double($1.0) - Double($1.1)) * groupsPerQuery / labelRange
+            }
+        } else {
+            differing =
+                abs(reported.accuracy - found.accuracy) * Double(found.groupCount) / labelRange
+        }
+        // They are float32: a whole number of picks all the same.
+        guard differing.rounded() <= allowed else {
+            return
+                "accuracy is \(found.accuracy), it said \(reported.accuracy); of \(found.groupCount) picks at least \(Int(differing.rounded())) have another label"
+        }
+        return nil
+    }
+
+    private static func areSame(_ a: Double, _ b: Double) -> Bool {
+        abs(a - b) <= exactTolerance * max(1, abs(a), abs(b))
+    }
+}
+
+extension FeatureSet {
+    /// The greatest label minus the least.
+    public var labelRange: Double {
+        guard let least = labels.min(), let greatest = labels.max() else { return 0 }
+        return Double(greatest) - Double(least)
+    }
+}

@@ -1,0 +1,51 @@
+-- ls.claim_evaluation_check(seconds) -> one evaluation for this coordinator to measure again, with all it needs; no row: none waits.
+-- For so many seconds nobody else gets it: a coordinator that dies leaves it to the others. What cannot be measured any more
+-- (its weights or features are gone), or was claimed three times and never decided, has failed: that is no word against its worker.
+-- What holds a promotion comes first. Called by: LedgerStore.claimEvaluationCheck.
+create or replace function ls.claim_evaluation_check(p_seconds double precision)
+returns table (evaluation_check_id bigint, weights_digest bytea, features_digest bytea, features_byte_count bigint,
+    configuration jsonb, report jsonb, ranker text, worker text)
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_id bigint;
+    v_claim_count integer;
+    v_now timestamptz := clock_timestamp();
+begin
+    if p_seconds is null or p_seconds not between 1 and 86400 then
+        perform ls.refuse('LS001', format('cannot claim a check for %s seconds', coalesce(p_seconds::text, 'null')));
+    end if;
+    -- Before anything is locked here: ls.decide_evaluation_check() locks in an order of its own.
+    select c.evaluation_check_id, c.claim_count into v_id, v_claim_count from ls.evaluation_check c
+    where c.decided_at is null and (c.claimed_until is null or c.claimed_until < v_now)
+        and (c.claim_count >= 3 or not ls.can_measure_again(c.evaluation_check_id))
+    order by c.evaluation_check_id limit 1;
+    if found then
+        perform ls.decide_evaluation_check(v_id, 'failed', case when v_claim_count < 3
+            then 'its weights or its features are not here any more' else 'three tries came to no end' end);
+    end if;
+    select c.evaluation_check_id into v_id from ls.evaluation_check c
+    where c.decided_at is null and (c.claimed_until is null or c.claimed_until < v_now)
+        and c.claim_count < 3 and ls.can_measure_again(c.evaluation_check_id)
+    order by c.holds desc, (c.reason = 'sample' or c.reason = 'reopened'), c.evaluation_check_id
+    limit 1 for update skip locked;
+    if not found then
+        return;
+    end if;
+    update ls.evaluation_check c set claim_count = c.claim_count + 1, claimed_until = v_now + make_interval(secs => p_seconds)
+    where c.evaluation_check_id = v_id;
+    return query
+        select c.evaluation_check_id, v.digest, f.digest, f.byte_count, c.configuration,
+            c.report || jsonb_build_object('query_values', to_jsonb(e.query_values)), r.name || '@' || v.number, k.name
+        from ls.evaluation_check c
+            join ls.evaluation e using (evaluation_id)
+            join ls.ranker_version v on v.version_id = c.version_id
+            join ls.ranker r on r.ranker_id = v.ranker_id
+            join ls.feature_set f on f.feature_set_id = c.feature_set_id
+            join ls.worker k on k.worker_id = c.worker_id
+        where c.evaluation_check_id = v_id;
+end
+$$;
+comment on function ls.claim_evaluation_check(double precision) is
+    'Gives a coordinator one evaluation to measure again, for so many seconds; no row: none waits. Refuses a time outside 1 to 86400 seconds (LS001).';

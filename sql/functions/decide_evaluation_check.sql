@@ -1,0 +1,96 @@
+-- ls.decide_evaluation_check(check, verdict, because, found) -> whether it was open: what a coordinator found when it measured again.
+--   confirmed   the worker's figures stand, and what needs no ranker is known for good
+--   refuted     the coordinator's figures take their place; the worker is in quarantine; all that it measured for others is
+--               measured again; when the ranker's champion became that by these figures, it goes back to the one before
+--   failed      it could not be measured again: nothing is known, and nobody is blamed
+-- Then the promotion gate looks again. Decided before: nothing happens, so that two coordinators may come to an end.
+-- Called by: claim_evaluation_check, LedgerStore.decideEvaluationCheck.
+create or replace function ls.decide_evaluation_check(p_check_id bigint, p_verdict text, p_because text, p_found jsonb default null)
+returns boolean
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_check ls.evaluation_check;
+    v_old ls.evaluation;
+    v_ranker ls.ranker;
+    v_champion bigint;
+    v_move ls.alias_history;
+    v_now timestamptz := clock_timestamp();
+    v_is_gate boolean;
+    v_is_rolled_back boolean := false;
+    c_by constant text := 'evaluation check';
+begin
+    if p_verdict is null or p_verdict not in ('confirmed', 'refuted', 'failed') or coalesce(p_because, '') = ''
+        or (p_verdict <> 'failed' and jsonb_typeof(p_found) is distinct from 'object')
+    then
+        perform ls.refuse('LS001', format('cannot decide check %s: expected confirmed, refuted or failed, a reason, and what was found', p_check_id));
+    end if;
+    -- The worker before its tasks, they before rankers, those before checks: as refuse_result and complete_evaluation. Two
+    -- who decide the same wait for each other at the worker.
+    perform from ls.worker w join ls.evaluation_check c using (worker_id) where c.evaluation_check_id = p_check_id for no key update of w;
+    select * into v_check from ls.evaluation_check where evaluation_check_id = p_check_id;
+    if v_check.decided_at is not null or not found then
+        return false;
+    end if;
+    if p_verdict = 'refuted' then
+        perform ls.quarantine_worker(v_check.worker_id, format('what it measured was measured again: %s', p_because));
+    end if;
+    select r.* into strict v_ranker from ls.ranker r
+    where r.ranker_id = ls.version_ranker(v_check.version_id) for no key update;
+    update ls.evaluation_check set decided_at = v_now, verdict = p_verdict, because = p_because, found = p_found - 'query_values'
+    where evaluation_check_id = p_check_id;
+    v_is_gate := v_check.configuration = ls.default_evaluation_configuration();
+    if p_verdict <> 'failed' then
+        insert into ls.baseline as b (feature_set_id, configuration, first_sample, majority, highest_log_probability, oracle, confirmed_at)
+        values (v_check.feature_set_id, v_check.configuration, (p_found ->> 'first_sample')::double precision,
+            (p_found ->> 'majority')::double precision, (p_found ->> 'highest_log_probability')::double precision,
+            (p_found ->> 'oracle')::double precision, v_now)
+        on conflict (feature_set_id, configuration) do update set first_sample = excluded.first_sample, majority = excluded.majority,
+            highest_log_probability = excluded.highest_log_probability, oracle = excluded.oracle, confirmed_at = excluded.confirmed_at;
+    end if;
+    if p_verdict = 'refuted' then
+        perform ls.record_audit('lscoord', 'refute evaluation', (select format('%s@%s, feature set %s', v_ranker.name, v.number, v_check.feature_set_id)
+            from ls.ranker_version v where v.version_id = v_check.version_id), p_because);
+        delete from ls.evaluation where evaluation_id = v_check.evaluation_id returning * into v_old;
+        if found then
+            perform ls.insert_evaluation(v_old.version_id, v_old.feature_set_id, v_old.configuration, p_found, v_old.task_id, null);
+        end if;
+        perform ls.open_evaluation_check(e.evaluation_id, 'reopened', false)
+        from ls.evaluation e join ls.ranker_version v using (version_id)
+        where e.worker_id = v_check.worker_id and ls.serves_others(v.ranker_id, v_check.worker_id)
+        -- Those that serve now first.
+        order by not exists (select from ls.ranker_alias a where a.ranker_id = v.ranker_id and a.version_id = v.version_id), e.evaluation_id;
+
+        select version_id into v_champion from ls.ranker_alias where ranker_id = v_ranker.ranker_id and alias = 'champion';
+        select * into v_move from ls.alias_history
+        where ranker_id = v_ranker.ranker_id and alias = 'champion' order by alias_history_id desc limit 1;
+        if v_is_gate and v_champion is not null and v_move.moved_by = 'promotion gate'
+            and v_check.version_id in (v_move.to_version_id, v_move.from_version_id)
+        then
+            if v_move.from_version_id is null then
+                perform ls.remove_alias(v_ranker.name, 'champion', p_because, c_by);
+            else
+                perform ls.set_alias(v_move.from_version_id, 'champion', p_because, c_by, true);
+            end if;
+            v_is_rolled_back := true;
+        end if;
+    end if;
+    if v_is_gate then
+        perform ls.reconsider(v_check.version_id);
+        if v_is_rolled_back then
+            perform ls.consider_promotion(v_champion);
+            -- Others were compared with what is champion no more.
+            perform ls.reconsider(c.version_id) from (
+                select v.version_id from ls.ranker_version v
+                where v.ranker_id = v_ranker.ranker_id and v.forgotten_at is null
+                    and exists (select from ls.evaluation e where e.version_id = v.version_id)
+                    and (v_move.from_version_id is null or v.version_id = v_move.from_version_id)
+                order by v.number) c;
+        end if;
+    end if;
+    return true;
+end
+$$;
+comment on function ls.decide_evaluation_check(bigint, text, text, jsonb) is
+    'Takes what a coordinator found when it measured an evaluation again, and returns whether the check was open. Figures that were '
+    'wrong are replaced, their worker is in quarantine, and what rests on them is decided again. Refuses a verdict that is none (LS001).';

@@ -1,0 +1,199 @@
+-- ls.check_report, compare_with_baseline, claim_evaluation_check, decide_evaluation_check, leaves_to_another: one worker's word, and what
+-- becomes of it when a coordinator measures again.
+begin;
+select plan(111);
+select fixture.base_model();
+select fixture.feature_set('code', 'train'), fixture.feature_set('code', 'test');
+select fixture.ranker('code');
+select fixture.worker('liar'), fixture.worker('honest'), fixture.worker('other');
+update ls.check_policy set share = 0;
+create function pg_temp.hand_in(p_worker bigint, p_accuracy double precision, p_extra jsonb default '{}') returns boolean language sql as $$
+    select ls.complete_evaluation(p_worker, l.token, array[decode(l.features -> 0 ->> 'digest', 'hex')], array[fixture.report(p_accuracy, p_extra)])
+    from ls.lease_tasks(p_worker, '{evaluate}', 1, 60) l; $$;
+create function pg_temp.refusal(p_extra jsonb) returns text language plpgsql as $$ begin
+    perform pg_temp.hand_in(2, 0.5, p_extra); return 'counted';
+exception when others then return sqlstate || ' ' || sqlerrm; end $$;
+create function pg_temp.train(p_worker bigint, p_weights text) returns bigint language plpgsql as $$ begin
+    perform ls.request_training('code.listwise', p_seed => hashtext(p_weights)); return fixture.train(p_worker, p_weights); end $$;
+create view pg_temp.champion as select number from ls.ranker_alias a join ls.ranker_version v using (version_id) where alias = 'champion';
+create view pg_temp.figures as select v.number, e.accuracy, w.name from ls.evaluation e join ls.ranker_version v using (version_id) left join ls.worker w on w.worker_id = e.worker_id;
+create function pg_temp.found(p_accuracy double precision, p_extra jsonb default '{}') returns jsonb language sql as $$ select fixture.report(p_accuracy, p_extra); $$;
+create view pg_temp.open_check as select version, worker, reason, holds from ls.evaluation_check_status where decided_at is null;
+
+-- What cannot be true.
+select isnt(fixture.version('code.listwise', 'first'), null, 'a version to measure');
+select is(pg_temp.refusal('{"accuracy": 1.0, "oracle": 0.0, "first_sample": 0.0, "group_count": 1}'), 'LS001 cannot take an evaluation: found group_count 1, expected 20 of each of 3 queries', 'one group is not what the task asked for');
+select is(pg_temp.refusal('{"accuracy": 1.0, "oracle": 0.0, "first_sample": 0.0}'), 'LS001 cannot take an evaluation: found accuracy 1.0, more than the oracle''s 0.0', 'nobody does better than the best there is');
+select is(pg_temp.refusal('{"first_sample": 0.97}'), 'LS001 cannot take an evaluation: found first_sample 0.97, more than the oracle''s 0.96', 'nor does the first sample');
+select is(pg_temp.refusal('{"majority": 0.97}'), 'LS001 cannot take an evaluation: found majority 0.97, more than the oracle''s 0.96', 'nor the majority');
+select is(pg_temp.refusal('{"highest_log_probability": 1}'), 'LS001 cannot take an evaluation: found highest_log_probability 1, more than the oracle''s 0.96', 'nor the likeliest');
+select is(pg_temp.refusal('{"query_count": 4, "group_count": 80}'), 'LS001 cannot take an evaluation: found query_count 4, the feature set has 3', 'the set has so many queries');
+select is(pg_temp.refusal('{"query_values": "0.5"}'), 'LS001 cannot take an evaluation: expected query_values to be 3 numbers', 'query_values are a list');
+select is(pg_temp.refusal('{"query_values": [0.5, 0.5]}'), 'LS001 cannot take an evaluation: expected query_values to be 3 numbers', 'one for each query');
+select is(pg_temp.refusal('{"query_values": [0.5, 0.5, null]}'), 'LS001 cannot take an evaluation: expected query_values to be 3 numbers', 'each a number');
+select is(pg_temp.refusal('{"query_values": [0.5, 0.5, 1e40]}'), 'LS001 cannot take an evaluation: expected query_values to be 3 numbers', 'of sensible size');
+select is(pg_temp.refusal('{"query_values": [0.5, 0.5, 0.8]}'), 'LS001 cannot take an evaluation: found accuracy 0.5, the mean of its query_values is 0.6', 'of which accuracy is the mean');
+select is(pg_temp.refusal('{"query_values": [0.25, 0.5, 0.75]}'), 'counted', 'all of that right');
+select results_eq('select query_values, report ? ''query_values'' from ls.evaluation', $$ values ('{0.25,0.5,0.75}'::real[], false) $$, 'is kept, once');
+select results_eq('select first_sample, oracle, confirmed_at is null from ls.baseline', $$ values (0.38::float8, 0.96::float8, true) $$, 'and what needs no ranker is known by one worker''s word');
+select is_empty('select * from pg_temp.open_check', 'a version that nobody trained here is taken on that word');
+select is((select number from pg_temp.champion), 1, 'and promoted');
+
+-- Trained and measured by one worker: promoted, and measured again.
+select is(pg_temp.train(1, 'garbage'), 2::bigint, 'a worker trains garbage');
+select is(pg_temp.hand_in(1, 0.9), true, 'and says it is great');
+select is((select number from pg_temp.champion), 2, 'it serves, for now');
+select results_eq('select * from pg_temp.open_check', $$ values ('code.listwise@2', 'liar', 'trained and measured', false) $$, 'a coordinator is to measure it');
+select throws_ok('select ls.claim_evaluation_check(null)', 'LS001', null, 'a claim ends');
+select throws_ok('select ls.claim_evaluation_check(0.5)', 'LS001', null, 'not at once');
+create temporary table claim as select * from ls.claim_evaluation_check(60);
+select results_eq('select weights_digest, features_digest, configuration, ranker, worker, report ->> ''accuracy'' from claim',
+    $$ values (sha256('garbage'), sha256('codetest'), ls.default_evaluation_configuration(), 'code.listwise@2', 'liar', '0.9') $$, 'it gets all it needs');
+select is_empty('select * from ls.claim_evaluation_check(60)', 'nobody else gets it meanwhile');
+select throws_ok('select ls.decide_evaluation_check(1, ''maybe'', ''x'', ''{}'')', 'LS001', null, 'a verdict is one of three');
+select throws_ok('select ls.decide_evaluation_check(1, ''confirmed'', '''', ''{}'')', 'LS001', null, 'says why');
+select throws_ok('select ls.decide_evaluation_check(1, ''refuted'', ''x'')', 'LS001', null, 'and what was found');
+-- The liar measured something before that others rest on, and has a lease.
+select isnt(fixture.version('code.listwise', 'sound'), null, 'another version');
+select is(pg_temp.hand_in(1, 0.6), true, 'measured by the liar');
+select is((select number from pg_temp.champion), 2, 'it is not promoted: garbage is said to be better');
+select isnt(fixture.version('code.listwise', 'held'), null, 'and one more');
+select is((select count(*) from ls.lease_tasks(1, '{evaluate}', 1, 60)), 1::bigint, 'which it is at');
+select is((select ls.decide_evaluation_check(evaluation_check_id, 'refuted', 'accuracy is 0.1, not 0.9', pg_temp.found(0.1)) from claim), true, 'found out');
+select is((select quarantined_because from ls.worker where name = 'liar'), 'what it measured was measured again: accuracy is 0.1, not 0.9', 'it is shut out');
+select is((select state from ls.attempt where worker_id = 1 order by leased_at desc limit 1), 'released', 'its leases are given back');
+select results_eq('select * from pg_temp.figures order by 1', $$ values (1, 0.5::float8, 'honest'), (2, 0.1, null), (3, 0.6, 'liar') $$, 'the figures are the coordinator''s now');
+select results_eq('select number from pg_temp.champion', $$ values (3) $$, 'garbage is champion no more, and what was compared with it is looked at again');
+select is((select count(*) from ls.alias_history where moved_by = 'evaluation check' and is_rollback), 1::bigint, 'by way of the champion before');
+select results_eq('select * from pg_temp.open_check', $$ values ('code.listwise@3', 'liar', 'reopened', false) $$, 'what else it measured for others is measured again');
+select is((select reason from ls.promotion_status where version = 2 order by decided_at limit 1), 'not worse than the champion: accuracy 90.00%, champion version 1 has 50.00%, on the same 1 feature set(s), K 10, seed 1', 'the decisions stay on record');
+select is((select count(*) from ls.audit_entry where action = 'refute evaluation' and subject like 'code.listwise@2, feature set %'), 1::bigint, 'the audit log has it');
+select is((select ls.decide_evaluation_check(evaluation_check_id, 'confirmed', 'late', pg_temp.found(0.9)) from claim), false, 'a second answer changes nothing');
+select is(ls.decide_evaluation_check(99, 'failed', 'x'), false, 'nor one to no question');
+select is_empty('select * from ls.broken_rules(true)', 'no rule is broken');
+select results_eq('select accuracy_said, accuracy_found, verdict from ls.evaluation_check_status where decided_at is not null', $$ values (0.9::float8, 0.1::float8, 'refuted') $$, 'the view shows both figures');
+truncate claim; insert into claim select * from ls.claim_evaluation_check(60);
+select is((select ls.decide_evaluation_check(evaluation_check_id, 'confirmed', 'the same', pg_temp.found(0.6)) from claim), true, 'that one was right');
+select is((select number from pg_temp.champion), 3, 'and stays');
+select isnt((select confirmed_at from ls.baseline), null, 'what needs no ranker is known for good');
+
+-- From a worker in quarantine nothing is promoted by itself.
+update ls.worker set quarantined_at = null, quarantined_because = null where name = 'liar';
+select isnt(pg_temp.train(1, 'suspect'), null, 'let in again, it trains');
+update ls.worker set quarantined_at = now(), quarantined_because = 'test' where name = 'liar';
+select is(pg_temp.hand_in(2, 0.55), true, 'another measures what waits');
+select is(pg_temp.hand_in(2, 0.95), true, 'and what it trained, while it is shut out');
+select is((select reason from ls.promotion_status where version = 5 limit 1), 'not by itself: worker ''liar'', which trained it, is in quarantine', 'which is not promoted');
+update ls.worker set quarantined_at = null, quarantined_because = null where name = 'liar';
+
+-- Against what a coordinator measured nobody has another opinion.
+select isnt(fixture.version('code.listwise', 'sixth'), null, 'a version');
+select is(pg_temp.refusal('{"first_sample": 0.4}'), 'LS001 cannot take an evaluation: found first_sample 0.4, which needs no ranker and was measured here as 0.38', 'a figure that cannot depend on it');
+select is(pg_temp.refusal('{"oracle": 0.99}'), 'LS001 cannot take an evaluation: found oracle 0.99, which needs no ranker and was measured here as 0.96', 'nor on anything');
+select is(pg_temp.refusal('{"first_sample": 0.38000000001}'), 'counted', 'the way it is written is no difference');
+
+-- Against another worker: who is right is found out, and no promotion rests on either before.
+update ls.baseline set confirmed_at = null, oracle = 0.99, evaluation_id = (select evaluation_id from ls.evaluation where version_id = 4);
+select isnt(fixture.version('code.listwise', 'seventh'), null, 'a version');
+select is(pg_temp.refusal('{"accuracy": 0.96}'), 'counted', 'one of two is wrong: it is taken');
+select results_eq('select version, worker, reason, holds from pg_temp.open_check order by 1',
+    $$ values ('code.listwise@4', 'honest', 'dispute', true), ('code.listwise@7', 'honest', 'dispute', true) $$, 'both are measured again');
+select is((select number from pg_temp.champion), 3, 'and nothing is promoted before');
+truncate claim; insert into claim select * from ls.claim_evaluation_check(60);
+select is((select ls.decide_evaluation_check(evaluation_check_id, 'failed', 'no memory') from claim), true, 'one cannot be measured: nobody is blamed');
+insert into claim select * from ls.claim_evaluation_check(60);
+select is((select ls.decide_evaluation_check(evaluation_check_id, 'confirmed', 'the same', pg_temp.found(0.96)) from claim where ranker = 'code.listwise@7'), true, 'the other one can');
+select is((select number from pg_temp.champion), 7, 'and is promoted now');
+select is((select oracle from ls.baseline), 0.96::float8, 'what needs no ranker is set right');
+select is((select count(*) from ls.worker where quarantined_at is not null), 0::bigint, 'nobody is shut out');
+
+-- Never decided: three tries; gone meanwhile: none.
+update ls.check_policy set share = 1;
+select isnt(fixture.version('code.listwise', 'eighth'), null, 'with a share of one');
+select is(pg_temp.hand_in(2, 0.5), true, 'each evaluation');
+select results_eq('select version, reason, holds from pg_temp.open_check', $$ values ('code.listwise@8', 'sample', false) $$, 'is measured again');
+do $$ begin for i in 1 .. 3 loop
+    perform ls.claim_evaluation_check(60); update ls.evaluation_check set claimed_until = '-infinity' where decided_at is null; end loop; end $$;
+select is_empty('select * from ls.claim_evaluation_check(60)', 'claimed three times, and never decided');
+select results_eq('select verdict, because from ls.evaluation_check_status limit 1', $$ values ('failed', 'three tries came to no end') $$, 'has failed');
+select throws_ok($$ select ls.set_check_policy(2, null, 'x') $$, 'LS001', null, 'a share is at most one');
+select throws_ok($$ select ls.set_check_policy(0, null, '') $$, 'LS001', null, 'a reason is needed');
+select lives_ok($$ select ls.set_check_policy(0, true, 'we are careful') $$, 'promotions may wait');
+select results_eq('select * from ls.evaluation_check_policy', $$ values (0::float8, true) $$, 'the view says so');
+select isnt(pg_temp.train(3, 'ninth'), null, 'trained');
+select is(pg_temp.hand_in(3, 0.96), true, 'and measured by one worker');
+select is((select number from pg_temp.champion), 7, 'it waits');
+truncate claim; insert into claim select * from ls.claim_evaluation_check(60);
+select is((select ls.decide_evaluation_check(evaluation_check_id, 'confirmed', 'the same', pg_temp.found(0.96)) from claim), true, 'a coordinator says the same');
+select is((select number from pg_temp.champion), 9, 'and it is promoted');
+
+-- Who trained is not the one to measure, while another can.
+select is((select count(*) from (select pg_temp.train(2, 'tenth')) t), 1::bigint, 'trained by one of three');
+select is(ls.leaves_to_another((select max(task_id) from ls.task), 2), false, 'nobody else is there');
+select ls.worker_connected(w, 'test', 'test', 1, '{train,evaluate}') from unnest('{2,3}'::bigint[]) w;
+select is_empty($$ select * from ls.lease_tasks(2, '{evaluate}', 1, 60) $$, 'while another is, it is not the one to measure');
+select is_empty($$ select * from ls.lease_tasks(2, '{evaluate}', 1, 60, array[sha256('codetest')]) $$, 'whatever it holds');
+select isnt_empty($$ select * from ls.lease_tasks(3, '{evaluate}', 1, 60) $$, 'but the other is');
+select ls.release_leases(3);
+update ls.task set run_after = now() - interval '6 seconds' where state = 'waiting';
+select isnt_empty($$ select * from ls.lease_tasks(2, '{evaluate}', 1, 60) $$, 'for five seconds');
+select ls.release_leases(2);
+update ls.task set run_after = clock_timestamp() where state = 'waiting';
+update ls.worker_presence set capacity = 0 where worker_id = 3;
+select isnt_empty($$ select * from ls.lease_tasks(2, '{evaluate}', 1, 60) $$, 'and not when the other is busy');
+select ls.release_leases(2);
+update ls.worker_presence set capacity = 1, task_byte_count_max = 1 where worker_id = 3;
+select isnt_empty($$ select * from ls.lease_tasks(2, '{evaluate}', 1, 60) $$, 'or its owner does not allow it');
+select ls.release_leases(2);
+update ls.worker_presence set disconnected_at = now();
+update ls.task set state = 'cancelled', ended_at = now(), ended_because = 'test' where ended_at is null;
+select ls.set_check_policy(0, false, 'test');
+
+-- A first version that is a lie: nothing stood before it, and nothing of its trainer's takes its place.
+select fixture.feature_set('math/algebra', 'train'), fixture.feature_set('math/algebra', 'test'), fixture.ranker('math/algebra');
+create function pg_temp.version_of(p_domain text) returns integer language sql as $$
+    select v.number from ls.ranker_alias a join ls.ranker_version v using (ranker_id, version_id) join ls.ranker r using (ranker_id) join ls.domain d using (domain_id)
+    where a.alias = 'champion' and d.name = p_domain; $$;
+select ls.request_training('math/algebra.listwise');
+select isnt(fixture.train(1, 'algebra'), null, 'trained by one worker');
+select is(pg_temp.hand_in(1, 0.9), true, 'and measured by it');
+select is(pg_temp.version_of('math/algebra'), 1, 'the first version serves');
+truncate claim; insert into claim select * from ls.claim_evaluation_check(60);
+select is((select ls.decide_evaluation_check(evaluation_check_id, 'refuted', 'accuracy is 0.1', pg_temp.found(0.1)) from claim), true, 'found out');
+select is(pg_temp.version_of('math/algebra'), null, 'it serves no more');
+select is((select ranker_name from ls.route('tiny', null, 'math/algebra')), null, 'requests go on to whoever is next');
+update ls.worker set quarantined_at = null, quarantined_because = null;
+update ls.evaluation_check set decided_at = now(), verdict = 'failed' where decided_at is null;
+
+-- A lie about the champion, so that one's own next version looks better.
+select fixture.feature_set('math/geometry', 'train'), fixture.feature_set('math/geometry', 'test'), fixture.ranker('math/geometry');
+select isnt(fixture.version('math/geometry.listwise', 'sound geometry'), null, 'a sound version');
+select is(pg_temp.hand_in(1, 0.2), true, 'made to look bad');
+select ls.request_training('math/geometry.listwise');
+select isnt(fixture.train(1, 'own geometry'), null, 'by who trains the next');
+select is(pg_temp.hand_in(2, 0.5), true, 'which another measures');
+select is(pg_temp.version_of('math/geometry'), 2, 'and which is promoted');
+select results_eq('select version, worker, reason from pg_temp.open_check', $$ values ('math/geometry.listwise@1', 'liar', 'trained and measured') $$,
+    'what the trainer said of the champion is measured again');
+truncate claim; insert into claim select * from ls.claim_evaluation_check(60);
+select is((select ls.decide_evaluation_check(evaluation_check_id, 'refuted', 'accuracy is 0.6', pg_temp.found(0.6)) from claim), true, 'found out');
+select is(pg_temp.version_of('math/geometry'), 1, 'the champion is back');
+select is_empty('select * from ls.broken_rules(true)', 'no rule is broken');
+
+-- For one's own users one's own word is enough; forgetting takes the checks along.
+update ls.worker set quarantined_at = null, quarantined_because = null, labels = '{"user": "ada,ben"}';
+select ls.set_check_policy(1, true, 'test');
+select fixture.feature_set('code', 'train', 'ada', p_user => 'ada'), fixture.feature_set('code', 'test', 'ada', p_user => 'ada'), fixture.ranker('code', p_user => 'ada');
+select ls.request_training('~ada/code.listwise');
+select isnt(fixture.train(1, 'of ada'), null, 'a user''s own worker trains');
+select is(pg_temp.hand_in(1, 0.5), true, 'and measures');
+select is((select count(*) from pg_temp.open_check where version like '~ada%'), 0::bigint, 'and is believed');
+update ls.worker set labels = '{}';
+select ls.request_training('~ada/code.listwise', p_seed => 2);
+select isnt(fixture.train(1, 'of ada 2'), null, 'somebody else''s worker trains');
+select is(pg_temp.hand_in(1, 0.6), true, 'and measures');
+select is((select count(*) from pg_temp.open_check where version like '~ada%'), 2::bigint, 'and what decides is measured again');
+select isnt_empty($$ select * from ls.forget_user('ada', 'asked') $$, 'the user is forgotten');
+select is((select count(*) from ls.evaluation_check_status where version like '~ada%'), 0::bigint, 'with the check');
+select * from finish();
+rollback;
