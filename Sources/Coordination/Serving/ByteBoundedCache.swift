@@ -32,6 +32,7 @@ struct ByteBoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     }
 
     var count: Int { places.count }
+    var keys: [Key] { Array(places.keys) }
 
     mutating func value(for key: Key) -> Value? {
         guard let place = places[key] else { return nil }
@@ -81,7 +82,8 @@ struct ByteBoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         linkAsNewest(place)
     }
 
-    private mutating func remove(_ key: Key) {
+    /// Also what is pinned.
+    mutating func remove(_ key: Key) {
         unpin(key)
         guard let place = places.removeValue(forKey: key) else { return }
         unlink(place)

@@ -36,6 +36,8 @@ public final class DecisionLog: Service, @unchecked Sendable {
     private let lock = NSLock()
     private var waiting: [Decision] = []
     private var byteCount = 0
+    /// Since the batch that is being written was taken.
+    private var forgotten: [String] = []
     private var window: (began: ContinuousClock.Instant, count: Int)
     private var counts = Counts()
 
@@ -72,6 +74,20 @@ public final class DecisionLog: Service, @unchecked Sendable {
         }
     }
 
+    /// What waits of this user is not written. (What is being written is ls.record_decisions' to leave out.)
+    func forget(user: String) {
+        lock.withLock {
+            forgotten.append(user)
+            let (gone, kept) = (waiting.filter { $0.isOf(user) }, waiting.filter { !$0.isOf(user) })
+            waiting = kept
+            byteCount -= gone.reduce(0) { $0 + $1.features.count }
+            counts.dropped += gone.count
+        }
+    }
+
+    /// Waiting to be written.
+    var waitingCount: Int { lock.withLock { waiting.count } }
+
     public func run() async throws {
         await cancelWhenGracefulShutdown {
             while (try? await self.clock.sleep(for: Self.interval)) != nil { await self.write() }
@@ -84,6 +100,7 @@ public final class DecisionLog: Service, @unchecked Sendable {
         // What is being written takes its room until it is.
         let batch = lock.withLock {
             defer { waiting = [] }
+            forgotten = []
             return waiting
         }
         guard !batch.isEmpty else { return }
@@ -93,7 +110,12 @@ public final class DecisionLog: Service, @unchecked Sendable {
                 if isWritten {
                     byteCount -= batch.reduce(0) { $0 + $1.features.count }
                 } else {
-                    waiting = batch + waiting
+                    let gone = batch.filter { decision in forgotten.contains(where: decision.isOf) }
+                    byteCount -= gone.reduce(0) { $0 + $1.features.count }
+                    counts.dropped += gone.count
+                    waiting =
+                        batch.filter { decision in !forgotten.contains(where: decision.isOf) }
+                        + waiting
                 }
             }
         }
@@ -109,5 +131,12 @@ public final class DecisionLog: Service, @unchecked Sendable {
             lock.withLock { counts.dropped += batch.count }
             logger.error("cannot record decisions", metadata: ["error": "\(error.message)"])
         }
+    }
+}
+
+extension Decision {
+    /// Byte by byte, as the ledger compares names.
+    fileprivate func isOf(_ user: String) -> Bool {
+        self.user?.utf8.elementsEqual(user.utf8) ?? false
     }
 }
