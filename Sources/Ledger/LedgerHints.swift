@@ -12,6 +12,7 @@ public struct LedgerHints: Sendable {
         case route = "ls_route"
         case key = "ls_key"
         case presence = "ls_presence"
+        case forget = "ls_forget"
     }
 
     public enum Hint: Sendable, Equatable {
@@ -25,6 +26,8 @@ public struct LedgerHints: Sendable {
         case workerRevoked
         /// To one of the coordinators.
         case workerConnected
+        /// Everything that came from this user is to go.
+        case userForgotten(String)
         /// Just connected, or connected again: look for yourself.
         case mayHaveMissed
     }
@@ -66,6 +69,7 @@ extension LedgerHints.Hint {
             self = .cancelled(token)
         case .notification("ls_worker", _): self = .workerRevoked
         case .notification("ls_presence", _): self = .workerConnected
+        case .notification("ls_forget", let payload): self = .userForgotten(payload)
         case .notification: return nil
         }
     }

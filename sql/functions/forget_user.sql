@@ -4,11 +4,19 @@
 -- descends from such a version, with its weights, figures and tasks. A shared ranker's alias that named such a
 -- version goes back to the last one that did not learn from the user, or is taken away. Of a deleted version of a
 -- shared ranker its number stays, so that numbers never mean two things. Work under way on any of it is lost: its
--- leases answer `lost`. Blocked tasks that needed it are cancelled. In the audit log the names of the user's
--- rankers are overwritten; that somebody was forgotten, when, why and by whom stays, under the first
+-- leases answer `lost`. Blocked tasks that needed it are cancelled.
+-- The name goes, too: an API key for this user alone is revoked and renamed (never left as a key for everybody), one for
+-- several users is for the others; rules for the user or to the user's rankers are removed; a label 'user' of a worker or
+-- an invitation no longer names the user, and an invitation for this user alone has expired; in every text that people
+-- or programs wrote (ls.free_texts) the name as a word of its own is overwritten, and in the audit log the names of the
+-- user's rankers. That somebody was forgotten, when, why and by whom stays, under the first
 -- digits of the SHA-256 of the user's name. Again, or for a user nobody has heard of: zeros.
+-- What stays: names that something else is registered under and that contain the name (a worker's, a domain's), what stands
+-- in other users' feature files, and what lscoord forget --help says of copies outside this database.
 -- Copies on workers' disks are no longer named by anything and leave with the cache's limit. What is at home with a
--- worker is the user's own to delete; a worker that goes on offering it is revoked, or its set comes back.
+-- worker is the user's own to delete; offered again it is refused, for no label names the user.
+-- A decision that is being recorded at this moment is waited for, and goes, too (ls.user_lock). Coordinators drop what
+-- they have in memory (channel ls_forget). Locks in the one order of the page States.
 -- Called by: an admin.
 create or replace function ls.forget_user(p_user text, p_reason text, p_by text default null)
 returns table (deleted text, count bigint)
@@ -21,6 +29,8 @@ declare
     v_names text[];
     v_versions bigint[];
     v_tasks bigint[];
+    v_all record;
+    v_before jsonb;
     v_sweeps bigint[];
     v_digests bytea[];
     v_archived bigint;
@@ -29,39 +39,51 @@ declare
     v_clean bigint;
     v_counts bigint[] := array[]::bigint[];
     v_count bigint;
+    v_texts bigint := 0;
+    v_kept text[];
+    v_by text := ls.without_name(p_by, p_user);
+    v_reason text;
+    v_key record;
+    v_text record;
 begin
     if coalesce(p_user, '') = '' or coalesce(p_reason, '') = '' then
         perform ls.refuse('LS001', 'cannot forget a user: a name and a reason are needed');
     end if;
-    select coalesce(array_agg(feature_set_id), '{}') into v_sets from ls.feature_set where user_name = p_user;
-    select coalesce(array_agg(ranker_id), '{}'), coalesce(array_agg(name), '{}') into v_rankers, v_names
-    from ls.ranker where user_name = p_user;
-    -- Twice: what was under way when we looked may have ended before it was locked.
-    for v_round in 1 .. 2 loop
-        with recursive derived as (
-            select v.version_id from ls.ranker_version v where v.ranker_id = any (v_rankers)
-            union
-            select f.version_id from ls.version_feature_set f where f.feature_set_id = any (v_sets)
-            union
-            select c.version_id from derived d join ls.ranker_version c on c.parent_version_id = d.version_id)
-        select coalesce(array_agg(version_id), '{}') into v_versions from derived;
-        select coalesce(array_agg(task_id order by task_id), '{}') into v_tasks from (
-            select task_id from ls.task where ranker_id = any (v_rankers)
-            union select task_id from ls.task_feature_set where feature_set_id = any (v_sets)
-            union select t.task_id from ls.ranker_version v join ls.task t using (ranker_id, version_id) where v.version_id = any (v_versions)
-            union select task_id from ls.task where initial_version_id = any (v_versions)
-            union select task_id from ls.attempt where version_id = any (v_versions)) t;
-        perform from ls.task where task_id = any (v_tasks) order by task_id for update;
-        perform from ls.ranker where ranker_id = any (v_rankers)
-            or ranker_id in (select ranker_id from ls.ranker_version where version_id = any (v_versions))
-        order by ranker_id for update;
-        -- From here no new task can name them.
-        perform from ls.feature_set where feature_set_id = any (v_sets) order by feature_set_id for update;
+    perform pg_advisory_xact_lock(ls.user_lock(p_user));
+    perform ls.home_lock();
+    -- Invitations, all workers (whatever a worker says or offers waits), then tasks, rankers and feature sets.
+    perform from ls.join_token where position(p_user in labels::text) > 0 or position(p_user in created_by) > 0
+    order by join_token_id for no key update;
+    perform from ls.worker order by worker_id for no key update;
+    -- What was under way when we looked may have ended before it was locked. A task that is found late cannot be locked in
+    -- order: then all is let go and locked anew. Once all is locked, nothing new can name it.
+    for v_round in 1 .. 10 loop
+        begin
+            select * into strict v_all from ls.forgettable(p_user);
+            perform from ls.task where task_id in (
+                select id from unnest(v_all.blocked) id
+                -- and those that only mention the user
+                union select task_id from ls.task where position(p_user in concat_ws(' ', owner, requested_by, ended_because)) > 0
+                union select task_id from ls.attempt where position(p_user in concat_ws(' ', note, error_code, error_message)) > 0)
+            order by task_id for update;
+            perform from ls.ranker where ranker_id = any (v_all.rankers)
+                or ranker_id in (select ranker_id from ls.ranker_version where version_id = any (v_all.versions))
+                or ranker_id in (select ranker_id from ls.task where task_id = any (v_all.blocked))
+            order by ranker_id for update;
+            perform from ls.feature_set where feature_set_id = any (v_all.sets) order by feature_set_id for update;
+            v_before := to_jsonb(v_all);
+            select * into strict v_all from ls.forgettable(p_user);
+            exit when to_jsonb(v_all) = v_before or v_round = 10;
+            raise exception using errcode = 'P0098', message = 'more came than was locked';
+        exception when sqlstate 'P0098' then
+            null;
+        end;
     end loop;
+    v_sets := v_all.sets; v_rankers := v_all.rankers; v_names := v_all.names; v_versions := v_all.versions; v_tasks := v_all.tasks;
 
     -- What others still expect of this.
     foreach v_id in array v_tasks loop
-        perform ls.cancel_dependents(v_id, p_by);
+        perform ls.cancel_dependents(v_id, v_by);
     end loop;
     for v_alias in
         select a.ranker_id, r.name, a.alias from ls.ranker_version v
@@ -74,9 +96,9 @@ begin
             and v.forgotten_at is null
         order by h.alias_history_id desc limit 1;
         if v_clean is null then
-            perform ls.remove_alias(v_alias.name, v_alias.alias, 'a user was forgotten', p_by);
+            perform ls.remove_alias(v_alias.name, v_alias.alias, 'a user was forgotten', v_by);
         else
-            perform ls.set_alias(v_clean, v_alias.alias, 'a user was forgotten', p_by, true);
+            perform ls.set_alias(v_clean, v_alias.alias, 'a user was forgotten', v_by, true);
         end if;
     end loop;
 
@@ -129,18 +151,64 @@ begin
     get diagnostics v_count = row_count; v_counts := v_counts || v_count;
     delete from ls.feature_set where feature_set_id = any (v_sets);
     get diagnostics v_count = row_count; v_counts := v_counts || v_count;
-    update ls.audit_log a set subject = replace(a.subject, n.name, '(forgotten)')
-    from unnest(v_names) n (name) where position(n.name in a.subject) > 0;
-    perform set_config('ls.forgetting', '', true);
 
-    perform ls.record_audit(p_by, 'forget user', 'user ' || ls.short_digest(sha256(convert_to(p_user, 'UTF8'))), p_reason);
-    perform pg_notify('ls_alias', '');
+    -- Who is let in, and what is served to whom.
+    for v_key in select api_key_id, name, users, revoked_at from ls.api_key where p_user = any (users) order by api_key_id for update loop
+        update ls.api_key set users = array_remove(users, p_user) where api_key_id = v_key.api_key_id;
+        continue when cardinality(array_remove(v_key.users, p_user)) > 0;
+        update ls.api_key set name = 'forgotten-' || api_key_id, revoked_at = coalesce(revoked_at, clock_timestamp()),
+            revoked_by = coalesce(revoked_by, v_by, session_user), revoked_because = coalesce(revoked_because, 'its user was forgotten')
+        where api_key_id = v_key.api_key_id;
+        -- The name it had may be the user's: in the log, too.
+        update ls.audit_log set subject = 'forgotten-' || v_key.api_key_id where subject = v_key.name and action in ('create api key', 'revoke api key');
+        if v_key.revoked_at is null then
+            perform ls.record_audit(v_by, 'revoke api key', 'forgotten-' || v_key.api_key_id, 'its user was forgotten');
+        end if;
+    end loop;
+    for v_key in delete from ls.route_rule where user_name = p_user
+            or exists (select from unnest(v_names) n where target = n or starts_with(target, n || ':') or starts_with(target, n || '@'))
+        returning name
+    loop
+        perform ls.record_audit(v_by, 'remove route rule', v_key.name, 'a user was forgotten');
+    end loop;
+    update ls.join_token set expires_at = least(expires_at, clock_timestamp()) where used_at is null and labels ->> 'user' = p_user;
+    update ls.join_token set labels = case labels ->> 'user' when p_user then labels - 'user' else jsonb_set(labels, '{user}',
+        to_jsonb(array_to_string(array_remove(string_to_array(labels ->> 'user', ','), p_user), ','))) end
+    where p_user = any (string_to_array(labels ->> 'user', ','));
+    update ls.worker set labels = case labels ->> 'user' when p_user then labels - 'user' else jsonb_set(labels, '{user}',
+        to_jsonb(array_to_string(array_remove(string_to_array(labels ->> 'user', ','), p_user), ','))) end
+    where p_user = any (string_to_array(labels ->> 'user', ','));
+    delete from ls.tag where key = p_user;
+
+    -- Every text.
+    update ls.audit_log a set subject = '(forgotten)' || substr(a.subject, length(n.name) + 1)
+    from unnest(v_names) n (name) where starts_with(a.subject, n.name) and substr(a.subject, length(n.name) + 1, 1) in ('', ':', '@', ' ');
+    v_kept := ls.names_with(p_user);
+    for v_text in
+        select f.relation, f.column_name, format_type(a.atttypid, null) as type from ls.free_texts() f
+            join pg_attribute a on a.attrelid = ('ls.' || f.relation)::regclass and a.attname = f.column_name
+        order by f.relation, f.column_name
+    loop
+        execute format('update ls.%1$I t set %2$I = n.text from (select ctid as place, tableoid as part, ls.%3$I(%2$I, $1, $2) as text '
+            'from ls.%1$I where position($3 in %2$I::text) > 0) n where t.ctid = n.place and t.tableoid = n.part and t.%2$I is distinct from n.text',
+            v_text.relation, v_text.column_name, case v_text.type when 'jsonb' then 'json_without_name' else 'without_name' end)
+        -- As it stands in JSON: quotes and backslashes are written otherwise there.
+        using p_user, v_kept, case v_text.type when 'jsonb' then substr(to_jsonb(p_user)::text, 2, length(to_jsonb(p_user)::text) - 2) else p_user end;
+        get diagnostics v_count = row_count; v_texts := v_texts + v_count;
+    end loop;
+    perform set_config('ls.forgetting', '', true);
+    v_reason := ls.without_name(p_reason, p_user, v_kept);
+
+    perform ls.record_audit(v_by, 'forget user', 'user ' || ls.short_digest(sha256(convert_to(p_user, 'UTF8'))), v_reason);
+    perform pg_notify('ls_alias', ''), pg_notify('ls_route', ''), pg_notify('ls_key', ''), pg_notify('ls_forget', left(p_user, 1000));
     return query
-        select k.what, v_counts[k.place] from (values (8, 'feature sets'), (7, 'queries'), (5, 'rankers'), (2, 'versions'),
-            (6, 'weights'), (1, 'evaluations'), (3, 'tasks'), (4, 'decisions')) k (place, what);
+        select k.what, k.count from (values (1, 'feature sets', v_counts[8]), (2, 'queries', v_counts[7]), (3, 'rankers', v_counts[5]),
+            (4, 'versions', v_counts[2]), (5, 'weights', v_counts[6]), (6, 'evaluations', v_counts[1]), (7, 'tasks', v_counts[3]),
+            (8, 'decisions', v_counts[4]), (9, 'mentions', v_texts)) k (place, what, count)
+        order by k.place;
 end
 $$;
 comment on function ls.forget_user(text, text, text) is
     'Deletes a user''s feature sets, rankers, every version derived from them and the tasks that touched them, '
-    'and returns how many of each; again, zeros. Shared aliases go back to a version that did not learn from the user. Refuses an '
-    'empty name or reason (LS001).';
+    'and returns how many of each; again, zeros. Shared aliases go back to a version that did not learn from the user. Keys, rules '
+    'and labels lose the user, and every text that people wrote the name. Refuses an empty name or reason (LS001).';

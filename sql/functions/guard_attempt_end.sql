@@ -1,11 +1,11 @@
 -- Trigger of ls.attempt: an attempt ends once. After that nothing about it changes, so a late
--- heartbeat or a late result of a lost lease has nothing left to touch.
+-- heartbeat or a late result of a lost lease has nothing left to touch. Only ls.forget_user overwrites what it said.
 create or replace function ls.guard_attempt_end()
 returns trigger
 language plpgsql
 as $$
 begin
-    if old.state <> 'open' then
+    if old.state <> 'open' and current_setting('ls.forgetting', true) is distinct from 'on' then
         perform ls.refuse('LS021', format('cannot change attempt %s of task %s: it has ended as %s',
             old.number, old.task_id, old.state));
     end if;

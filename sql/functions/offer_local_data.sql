@@ -88,7 +88,7 @@ begin
                 end if;
                 update ls.task t set home_worker_id = p_worker_id
                 from ls.task_feature_set s
-                where s.feature_set_id = v_id and t.task_id = s.task_id and t.state in ('blocked', 'waiting')
+                where v_old.home_worker_id <> p_worker_id and s.feature_set_id = v_id and t.task_id = s.task_id and t.state in ('blocked', 'waiting')
                     and t.home_worker_id = v_old.home_worker_id
                     and (select r.home_worker_id from ls.ranker r where r.ranker_id = t.ranker_id) is null;
             end if;

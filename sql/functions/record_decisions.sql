@@ -2,13 +2,17 @@
 -- A sample of what was served, one JSON object and one block of features each. What no longer fits the bytes that
 -- ls.retention allows is left out, and of a key what is beyond a quarter of them in one hour: so there is room for others
 -- while the hour lasts, and ls.prune_decisions has that key make room afterwards. A version that was forgotten meanwhile, and a
--- user who was forgotten since the request was served (age_seconds ago: it may have waited for the database), are left out.
+-- user who was forgotten since the request was served (age_seconds ago: it may have waited for the database), are left out; a
+-- forgetting that is not committed yet is waited for, and all that was served before it is.
 -- Called by: LedgerStore.recordDecisions.
 create or replace function ls.record_decisions(p_decisions jsonb, p_features bytea[])
 returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
+    -- The ages are as of now, however long somebody is waited for.
+    v_now timestamptz := clock_timestamp();
+    v_known bigint[];
     v_count integer;
     v_room bigint;
     v_key_room bigint := (select byte_count_max / 4 from ls.retention where what = 'decision');
@@ -19,9 +23,15 @@ begin
     if (select keep from ls.retention where what = 'decision') <= interval '0' then
         return 0;
     end if;
+    v_known := array(select a.audit_log_id from ls.audit_log a where a.at > v_now - interval '1 hour' and a.action = 'forget user');
+    -- Who is being forgotten at this moment is waited for, and then was; who is recorded is not forgotten before that is
+    -- committed, and then it is found. In one order, for two coordinators record the same users.
+    perform pg_advisory_xact_lock_shared(u.key) from (
+        select distinct ls.user_lock(e.value ->> 'user') as key from jsonb_array_elements(p_decisions) e
+        where e.value ->> 'user' is not null order by 1) u;
     v_room := ls.prune_decisions();
     perform ls.ensure_decision_partition(h.hour) from (
-        select distinct date_trunc('hour', clock_timestamp() - make_interval(secs => coalesce((e.value ->> 'age_seconds')::double precision, 0))) as hour
+        select distinct date_trunc('hour', v_now - make_interval(secs => coalesce((e.value ->> 'age_seconds')::double precision, 0))) as hour
         from jsonb_array_elements(p_decisions) e) h;
     with line as (
         select e.value ->> 'request_id' as request_id, coalesce(e.value ->> 'api_key_id', '') as api_key_id, e.value ->> 'role' as role,
@@ -31,7 +41,7 @@ begin
             e.value ->> 'arithmetic' as arithmetic, (e.value ->> 'hidden_size')::integer as hidden_size, e.value ->> 'dtype' as dtype,
             (select array_agg(s.value::real order by s.ordinality) from jsonb_array_elements_text(e.value -> 'scores') with ordinality s) as scores,
             e.ordinality as place, octet_length(p_features[e.ordinality]) + 1000 as byte_count,
-            clock_timestamp() - make_interval(secs => coalesce((e.value ->> 'age_seconds')::double precision, 0)) as served_at
+            v_now - make_interval(secs => coalesce((e.value ->> 'age_seconds')::double precision, 0)) as served_at
         from jsonb_array_elements(p_decisions) with ordinality e),
     in_hour as (
         select l.*, date_trunc('hour', l.served_at, 'UTC') as hour from line l),
@@ -53,7 +63,8 @@ begin
             and (d.user_name is null or not exists (
                 select from ls.audit_log a
                 where a.action = 'forget user' and a.subject = 'user ' || ls.short_digest(sha256(convert_to(d.user_name, 'UTF8')))
-                    and a.at >= d.served_at))
+                    and a.at >= least(d.served_at, v_now - interval '1 hour')
+                    and (a.at >= d.served_at or a.audit_log_id <> all (v_known))))
         returning api_key_id, served_at, octet_length(features) + 1000 as byte_count),
     counted as (
         insert into ls.decision_volume as w (hour, api_key_id, byte_count)

@@ -40,7 +40,7 @@ create temporary table ben as select (select count(*) from ls.ranker_version v j
 select throws_ok($$ select * from ls.forget_user('ada', '') $$, 'LS001', 'cannot forget a user: a name and a reason are needed', 'a reason is needed');
 select throws_ok($$ select * from ls.forget_user(null, 'x') $$, 'LS001', null, 'and a name');
 create temporary table report as select * from ls.forget_user('ada', 'asked on Monday', 'dpo');
-select results_eq($$ select * from report $$, $$ values ('feature sets', 2::bigint), ('queries', 6), ('rankers', 1), ('versions', 3), ('weights', 3), ('evaluations', 3), ('tasks', 8), ('decisions', 0) $$,
+select results_eq($$ select * from report $$, $$ values ('feature sets', 2::bigint), ('queries', 6), ('rankers', 1), ('versions', 3), ('weights', 3), ('evaluations', 3), ('tasks', 8), ('decisions', 0), ('mentions', 0) $$,
     'it reports what it deleted');
 select is_empty($$ select from ls.feature_set where user_name = 'ada' $$, 'no feature set');
 select is_empty($$ select from ls.ranker where user_name = 'ada' $$, 'no ranker');

@@ -261,7 +261,9 @@ public actor DispatchHub: Service {
             case .mayHaveMissed:
                 await endRefused()
                 fill()
-            case .taskWaiting, .aliasMoved, .routesChanged, .keysChanged, .workerConnected: fill()
+            case .taskWaiting, .aliasMoved, .routesChanged, .keysChanged, .workerConnected,
+                .userForgotten:
+                fill()
             }
         }
     }

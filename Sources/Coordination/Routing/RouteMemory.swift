@@ -136,6 +136,17 @@ final class RouteMemory: @unchecked Sendable {
         }
     }
 
+    /// Nothing of the user stays, not even for when the database is away.
+    func forget(user: String) {
+        lock.withLock {
+            table.forget(user: user) { answer in
+                answer.plan.entries.contains {
+                    $0.route.user?.utf8.elementsEqual(user.utf8) ?? false
+                }
+            }
+        }
+    }
+
     /// A database that answered somebody meanwhile has much to do, but is there.
     private func waitedInVain(since began: ContinuousClock.Instant) {
         lock.withLock { if heardAt < began { awayUntil = clock.now + Self.respite } }

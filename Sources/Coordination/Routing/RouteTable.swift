@@ -93,6 +93,16 @@ public struct RouteTable<Answer: Sendable>: Sendable {
     /// What was asked about is gone.
     public mutating func forget(_ key: RouteKey) { entries[key] = nil }
 
+    /// What this user asked, and what was answered with a ranker of theirs, is gone.
+    public mutating func forget(user: String, isOfUser: (Answer) -> Bool) {
+        entries = entries.filter { key, entry in
+            !key.user.hasBytes(of: user) && !isOfUser(entry.answer)
+        }
+        changedUsers[user] = nil
+        generation += 1
+        changedAll = generation
+    }
+
     /// Anything may have changed.
     public mutating func outdateAll() {
         generation += 1

@@ -32,6 +32,7 @@ struct ByteBoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     }
 
     var count: Int { places.count }
+    var keys: [Key] { Array(places.keys) }
 
     /// Of what is here; no use of it.
     func byteCount(of key: Key) -> Int? { places[key].flatMap { entries[$0]?.byteCount } }
@@ -84,7 +85,8 @@ struct ByteBoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         linkAsNewest(place)
     }
 
-    private mutating func remove(_ key: Key) {
+    /// Also what is pinned.
+    mutating func remove(_ key: Key) {
         unpin(key)
         guard let place = places.removeValue(forKey: key) else { return }
         unlink(place)

@@ -37,6 +37,8 @@ public final class DecisionLog: Service, @unchecked Sendable {
     private let lock = NSLock()
     private var waiting: FairQueue<Decision>
     private var windowBegan: ContinuousClock.Instant
+    /// Since the batch that is being written was taken.
+    private var forgotten: [String] = []
     private var counts = Counts()
 
     public init(ledger: LedgerStore, settings: DecisionSettings, logger: Logger) {
@@ -70,6 +72,17 @@ public final class DecisionLog: Service, @unchecked Sendable {
         waiting.closeWindow()
     }
 
+    /// What waits of this user is not written. (What is being written is ls.record_decisions' to leave out.)
+    func forget(user: String) {
+        lock.withLock {
+            forgotten.append(user)
+            counts.dropped += waiting.remove { $0.isOf(user) }
+        }
+    }
+
+    /// Waiting to be written.
+    var waitingCount: Int { lock.withLock { waiting.count } }
+
     public func run() async throws {
         await cancelWhenGracefulShutdown {
             while (try? await self.clock.sleep(for: Self.interval)) != nil { await self.write() }
@@ -82,6 +95,7 @@ public final class DecisionLog: Service, @unchecked Sendable {
         // What is being written takes its room until it is.
         let batch = lock.withLock {
             closeWindow(isLast: isLast)
+            forgotten = []
             return waiting.take()
         }
         let decisions = batch.elements
@@ -89,7 +103,14 @@ public final class DecisionLog: Service, @unchecked Sendable {
         var isWritten = true
         defer {
             lock.withLock {
-                if isWritten { waiting.written(batch) } else { waiting.putBack(batch) }
+                if isWritten {
+                    waiting.written(batch)
+                } else {
+                    waiting.putBack(batch)
+                    counts.dropped += waiting.remove { decision in
+                        forgotten.contains(where: decision.isOf)
+                    }
+                }
             }
         }
         do {
@@ -104,5 +125,12 @@ public final class DecisionLog: Service, @unchecked Sendable {
             lock.withLock { counts.dropped += decisions.count }
             logger.error("cannot record decisions", metadata: ["error": "\(error.message)"])
         }
+    }
+}
+
+extension Decision {
+    /// Byte by byte, as the ledger compares names.
+    fileprivate func isOf(_ user: String) -> Bool {
+        self.user?.utf8.elementsEqual(user.utf8) ?? false
     }
 }

@@ -94,8 +94,19 @@ struct FairQueue<Element: Sendable>: Sendable {
         if byteCounts[entry.owner] == 0 { byteCounts[entry.owner] = nil }
     }
 
+    /// - Returns: How many of those that wait were meant.
+    mutating func remove(where isMeant: (Element) -> Bool) -> Int {
+        let indices = entries.indices.filter { isMeant(entries[$0].element) }
+        for index in indices.reversed() { remove(at: index) }
+        return indices.count
+    }
+
     private mutating func drop(_ isMeant: (Entry) -> Bool) {
         guard let index = entries.lastIndex(where: isMeant) else { return }
+        remove(at: index)
+    }
+
+    private mutating func remove(at index: Int) {
         let entry = entries.remove(at: index)
         byteCount -= entry.byteCount
         account(entry, isAway: true)

@@ -48,6 +48,8 @@ final class RankerCache: @unchecked Sendable {
     private var hitCount = 0
     private var missCount = 0
     private var awayUntil: ContinuousClock.Instant
+    /// Counts looks at what is still in the ledger; a read that began before the last one may be of what is not.
+    private var auditCount: UInt64 = 0
     /// When a read last ended well.
     private var readAt: ContinuousClock.Instant
 
@@ -102,12 +104,14 @@ final class RankerCache: @unchecked Sendable {
             missCount += 1
             if let running = loading[digest] { return running }
             // Unstructured on purpose: the load belongs to all who wait, not to the first, who may leave.
+            let auditCount = auditCount
             let load = Task { [source, loads] in
                 let began = ContinuousClock.now
                 let loaded = await Task { try await source(digest) }.result
                 lock.withLock {
                     loading[digest] = nil
-                    guard case .success(let scorer) = loaded else { return }
+                    guard case .success(let scorer) = loaded, auditCount == self.auditCount
+                    else { return }
                     readAt = clock.now
                     loads.recordNanoseconds((ContinuousClock.now - began).nanoseconds)
                     ready.insert(scorer, for: digest, byteCount: scorer.byteCount)
@@ -162,6 +166,24 @@ final class RankerCache: @unchecked Sendable {
         lock.withLock {
             for (holder, rankers) in holdings where !holders.contains(holder) {
                 for ranker in rankers { letGo(ranker, holder) }
+            }
+        }
+    }
+
+    /// What is in memory, to be compared with the ledger. A read that is under way now is answered and not kept.
+    func digestsToAudit() -> [Digest] {
+        lock.withLock {
+            auditCount += 1
+            return ready.keys
+        }
+    }
+
+    /// The ledger no longer has these.
+    func drop(_ digests: some Sequence<Digest>) {
+        lock.withLock {
+            for digest in digests {
+                for ranker in pins.filter({ $0.value.digest == digest }).keys { release(ranker) }
+                ready.remove(digest)
             }
         }
     }

@@ -47,6 +47,7 @@ public final class Reranker: Service, Sendable {
     let metrics = RerankMetrics()
     private let settings: RerankerSettings
     private let clock = ContinuousClock()
+    private let forgetting: Forgetting
     /// Shadows under way.
     private let shadowCount = Atomic<Int>(0)
     private static let shadowCountMax = 16
@@ -70,10 +71,19 @@ public final class Reranker: Service, Sendable {
         }
         threads = ScoringThreads(
             threadCount: settings.threadCount, depthMax: settings.queueDepthMax)
+        forgetting = Forgetting(
+            ledger: ledger, hints: hints, routes: routes, cache: cache, decisions: decisions)
     }
 
-    /// Follows alias moves and rules until asked to stop.
-    public func run() async throws { await cancelWhenGracefulShutdown { await self.routes.run() } }
+    /// Follows alias moves, rules and who is forgotten until asked to stop.
+    public func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await self.routes.run() }
+                group.addTask { await self.forgetting.run() }
+            }
+        }
+    }
 
     /// - Throws: `notPermitted` for another user or domain than the key is for; `unknownBaseModel`,
     ///   `unknownRanker`, `unknownVersion`, also for what the key is not for; `contractMismatch` for features

@@ -141,7 +141,8 @@ extension LedgerStore {
         ) { try $0.map(VersionLineage.init(row:)) }
     }
 
-    /// Deletes what came from one user: features, rankers, and every version that learned from them.
+    /// Deletes what came from one user: features, rankers, and every version that learned from them; and the name,
+    /// wherever it stands.
     ///
     /// - Returns: What was deleted and how many of each, in words a person reads; zeros for a user
     ///   nobody has heard of.
@@ -150,6 +151,13 @@ extension LedgerStore {
     {
         try await call("select * from ls.forget_user($1, $2, $3)", user, reason, actor) { rows in
             try rows.map { (try $0.decode("deleted"), try $0.decode("count")) }
+        }
+    }
+
+    /// Of these weights those that the ledger still has, or knows where they are.
+    public func keptWeights(of digests: [Digest]) async throws(CoordinatorError) -> [Digest] {
+        try await call("select ls.kept_weights($1)", digests) { rows in
+            try rows.map { try $0.decode() }
         }
     }
 
