@@ -87,27 +87,51 @@ public final class DecisionLog: Service, @unchecked Sendable {
             return waiting
         }
         guard !batch.isEmpty else { return }
-        var isWritten = true
+        var waitsFrom = batch.endIndex
         defer {
             lock.withLock {
-                if isWritten {
-                    byteCount -= batch.reduce(0) { $0 + $1.features.count }
-                } else {
-                    waiting = batch + waiting
-                }
+                byteCount -= batch[..<waitsFrom].reduce(0) { $0 + $1.features.count }
+                waiting = batch[waitsFrom...] + waiting
             }
         }
         do {
-            let keptCount = try await ledger.recordDecisions(batch)
-            lock.withLock {
-                counts.kept += keptCount
-                counts.dropped += batch.count - keptCount
-            }
+            try await record(batch)
         } catch  where error.isOfDatabase {
-            isWritten = false
+            waitsFrom = batch.startIndex
+        } catch  where batch.count == 1 {
+            drop(error)
         } catch {
-            lock.withLock { counts.dropped += batch.count }
-            logger.error("cannot record decisions", metadata: ["error": "\(error.message)"])
+            // One that cannot be kept refuses all that are written with it: each by itself, then.
+            waitsFrom = await recordEach(of: batch)
         }
+    }
+
+    /// - Returns: From which on they wait: the database went away.
+    private func recordEach(of batch: [Decision]) async -> Int {
+        for (place, decision) in batch.enumerated() {
+            do {
+                try await record([decision])
+            } catch  where error.isOfDatabase {
+                return place
+            } catch {
+                drop(error)
+            }
+        }
+        return batch.endIndex
+    }
+
+    private func record(_ batch: [Decision]) async throws(CoordinatorError) {
+        let keptCount = try await ledger.recordDecisions(batch)
+        lock.withLock {
+            counts.kept += keptCount
+            counts.dropped += batch.count - keptCount
+        }
+    }
+
+    private func drop(_ error: CoordinatorError) {
+        lock.withLock { counts.dropped += 1 }
+        logger.error(
+            "cannot record a decision",
+            metadata: ["error": "\(error.message)", "cause": "\(error.cause ?? "-")"])
     }
 }

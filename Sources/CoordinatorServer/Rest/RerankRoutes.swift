@@ -27,7 +27,7 @@ struct RerankRoutes: Sendable {
         router.post(RouterPath(RestPaths.prefetch)) { try await prefetch($0, $1) }
         router.get(RouterPath(RestPaths.models)) { request, _ in
             let scope = try await scope(of: request)
-            return Response.json(ModelList(try await ledger.rankers(), for: scope))
+            return try Response.json(ModelList(await ledger.rankers(), for: scope))
         }
     }
 
@@ -95,9 +95,9 @@ struct RerankRoutes: Sendable {
                             (place, await answer(body, place, caller, context.logger))
                         }
                     }
-                    var replies: [JSONText?] = Array(repeating: nil, count: calls.count)
+                    var replies = [JSONText](repeating: JSONText(), count: calls.count)
                     for await (place, reply) in group { replies[place] = reply }
-                    return replies.map { $0! }
+                    return replies
                 }
             }
             var json = JSONText()
@@ -148,7 +148,7 @@ struct RerankRoutes: Sendable {
                     try DomainName(name)
                 },
                 pin: body.pin, for: scope)
-            return Response.json(PrefetchReplyBody(prefetched))
+            return try Response.json(PrefetchReplyBody(prefetched))
         }
     }
 
