@@ -168,7 +168,8 @@ let package = Package(
         .testTarget(
             name: "FuzzTests",
             dependencies: [
-                "Benchmarking", "LanguageSystem", "PKI", "Rankers", "WorkerWire", protobuf,
+                "Benchmarking", "LanguageSystem", "PKI", "RankerMath", "Rankers", "WorkerWire",
+                protobuf,
             ],
             exclude: ["Corpus"], swiftSettings: strict),
 

@@ -2,6 +2,7 @@
 #include "CKernels.h"
 #include "Dispatch.h"
 
+#include <float.h>
 #include <math.h>
 
 static const float smallest_norm = 1e-8f;
@@ -17,8 +18,13 @@ LS_DISPATCH void ls_cosine(
             dot += x[j] * r[j];
         }
         float norm = sqrtf(squares);
-        norms[t] = norm > smallest_norm ? norm : smallest_norm;
-        if (t > 0) cosines[t - 1] = dot / (norms[0] * norms[t]);
+        // What is not a number stays none: it is not less than anything.
+        norms[t] = norm < smallest_norm ? smallest_norm : norm;
+        if (t == 0) continue;
+        float product = norms[0] * norms[t];
+        cosines[t - 1] = dot / product;
+        // The cosine is 0 then, and would pass for one.
+        if (product > FLT_MAX) norms[t] = INFINITY;
     }
 }
 

@@ -1,4 +1,4 @@
-// Exact widening of 16-bit features, and the check that all are finite. The instruction that
+// Exact widening of 16-bit features, and the greatest of many numbers. The instruction that
 // converts float16 is chosen by hand: without it the compiler would call a function per element.
 #include "CKernels.h"
 #include "Dispatch.h"
@@ -59,25 +59,24 @@ LS_DISPATCH void ls_widen_bf16(const uint16_t *x, float *y, size_t count) {
     }
 }
 
-LS_DISPATCH static bool below(const uint16_t *x, size_t count, uint16_t limit) {
+LS_DISPATCH uint16_t ls_greatest_16(const void *x, size_t count) {
     uint16_t greatest = 0;
     for (size_t i = 0; i < count; i++) {
-        uint16_t magnitude = x[i] & 0x7fff;
-        greatest = magnitude > greatest ? magnitude : greatest;
+        uint16_t bits;
+        memcpy(&bits, (const char *)x + 2 * i, 2);
+        bits &= 0x7fff;
+        greatest = bits > greatest ? bits : greatest;
     }
-    return greatest < limit;
+    return greatest;
 }
 
-bool ls_finite_f16(const uint16_t *x, size_t count) { return below(x, count, 0x7c00); }
-bool ls_finite_bf16(const uint16_t *x, size_t count) { return below(x, count, 0x7f80); }
-
-LS_DISPATCH bool ls_finite_f32(const float *x, size_t count) {
+LS_DISPATCH uint32_t ls_greatest_32(const void *x, size_t count) {
     uint32_t greatest = 0;
     for (size_t i = 0; i < count; i++) {
         uint32_t bits;
-        memcpy(&bits, x + i, 4);
+        memcpy(&bits, (const char *)x + 4 * i, 4);
         bits &= 0x7fffffffu;
         greatest = bits > greatest ? bits : greatest;
     }
-    return greatest < 0x7f800000u;
+    return greatest;
 }

@@ -98,7 +98,8 @@ actor ThrowAwayServer {
         guard mkdtemp(&template) != nil else {
             throw PostgresError(.connection, "no directory could be made in \(temporaryDirectory)")
         }
-        let path = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+        let path = String(
+            decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         // The server's account must be able to pass through.
         chmod(path, 0o711)
         var configuration = EmbeddedClusterConfiguration(dataDirectory: path)

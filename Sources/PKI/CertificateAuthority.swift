@@ -129,7 +129,7 @@ public struct CertificateAuthority: Sendable {
     }
 
     static func pem(_ certificate: Certificate) -> String {
-        // Serialising what was parsed or just signed cannot fail.
+        // Serialising what the same library parsed or just signed cannot fail.
         try! certificate.serializeAsPEM().pemString + "\n"
     }
 }
@@ -148,7 +148,7 @@ extension Certificate.PublicKey {
     /// Of the whole SubjectPublicKeyInfo in DER, the algorithm included.
     var sha256: LanguageSystem.Digest {
         var serializer = DER.Serializer()
-        // A key that exists has a SubjectPublicKeyInfo.
+        // A key that exists has a SubjectPublicKeyInfo, and a SHA-256 has as many bytes as a digest.
         try! serializer.serialize(self)
         return LanguageSystem.Digest(bytes: SHA256.hash(data: serializer.serializedBytes))!
     }

@@ -159,6 +159,7 @@ public enum PrivateFile {
                 bytes += [UInt8](repeating: 0, count: min(count, byteCountMax + 1 - count))
             }
             let read = bytes.withUnsafeMutableBytes {
+                // It has an address: there is room for a byte.
                 Glibc.read(descriptor, $0.baseAddress! + count, $0.count - count)
             }
             if read < 0, errno == EINTR { continue }
@@ -183,6 +184,7 @@ public enum PrivateFile {
         var failed = fchmod(descriptor, mode) != 0
         while !failed, written < bytes.count {
             let count = bytes.withUnsafeBytes {
+                // It has an address: a byte is left to write.
                 Glibc.write(descriptor, $0.baseAddress! + written, $0.count - written)
             }
             if count < 0, errno == EINTR { continue }

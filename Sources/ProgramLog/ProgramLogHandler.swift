@@ -99,6 +99,7 @@ public struct ProgramLogHandler: LogHandler {
         var written = 0
         while written < bytes.count {
             let count = bytes.withUnsafeBytes {
+                // It has an address: a byte is left to write.
                 Glibc.write(STDERR_FILENO, $0.baseAddress! + written, $0.count - written)
             }
             // Nobody reads: a program does not stop for want of a listener.

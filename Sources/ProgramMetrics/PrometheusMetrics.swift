@@ -70,8 +70,7 @@ public final class PrometheusMetrics: MetricsFactory, @unchecked Sendable {
         _ name: String, _ kind: MetricKind, _ labels: [(String, String)]
     ) -> Series {
         lock.withLock {
-            if families[name] == nil { families[name] = Family(name: name, kind: kind) }
-            return families[name]!.series(labels)
+            families[name, default: Family(name: name, kind: kind)].series(labels)
         }
     }
 
@@ -161,7 +160,7 @@ private struct Family {
         return series
     }
 
-    var lines: [String] { order.flatMap { known[$0]!.lines } }
+    var lines: [String] { order.flatMap { known[$0]?.lines ?? [] } }
 }
 
 /// One name with one set of labels. Its lock is held for an addition.

@@ -128,10 +128,11 @@ extension ProjectionWeights {
         _ n: Int, _ stride: Int
     ) {
         withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * n) { wide in
-            x0.widen(start..<start + n, into: wide.baseAddress!)
-            x1.widen(start..<start + n, into: wide.baseAddress! + n)
-            ls_pair_panels(
-                LS_STORED_F32, wide.baseAddress!, wide.baseAddress! + n, words, n, stride)
+            // It has an address: a stretch has a column.
+            let first = wide.baseAddress!
+            x0.widen(start..<start + n, into: first)
+            x1.widen(start..<start + n, into: first + n)
+            ls_pair_panels(LS_STORED_F32, first, first + n, words, n, stride)
         }
     }
 }

@@ -22,6 +22,7 @@ public final class Scratch: @unchecked Sendable {
         let start = used
         used += Self.rounded(count)
         precondition(used <= buffer.count, "scratch memory was counted wrongly")
+        // It has an address: there is room for a number.
         return buffer.baseAddress! + start
     }
 

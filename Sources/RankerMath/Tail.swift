@@ -42,7 +42,8 @@ public final class Tail {
     /// x[0] is the input, x[l + 1] the output of block l; each [n, d].
     private let x: [UnsafeMutablePointer<Float>]
     private let dx: UnsafeMutablePointer<Float>
-    private let norms: UnsafeMutablePointer<Float>
+    /// [n], clamped at 1e-8; of the last forward pass.
+    let norms: UnsafeMutablePointer<Float>
     private let cosines: UnsafeMutablePointer<Float>
     private let dcosines: UnsafeMutablePointer<Float>
 
@@ -98,11 +99,17 @@ public final class Tail {
     /// Where the caller puts the tokens: [groups, T, d], group after group.
     public var input: UnsafeMutablePointer<Float> { x[0] }
 
+    /// The bits of the greatest number of a token of `input`, without its sign; of what is not a number the most.
+    func greatest(_ token: Int) -> UInt32 {
+        ls_greatest_32(x[0] + token * shape.width, shape.width)
+    }
+
     /// scores [groups, T - 1] of the tokens in `input`. (eq. 1 to 4)
+    /// - Returns: A token whose norm or score is not finite; then no score of the pass means anything.
     public func forward(
         _ parameters: Parameters, groups: Int, tokens: Int,
         scores: UnsafeMutablePointer<Float>
-    ) {
+    ) -> NotFinite? {
         precondition(groups * tokens <= tokenTotal && (2...tokenCountMax).contains(tokens))
         let rows = groups * tokens
         for (l, block) in shape.blocks.enumerated() {
@@ -125,6 +132,7 @@ public final class Tail {
         } else {
             scores.update(from: cosines, count: groups * k)
         }
+        return notFinite(scores: scores, groups: groups, tokens: tokens)
     }
 
     /// Adds to `gradient`; returns dL/dtokens [groups, T, d], valid until the next call.

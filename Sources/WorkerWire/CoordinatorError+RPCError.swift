@@ -9,15 +9,16 @@ private let hintKey = "ls-hint-bin"
 
 extension RPCError {
     public init(_ error: CoordinatorError) {
-        // ErrorCode's table holds the numbers of google.rpc.Code, every one of which gRPC knows.
-        let status = Status.Code(rawValue: error.code.grpcStatus)!
+        // A code it did not know, or success, would be our own mistake: it is told as one.
+        let status = Status.Code(rawValue: error.code.grpcStatus) ?? .internalError
         var metadata: Metadata = [:]
         metadata.addString(error.code.rawValue, forKey: codeKey)
         if let hint = error.hint {
             metadata.addBinary(Array(hint.utf8.prefix(1_000)), forKey: hintKey)
         }
         self.init(
-            code: RPCError.Code(status)!, message: error.message, metadata: metadata)
+            code: RPCError.Code(status) ?? .internalError, message: error.message,
+            metadata: metadata)
     }
 }
 

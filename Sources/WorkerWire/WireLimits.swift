@@ -8,8 +8,7 @@ public enum WireLimits {
     public static let chunkByteCount = 1 << 20
     /// Of any message: a chunk, or a task's JSON, with room around it.
     public static let messageByteCountMax = 4 << 20
-    /// Of one rerank at the edge; larger groups are scored by the coordinator. Dispatch knows the same number.
-    public static let rerankFeaturesByteCountMax = 4 << 20
+    public static let rerankFeaturesByteCountMax = Bounds.edgeFeaturesByteCountMax
     /// Of any message of a session: a rerank's features, with room around them.
     public static let sessionMessageByteCountMax = rerankFeaturesByteCountMax + (64 << 10)
     /// Flow control: 64 KiB, gRPC's default, throttles uploads to a quarter. As much may wait at the coordinator for each
@@ -30,8 +29,8 @@ public enum WireLimits {
     public static let localSetCountMax = 1_024
     public static let domainCountMax = 256
     public static let prefetchCountMax = 16
-    public static let candidateCountMax = 1_024
-    public static let hiddenSizeMax = 65_536
+    public static let candidateCountMax = Bounds.candidateCountMax
+    public static let hiddenSizeMax = Bounds.hiddenSizeMax
     public static let tokenByteCountMax = 64
     /// Of a name, a note, a version: a line for people.
     public static let lineByteCountMax = 500

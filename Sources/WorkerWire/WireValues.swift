@@ -1,4 +1,5 @@
 // What crosses the wire, as values that can be trusted: built from messages only through checks.
+public import Foundation
 public import LanguageSystem
 
 /// A lease token as it travels: opaque to the worker, shown again with everything said of the lease.
@@ -19,6 +20,9 @@ public struct WireLeaseToken: Hashable, Sendable, CustomStringConvertible {
         else { throw .malformedOnTheWire("lease token", "expected 1 to 64 letters and digits") }
         description = text
     }
+
+    /// A coordinator's own.
+    public init(_ uuid: UUID) { description = uuid.uuidString.lowercased() }
 }
 
 /// A feature set or weights: fetched, cached and checked by digest.

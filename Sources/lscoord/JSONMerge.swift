@@ -15,24 +15,29 @@ enum JSONMerge {
                 .invalidArgument, "cannot use \(flag): found no JSON object",
                 hint: #"for example '{"epochs": 2}'"#)
         }
-        guard let original = object(base) else { preconditionFailure("a preset is a JSON object") }
-        let merged = merge(changed, into: original)
-        // Made of values JSONSerialization gave us: it can write them again.
-        let bytes = try! JSONSerialization.data(withJSONObject: merged, options: [.sortedKeys])
-        return String(decoding: bytes, as: UTF8.self)
+        guard let original = object(base) else { throw .notMergeable() }
+        return try text(of: merge(changed, into: original))
     }
 
     /// - Returns: `base` with the keys of `changes` replaced, each value whole.
     ///
     /// What `ls.request_sweep` does with an entry.
-    static func replacingKeys(of base: String, with changes: String) -> String {
+    static func replacingKeys(
+        of base: String, with changes: String
+    ) throws(CoordinatorError) -> String {
         guard let original = object(base), let changed = object(changes) else {
-            preconditionFailure("both were read as JSON objects before")
+            throw .notMergeable()
         }
-        let merged = original.merging(changed) { $1 }
-        // Made of values JSONSerialization gave us: it can write them again.
-        let bytes = try! JSONSerialization.data(withJSONObject: merged, options: [.sortedKeys])
-        return String(decoding: bytes, as: UTF8.self)
+        return try text(of: original.merging(changed) { $1 })
+    }
+
+    private static func text(of object: [String: Any]) throws(CoordinatorError) -> String {
+        do {
+            let bytes = try JSONSerialization.data(withJSONObject: object, options: [.sortedKeys])
+            return String(decoding: bytes, as: UTF8.self)
+        } catch {
+            throw .notMergeable(cause: "\(error)")
+        }
     }
 
     private static func object(_ text: String) -> [String: Any]? {
@@ -46,5 +51,14 @@ enum JSONMerge {
             }
             return new
         }
+    }
+}
+
+extension CoordinatorError {
+    fileprivate static func notMergeable(cause: String? = nil) -> Self {
+        Self(
+            .internal,
+            "cannot lay one configuration over another: found one that is no JSON object",
+            cause: cause)
     }
 }

@@ -68,11 +68,14 @@ struct ProgressDisplay {
         }
         let done = tasks.count { $0.state.isFinal }
         let share =
-            tasks.reduce(0) { $0 + ($1.state.isFinal ? 1 : $1.progress) } / Double(tasks.count)
-        let filled = Int(share * 24)
+            tasks.reduce(0) { $0 + ($1.state.isFinal ? 1 : $1.progress) }
+            / Double(max(1, tasks.count))
+        let filled = min(24, max(0, Int(nearest: (share * 24).rounded(.down))))
         let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 24 - filled)
         let running = tasks.filter { $0.state == .leased }
-            .map { "\($0.ranker) \(Int($0.progress * 100))%" }.prefix(2).joined(separator: ", ")
+            .map { "\($0.ranker) \(Int(nearest: ($0.progress * 100).rounded(.down)))%" }.prefix(2)
+            .joined(
+                separator: ", ")
         print("\r\u{1B}[K   [\(bar)] \(done)/\(tasks.count)  \(running)", terminator: "")
         if done == tasks.count { print("\r\u{1B}[K", terminator: "") }
         fflush(nil)

@@ -44,11 +44,11 @@ import Testing
         #expect(queue.byteCount == 6 && queue.count == 0)
         #expect(queue.add(1, of: "b", byteCount: 5) == 1)
         #expect(queue.add(2, of: "b", byteCount: 4) == 0)
-        queue.putBack(batch)
+        queue.written(batch, from: 0)
         queue.closeWindow()
         let again = queue.take()
         #expect(again.elements == [0, 2])
-        queue.written(again)
+        queue.written(again, from: again.elements.count)
         #expect(queue.byteCount == 0)
     }
 
@@ -71,7 +71,7 @@ import Testing
                 }
             }
             writtenCount += batch.elements.count
-            queue.written(batch)
+            queue.written(batch, from: batch.elements.count)
             #expect(queue.byteCount == 0 && queue.count == 0)
             asked = [:]
             isTight = false

@@ -36,6 +36,35 @@ import Testing
         }
     }
 
+    @Test(arguments: SampleFile.Width.allCases)
+    func `are taken wherever their tensors begin`(width: SampleFile.Width) async throws {
+        let sample = SampleFile(width: width, seed: 2)
+        try await ThrowAwayDatabase.with(TestDispatch.template) { database in
+            try await Self.prepare(database.pool)
+            for count in 0..<8 {
+                let bytes = sample.moved(by: count)
+                #expect(Self.reading(bytes) == nil, "\(count) bytes further on")
+                #expect(try await Self.verdict(on: bytes, database.pool) == nil)
+            }
+        }
+    }
+
+    @Test func `are held to one bound`() async throws {
+        try await ThrowAwayDatabase.with(TestDispatch.template) { database in
+            let bound = try await database.pool.execute("select ls.magnitude_max() as bound").map {
+                try $0.decode(Float.self, "bound")
+            }
+            #expect(bound == [Bounds.magnitudeMax])
+            for (size, isTaken) in [
+                (Bounds.hiddenSizeMax, true), (Bounds.hiddenSizeMax + 1, false),
+            ] {
+                let found = try? await database.pool.execute(
+                    "select ls.register_base_model($1, $2)", "wide", size)
+                #expect((found != nil) == isTaken)
+            }
+        }
+    }
+
     /// Bytes cut off, flipped, inserted, digits and words of the header exchanged.
     @Test(arguments: Array(1...8) as [UInt64])
     func `are refused when Rankers refuses them, in the same words`(seed: UInt64) async throws {
@@ -164,11 +193,19 @@ struct SampleFile {
         bytes = writer.bytes()
     }
 
+    /// The same tensors behind a header that nobody padded.
+    func moved(by count: Int) -> [UInt8] {
+        let length = Int(bytes[0]) + 256 * Int(bytes[1])
+        let moved = withUnsafeBytes(of: UInt64(length + count).littleEndian) { Array($0) }
+        return moved + bytes[8..<8 + length] + [UInt8](repeating: 0x20, count: count)
+            + bytes[(8 + length)...]
+    }
+
     /// The bytes with one thing changed, and what it was.
     func damaged(using generator: inout Splitter) -> (String, [UInt8]) {
         var copy = bytes
         let headerEnd = 8 + Int(bytes[0]) + 256 * Int(bytes[1])
-        switch Int.random(in: 0..<7, using: &generator) {
+        switch Int.random(in: 0..<9, using: &generator) {
         case 0:
             let count = Int.random(in: 0..<bytes.count, using: &generator)
             return ("cut to \(count) bytes", Array(bytes.prefix(count)))
@@ -192,6 +229,22 @@ struct SampleFile {
             let place = digits.randomElement(using: &generator)!
             copy[place] = UInt8.random(in: 48...57, using: &generator)
             return ("another digit at \(place)", copy)
+        case 6:
+            let count = Int.random(in: 1...7, using: &generator)
+            return ("moved by \(count) bytes", moved(by: count))
+        case 7:
+            // On both sides of the bound, and of what is finite.
+            let number = [
+                Bounds.magnitudeMax, -Bounds.magnitudeMax, Bounds.magnitudeMax.nextUp,
+                -Bounds.magnitudeMax.nextUp, .greatestFiniteMagnitude, .infinity, .nan,
+                .leastNonzeroMagnitude, 1.7e18,
+            ].randomElement(using: &generator)!
+            let place =
+                headerEnd + Int.random(in: 0..<(bytes.count - headerEnd) / 4, using: &generator) * 4
+            withUnsafeBytes(of: number.bitPattern.littleEndian) {
+                copy.replaceSubrange(place..<place + 4, with: $0)
+            }
+            return ("\(number) at \(place)", copy)
         default:
             let words = [
                 "\"F16\"", "\"BF16\"", "\"F32\"", "\"I64\"", "\"I32\"", "null", "\"labels\"",

@@ -126,6 +126,19 @@ import Testing
         request.features.data = Data(repeating: 0xff, count: request.features.data.count)
         let notFinite = try await refusal(request, metadata)
         #expect(notFinite.code == "invalidFeatures", "\(notFinite)")
+        // Finite, and so large that its norm is not.
+        var huge = Self.numbers.map { Float($0) }
+        huge[2 * Self.width + 3] = 3e38
+        request.features.dtype = .float32
+        request.features.data = huge.withUnsafeBytes { Data($0) }
+        let overflowing = try await refusal(request, metadata)
+        #expect(overflowing.code == "invalidFeatures", "\(overflowing)")
+        #expect(overflowing.message.hasSuffix("beyond 1e+15 in candidate 1"), "\(overflowing)")
+        let requests = [Self.request, request]
+        let batch = try await service.rerankBatch(
+            .with { $0.requests = requests }, metadata: metadata)
+        #expect(batch.answers.count == 2 && batch.answers[0].reply.results.count == 2)
+        #expect(batch.answers[1].failure.code == "invalidFeatures")
         request.clearFeatures()
         let empty = try await refusal(request, metadata)
         #expect(empty.status == .invalidArgument && empty.message.contains("features"), "\(empty)")

@@ -50,7 +50,7 @@ import Testing
     @Test func `an entry's keys replace the ranker's own, the optimiser whole`() throws {
         let own = TrainingConfiguration.preset(kind: .listwise)
         let entry = #"{"optimizer": {"name": "sgd", "lr": 0.5}}"#
-        let merged = JSONMerge.replacingKeys(of: own.json, with: entry)
+        let merged = try JSONMerge.replacingKeys(of: own.json, with: entry)
         var expected = own
         expected.optimizer = .sgd(rate: 0.5, momentum: 0)
         #expect(try TrainingConfiguration(json: merged) == expected)

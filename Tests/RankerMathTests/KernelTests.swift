@@ -18,18 +18,85 @@ import Testing
         }
     }
 
-    @Test func `numbers that are not finite are found wherever they stand`() {
-        var half = [UInt16](repeating: 0x7bff, count: 100)
-        var single = [Float](repeating: .greatestFiniteMagnitude, count: 100)
-        #expect(ls_finite_f16(half, 100) && ls_finite_f32(single, 100))
-        for index in half.indices {
-            half[index] = index % 2 == 0 ? 0x7c00 : 0xfe00
-            single[index] = index % 2 == 0 ? -.infinity : .nan
-            #expect(!ls_finite_f16(half, 100) && !ls_finite_f32(single, 100))
-            half[index] = 0
-            single[index] = 0
+    @Test func `the greatest number is found wherever it stands, aligned or not`() {
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 4 * 101, alignment: 64)
+        defer { bytes.deallocate() }
+        for shift in 0..<4 {
+            for index in 0..<100 {
+                bytes.initializeMemory(as: UInt8.self, repeating: 0)
+                let single: Float = index % 2 == 0 ? -3e38 : .nan
+                bytes.storeBytes(
+                    of: single.bitPattern, toByteOffset: 4 * index + shift, as: UInt32.self)
+                let start = UnsafeRawPointer(bytes.baseAddress!) + shift
+                #expect(ls_greatest_32(start, 100) == single.bitPattern & 0x7fff_ffff)
+                bytes.initializeMemory(as: UInt8.self, repeating: 0)
+                let half: UInt16 = index % 2 == 0 ? 0xfbff : 0x7c00
+                bytes.storeBytes(of: half, toByteOffset: 2 * index + shift, as: UInt16.self)
+                #expect(ls_greatest_16(start, 100) == half & 0x7fff)
+            }
         }
-        #expect(ls_finite_bf16([0x7f7f], 1) && !ls_finite_bf16([0x7f80], 1))
+    }
+
+    @Test(arguments: FeatureType.allCases)
+    func `a bound is held to the last bit, and by what is not finite`(type: FeatureType) {
+        func isWithin(_ bound: Float, _ bits: UInt32) -> Bool {
+            type == .float32
+                ? withUnsafeBytes(of: bits) { type.isWithin(bound, $0.baseAddress!, count: 1) }
+                : withUnsafeBytes(of: UInt16(bits)) {
+                    type.isWithin(bound, $0.baseAddress!, count: 1)
+                }
+        }
+        let (bound, signBit): (Float, UInt32) =
+            switch type {
+            case .float16: (Float(Float16(1_000)), 0x8000)
+            case .bfloat16: (Float(bitPattern: 0x5863_0000), 0x8000)
+            case .float32: (1e15, 0x8000_0000)
+            }
+        let bits: UInt32 =
+            switch type {
+            case .float16: UInt32(Float16(1_000).bitPattern)
+            case .bfloat16: 0x5863
+            case .float32: bound.bitPattern
+            }
+        let infinity: UInt32 = type == .float32 ? 0x7f80_0000 : type == .bfloat16 ? 0x7f80 : 0x7c00
+        for sign in [0, signBit] {
+            #expect(isWithin(bound, bits | sign) && !isWithin(bound, (bits + 1) | sign))
+            #expect(isWithin(bound, 1 | sign) && isWithin(bound, sign))
+            for beyond in [infinity, infinity + 1] {
+                #expect(!isWithin(bound, beyond | sign))
+                #expect(!isWithin(.greatestFiniteMagnitude, beyond | sign))
+            }
+            #expect(isWithin(.greatestFiniteMagnitude, (infinity - 1) | sign))
+        }
+    }
+
+    @Test func `a norm that overflows is infinite, also by its product alone`() {
+        // Two tokens of width 4; squares of 1.3e19 and their sum are finite, the product of the norms is not.
+        let pairs: [([Float], [Float], isFinite: Bool)] = [
+            ([1, 0, 0, 0], [1e18, 0, 0, 0], true), ([1, 0, 0, 0], [3e19, 0, 0, 0], false),
+            ([1.84e19, 0, 0, 0], [1.84e19, 0, 0, 0], true),
+            ([1.8446743e19, 0, 0, 0], [1.8446743e19, 1e10, 0, 0], true),
+            ([3e19, 0, 0, 0], [1, 0, 0, 0], false), ([0, 0, 0, 0], [0, 0, 0, 0], true),
+            ([1, .nan, 0, 0], [1, 0, 0, 0], false), ([1, 0, 0, 0], [1, .nan, 0, 0], false),
+        ]
+        for (one, other, isFinite) in pairs {
+            let x = one + other
+            var norms: [Float] = [0, 0]
+            var cosine: Float = 0
+            ls_cosine(x, &norms, &cosine, 2, 4)
+            let found = norms.allSatisfy(\.isFinite) && cosine.isFinite
+            #expect(found == isFinite, "\(one) \(other): \(norms) \(cosine)")
+            if found { #expect(abs(cosine) <= 1.001) }
+        }
+        // Whatever the norms are: a cosine of 0 between equal directions is never given for one.
+        for exponent in stride(from: Float(18), through: 19.3, by: 0.01) {
+            let size = pow(10, exponent)
+            let x: [Float] = [size, 0, 0, 0, size, 0, 0, 0]
+            var norms: [Float] = [0, 0]
+            var cosine: Float = 0
+            ls_cosine(x, &norms, &cosine, 2, 4)
+            #expect(!norms.allSatisfy(\.isFinite) || abs(cosine - 1) < 1e-5, "\(size)")
+        }
     }
 
     @Test func `GELU and its slope are good to 3e-7 of the library's erf`() {

@@ -15,14 +15,27 @@ import Testing
     static let flaws: [Flaw] = [
         Flaw(sentence: "found no tensor 'labels'") { $0.without = "labels" },
         Flaw(sentence: "of width 8, hidden_size says 9") { $0.metadata["hidden_size"] = "9" },
-        Flaw(sentence: "not finite in row 1 of 'responses'") { $0.responses[8] = .nan },
-        Flaw(sentence: "not finite in row 0 of 'instruction'") { $0.instruction[3] = .infinity },
+        Flaw(sentence: "not finite or beyond 1e+15 in row 1 of 'responses'") {
+            $0.responses[8] = .nan
+        },
+        Flaw(sentence: "not finite or beyond 1e+15 in row 1 of 'responses'") {
+            $0.responses[8] = -Bounds.magnitudeMax.nextUp
+        },
+        Flaw(sentence: "not finite or beyond 1e+15 in row 0 of 'instruction'") {
+            $0.instruction[3] = .infinity
+        },
         Flaw(sentence: "expected them to ascend") { $0.offsets[1] = $0.offsets[2] },
         Flaw(sentence: "found offsets that begin at 1") { $0.offsets[0] = 1 },
         Flaw(sentence: "found offsets that end at 71") { $0.offsets[6] = 71 },
         Flaw(sentence: "found 'offsets' of shape [6], expected [7]") { $0.offsets.removeLast() },
         Flaw(sentence: "found label 2.0 in row 4") { $0.labels[4] = 2 },
-        Flaw(sentence: "found a label that is not finite in row 4") { $0.labels[4] = .nan },
+        Flaw(sentence: "found a label that is not finite or beyond 1e+15 in row 4") {
+            $0.labels[4] = .nan
+        },
+        Flaw(sentence: "found a label that is not finite or beyond 1e+15 in row 4") {
+            $0.metadata["label_kind"] = "score"
+            $0.labels[4] = 1.7e18
+        },
         Flaw(sentence: "found 'answers' of shape [1], expected [72]") { $0.answers = [1] },
         Flaw(sentence: "found format 'features/2'") { $0.metadata["format"] = "features/2" },
         Flaw(sentence: "found no metadata 'base_model'") { $0.metadata["base_model"] = nil },
@@ -49,11 +62,13 @@ import Testing
         }
     }
 
-    @Test func `score labels may be any finite number`() throws {
+    @Test func `score labels, and features, may be any number up to the bound`() throws {
         var builder = FeatureBuilder()
         builder.metadata["label_kind"] = "score"
         builder.labels[0] = -2.5
-        #expect(try builder.set().labels[0] == -2.5)
+        builder.labels[1] = -Bounds.magnitudeMax
+        builder.responses[3] = Bounds.magnitudeMax
+        #expect(try builder.set().labels[..<2] == [-2.5, -Bounds.magnitudeMax])
     }
 
     @Test(arguments: ["python_f16", "python_f32"])

@@ -158,7 +158,7 @@ declare
         "task_archive_count.kind": "train, evaluate or matrix.",
         "task_kind.kind": "train, evaluate or matrix.",
         "task_limits.kind": "train or evaluate.",
-        "label_kind": "binary: labels are 0 and 1; score: any finite numbers.",
+        "label_kind": "binary: labels are 0 and 1; score: numbers of size ls.magnitude_max() or less.",
         "labels": "What an admin said of the worker when it was invited; user: whose data it may offer.",
         "layer": "The layer its hidden states come from; null while unknown.",
         "layer_fraction": "The same as a fraction of the depth, from the bottom; null while unknown.",

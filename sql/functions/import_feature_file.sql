@@ -1,6 +1,6 @@
 -- ls.import_feature_file(file, queries, user, by) -> feature set id.
 -- What `lscoord features import` does, by SQL alone: reads the file's header, checks widths, row counts,
--- offsets, labels, finiteness and contract as Rankers' reader does (LS002, LS004), and stores the very
+-- offsets, labels, sizes of numbers and contract as Rankers' reader does (LS002, LS004), and stores the very
 -- bytes. file is a safetensors file of format features/1; queries is the JSONL beside it, or null;
 -- user is whose data it is. The file itself names its base model and domain, which must be registered
 -- (LS010, LS011). The same bytes again: the same id.
@@ -27,6 +27,8 @@ declare
     v_responses bigint;
     v_offsets bigint[];
     v_labels bigint;
+    -- The bits of the greatest label there may be, without the sign's.
+    v_label_max bigint := ('x' || encode(float4send(ls.magnitude_max()), 'hex'))::bit(32)::bigint;
     v_start bigint;
     v_bad record;
     v_digest bytea;
@@ -65,11 +67,12 @@ begin
 
     v_labels := ls.feature_tensor(v_header, 'labels', '{F32}', array[v_responses]);
     select r, ls.little_endian(v_file, v_labels + 4 * r, 4) as bits into v_bad from generate_series(0, v_responses - 1) r
-    where ls.little_endian(v_file, v_labels + 4 * r, 4) & 2139095040 = 2139095040 or (v_words ->> 'label_kind' = 'binary'
+    where ls.little_endian(v_file, v_labels + 4 * r, 4) & 2147483647 > v_label_max or (v_words ->> 'label_kind' = 'binary'
         and ls.little_endian(v_file, v_labels + 4 * r, 4) not in (0, 2147483648, 1065353216))
     order by r limit 1;
     if found then
-        perform ls.refuse_features(case when v_bad.bits & 2139095040 = 2139095040 then format('found a label that is not finite in row %s', v_bad.r)
+        perform ls.refuse_features(case when v_bad.bits & 2147483647 > v_label_max
+            then format('found a label that is not finite or beyond %s in row %s', ls.magnitude_max(), v_bad.r)
             else format('found label %s in row %s, label_kind binary allows 0 and 1',
                 regexp_replace(ls.single_precision(v_bad.bits)::text, '^(-?[0-9]+)$', '\1.0'), v_bad.r) end);
     end if;
@@ -114,5 +117,5 @@ end
 $$;
 comment on function ls.import_feature_file(bytea, bytea, text, text) is
     'Imports a feature file, given as its bytes, with the JSONL of its queries if there is one, and returns the feature '
-    'set''s id; the same bytes again give the same id. Refuses a file that is not whole, not finite or of another contract '
+    'set''s id; the same bytes again give the same id. Refuses a file that is not whole, with numbers that are not finite or too large, of another contract '
     '(LS002, LS004), of an unknown base model or domain, or larger than 256 MiB (LS040).';

@@ -1,5 +1,5 @@
 -- ls.report_figure(report, key, is_fraction, is_optional) -> the figure, checked: a number, in [0, 1]
--- for a fraction. Anything else is refused (LS001); JSON has no NaN, and the word "NaN" is no number.
+-- for a fraction, else of size ls.magnitude_max() or less, as the labels it is made of. Anything else is refused (LS001); JSON has no NaN, and the word "NaN" is no number.
 -- Called by: insert_evaluation.
 create or replace function ls.report_figure(p_report jsonb, p_key text, p_is_fraction boolean, p_is_optional boolean default false)
 returns double precision
@@ -17,9 +17,9 @@ begin
             p_key, coalesce(left(v_value::text, 40), 'missing')));
     end if;
     v_figure := v_value::numeric;
-    if (p_is_fraction and v_figure not between 0 and 1) or abs(v_figure) > 1e15 then
+    if (p_is_fraction and v_figure not between 0 and 1) or abs(v_figure) > ls.magnitude_max()::numeric then
         perform ls.refuse('LS001', format('cannot take an evaluation: found %s %s, expected %s', p_key, left(v_figure::text, 40),
-            case when p_is_fraction then '0 to 1' else 'a number of sensible size' end));
+            case when p_is_fraction then '0 to 1' else 'a number of size ' || ls.magnitude_max() || ' or less' end));
     end if;
     return v_figure::double precision;
 end

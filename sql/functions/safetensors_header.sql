@@ -1,7 +1,7 @@
 -- ls.safetensors_header(file) -> {"metadata": {key: text}, "tensors": {name: {"dtype", "shape", "start"}}}.
 -- What a safetensors file says it holds; start counts from the file's first byte. As strict as
 -- SafetensorsFile in Swift: no key twice, no unknown key, no hole, no overlap, nothing left over,
--- every tensor aligned and as long as its shape says. Anything else is refused (LS002).
+-- every tensor as long as its shape says, wherever it begins. Anything else is refused (LS002).
 -- Called by: import_feature_file.
 create or replace function ls.safetensors_header(p_file bytea)
 returns jsonb
@@ -100,9 +100,6 @@ begin
         if v_end - v_begin <> v_bytes then
             perform ls.refuse_features(format('tensor ''%s'': found offsets %s to %s, expected %s bytes for its shape',
                 left(v_key, 80), v_begin, v_end, v_bytes));
-        end if;
-        if (v_data + v_begin) % (c_widths ->> v_kind)::integer <> 0 then
-            perform ls.refuse_features(format('tensor ''%s'': found it at byte %s, not aligned to %s', left(v_key, 80), v_data + v_begin, v_kind));
         end if;
         v_tensors := v_tensors || jsonb_build_object(v_key, jsonb_build_object('dtype', v_kind, 'shape', v_value -> 'shape',
             'start', v_data + v_begin, 'end', v_data + v_end));

@@ -1,7 +1,7 @@
 -- ls.import_feature_file: a safetensors file of two queries with two responses each, and everything that can be wrong
 -- with one, each refused in one sentence. FeatureFileTests (Swift) sets the same files before Rankers' reader.
 begin;
-select plan(94);
+select plan(126);
 select fixture.base_model();
 select ls.register_base_model('other', 4, p_layer => 3, p_layer_fraction => 0.6);
 
@@ -40,11 +40,26 @@ select isnt(ls.import_feature_file(pg_temp.file('train', 'test'), convert_to(E'{
     'another file is another set');
 select results_eq($$ select query_id, level from ls.query where feature_set_id <> 1 $$, $$ values ('a', '5'), ('b', 'hard') $$, 'with the ids beside it');
 select is((select user_name from ls.feature_set_status where split = 'test'), 'ben', 'and whose it is');
-select isnt(ls.import_feature_file(pg_temp.file('binary', 'score', 40, '0000c0bf')), 1::bigint, 'scores are any finite numbers');
+select isnt(ls.import_feature_file(pg_temp.file('binary', 'score', 40, '0000c0bf')), 1::bigint, 'scores are numbers of any sign');
 select is((select string_agg(positive_count::text, ' ' order by query_index) from ls.query where feature_set_id = (select max(feature_set_id) from ls.feature_set)), '0 1', 'positive above 0');
 select lives_ok(format('select ls.import_feature_file(pg_temp.file(%L, %L))', o, n), format('%s is fine', n))
 from (values ('[4],"data_offsets":[24,40]', '[ 4 ],"data_offsets" : [24 ,40]'), ('tiny"', 'tiny","layer":"3","layer_fraction":"0.6"'), ('tiny"', 'tiny","layer":"last"'),
     ('"hidden_size":"4"', '"hidden_size":"+04"')) c (o, n);
+
+-- A header of any length: not every writer pads it.
+create function pg_temp.moved(p_file bytea, p_by integer) returns bytea language sql as $$
+    select set_byte(set_byte(substring(p_file from 1 for 8), 0, (v.length + p_by) % 256), 1, (v.length + p_by) / 256)
+        || substring(p_file from 9 for v.length) || convert_to(repeat(' ', p_by), 'UTF8') || substring(p_file from v.length + 9)
+    from (select get_byte(p_file, 0) + 256 * get_byte(p_file, 1) as length) v;
+$$;
+create temporary table moved as select by, ls.import_feature_file(pg_temp.moved(pg_temp.file(), by)) as id from generate_series(1, 7) by;
+select results_eq(format('select query_id, first_row, candidate_count, positive_count from ls.query where feature_set_id = %s', id),
+    $$ values ('0', 0::bigint, 2, 1), ('1', 2, 2, 1) $$, format('tensors that begin %s bytes further on are read as well', by)) from moved;
+select throws_ok(format('select ls.import_feature_file(pg_temp.moved(pg_temp.file(p_at => %s, p_bytes => %L), %s))', at, bytes, by), 'LS002',
+    'cannot read the feature file: ' || why, format('and checked: %s, %s bytes further on', why, by))
+from generate_series(1, 7, 2) by, (values (80, '007c', 'found a number that is not finite or beyond 1e+15 in row 1 of ''instruction'''),
+    (48, '0000807f', 'found a label that is not finite or beyond 1e+15 in row 2'), (8, '00', 'found offsets 0, 0 for query 0, expected them to ascend'),
+    (36, 'feffffff', 'found answer -2 in row 3, expected -1 or more')) c (at, bytes, why);
 
 create temporary table faulty (why text, old text, new text, at integer, bytes text);
 insert into faulty (why, old, new) values
@@ -89,15 +104,15 @@ insert into faulty (why, old, new) values
     ('found ''offsets'' of shape [3, 1], expected [3]', '"I64","shape":[3]', '"I64","shape":[3,1]'),
     ('found ''labels'' of shape [4, 1], expected [4]', '"labels":{"dtype":"F32","shape":[4]', '"labels":{"dtype":"F32","shape":[4,1]');
 insert into faulty (why, old, new, at, bytes) values
-    ('found a number that is not finite in row 1 of ''instruction''', '', '', 80, '007c'),
-    ('found a number that is not finite in row 3 of ''responses''', '', '', 118, '01fe'),
-    ('found a number that is not finite in row 3 of ''responses''', '"responses":{"dtype":"F16"', '"responses":{"dtype":"BF16"', 118, '80ff'),
+    ('found a number that is not finite or beyond 1e+15 in row 1 of ''instruction''', '', '', 80, '007c'),
+    ('found a number that is not finite or beyond 1e+15 in row 3 of ''responses''', '', '', 118, '01fe'),
+    ('found a number that is not finite or beyond 1e+15 in row 3 of ''responses''', '"responses":{"dtype":"F16"', '"responses":{"dtype":"BF16"', 118, '80ff'),
     ('found offsets that begin at 1, expected 0', '', '', 0, '01'),
     ('found offsets that begin at -1, expected 0', '', '', 0, 'ffffffffffffffff'),
     ('found offsets 0, 0 for query 0, expected them to ascend', '', '', 8, '00'),
     ('found offsets 2, -4 for query 1, expected them to ascend', '', '', 16, 'fcffffffffffffff'),
     ('found offsets that end at 5, ''responses'' has 4 rows', '', '', 16, '05'),
-    ('found a label that is not finite in row 2', '', '', 48, '0000807f'),
+    ('found a label that is not finite or beyond 1e+15 in row 2', '', '', 48, '0000807f'),
     ('found label 0.5 in row 1, label_kind binary allows 0 and 1', '', '', 44, '0000003f'),
     ('found label -1.0 in row 1, label_kind binary allows 0 and 1', '', '', 44, '000080bf'),
     ('found answer -2 in row 3, expected -1 or more', '', '', 36, 'feffffff'),
@@ -107,7 +122,20 @@ select throws_ok(format('select ls.import_feature_file(pg_temp.file(%L, %L, %s, 
 -- A file of 32-bit features, whose numbers lie elsewhere.
 select throws_ok($$ select ls.import_feature_file(pg_temp.file('"responses":{"dtype":"F16","shape":[4,4],"data_offsets":[88,120]}',
     '"responses":{"dtype":"F32","shape":[2,4],"data_offsets":[88,120]}', 116, '0000807f')) $$, 'LS002',
-    'cannot read the feature file: found a number that is not finite in row 1 of ''responses''', 'an infinite number of 32 bits');
+    'cannot read the feature file: found a number that is not finite or beyond 1e+15 in row 1 of ''responses''', 'an infinite number of 32 bits');
+select throws_ok(format('select ls.import_feature_file(pg_temp.file(%L, %L, 116, %L))', '"responses":{"dtype":"F16","shape":[4,4],"data_offsets":[88,120]}',
+    '"responses":{"dtype":"F32","shape":[2,4],"data_offsets":[88,120]}', bytes), 'LS002', 'cannot read the feature file: ' || why, format('the 32 bits %s', bytes))
+from (values ('a95f6358', 'found offsets that end at 4, ''responses'' has 2 rows'), ('a95f63d8', 'found offsets that end at 4, ''responses'' has 2 rows'),
+    ('aa5f6358', 'found a number that is not finite or beyond 1e+15 in row 1 of ''responses'''),
+    ('aa5f63d8', 'found a number that is not finite or beyond 1e+15 in row 1 of ''responses''')) c (bytes, why);
+select throws_ok(format('select ls.import_feature_file(pg_temp.file(%L, %L, 118, %L))', '"responses":{"dtype":"F16"', '"responses":{"dtype":"BF16"', '6458'), 'LS002',
+    'cannot read the feature file: found a number that is not finite or beyond 1e+15 in row 3 of ''responses''', 'and of bfloat16 the next above it');
+select lives_ok(format('select ls.import_feature_file(pg_temp.file(%L, %L, 118, %L))', '"responses":{"dtype":"F16"', '"responses":{"dtype":"BF16"', '6358'), 'and not the last below');
+select lives_ok($$ select ls.import_feature_file(pg_temp.file('binary', 'score', 48, 'a95f63d8')) $$, 'a label at the bound is taken');
+select throws_ok($$ select ls.import_feature_file(pg_temp.file('binary', 'score', 48, 'aa5f6358')) $$, 'LS002',
+    'cannot read the feature file: found a label that is not finite or beyond 1e+15 in row 2', 'a label beyond it is not');
+select throws_ok($$ select ls.import_feature_file(pg_temp.file('binary', 'score', 48, '5fbcd5dd')) $$, 'LS002',
+    'cannot read the feature file: found a label that is not finite or beyond 1e+15 in row 2', 'nor one of -1.9e18');
 select throws_ok($$ select ls.import_feature_file(pg_temp.file('"offsets":{"dtype":"I64","shape":[3],"data_offsets":[0,24]},"answers":{"dtype":"I32","shape":[4],"data_offsets":[24,40]}',
     '"offsets":{"dtype":"I64","shape":[1],"data_offsets":[0,8]},"rest":{"dtype":"U8","shape":[32],"data_offsets":[8,40]},"none":{"dtype":"F16","shape":[0,4],"data_offsets":[40,40]}')) $$, 'LS002',
     'cannot read the feature file: found ''offsets'' of shape [1], expected [3]', 'offsets for fewer queries');

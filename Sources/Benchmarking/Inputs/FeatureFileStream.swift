@@ -56,7 +56,7 @@ package final class FeatureFileStream {
     /// Gives the file its name. What was never written reads as 0.
     package func finish() throws(CoordinatorError) {
         do {
-            let end = starts.map { $0.value + expected[$0.key]! }.max() ?? 0
+            let end = starts.map { $0.value + expected[$0.key, default: 0] }.max() ?? 0
             if try file.seekToEnd() < UInt64(end) { try file.truncate(atOffset: UInt64(end)) }
             try file.close()
         } catch {

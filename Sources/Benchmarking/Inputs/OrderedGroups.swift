@@ -34,7 +34,7 @@ package struct OrderedGroups: Sendable {
             var kept = 0
             for _ in 0..<50 * perQuery where kept < perQuery {
                 let rows = draw.next(candidateCount)
-                guard rows.contains(where: { labels[$0] != labels[rows.first!] }) else {
+                guard Set(rows.map { labels[$0] }).count > 1 else {
                     groups.droppedGroupCount += 1
                     continue
                 }

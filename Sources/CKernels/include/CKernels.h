@@ -11,10 +11,10 @@
 // Exact widening to float32.
 void ls_widen_f16(const uint16_t *x, float *y, size_t count);
 void ls_widen_bf16(const uint16_t *x, float *y, size_t count);
-// Whether no element is infinite or not a number.
-bool ls_finite_f16(const uint16_t *x, size_t count);
-bool ls_finite_bf16(const uint16_t *x, size_t count);
-bool ls_finite_f32(const float *x, size_t count);
+// The bits of the element of the greatest magnitude, without its sign; x need not be aligned. An infinite one is
+// greater than all finite ones, one that is not a number is greater than those.
+uint16_t ls_greatest_16(const void *x, size_t count);
+uint32_t ls_greatest_32(const void *x, size_t count);
 
 // How a feature is stored.
 typedef enum { LS_STORED_F16, LS_STORED_BF16, LS_STORED_F32 } ls_stored;
@@ -102,7 +102,8 @@ void ls_attention_backward(
     const float *qkv, const float *probabilities, const float *dy, float *dqkv, float *scratch,
     size_t tokens, size_t width, size_t heads);
 
-// E6. One group's cosines: token 0 against tokens 1...; norms [tokens] are kept, clamped at 1e-8.
+// E6. One group's cosines: token 0 against tokens 1...; norms [tokens] are kept, clamped at 1e-8. A norm that overflows,
+// or whose product with token 0's does, is infinite; a norm of what is not a number is none.
 void ls_cosine(const float *x, float *norms, float *cosines, size_t tokens, size_t width);
 // dx [tokens, width] is overwritten; dcosines [tokens - 1].
 void ls_cosine_backward(

@@ -41,8 +41,7 @@ public struct EdgeReranks: Sendable {
     static let workerCountMax = 64
     /// Waited for, of all workers.
     static let countMax = 256
-    /// As WireLimits.rerankFeaturesByteCountMax.
-    static let featuresByteCountMax = 4 << 20
+    static let featuresByteCountMax = Bounds.edgeFeaturesByteCountMax
     /// A place that was not given back by an answer is free again this long after its deadline.
     static let lateDuration: Duration = .seconds(10)
 

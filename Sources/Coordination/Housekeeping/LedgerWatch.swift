@@ -46,7 +46,7 @@ public final class LedgerWatch: Service, @unchecked Sendable {
         }
         throw CoordinatorError(
             .unavailable,
-            "cannot take requests: the database did not answer in \(Int(deadline / .milliseconds(1))) ms"
+            "cannot take requests: the database did not answer in \(Int(nearest: deadline / .milliseconds(1))) ms"
         )
     }
 

@@ -37,23 +37,31 @@ struct ByteBoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     /// Of what is here; no use of it.
     func byteCount(of key: Key) -> Int? { places[key].flatMap { entries[$0]?.byteCount } }
 
+    /// The entry at a place that `places` or a link names.
+    private subscript(place: Int) -> Entry {
+        // `remove` takes a place out of both when it empties it.
+        get { entries[place]! }
+        // As above.
+        _modify { yield &entries[place]! }
+    }
+
     mutating func value(for key: Key) -> Value? {
         guard let place = places[key] else { return nil }
-        if !entries[place]!.isPinned, newest != place {
+        if !self[place].isPinned, newest != place {
             unlink(place)
             linkAsNewest(place)
         }
-        return entries[place]!.value
+        return self[place].value
     }
 
     /// Keeps `value` if there is room beside what is pinned; evicts what was used longest ago.
     mutating func insert(_ value: Value, for key: Key, byteCount cost: Int) {
         precondition(cost >= 0, "an entry cannot have a negative size")
-        let wasPinned = places[key].map { entries[$0]!.isPinned } ?? false
+        let wasPinned = places[key].map { self[$0].isPinned } ?? false
         remove(key)
         guard pinnedByteCount + cost <= byteCountMax else { return }
         while byteCount + cost > byteCountMax, let oldest {
-            remove(entries[oldest]!.key)
+            remove(self[oldest].key)
             evictionCount += 1
         }
         let place = freePlaces.popLast() ?? entries.count
@@ -69,18 +77,18 @@ struct ByteBoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     @discardableResult
     mutating func pin(_ key: Key) -> Bool {
         guard let place = places[key] else { return false }
-        guard !entries[place]!.isPinned else { return true }
+        guard !self[place].isPinned else { return true }
         unlink(place)
-        entries[place]!.isPinned = true
-        pinnedByteCount += entries[place]!.byteCount
+        self[place].isPinned = true
+        pinnedByteCount += self[place].byteCount
         pinnedCount += 1
         return true
     }
 
     mutating func unpin(_ key: Key) {
-        guard let place = places[key], entries[place]!.isPinned else { return }
-        entries[place]!.isPinned = false
-        pinnedByteCount -= entries[place]!.byteCount
+        guard let place = places[key], self[place].isPinned else { return }
+        self[place].isPinned = false
+        pinnedByteCount -= self[place].byteCount
         pinnedCount -= 1
         linkAsNewest(place)
     }
@@ -90,21 +98,21 @@ struct ByteBoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         unpin(key)
         guard let place = places.removeValue(forKey: key) else { return }
         unlink(place)
-        byteCount -= entries[place]!.byteCount
+        byteCount -= self[place].byteCount
         entries[place] = nil
         freePlaces.append(place)
     }
 
     private mutating func unlink(_ place: Int) {
-        let (older, newer) = (entries[place]!.older, entries[place]!.newer)
-        if let older { entries[older]!.newer = newer } else { oldest = newer }
-        if let newer { entries[newer]!.older = older } else { newest = older }
+        let (older, newer) = (self[place].older, self[place].newer)
+        if let older { self[older].newer = newer } else { oldest = newer }
+        if let newer { self[newer].older = older } else { newest = older }
     }
 
     private mutating func linkAsNewest(_ place: Int) {
-        entries[place]!.older = newest
-        entries[place]!.newer = nil
-        if let newest { entries[newest]!.newer = place } else { oldest = place }
+        self[place].older = newest
+        self[place].newer = nil
+        if let newest { self[newest].newer = place } else { oldest = place }
         newest = place
     }
 }

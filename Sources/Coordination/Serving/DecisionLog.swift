@@ -100,31 +100,54 @@ public final class DecisionLog: Service, @unchecked Sendable {
         }
         let decisions = batch.elements
         guard !decisions.isEmpty else { return }
-        var isWritten = true
+        var waitsFrom = decisions.endIndex
         defer {
             lock.withLock {
-                if isWritten {
-                    waiting.written(batch)
-                } else {
-                    waiting.putBack(batch)
-                    counts.dropped += waiting.remove { decision in
-                        forgotten.contains(where: decision.isOf)
-                    }
+                waiting.written(batch, from: waitsFrom)
+                counts.dropped += waiting.remove { decision in
+                    forgotten.contains(where: decision.isOf)
                 }
             }
         }
         do {
-            let keptCount = try await ledger.recordDecisions(decisions)
-            lock.withLock {
-                counts.kept += keptCount
-                counts.dropped += decisions.count - keptCount
-            }
+            try await record(decisions)
         } catch  where error.isOfDatabase {
-            isWritten = false
+            waitsFrom = decisions.startIndex
+        } catch  where decisions.count == 1 {
+            drop(error)
         } catch {
-            lock.withLock { counts.dropped += decisions.count }
-            logger.error("cannot record decisions", metadata: ["error": "\(error.message)"])
+            // One that cannot be kept refuses all that are written with it: each by itself, then.
+            waitsFrom = await recordEach(of: decisions)
         }
+    }
+
+    /// - Returns: From which on they wait: the database went away.
+    private func recordEach(of batch: [Decision]) async -> Int {
+        for (place, decision) in batch.enumerated() {
+            do {
+                try await record([decision])
+            } catch  where error.isOfDatabase {
+                return place
+            } catch {
+                drop(error)
+            }
+        }
+        return batch.endIndex
+    }
+
+    private func record(_ batch: [Decision]) async throws(CoordinatorError) {
+        let keptCount = try await ledger.recordDecisions(batch)
+        lock.withLock {
+            counts.kept += keptCount
+            counts.dropped += batch.count - keptCount
+        }
+    }
+
+    private func drop(_ error: CoordinatorError) {
+        lock.withLock { counts.dropped += 1 }
+        logger.error(
+            "cannot record a decision",
+            metadata: ["error": "\(error.message)", "cause": "\(error.cause ?? "-")"])
     }
 }
 

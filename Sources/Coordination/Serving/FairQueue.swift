@@ -66,7 +66,7 @@ struct FairQueue<Element: Sendable>: Sendable {
         }
     }
 
-    /// What came in seconds that are over; it takes its room until it is `written`, or is `putBack`.
+    /// What came in seconds that are over; it takes its room until it is `written`.
     mutating func take() -> Batch {
         let count = entries.firstIndex(where: \.isOfWindow) ?? entries.count
         let batch = Batch(entries: Array(entries[..<count]))
@@ -75,18 +75,18 @@ struct FairQueue<Element: Sendable>: Sendable {
         return batch
     }
 
-    mutating func written(_ batch: Batch) { byteCount -= batch.byteCount }
-
-    mutating func putBack(_ batch: Batch) {
-        for entry in batch.entries { account(entry, isAway: false) }
-        entries.insert(contentsOf: batch.entries, at: 0)
+    /// - Parameter place: From this one on the batch was not written, and waits again.
+    mutating func written(_ batch: Batch, from place: Int) {
+        byteCount -= batch.entries[..<place].reduce(0) { $0 + $1.byteCount }
+        let rest = batch.entries[place...]
+        for entry in rest { account(entry, isAway: false) }
+        entries.insert(contentsOf: rest, at: 0)
     }
 
     struct Batch: Sendable {
         fileprivate let entries: [Entry]
 
         var elements: [Element] { entries.map(\.element) }
-        fileprivate var byteCount: Int { entries.reduce(0) { $0 + $1.byteCount } }
     }
 
     private mutating func account(_ entry: Entry, isAway: Bool) {

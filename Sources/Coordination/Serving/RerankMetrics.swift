@@ -37,6 +37,20 @@ struct RerankMetrics: Sendable {
         return reply
     }
 
+    /// What became of a shadow, which nobody waits for.
+    enum Shadow: String {
+        case scored
+        /// No thread or place was free.
+        case leftOut = "left_out"
+        /// Its weights could not be read, or a norm or a score was not finite.
+        case refused
+    }
+
+    func count(_ shadow: Shadow) {
+        Counter(label: "ls_shadow_reranks_total", dimensions: [("answer", shadow.rawValue)])
+            .increment()
+    }
+
     func count(_ answer: EdgeRerankAnswer) {
         Counter(label: "ls_edge_reranks_total", dimensions: [("answer", answer.word)]).increment()
     }

@@ -33,7 +33,9 @@ public struct RerankReply: Sendable {
 }
 
 extension RerankReply {
-    /// - Parameter missed: What should have served and did not, in words.
+    /// - Parameters:
+    ///   - scores: finite, or their order means nothing.
+    ///   - missed: What should have served and did not, in words.
     init(
         scores: [Float], isCosine: Bool, route: Route, request: RerankRequest, missed: [String],
         worker: String?, timings: Timings
@@ -43,7 +45,8 @@ extension RerankReply {
             ranking: order.map {
                 Place(
                     candidateIndex: $0, score: scores[$0],
-                    relevance: isCosine ? (1 + scores[$0]) / 2 : scores[$0])
+                    // A cosine may be beyond 1 by the last bit.
+                    relevance: isCosine ? min(max((1 + scores[$0]) / 2, 0), 1) : scores[$0])
             },
             route: route, reason: route.reason,
             isFallback: !missed.isEmpty || Self.isFallback(route.reason, request),

@@ -87,8 +87,8 @@ public final class Reranker: Service, Sendable {
 
     /// - Throws: `notPermitted` for another user or domain than the key is for; `unknownBaseModel`,
     ///   `unknownRanker`, `unknownVersion`, also for what the key is not for; `contractMismatch` for features
-    ///   of another width or contract, `invalidFeatures` for numbers that are not finite, `busy`,
-    ///   `unavailable`.
+    ///   of another width or contract, `invalidFeatures` for numbers that are not finite or beyond
+    ///   `Bounds.magnitudeMax`, and where a norm or a score is not finite; `busy`, `unavailable`.
     public func rerank(_ asked: RerankRequest, for caller: RerankCaller) async throws -> RerankReply
     {
         if let reply = try rerankNow(asked, for: caller) { return reply }
@@ -113,7 +113,7 @@ public final class Reranker: Service, Sendable {
                 }
                 guard answer.isNamed else {
                     // Nobody scores them, and would say so.
-                    try request.checkFinite()
+                    try request.checkFeatures()
                     return metrics.counted(
                         RerankReply(
                             keepingOrderOf: request, missed: attempt.missed,
@@ -157,7 +157,7 @@ public final class Reranker: Service, Sendable {
         attempt.timings.route = mark - began
         let scores = try scorer.score(request)
         attempt.timings.compute = clock.now - mark
-        let reply = finish(
+        let reply = try finish(
             scores, route, isCosine: scorer.configuration.similarity == .cosine, at: nil,
             precision: scorer.precision, caller, attempt)
         score(answer.plan.shadows(for: caller.requestID), beside: request, caller)
@@ -208,14 +208,18 @@ public final class Reranker: Service, Sendable {
         let request = attempt.request
         for route in answer.plan.choices(for: caller.requestID) {
             if let worker = route.worker {
+                // A worker's refusal is a miss of its ranker; these are nobody's to score.
+                try request.checkFeatures()
                 let mark = clock.now
                 let scored = await score(route, on: worker, request, caller)
                 attempt.timings.queue += clock.now - mark
                 switch scored {
-                case .success(let (scores, compute)):
+                case .success(let (scores, said)):
+                    // It cannot have computed for longer than it was waited for.
+                    let compute = min(said, clock.now - mark)
                     attempt.timings.queue -= compute
                     attempt.timings.compute += compute
-                    return finish(
+                    return try finish(
                         scores, route, isCosine: route.isCosine, at: worker, precision: nil, caller,
                         attempt)
                 case .failure(let miss):
@@ -240,7 +244,7 @@ public final class Reranker: Service, Sendable {
                 attempt.missed.append("the weights of \(route.rankerName) are not stored any more")
                 continue
             }
-            return finish(
+            return try finish(
                 scores, route, isCosine: scorer.configuration.similarity == .cosine, at: nil,
                 precision: scorer.precision, caller, attempt)
         }
@@ -250,7 +254,12 @@ public final class Reranker: Service, Sendable {
     private func finish(
         _ scores: [Float], _ route: Route, isCosine: Bool, at worker: Route.Place?,
         precision: Precision?, _ caller: RerankCaller, _ attempt: Attempt
-    ) -> RerankReply {
+    ) throws(CoordinatorError) -> RerankReply {
+        // Whoever scored has looked, or was looked at; no answer goes out without it.
+        guard scores.count == attempt.request.candidateCount, scores.allSatisfy(\.isFinite) else {
+            throw .wrongScores(
+                "\(scores.count) of \(route.rankerName)", expected: attempt.request.candidateCount)
+        }
         let reply = RerankReply(
             scores: scores, isCosine: isCosine, route: route, request: attempt.request,
             missed: attempt.missed, worker: worker?.name, timings: attempt.timings)
@@ -285,13 +294,15 @@ public final class Reranker: Service, Sendable {
         }
         metrics.count(answer)
         return switch answer {
+        case .scored(let scores, _) where route.isCosine && !scores.allSatisfy(\.isCosine):
+            .failure(EdgeMiss(why: "which gave scores that are no cosines"))
         case .scored(let scores, let compute): .success((scores, compute: compute))
         case .unreachable: .failure(EdgeMiss(why: "which is out of reach"))
         case .late:
             .failure(
                 EdgeMiss(
                     why:
-                        "which did not answer in \(Int(settings.edgeDeadline / .milliseconds(1))) ms"
+                        "which did not answer in \(Int(nearest: settings.edgeDeadline / .milliseconds(1))) ms"
                 ))
         case .busy: .failure(EdgeMiss(why: "which has too much to do"))
         case .refused(let error): .failure(EdgeMiss(why: "which refused: \(error.message)"))
@@ -334,18 +345,27 @@ public final class Reranker: Service, Sendable {
             // They hold features while they wait for weights: so many do, and no more.
             guard shadowCount.add(1, ordering: .relaxed).newValue <= Self.shadowCountMax else {
                 shadowCount.subtract(1, ordering: .relaxed)
+                metrics.count(.leftOut)
                 continue
             }
             // Unstructured: the request does not wait for it.
             Task {
                 defer { shadowCount.subtract(1, ordering: .relaxed) }
-                let scorer = try await cache.scorer(for: route.digest)
-                guard threads.depth < settings.threadCount else { return }
-                let scores = try await threads.run { try scorer.score(request) }
-                decisions.keep(
-                    Decision(
-                        request, caller, .shadow, route, scores, scorer.precision, isFallback: false
-                    ))
+                do {
+                    let scorer = try await cache.scorer(for: route.digest)
+                    guard threads.depth < settings.threadCount else {
+                        return metrics.count(.leftOut)
+                    }
+                    let scores = try await threads.run { try scorer.score(request) }
+                    decisions.keep(
+                        Decision(
+                            request, caller, .shadow, route, scores, scorer.precision,
+                            isFallback: false))
+                    metrics.count(.scored)
+                } catch {
+                    // Also where its norms are not finite: it says nothing of these candidates.
+                    metrics.count(.refused)
+                }
             }
         }
     }
@@ -420,6 +440,11 @@ extension RankerScorer {
     }
 }
 
+extension Float {
+    /// In [-1, 1], as far as sums of float32 are.
+    fileprivate var isCosine: Bool { abs(self) <= 1.001 }
+}
+
 extension RerankRequest {
     /// Groups of at most so many numbers are scored on the thread that they arrived on: about 60 candidates of
     /// width 4096, a few tenths of a millisecond.
@@ -427,15 +452,18 @@ extension RerankRequest {
 
     fileprivate var isSmall: Bool { (candidateCount + 1) * hiddenSize <= Self.smallCountMax }
 
-    /// - Throws: `invalidFeatures`.
-    fileprivate func checkFinite() throws(CoordinatorError) {
-        let isFinite = features.withUnsafeBytes {
-            dtype.isFinite($0.baseAddress!, count: (candidateCount + 1) * hiddenSize)
+    /// Whoever scores them here does as much.
+    ///
+    /// - Throws: `invalidFeatures` with the candidate.
+    fileprivate func checkFeatures() throws(CoordinatorError) {
+        let result = features.withUnsafeBytes { bytes in
+            Result<Void, CoordinatorError> { () throws(CoordinatorError) in
+                try GroupFeatures(
+                    bytes: bytes, dtype: dtype, candidateCount: candidateCount, width: hiddenSize
+                ).check(to: "rerank")
+            }
         }
-        guard isFinite else {
-            throw CoordinatorError(
-                .invalidFeatures, "cannot rerank: found a feature that is not finite")
-        }
+        try result.get()
     }
 
     /// The request as the key lets it be: a key of one user's is that user's, one of a single domain's that domain's.
@@ -504,7 +532,8 @@ extension FeatureContract {
         }
         let fraction =
             if let found = layerFraction, let expected = other.layerFraction,
-                abs(found - expected) > 1e-6
+                // So that what is not a number is a difference.
+                !(abs(found - expected) <= 1e-6)
             { difference("layer_fraction", found, expected) } else { String?.none }
         return [
             difference("revision", revision, other.revision),

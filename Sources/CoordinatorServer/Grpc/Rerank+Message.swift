@@ -70,14 +70,14 @@ extension Languagesystem_V1_RerankReply {
         model = reply.servedModel
         results = reply.ranking.prefix(presentation.topN ?? .max).map { place in
             .with {
-                $0.index = UInt32(place.candidateIndex)
+                $0.index = UInt32(clamping: place.candidateIndex)
                 $0.relevanceScore = presentation.givesRawScores ? place.score : place.relevance
             }
         }
         meta = .with {
             if let route = reply.route {
                 $0.ranker = route.rankerName
-                $0.version = UInt32(route.versionNumber)
+                $0.version = UInt32(clamping: route.versionNumber)
                 $0.digest = route.digest.description
                 $0.kind = route.kind.rawValue
                 if let rule = route.rule { $0.rule = rule }

@@ -43,12 +43,14 @@ struct RerankService: Languagesystem_V1_RerankService.ServiceProtocol {
                     for (place, request) in requests.enumerated() {
                         group.addTask { (place, await self.answer(request, place, caller)) }
                     }
-                    return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+                    let none = [Languagesystem_V1_RerankAnswer](
+                        repeating: Languagesystem_V1_RerankAnswer(), count: requests.count)
+                    return await group.reduce(into: none) { $0[$1.0] = $1.1 }
                 }
             }
             return .with {
                 $0.id = caller.requestID
-                $0.answers = requests.indices.map { answers[$0]! }
+                $0.answers = answers
             }
         }
     }
@@ -86,7 +88,7 @@ struct RerankService: Languagesystem_V1_RerankService.ServiceProtocol {
             return .with {
                 $0.model = "\(route.rankerName)@\(route.versionNumber)"
                 $0.ranker = route.rankerName
-                $0.version = UInt32(route.versionNumber)
+                $0.version = UInt32(clamping: route.versionNumber)
                 $0.digest = route.digest.description
                 $0.wasCached = prefetched.wasCached
                 $0.pinned = prefetched.isPinned

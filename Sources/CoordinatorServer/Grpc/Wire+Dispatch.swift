@@ -21,8 +21,7 @@ extension LeaseToken {
         try self.init(try WireLeaseToken(wire: text))
     }
 
-    /// Ours are UUIDs, which the wire accepts.
-    fileprivate var wire: WireLeaseToken { try! WireLeaseToken(wire: description) }
+    fileprivate var wire: WireLeaseToken { WireLeaseToken(rawValue) }
 }
 
 extension WorkerHello {

@@ -27,6 +27,7 @@ public enum CoordinatorMetrics {
         "ls_route_memory_misses_total": "Routes that were asked for.",
         "ls_route_memory_stale_total": "Outdated routes used because the database was away.",
         "ls_edge_reranks_total": "Reranks asked of workers, by how they ended.",
+        "ls_shadow_reranks_total": "Reranks by shadows, by how they ended.",
         "ls_peer_reranks_total":
             "Reranks asked of other coordinators for workers that are connected to them, by how they ended.",
         "ls_decisions_kept_total": "Decisions written for lscoord replay.",

@@ -146,11 +146,13 @@ extension CoordinatorError {
 }
 
 extension Response {
-    static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) -> Response {
-        // Values we made ourselves, of finite numbers: encoding them cannot fail.
+    /// - Throws: For a number that JSON cannot say: one that is not finite.
+    static func json(
+        _ value: some Encodable, status: HTTPResponse.Status = .ok
+    ) throws -> Response {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.withoutEscapingSlashes]
-        return json([UInt8](try! encoder.encode(value)), status: status)
+        return json([UInt8](try encoder.encode(value)), status: status)
     }
 
     static func json(_ text: JSONText, status: HTTPResponse.Status = .ok) -> Response {

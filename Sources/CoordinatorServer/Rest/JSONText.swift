@@ -36,9 +36,14 @@ struct JSONText {
 
     mutating func number(_ value: Int) { bytes.append(contentsOf: String(value).utf8) }
 
-    /// The shortest text that reads as the same number; null when it is none.
+    /// The shortest text that reads as the same number. What is not finite has none in JSON and is refused long before
+    /// (`Reranker.finish`); here it is said in words, which no client takes for a number.
     mutating func number(_ value: some BinaryFloatingPoint & CustomStringConvertible) {
-        if value.isFinite { bytes.append(contentsOf: value.description.utf8) } else { raw("null") }
+        if value.isFinite {
+            bytes.append(contentsOf: value.description.utf8)
+        } else {
+            string(value.description)
+        }
     }
 
     mutating func bool(_ value: Bool) { raw(value ? "true" : "false") }

@@ -96,14 +96,20 @@ extension RerankReply {
 }
 
 extension HTTPField.Name {
-    static let ranker = Self("x-ls-ranker")!
-    static let version = Self("x-ls-version")!
-    static let digest = Self("x-ls-digest")!
-    static let reason = Self("x-ls-reason")!
-    static let fallback = Self("x-ls-fallback")!
-    static let `where` = Self("x-ls-where")!
-    static let queueTime = Self("x-queue-time")!
-    static let computeTime = Self("x-compute-time")!
+    static let ranker = Self(ours: "x-ls-ranker")
+    static let version = Self(ours: "x-ls-version")
+    static let digest = Self(ours: "x-ls-digest")
+    static let reason = Self(ours: "x-ls-reason")
+    static let fallback = Self(ours: "x-ls-fallback")
+    static let `where` = Self(ours: "x-ls-where")
+    static let queueTime = Self(ours: "x-queue-time")
+    static let computeTime = Self(ours: "x-compute-time")
+
+    /// - Precondition: letters and hyphens.
+    init(ours name: StaticString) {
+        // Names written here, never read from anywhere.
+        self.init("\(name)")!
+    }
 }
 
 extension String {

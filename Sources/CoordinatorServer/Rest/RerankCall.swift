@@ -7,7 +7,7 @@ import LanguageSystem
 
 struct RerankCall: Sendable {
     static let fallbackCountMax = 8
-    static let hiddenSizeMax = 65_536
+    static let hiddenSizeMax = Bounds.hiddenSizeMax
 
     let request: RerankRequest
     let presentation: RerankPresentation

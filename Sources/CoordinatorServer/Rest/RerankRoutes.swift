@@ -110,9 +110,9 @@ struct RerankRoutes: Sendable {
                         (place, await answer(body, place, caller, context.logger))
                     }
                 }
-                var replies: [JSONText?] = Array(repeating: nil, count: calls.count)
+                var replies = [JSONText](repeating: JSONText(), count: calls.count)
                 for await (place, reply) in group { replies[place] = reply }
-                return replies.map { $0! }
+                return replies
             }
         }
         var json = JSONText()
@@ -161,7 +161,7 @@ struct RerankRoutes: Sendable {
                     try DomainName(name)
                 },
                 pin: body.pin, for: caller)
-            return Response.json(PrefetchReplyBody(prefetched))
+            return try Response.json(PrefetchReplyBody(prefetched))
         }
     }
 

@@ -97,9 +97,16 @@ enum RerankSafetensors {
         }
         let (count, width) = (responses.shape[0], responses.shape[1])
         try RerankCall.checkShape(count + 1, width, of: "the features' shape")
+        // Where they lie, when they lie one behind the other and as their type wants; else a copy.
+        let first = instruction.byteRange.lowerBound
+        let isInPlace =
+            instruction.byteRange.upperBound == responses.byteRange.lowerBound
+            && bytes.withUnsafeBytes {
+                UInt(bitPattern: $0.baseAddress) % UInt(dtype.byteCount) == 0
+            } && first % dtype.byteCount == 0
         return Features(
-            rows: instruction.byteRange.upperBound == responses.byteRange.lowerBound
-                ? bytes[instruction.byteRange.lowerBound..<responses.byteRange.upperBound]
+            rows: isInPlace
+                ? bytes[first..<responses.byteRange.upperBound]
                 : (bytes[instruction.byteRange] + bytes[responses.byteRange])[...],
             dtype: dtype, candidateCount: count, hiddenSize: width,
             contract: try contract(file.metadata))

@@ -434,6 +434,7 @@ private struct HTTPDate {
             gmtime_r(&time, &parts)
             // In the C locale, which nobody changes: Sun, 06 Nov 1994 08:49:37 GMT
             text = String(unsafeUninitializedCapacity: 40) {
+                // A buffer of 40 bytes has an address.
                 strftime($0.baseAddress!, $0.count, "%a, %d %b %Y %H:%M:%S GMT", &parts)
             }
         }

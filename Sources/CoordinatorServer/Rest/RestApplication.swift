@@ -82,7 +82,7 @@ public func buildRestApplication(
         else {
             throw CoordinatorError.malformedJoin()
         }
-        return Response.json(try await enrolment.join(join))
+        return try Response.json(await enrolment.join(join))
     }
 
     router.post(RouterPath(JoinPaths.recover)) { request, _ in
@@ -92,17 +92,17 @@ public func buildRestApplication(
         else {
             throw CoordinatorError.malformedJoin()
         }
-        return Response.json(try await enrolment.recover(recover))
+        return try Response.json(await enrolment.recover(recover))
     }
 
     // Alive: this process answers. Ready: it may be sent requests, and reaches its database.
     for path in RestPaths.live {
-        router.get(RouterPath(path)) { _, _ in Response.json(["status": "ok"]) }
+        router.get(RouterPath(path)) { _, _ in try Response.json(["status": "ok"]) }
     }
     router.get(RouterPath(RestPaths.ready)) { _, _ in
         guard !admission.isLeaving else { throw CoordinatorError.draining() }
         try await watch.checkAnswering(within: settings.databaseDeadline)
-        return Response.json(["status": "ready"])
+        return try Response.json(["status": "ready"])
     }
 
     router.get(RouterPath(RestPaths.metrics)) { _, _ in

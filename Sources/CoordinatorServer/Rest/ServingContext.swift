@@ -54,10 +54,10 @@ struct RequestIdentity: Sendable {
 }
 
 extension HTTPField.Name {
-    static let requestID = Self("x-request-id")!
-    static let traceParent = Self("traceparent")!
+    static let requestID = Self(ours: "x-request-id")
+    static let traceParent = Self(ours: "traceparent")
     /// The caller wants the decision kept, sampled or not.
-    static let keep = Self("x-ls-keep")!
+    static let keep = Self(ours: "x-ls-keep")
 }
 
 extension String {

@@ -127,6 +127,7 @@ public actor BlobCache {
         var written = 0
         while written < piece.bytes.count {
             let count = piece.bytes.withUnsafeBytes {
+                // It has an address: a byte is left to write.
                 pwrite(
                     partial.descriptor, $0.baseAddress! + written, $0.count - written,
                     off_t(held) + off_t(written))
@@ -249,7 +250,7 @@ public actor BlobCache {
         defer { close(descriptor) }
         var hash = SHA256()
         try read(descriptor, path, upTo: .max) { hash.update(bufferPointer: $0) }
-        return LanguageSystem.Digest(bytes: hash.finalize())!
+        return LanguageSystem.Digest(of: hash.finalize())
     }
 
     /// From the start, in pieces, to `byteCount` or the end of the file.
@@ -262,7 +263,7 @@ public actor BlobCache {
         while offset < byteCount {
             let wanted = Int(min(Int64(buffer.count), byteCount - offset))
             let count = buffer.withUnsafeMutableBytes {
-                pread(descriptor, $0.baseAddress!, wanted, off_t(offset))
+                pread(descriptor, $0.baseAddress, wanted, off_t(offset))
             }
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else {

@@ -154,6 +154,7 @@ final class LocalFileReader: Sendable {
         var filled = 0
         while filled < countMax {
             let count = buffer.withUnsafeMutableBytes {
+                // It has an address: there is room for a byte.
                 pread(
                     descriptor, $0.baseAddress! + filled, countMax - filled,
                     off_t(offset) + off_t(filled))
@@ -174,7 +175,7 @@ final class LocalFileReader: Sendable {
         var offset: Int64 = 0
         while true {
             let piece = try read(from: offset, countMax: 1 << 20)
-            if piece.isEmpty { return Digest(bytes: hash.finalize())! }
+            if piece.isEmpty { return Digest(of: hash.finalize()) }
             hash.update(data: piece)
             offset += Int64(piece.count)
         }

@@ -182,7 +182,7 @@ final class RerankDesk: Sendable {
         if let id = work.traceParent.flatMap(traceID) { metadata["trace.id"] = "\(id)" }
         switch answer.outcome {
         case .scored(_, let compute):
-            metadata["compute.us"] = "\(Int(compute / .microseconds(1)))"
+            metadata["compute.us"] = "\(Int(nearest: compute / .microseconds(1)))"
             logger.debug("reranked", metadata: metadata)
         case .refused(_, let message):
             metadata["reason"] = "\(message)"
@@ -304,7 +304,7 @@ private struct ReadyScorer: Sendable {
 }
 
 extension RerankWork {
-    /// - Throws: `contractMismatch` for another width, `invalidFeatures` for numbers that are not finite.
+    /// - Throws: `contractMismatch` for another width, `invalidFeatures` as `RankerScorer.score`.
     func scores(by scorer: RankerScorer) throws(CoordinatorError) -> [Float] {
         let expected = scorer.configuration.hiddenSize
         guard hiddenSize == expected else {

@@ -61,7 +61,7 @@ public struct LeaseBook: Sendable {
         let freeCount = capacity - entries.values.count { $0.phase != .waiting }
         let next = entries.values.filter { $0.phase == .waiting }
             .sorted { $0.expiry < $1.expiry }.prefix(max(0, freeCount)).map(\.work)
-        for work in next { entries[work.token]!.phase = .fetching }
+        for work in next { entries[work.token]?.phase = .fetching }
         return next
     }
 
@@ -70,8 +70,10 @@ public struct LeaseBook: Sendable {
 
     /// A heartbeat was answered: whatever it did not take away is good for `duration` from `now`.
     public mutating func renew(for duration: Duration, at now: ContinuousClock.Instant) {
-        for token in entries.keys {
-            entries[token]!.expiry = max(entries[token]!.expiry, now + duration)
+        entries = entries.mapValues {
+            var entry = $0
+            entry.expiry = max(entry.expiry, now + duration)
+            return entry
         }
     }
 

@@ -74,9 +74,22 @@ public struct StateDirectory: Sendable {
         try PrivateFile.write(certificatePath, Array(identity.chainPEM.utf8), mode: 0o644)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        // Strings and a number: encoding them cannot fail. Written last: with it, the worker has joined.
-        try PrivateFile.write(
-            coordinatorPath, Array(try! encoder.encode(identity.place)), mode: 0o644)
+        // Written last: with it, the worker has joined.
+        try write(identity.place, with: encoder, to: coordinatorPath)
+    }
+
+    /// - Throws: Also where the value cannot be written as JSON.
+    func write(
+        _ value: some Encodable, with encoder: JSONEncoder, to path: String
+    ) throws(CoordinatorError) {
+        let bytes: Data
+        do {
+            bytes = try encoder.encode(value)
+        } catch {
+            throw CoordinatorError(
+                .internal, "cannot write \(path): found a value that is no JSON", cause: "\(error)")
+        }
+        try PrivateFile.write(path, Array(bytes), mode: 0o644)
     }
 
     private func text(_ path: String) throws(CoordinatorError) -> String {

@@ -92,8 +92,7 @@ extension StateDirectory {
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.dateEncodingStrategy = .iso8601
-        // Finite numbers and text: encoding them cannot fail.
-        try PrivateFile.write(statusPath, Array(try! encoder.encode(report)), mode: 0o644)
+        try write(report, with: encoder, to: statusPath)
     }
 
     /// Nil when no worker has run here yet.

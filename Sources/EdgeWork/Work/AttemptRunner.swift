@@ -62,7 +62,7 @@ struct AttemptRunner: Sendable {
             }
             let bytes = weights.safetensors()
             return (
-                bytes, LanguageSystem.Digest(bytes: SHA256.hash(data: bytes))!,
+                bytes, LanguageSystem.Digest(of: SHA256.hash(data: bytes)),
                 trainingReport.json
             )
         }

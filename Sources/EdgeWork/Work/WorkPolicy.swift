@@ -47,7 +47,7 @@ public struct WorkPolicy: Sendable, Equatable {
     /// Nil: it is allowed.
     func refusal(of work: LeasedWork, at date: Date) -> CoordinatorError? {
         guard taskKinds.contains(work.kind) else { return .notAllowed(work.kind) }
-        if !takesTasks(at: date) { return .outsideHours(hours!) }
+        if let hours, !hours.contain(date) { return .outsideHours(hours) }
         return refusal(of: work.features)
     }
 
@@ -98,7 +98,7 @@ public struct WorkingHours: Sendable, Equatable, CustomStringConvertible {
 
     public func contain(_ date: Date, _ calendar: Calendar = .current) -> Bool {
         let parts = calendar.dateComponents([.hour, .minute], from: date)
-        let minute = parts.hour! * 60 + parts.minute!
+        let minute = (parts.hour ?? 0) * 60 + (parts.minute ?? 0)
         return spans.contains {
             $0.begin < $0.end
                 ? ($0.begin..<$0.end).contains(minute) : minute >= $0.begin || minute < $0.end

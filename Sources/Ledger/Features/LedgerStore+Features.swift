@@ -135,9 +135,10 @@ extension Connection {
                 try writer.write(id, index, chunk)
             }
         }
-        let found = Digest(bytes: hash.finalize())
+        // A SHA-256 has as many bytes as a digest.
+        let found = Digest(bytes: hash.finalize())!
         guard found == set.digest else {
-            throw CoordinatorError.featureBytesChanged(set.digest, found: found!)
+            throw CoordinatorError.featureBytesChanged(set.digest, found: found)
         }
     }
 

@@ -25,9 +25,7 @@ extension LedgerStore {
     public func offerLocalData(
         of worker: WorkerID, _ sets: [FeatureSetDescription], weights: [Digest]
     ) async throws(CoordinatorError) -> [RefusedFeatureSet] {
-        // Texts and finite numbers: encoding them cannot fail.
-        let json = String(
-            decoding: try! JSONEncoder().encode(sets.map(OfferedSet.init)), as: UTF8.self)
+        let json = try jsonText(of: sets.map(OfferedSet.init))
         return try await call(
             "select * from ls.offer_local_data($1, $2, $3)", worker, json, weights
         ) { rows in

@@ -53,8 +53,7 @@ extension LedgerStore {
         for worker: String? = nil, lasting: Duration = .seconds(3600), by actor: String? = nil,
         labels: [String: String] = [:]
     ) async throws(CoordinatorError) -> String {
-        // Texts: encoding them cannot fail.
-        let json = String(decoding: try! JSONEncoder().encode(labels), as: UTF8.self)
+        let json = try jsonText(of: labels)
         return try await call(
             "select ls.create_join_token($1, $2, $3, $4)", worker, lasting, actor, json
         ) { try $0.one().decode() }

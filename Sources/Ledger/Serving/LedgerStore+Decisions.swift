@@ -85,11 +85,11 @@ public struct KeptDecision: Sendable {
 }
 
 extension LedgerStore {
+    /// All of them or none: a single one that cannot be kept refuses the others with it.
+    ///
     /// - Returns: How many were kept: what there is no room for is left out.
     public func recordDecisions(_ decisions: [Decision]) async throws(CoordinatorError) -> Int {
-        // Of texts and finite numbers: encoding them cannot fail.
-        let json = String(
-            decoding: try! JSONEncoder().encode(decisions.map(DecisionLine.init)), as: UTF8.self)
+        let json = try jsonText(of: decisions.map(DecisionLine.init))
         return try await call(
             "select ls.record_decisions($1, $2)", json, decisions.map(\.features)
         ) { try $0.one().decode() }

@@ -64,7 +64,7 @@ extension LedgerStore {
                 return ValidKey(
                     id: try row.decode("api_key_id"), name: try row.decode("name"),
                     secretSHA256: try row.decode("secret_sha256"), scope: try KeyScope(row: row),
-                    timeLeft: seconds.map { .milliseconds(Int64($0 * 1_000)) })
+                    timeLeft: seconds.map { .milliseconds(Int(nearest: $0 * 1_000)) })
             }
         }
     }

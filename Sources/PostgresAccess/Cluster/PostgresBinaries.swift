@@ -56,7 +56,8 @@ struct PostgresBinaries: Sendable, Hashable {
         defer { pclose(pipe) }
         var line = [CChar](repeating: 0, count: 256)
         guard fgets(&line, Int32(line.count), pipe) != nil else { return nil }
-        return majorVersion(in: line.withUnsafeBufferPointer { String(cString: $0.baseAddress!) })
+        let text = line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+        return majorVersion(in: String(decoding: text, as: UTF8.self))
     }
 
     static func majorVersion(in line: String) -> Int? {

@@ -116,9 +116,9 @@ public final class Connection {
     /// skipping”) is of use only when looking for a mistake.
     private func noticed(_ result: OpaquePointer) {
         let text =
-            PQresultErrorField(result, Int32(Character("M").asciiValue!))
+            PQresultErrorField(result, Int32(UInt8(ascii: "M")))
             .map { String(cString: $0) } ?? ""
-        let severity = PQresultErrorField(result, Int32(Character("V").asciiValue!))
+        let severity = PQresultErrorField(result, Int32(UInt8(ascii: "V")))
             .map { String(cString: $0) }
         if severity == "FATAL" || severity == "PANIC" { lastWords = text }
         logger.log(level: severity == "WARNING" ? .warning : .debug, "PostgreSQL says: \(text)")
@@ -414,8 +414,8 @@ public final class Connection {
     }
 
     private func serverError(_ result: OpaquePointer) -> PostgresError {
-        func field(_ code: Character) -> String? {
-            PQresultErrorField(result, Int32(code.asciiValue!)).map { String(cString: $0) }
+        func field(_ code: Unicode.Scalar) -> String? {
+            PQresultErrorField(result, Int32(UInt8(ascii: code))).map { String(cString: $0) }
         }
         let isLost = PQstatus(handle) == CONNECTION_BAD
         let message = field("M") ?? Self.message(of: handle)

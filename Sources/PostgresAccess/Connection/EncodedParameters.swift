@@ -40,6 +40,7 @@ struct EncodedParameters {
         ) -> Int32
     ) -> Int32 {
         buffer.withUnsafeBytes { bytes in
+            // Kept to the end: the buffer begins with a byte of its own.
             let start = bytes.baseAddress!.assumingMemoryBound(to: CChar.self)
             let values = offsets.map { offset in offset.map { start + $0 } }
             return body(values, lengths, formats)

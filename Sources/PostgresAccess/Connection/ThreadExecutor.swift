@@ -86,6 +86,7 @@ func startThread(name: String, _ body: @escaping @Sendable () -> Void) {
     let status = pthread_create(
         &thread, &attributes,
         { argument in
+            // It is handed over three lines down.
             let start = Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue()
             var signals = sigset_t()
             sigfillset(&signals)

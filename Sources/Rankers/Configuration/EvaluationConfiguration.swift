@@ -23,9 +23,10 @@ public struct EvaluationConfiguration: Codable, Sendable, Hashable {
     }
 
     func validate() throws(CoordinatorError) {
-        guard (1...1_024).contains(candidateCount) else {
+        guard (1...Bounds.candidateCountMax).contains(candidateCount) else {
             throw .impossibleConfiguration(
-                "found candidate_count \(candidateCount), expected 1 to 1024")
+                "found candidate_count \(candidateCount), expected 1 to \(Bounds.candidateCountMax)"
+            )
         }
         guard (1...10_000).contains(groupsPerQuery) else {
             throw .impossibleConfiguration(

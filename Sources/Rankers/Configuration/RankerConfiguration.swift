@@ -54,7 +54,7 @@ public struct RankerConfiguration: Codable, Sendable, Hashable {
     }
 
     /// The paper's ranker: projection to 64, one block, four heads.
-    /// - Precondition: hiddenSize is 1 to 65,536.
+    /// - Precondition: hiddenSize is 1 to `Bounds.hiddenSizeMax`.
     public static func preset(kind: RankerKind, hiddenSize: Int) -> Self {
         do {
             return try Self(kind: kind, hiddenSize: hiddenSize)
@@ -67,7 +67,7 @@ public struct RankerConfiguration: Codable, Sendable, Hashable {
     public var width: Int { projectionWidth ?? hiddenSize }
 
     func validate() throws(CoordinatorError) {
-        try require(1...65_536, hiddenSize, "hidden_size")
+        try require(1...Bounds.hiddenSizeMax, hiddenSize, "hidden_size")
         if let projectionWidth { try require(1...4_096, projectionWidth, "projection_dim") }
         try require(0...16, blocks, "blocks")
         try require(1...64, heads, "heads")

@@ -84,8 +84,8 @@ public struct TrainingConfiguration: Codable, Sendable, Hashable {
             (1...10_000).contains(groupsPerQuery),
             "found groups_per_query \(groupsPerQuery), expected 1 to 10000")
         try require(
-            (2...1_024).contains(candidateCount),
-            "found candidate_count \(candidateCount), expected 2 to 1024")
+            (2...Bounds.candidateCountMax).contains(candidateCount),
+            "found candidate_count \(candidateCount), expected 2 to \(Bounds.candidateCountMax)")
         try require((1...1_000).contains(epochs), "found epochs \(epochs), expected 1 to 1000")
         try earlyStopping?.validate(epochs: epochs)
         try optimizer.validate()

@@ -8,7 +8,8 @@ internal import RankerMath
 ///
 /// - Parameter progress: called on the caller's thread after every few queries; what it throws ends
 ///   the evaluation and is passed on.
-/// - Throws: `contractMismatch` for features of another width than the ranker's.
+/// - Throws: `contractMismatch` for features of another width than the ranker's; `invalidFeatures` where a norm or a score
+///   is not finite, with the query and the candidate.
 public func evaluate(
     _ weights: RankerWeights, on set: FeatureSet,
     _ configuration: EvaluationConfiguration = .preset, threadCount: Int = 1,
@@ -51,24 +52,35 @@ final class PoolScorer {
     }
 
     /// The query's mean labels, one value for each K of the plan.
-    func evaluate(_ set: FeatureSet, query: Int) -> [QueryResult] {
+    /// - Throws: `invalidFeatures` where a norm or a score is not finite: then no candidate is the best.
+    func evaluate(_ set: FeatureSet, query: Int) throws(CoordinatorError) -> [QueryResult] {
         let pool = set.offsets[query]..<set.offsets[query + 1]
         project(set, query, pool)
         let groups = plan.groups(of: query, poolCount: pool.count)
-        return zip(plan.candidateCounts, tails).map { count, each in
+        var results: [QueryResult] = []
+        for (count, each) in zip(plan.candidateCounts, tails) {
             let k = min(count, pool.count)
             var result = QueryResult()
             for start in stride(from: 0, to: groups.count, by: each.groupCountMax) {
                 let chunk = groups[start..<min(start + each.groupCountMax, groups.count)]
                     .map { Array($0[..<k]) }
-                score(chunk[...], k, each.tail)
+                if let found = score(chunk[...], k, each.tail) {
+                    // The candidate's place in the pool, not in the group that was drawn.
+                    let pooled = NotFinite(
+                        group: found.group,
+                        candidate: found.candidate.map { chunk[found.group][$0] },
+                        quantity: found.quantity)
+                    throw .notFinite(
+                        "\(pooled.words) of query \(query)", to: "evaluate on \(set.name)")
+                }
                 for (index, group) in chunk.enumerated() {
                     let best = greatest(scores[index * k..<(index + 1) * k])
                     result.add(group.map { pool.lowerBound + $0 }, picked: best, of: set)
                 }
             }
-            return result.divided(by: groups.count)
+            results.append(result.divided(by: groups.count))
         }
+        return results
     }
 
     /// z row 0 is the instruction, row 1 + i the pool's response i.
@@ -76,28 +88,30 @@ final class PoolScorer {
         let rows = [set.instructionRow(query)] + pool.map(set.responseRow)
         z.withUnsafeMutableBufferPointer { z in
             rows.withUnsafeBufferPointer {
+                // It has an address: there is an instruction.
                 weights.projector.project($0, scratch, into: z.baseAddress!)
             }
         }
     }
 
-    private func score(_ groups: ArraySlice<[Int]>, _ k: Int, _ tail: Tail) {
+    private func score(_ groups: ArraySlice<[Int]>, _ k: Int, _ tail: Tail) -> NotFinite? {
         let d = weights.layout.configuration.width
         let parameters = weights.parameters
         z.withUnsafeBufferPointer { z in
+            // It has an address: there is an instruction.
+            let z = z.baseAddress!
             var target = tail.input
             for group in groups {
-                let first =
-                    weights.layout.instruction.map { parameters.values + $0 } ?? z.baseAddress!
+                let first = weights.layout.instruction.map { parameters.values + $0 } ?? z
                 target.update(from: first, count: d)
                 for (index, candidate) in group.enumerated() {
-                    (target + (index + 1) * d).update(
-                        from: z.baseAddress! + (candidate + 1) * d, count: d)
+                    (target + (index + 1) * d).update(from: z + (candidate + 1) * d, count: d)
                 }
                 target += (k + 1) * d
             }
         }
-        scores.withUnsafeMutableBufferPointer { scores in
+        return scores.withUnsafeMutableBufferPointer { scores in
+            // It has an address: a group has a candidate.
             tail.forward(
                 parameters, groups: groups.count, tokens: k + 1, scores: scores.baseAddress!)
         }

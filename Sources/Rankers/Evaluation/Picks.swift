@@ -34,10 +34,13 @@ struct QueryResult: Sendable {
     }
 }
 
-/// The position of the greatest value; the first of equals.
+/// The position of the greatest value; the first of equals. What is not a number is less than any.
 package func greatest(_ values: ArraySlice<Float>) -> Int {
     var best = values.startIndex
-    for index in values.indices where values[index] > values[best] { best = index }
+    for index in values.indices
+    where values[index] > values[best] || (values[best].isNaN && !values[index].isNaN) {
+        best = index
+    }
     return best - values.startIndex
 }
 

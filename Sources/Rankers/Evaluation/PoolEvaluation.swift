@@ -1,5 +1,6 @@
 // The walk over queries that evaluation, the scaling curve and early stopping share: whole pools,
 // a few queries a thread, then a word to the caller. Which thread takes a query changes no result.
+internal import Foundation
 internal import LanguageSystem
 internal import RankerMath
 
@@ -35,7 +36,22 @@ struct PoolEvaluation {
     /// Of each thread, between two calls of `progress`.
     private static let queriesPerRound = 4
 
+    /// What went wrong in one round; whichever thread meets it, the first query's is told.
+    private final class Failures: @unchecked Sendable {
+        private let lock = NSLock()
+        private var least: (place: Int, error: CoordinatorError)?
+
+        var first: CoordinatorError? { lock.withLock { least?.error } }
+
+        func note(_ error: CoordinatorError, at place: Int) {
+            lock.withLock {
+                if place < least?.place ?? .max { least = (place, error) }
+            }
+        }
+    }
+
     /// Measures the queries at `places`.
+    /// - Throws: As `PoolScorer.evaluate`, and what `progress` throws.
     func run(
         _ places: [QueryPlace], team: ThreadTeam, progress: (EvaluationProgress) throws -> Void
     ) throws -> QueryResults {
@@ -46,15 +62,22 @@ struct PoolEvaluation {
             PoolScorer(frozen, plan, poolCountMax: poolCountMax)
         }
         let round = team.count * Self.queriesPerRound
+        let failures = Failures()
         for first in stride(from: 0, to: places.count, by: round) {
             let count = min(round, places.count - first)
             team.run { thread in
                 for index in team.share(of: count, for: thread) {
                     let place = places[first + index]
-                    let result = scorers[thread].evaluate(sets[place.set], query: place.query)
-                    results.store(result, at: first + index)
+                    do throws(CoordinatorError) {
+                        let result = try scorers[thread].evaluate(
+                            sets[place.set], query: place.query)
+                        results.store(result, at: first + index)
+                    } catch {
+                        failures.note(error, at: index)
+                    }
                 }
             }
+            if let failure = failures.first { throw failure }
             try progress(EvaluationProgress(query: first + count, queryCount: places.count))
         }
         return results

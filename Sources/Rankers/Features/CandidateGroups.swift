@@ -77,11 +77,14 @@ package struct FeatureTable: Sendable {
         labels = sets.flatMap(\.labels)
         places = sets.map { ($0.instructionMatrix, $0.responseMatrix) }
         var (queries, rows) = ([0], [0])
+        var (queryCount, rowCount) = (0, 0)
         for set in sets {
-            queries.append(queries.last! + set.queryCount)
-            rows.append(rows.last! + set.responseCount)
+            queryCount += set.queryCount
+            rowCount += set.responseCount
+            queries.append(queryCount)
+            rows.append(rowCount)
         }
-        (firstQuery, firstRow, queryCount) = (queries, rows, queries.last!)
+        (firstQuery, firstRow, self.queryCount) = (queries, rows, queryCount)
         setOfQuery = sets.indices.flatMap {
             Array(repeating: Int32($0), count: sets[$0].queryCount)
         }

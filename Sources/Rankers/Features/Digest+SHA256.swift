@@ -6,6 +6,7 @@ extension LanguageSystem.Digest {
     init(sha256Of bytes: UnsafeRawBufferPointer) {
         var hash = SHA256()
         hash.update(bufferPointer: bytes)
+        // A SHA-256 has as many bytes as a digest.
         self.init(bytes: hash.finalize())!
     }
 }

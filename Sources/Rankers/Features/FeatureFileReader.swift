@@ -36,8 +36,9 @@ struct FeatureFileReader {
             throw refusal("found format '\(format.printable())', expected 'features/1'")
         }
         let text = try word("hidden_size")
-        guard let hiddenSize = Int(text), (1...65_536).contains(hiddenSize) else {
-            throw refusal("found hidden_size '\(text.printable())', expected 1 to 65536")
+        guard let hiddenSize = Int(text), (1...Bounds.hiddenSizeMax).contains(hiddenSize) else {
+            throw refusal(
+                "found hidden_size '\(text.printable())', expected 1 to \(Bounds.hiddenSizeMax)")
         }
         guard let split = Split(rawValue: try word("split")) else {
             throw refusal("found split '\(try word("split").printable())', expected train or test")
@@ -54,9 +55,8 @@ struct FeatureFileReader {
             contract: file.metadata.filter { !known.contains($0.key) })
     }
 
-    func matrix(
-        _ tensorName: String, width: Int
-    ) throws(CoordinatorError) -> (type: FeatureType, rows: Int, start: Int) {
+    /// Rows of numbers, where they lie, or copied where they do not lie as their type wants.
+    func matrix(_ tensorName: String, width: Int) throws(CoordinatorError) -> FeatureMatrix {
         let tensor = try tensor(tensorName)
         guard let type = FeatureType(rawValue: tensor.dtype.rawValue) else {
             throw refusal(
@@ -69,16 +69,18 @@ struct FeatureFileReader {
             throw refusal(
                 "found '\(tensorName)' of width \(tensor.shape[1]), hidden_size says \(width)")
         }
-        let start = tensor.byteRange.lowerBound
-        let rows = tensor.shape[0]
-        for row in 0..<rows {
-            let first = bytes.baseAddress! + start + row * width * type.byteCount
-            guard type.isFinite(first, count: width) else {
+        let matrix = FeatureMatrix(
+            UnsafeRawBufferPointer(rebasing: bytes[tensor.byteRange]), type: type,
+            rowCount: tensor.shape[0], rowByteCount: width * type.byteCount)
+        for row in 0..<matrix.rowCount {
+            let start = matrix.stored.start + row * matrix.stored.rowByteCount
+            guard type.isWithin(Bounds.magnitudeMax, start, count: width) else {
                 throw refusal(
-                    "found a number that is not finite in row \(row) of '\(tensorName)'")
+                    "found a number that is not finite or beyond \(Bounds.magnitudeMax) in row \(row) "
+                        + "of '\(tensorName)'")
             }
         }
-        return (type, rows, start)
+        return matrix
     }
 
     func offsets(queryCount: Int, responseCount: Int) throws(CoordinatorError) -> [Int] {
@@ -103,8 +105,10 @@ struct FeatureFileReader {
     func labels(count: Int, kind: LabelKind) throws(CoordinatorError) -> [Float] {
         let labels = try vector("labels", .f32, Float.self, count: count)
         for (row, label) in labels.enumerated() {
-            guard label.isFinite else {
-                throw refusal("found a label that is not finite in row \(row)")
+            guard abs(label) <= Bounds.magnitudeMax else {
+                throw refusal(
+                    "found a label that is not finite or beyond \(Bounds.magnitudeMax) in row \(row)"
+                )
             }
             guard kind == .score || label == 0 || label == 1 else {
                 throw refusal(
@@ -144,7 +148,11 @@ struct FeatureFileReader {
             throw refusal("found '\(tensorName)' of shape \(tensor.shape), expected [\(count)]")
         }
         let part = UnsafeRawBufferPointer(rebasing: bytes[tensor.byteRange])
-        return Array(part.bindMemory(to: T.self))
+        return [T](unsafeUninitializedCapacity: count) { values, initializedCount in
+            // Copied as bytes: they need not lie as the type wants.
+            UnsafeMutableRawBufferPointer(values).copyMemory(from: part)
+            initializedCount = count
+        }
     }
 
     private func tensor(_ name: String) throws(CoordinatorError) -> SafetensorsFile.Tensor {

@@ -9,7 +9,7 @@ internal import Foundation
 public enum LabelKind: String, Sendable, Codable, Hashable, CaseIterable {
     /// Each label is 0 or 1.
     case binary
-    /// Any finite number.
+    /// Any number of size `Bounds.magnitudeMax` or less.
     case score
 }
 
@@ -52,12 +52,12 @@ public struct FeatureSet: Sendable {
     /// Equal numbers mean equal answers, -1 unknown; nil where the file has none.
     public let answers: [Int32]?
     public let logProbabilities: [Float]?
-    public let instructionType: FeatureType
-    public let responseType: FeatureType
     private let storage: ByteStorage
-    private let instructionStart: Int
-    private let responseStart: Int
+    private let instruction: FeatureMatrix
+    private let responses: FeatureMatrix
 
+    public var instructionType: FeatureType { instruction.stored.type }
+    public var responseType: FeatureType { responses.stored.type }
     public var queryCount: Int { offsets.count - 1 }
     public var responseCount: Int { labels.count }
     public var byteCount: Int { storage.bytes.count }
@@ -77,7 +77,8 @@ public struct FeatureSet: Sendable {
     public init(
         safetensors bytes: [UInt8], name: String = "feature set"
     ) throws(CoordinatorError) {
-        try self.init(storage: ByteStorage(copying: bytes), name: name)
+        try self.init(
+            storage: bytes.withUnsafeBytes { ByteStorage(copying: $0) }, name: name)
     }
 
     private init(storage: ByteStorage, name: String) throws(CoordinatorError) {
@@ -86,14 +87,13 @@ public struct FeatureSet: Sendable {
         let size = metadata.hiddenSize
         let instruction = try reader.matrix("instruction", width: size)
         let responses = try reader.matrix("responses", width: size)
-        offsets = try reader.offsets(queryCount: instruction.rows, responseCount: responses.rows)
-        labels = try reader.labels(count: responses.rows, kind: metadata.labelKind)
-        answers = try reader.answers(count: responses.rows)
-        logProbabilities = try reader.logProbabilities(count: responses.rows)
-        instructionType = instruction.type
-        responseType = responses.type
-        instructionStart = instruction.start
-        responseStart = responses.start
+        offsets = try reader.offsets(
+            queryCount: instruction.rowCount, responseCount: responses.rowCount)
+        labels = try reader.labels(count: responses.rowCount, kind: metadata.labelKind)
+        answers = try reader.answers(count: responses.rowCount)
+        logProbabilities = try reader.logProbabilities(count: responses.rowCount)
+        self.instruction = instruction
+        self.responses = responses
         self.storage = storage
         self.name = name
     }
@@ -103,13 +103,25 @@ public struct FeatureSet: Sendable {
     func responseRow(_ index: Int) -> StoredRow { responseMatrix.row(index) }
 
     /// Both are valid as long as the set.
-    var instructionMatrix: StoredMatrix { matrix(instructionType, instructionStart) }
-    var responseMatrix: StoredMatrix { matrix(responseType, responseStart) }
+    var instructionMatrix: StoredMatrix { instruction.stored }
+    var responseMatrix: StoredMatrix { responses.stored }
+}
 
-    private func matrix(_ type: FeatureType, _ start: Int) -> StoredMatrix {
-        StoredMatrix(
-            start: storage.bytes.baseAddress! + start, type: type,
-            rowByteCount: hiddenSize * type.byteCount)
+/// A matrix of a feature file; valid as long as the file's bytes.
+struct FeatureMatrix: Sendable {
+    let stored: StoredMatrix
+    let rowCount: Int
+    /// Where they were copied to; nil: they lie in the file.
+    private let copy: ByteStorage?
+
+    /// - Parameter bytes: `rowCount` rows of `rowByteCount`.
+    init(_ bytes: UnsafeRawBufferPointer, type: FeatureType, rowCount: Int, rowByteCount: Int) {
+        let isAligned = UInt(bitPattern: bytes.baseAddress) % UInt(type.byteCount) == 0
+        copy = isAligned ? nil : ByteStorage(copying: bytes)
+        self.rowCount = rowCount
+        stored = StoredMatrix(
+            // Both have an address: a header was read from the one, the other was allocated.
+            start: (copy?.bytes ?? bytes).baseAddress!, type: type, rowByteCount: rowByteCount)
     }
 }
 
@@ -131,10 +143,10 @@ final class ByteStorage: @unchecked Sendable {
     private let lock = NSLock()
     private var known: Digest?
 
-    init(copying source: [UInt8]) {
+    init(copying source: UnsafeRawBufferPointer) {
         let copy = UnsafeMutableRawBufferPointer.allocate(
             byteCount: max(source.count, 1), alignment: 64)
-        source.withUnsafeBytes { copy.copyMemory(from: $0) }
+        copy.copyMemory(from: source)
         bytes = UnsafeRawBufferPointer(start: copy.baseAddress, count: source.count)
         isMapped = false
     }
@@ -160,6 +172,7 @@ final class ByteStorage: @unchecked Sendable {
 
     deinit {
         if isMapped {
+            // What is mapped has an address.
             munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress!), bytes.count)
         } else {
             bytes.deallocate()

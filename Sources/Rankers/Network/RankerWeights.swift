@@ -45,6 +45,7 @@ public struct RankerWeights: Sendable, Hashable {
         let layout = weights.layout
         let values = [Float](unsafeUninitializedCapacity: layout.count) { values, count in
             for (tensor, start) in zip(layout.tensors, weights.starts) {
+                // It has an address: no ranker is without weights.
                 UnsafeMutableRawPointer(values.baseAddress! + tensor.offset)
                     .copyMemory(from: start, byteCount: 4 * tensor.count)
             }
@@ -77,6 +78,9 @@ public struct RankerWeights: Sendable, Hashable {
 
     /// The largest absolute value of any weight.
     public var largestMagnitude: Float { values.reduce(0) { max($0, abs($1)) } }
+
+    /// Whether every weight is one that training may end with.
+    var areOfSensibleSize: Bool { values.allSatisfy { abs($0) <= Self.magnitudeMax } }
 
     package var allValues: [Float] { values }
 

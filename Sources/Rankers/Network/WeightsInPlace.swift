@@ -34,6 +34,7 @@ struct WeightsInPlace {
                     "found '\(tensor.name)' of \(found.dtype.rawValue) \(found.shape), "
                         + "expected F32 \(tensor.shape)")
             }
+            // It has an address: a header was read there.
             let start = bytes.baseAddress! + found.byteRange.lowerBound
             guard FeatureType.float32.isFinite(start, count: tensor.count) else {
                 throw .invalidWeights(name, "found a number that is not finite in '\(tensor.name)'")

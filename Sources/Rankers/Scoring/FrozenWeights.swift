@@ -14,6 +14,7 @@ final class FrozenWeights: @unchecked Sendable {
     static func of(_ weights: RankerWeights, precision: Precision) -> FrozenWeights {
         let layout = RankerLayout(weights.configuration)
         return weights.values.withUnsafeBufferPointer { values in
+            // It has an address: no ranker is without weights.
             FrozenWeights(layout, layout.tensors.map { values.baseAddress! + $0.offset }, precision)
         }
     }
@@ -42,6 +43,7 @@ final class FrozenWeights: @unchecked Sendable {
             sources[tensor.offset] = source
         }
         let shape = layout.tail
+        // What is turned are the tail's tensors, all of which were just found.
         if shape.isTurned { shape.turn({ sources[$0]! }, into: values) }
         parameters = Parameters(
             values: values, turned: shape.isTurned ? UnsafePointer(values) : nil)

@@ -6,7 +6,7 @@ public import RankerMath
 
 public final class RankerScorer: Sendable {
     /// Candidates a group may have at most.
-    public static let candidateCountMax = 1_024
+    public static let candidateCountMax = Bounds.candidateCountMax
     /// Tokens that pass the blocks together, where a group leaves room for more than one.
     private static let tokenCountMax = 352
     public let configuration: RankerConfiguration
@@ -49,7 +49,8 @@ public final class RankerScorer: Sendable {
     ///   - features: [groups, K + 1, D], row-major, little-endian, row 0 of each group the
     ///     instruction (which must be there for learned instructions, too).
     ///   - scores: [groups, K], in the order of the rows.
-    /// - Throws: `invalidFeatures` for a wrong size or a number that is not finite.
+    /// - Throws: `invalidFeatures` for a wrong size, a number that is not finite or beyond `Bounds.magnitudeMax`, and
+    ///   where a norm or a score is not finite; each names the candidate. `scores` then mean nothing.
     public func score(
         features: UnsafeRawBufferPointer, dtype: FeatureType, candidateCount: Int,
         groupCount: Int = 1, into scores: UnsafeMutableBufferPointer<Float>
@@ -65,9 +66,14 @@ public final class RankerScorer: Sendable {
         let groupByteCount = features.count / groupCount
         for first in stride(from: 0, to: groupCount, by: workspace.groupCount(candidateCount)) {
             let count = min(workspace.groupCount(candidateCount), groupCount - first)
-            workspace.score(
+            // Both have an address: they were found to hold numbers.
+            let found = workspace.score(
                 weights, features.baseAddress! + first * groupByteCount, dtype, candidateCount,
                 groupCount: count, into: scores.baseAddress! + first * candidateCount)
+            if let found {
+                let group = groupCount == 1 ? "" : " of group \(first + found.group)"
+                throw .notFinite(found.words + group, to: "score")
+            }
         }
     }
 
@@ -95,10 +101,11 @@ public final class RankerScorer: Sendable {
         let size = configuration.hiddenSize
         var features = [Float](repeating: 0, count: (rows.count + 1) * size)
         features.withUnsafeMutableBufferPointer { buffer in
-            set.instructionRow(query).widen(0..<size, into: buffer.baseAddress!)
+            // It has an address: a row holds a number at least.
+            let start = buffer.baseAddress!
+            set.instructionRow(query).widen(0..<size, into: start)
             for (index, row) in rows.enumerated() {
-                set.responseRow(row).widen(
-                    0..<size, into: buffer.baseAddress! + (index + 1) * size)
+                set.responseRow(row).widen(0..<size, into: start + (index + 1) * size)
             }
         }
         let result = features.withUnsafeBytes { bytes in
@@ -130,9 +137,9 @@ public final class RankerScorer: Sendable {
                     + "\(candidateCount) candidates and the instruction, "
                     + "\(configuration.hiddenSize) \(dtype.rawValue) each")
         }
-        guard dtype.isFinite(features.baseAddress!, count: count) else {
-            throw CoordinatorError(
-                .invalidFeatures, "cannot score: found a feature that is not finite")
-        }
+        try GroupFeatures(
+            bytes: features, dtype: dtype, candidateCount: candidateCount,
+            width: configuration.hiddenSize
+        ).check(groupCount: groupCount, to: "score")
     }
 }

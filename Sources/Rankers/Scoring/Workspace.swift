@@ -77,7 +77,7 @@ final class Workspace {
     func score(
         _ weights: FrozenWeights, _ features: UnsafeRawPointer, _ dtype: FeatureType,
         _ candidateCount: Int, groupCount: Int, into scores: UnsafeMutablePointer<Float>
-    ) {
+    ) -> NotFinite? {
         let configuration = weights.layout.configuration
         let (width, tokens) = (configuration.width, candidateCount + 1)
         let rowByteCount = configuration.hiddenSize * dtype.byteCount
@@ -94,6 +94,7 @@ final class Workspace {
                     from: weights.parameters.values + instruction, count: width)
             }
         }
-        tail.forward(weights.parameters, groups: groupCount, tokens: tokens, scores: scores)
+        return tail.forward(
+            weights.parameters, groups: groupCount, tokens: tokens, scores: scores)
     }
 }

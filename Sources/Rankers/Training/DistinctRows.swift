@@ -15,6 +15,7 @@ final class DistinctRows {
     /// The batch's distinct rows.
     var rows: UnsafeBufferPointer<StoredRow> { UnsafeBufferPointer(rebasing: found[..<count]) }
     /// [groups, K + 1]: where each token's row stands in `rows`; -1 is the learned instruction.
+    // It has an address: a batch has a group.
     var slots: UnsafePointer<Int32> { UnsafePointer(slotMemory.baseAddress!) }
 
     init(

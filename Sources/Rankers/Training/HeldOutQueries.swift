@@ -17,7 +17,7 @@ struct HeldOutQueries {
         _ stopping: EarlyStopping, _ training: TrainingConfiguration, of table: FeatureTable
     ) throws(CoordinatorError) {
         let total = table.queryCount
-        let count = Int((stopping.heldOut * Double(total)).rounded())
+        let count = Int(nearest: stopping.heldOut * Double(total))
         guard count >= 1, count < total else {
             throw .nothingHeldOut(count, of: total, share: stopping.heldOut)
         }

@@ -6,6 +6,8 @@ internal import RankerMath
 extension RankerWeights {
     /// W = W0 / sigma, b = b0 - W mu, with the mean mu [D] of the responses, and sigma the root of
     /// the mean variance over the D columns (one number: small columns are not blown up). (E14)
+    ///
+    /// - Returns: The weights as they are where that would need some that no ranker may have.
     func standardised(for table: FeatureTable) -> RankerWeights {
         guard let projection = RankerLayout(configuration).projection else { return self }
         let size = projection.inputs
@@ -21,7 +23,8 @@ extension RankerWeights {
             }
             values[projection.bias + output] -= Float(shift)
         }
-        return RankerWeights(configuration: configuration, values: values)
+        let standardised = RankerWeights(configuration: configuration, values: values)
+        return standardised.areOfSensibleSize ? standardised : self
     }
 }
 

@@ -13,7 +13,8 @@ internal import RankerMath
 /// - Returns: the weights after the last epoch, or with early stopping those of the epoch that did
 ///   best on the held-out queries; and what there is to say about the run.
 /// - Throws: `invalidArgument`, `contractMismatch`, `invalidFeatures` or `invalidWeights` where
-///   configuration, features and initial weights do not fit or leave nothing to learn.
+///   configuration, features and initial weights do not fit or leave nothing to learn; with the query and the candidate where
+///   a norm or a score is not finite.
 public func train(
     _ configuration: RankerConfiguration, _ training: TrainingConfiguration,
     on sets: [FeatureSet], initial: RankerWeights? = nil, threadCount: Int = 1,
@@ -33,8 +34,9 @@ public func train(
     let trainer = Trainer(weights, training, on: table, team: team)
     var run = try TrainingRun(table: table, training: training)
     let trained = try run.walk(trainer, team: team, progress: progress)
-    guard trained.values.allSatisfy({ abs($0) <= RankerWeights.magnitudeMax }) else {
-        throw CoordinatorError.diverged(run.stepCount)
+    guard trained.areOfSensibleSize else {
+        throw CoordinatorError.diverged(
+            run.stepCount, "a weight was beyond \(RankerWeights.magnitudeMax)")
     }
     let parts = (clock.now - start).components
     let seconds = Double(parts.seconds) + Double(parts.attoseconds) * 1e-18
@@ -62,6 +64,7 @@ private func checkFit(
             .invalidWeights,
             "cannot start from these weights: they are those of another configuration")
     }
+    try checkCount(training, sets)
     for set in sets {
         try checkWidth(configuration, set)
         let isBinaryLoss = training.loss == .pointBCE
@@ -77,6 +80,36 @@ private func checkFit(
                 "cannot train on \(set.name): found label \(set.labels[row]) in row \(row), "
                     + "list_kl needs 0 or more")
         }
+        // Scores are made of weights: beyond their size no score ever comes near such a label.
+        let scoreMax = RankerWeights.magnitudeMax
+        if training.loss == .listMSE || training.loss == .pointMSE,
+            let row = set.labels.firstIndex(where: { abs($0) > scoreMax })
+        {
+            throw CoordinatorError(
+                .invalidArgument,
+                "cannot train on \(set.name): found label \(set.labels[row]) in row \(row), "
+                    + "\(training.loss.rawValue) takes labels of size \(scoreMax) or less",
+                hint: "scale the labels, or use pair_preference, which reads their order alone")
+        }
+    }
+}
+
+/// Groups, rows and queries are numbered in 32 bits, and all groups are drawn before the first step.
+private func checkCount(
+    _ training: TrainingConfiguration, _ sets: [FeatureSet]
+) throws(CoordinatorError) {
+    let queries = sets.reduce(0) { $0 + $1.queryCount }
+    let rows = sets.reduce(0) { $0 + $1.responseCount }
+    // In Double: 64 bits would not hold the product of all bounds.
+    let places =
+        Double(queries) * Double(training.groupsPerQuery) * Double(training.candidateCount + 1)
+        * Double(training.epochs)
+    guard places <= Double(Int32.max), queries + rows <= Int32.max else {
+        throw CoordinatorError(
+            .invalidArgument,
+            "cannot train: found \(queries) queries, \(rows) responses and \(places) candidates in groups, "
+                + "expected at most \(Int32.max) of each",
+            hint: "ask for fewer groups a query, or train on fewer feature sets")
     }
 }
 
@@ -92,10 +125,11 @@ func checkWidth(
 }
 
 extension CoordinatorError {
-    static func diverged(_ step: Int) -> Self {
+    /// - Parameter what: `the loss was no longer finite`
+    static func diverged(_ step: Int, _ what: String) -> Self {
         Self(
             .invalidArgument,
-            "cannot go on training: the loss was no longer finite at step \(step)",
+            "cannot go on training: \(what) at step \(step)",
             hint: "lower the learning rate")
     }
 

@@ -46,7 +46,8 @@ package final class Trainer {
                 beta1: optimizer.betas[0], beta2: optimizer.betas[1], epsilon: optimizer.epsilon)
         optimiser = Optimiser(
             kind, weightDecay: optimizer.weightDecay, parameterCount: layout.count)
-        let rowCountMax = training.batchGroups * (training.candidateCount + 1)
+        let rowCountMax = min(
+            training.batchGroups * (training.candidateCount + 1), table.queryCount + table.rowCount)
         let (width, count) = (weights.configuration.width, layout.count)
         let zCount = rowCountMax * width
         let isPaired = layout.tail.isPaired(training.precision)
@@ -59,6 +60,7 @@ package final class Trainer {
         let parameters = memory.take(count)
         self.parameters = parameters
         weights.values.withUnsafeBufferPointer {
+            // It has an address: no ranker is without weights.
             parameters.update(from: $0.baseAddress!, count: count)
         }
         z = memory.take(zCount)
@@ -101,6 +103,9 @@ package final class Trainer {
         Array(UnsafeBufferPointer(start: workers[0].gradient, count: layout.count))
     }
 
+    /// The first token of the last batch whose norm or score was not finite, in words; nil: all were.
+    private(set) var notFinite: String?
+
     /// One step on groups `order`.
     /// - Returns: the mean loss before the update.
     package func step(
@@ -128,9 +133,26 @@ package final class Trainer {
         if projection != nil {
             phases.measure(\.gradient) { projectionGradient(batch.rows) }
         }
+        notFinite = words(
+            of: workers.compactMap(\.notFinite).min { $0.group < $1.group }, groups, order)
         var loss = 0.0
         for worker in workers { loss += worker.loss }
         return loss / Double(order.count)
+    }
+
+    /// `the norm of candidate 3 of query 7 of PATH`: places in the feature set, not in the group that was drawn.
+    private func words(
+        of found: NotFinite?, _ groups: CandidateGroups, _ order: ArraySlice<Int32>
+    ) -> String? {
+        guard let found else { return nil }
+        let group = Int(order[order.startIndex + found.group])
+        let query = Int(groups.queries[group])
+        let candidate = found.candidate.map {
+            Int(groups.rows[group * candidateCount + $0]) - table.pool(of: query).lowerBound
+        }
+        let place = table.place(of: query)
+        let token = NotFinite(group: group, candidate: candidate, quantity: found.quantity)
+        return "\(token.words) of query \(place.query) of \(table.sets[place.set].name)"
     }
 
     private func project(_ rows: UnsafeBufferPointer<StoredRow>) {

@@ -10,6 +10,8 @@ final class TrainerThread {
     let gradient: UnsafeMutablePointer<Float>
     let dz: UnsafeMutablePointer<Float>
     private(set) var loss = 0.0
+    /// The first token of the last `runGroups` whose norm or score was not finite; `group` is its place in the batch.
+    private(set) var notFinite: NotFinite?
     private let layout: RankerLayout
     private let tail: Tail
     private let memory: Scratch
@@ -46,6 +48,7 @@ final class TrainerThread {
     ) {
         let (d, tokens, k) = (layout.configuration.width, candidateCount + 1, candidateCount)
         loss = 0
+        notFinite = nil
         let tailStart = layout.tailStart
         (gradient + tailStart).update(repeating: 0, count: layout.count - tailStart)
         if layout.projection != nil { dz.update(repeating: 0, count: rowCount * d) }
@@ -53,10 +56,16 @@ final class TrainerThread {
             let groups = min(groupCountMax, range.upperBound - first)
             for token in 0..<groups * tokens {
                 let slot = Int(slots[first * tokens + token])
+                // A slot is negative where the instruction is learned, and only there.
                 let source = slot < 0 ? parameters.values + layout.instruction! : z + slot * d
                 (tail.input + token * d).update(from: source, count: d)
             }
-            tail.forward(parameters, groups: groups, tokens: tokens, scores: scores)
+            let found = tail.forward(parameters, groups: groups, tokens: tokens, scores: scores)
+            if let found, notFinite == nil {
+                notFinite = NotFinite(
+                    group: first + found.group, candidate: found.candidate,
+                    quantity: found.quantity)
+            }
             for group in 0..<groups {
                 fillLabels(first + group, labels)
                 loss += training.loss.evaluate(
@@ -69,6 +78,7 @@ final class TrainerThread {
             for token in 0..<groups * tokens {
                 let slot = Int(slots[first * tokens + token])
                 if slot < 0 {
+                    // As above.
                     add(dx + token * d, to: gradient + layout.instruction!, count: d)
                 } else if layout.projection != nil {
                     add(dx + token * d, to: dz + slot * d, count: d)

@@ -91,7 +91,15 @@ struct TrainingRun {
                 step: stepCount, of: stepTotal)
             let end = min(start + training.batchGroups, order.count)
             lastLoss = trainer.step(groups, order: order[start..<end], rate: rate)
-            guard lastLoss.isFinite else { throw CoordinatorError.diverged(stepCount + 1) }
+            if let found = trainer.notFinite {
+                // Before the first update it is not for the training to answer for.
+                throw stepCount == 0
+                    ? CoordinatorError.notFinite(found, to: "train")
+                    : .diverged(stepCount + 1, "\(found) was no longer finite")
+            }
+            guard lastLoss.isFinite else {
+                throw CoordinatorError.diverged(stepCount + 1, "the loss was no longer finite")
+            }
             if stepCount == 0 { firstLoss = lastLoss }
             stepCount += 1
             try progress(

@@ -100,15 +100,15 @@ extension Languagesystem_V1_LocalFeatureSet {
     init(_ set: FeatureSetDescription) {
         self.init()
         digest = set.digest.wire
-        byteCount = UInt64(set.byteCount)
+        byteCount = UInt64(clamping: set.byteCount)
         baseModel = set.baseModel
         domain = set.domain.description
         split = set.split.rawValue
         user = set.user ?? ""
         labelKind = set.labelKind
-        hiddenSize = UInt32(set.hiddenSize)
-        queryCount = UInt32(set.queryCount)
-        responseCount = UInt64(set.responseCount)
+        hiddenSize = UInt32(clamping: set.hiddenSize)
+        queryCount = UInt32(clamping: set.queryCount)
+        responseCount = UInt64(clamping: set.responseCount)
         if let found = set.layer { layer = Int32(clamping: found) }
         if let found = set.layerFraction { layerFraction = found }
     }

@@ -10,6 +10,7 @@ final class CoordinatorProcess: @unchecked Sendable {
     private let log: URL
     private let authorityPath: String
     let connectionInfo: String
+    // Set when it has started; nobody asks before.
     private(set) var address: CoordinatorAddress!
 
     /// What the coordinator and its PostgreSQL had used at one moment.

@@ -34,7 +34,7 @@ struct JoinedWorker: Sendable {
                 }
             }
             for try await (place, member) in group { members[place] = member }
-            return (0..<count).map { members[$0]! }
+            return (0..<count).compactMap { members[$0] }
         }
     }
 }

@@ -25,6 +25,7 @@ struct BenchDatabase: Sendable {
                 EmbeddedClusterConfiguration(dataDirectory: directory.path + "/postgres"),
                 logger: quietLogger) : nil
         try await cluster?.start()
+        // There is a cluster where there is no database.
         let connectionInfo = cluster?.connectionInfo ?? database!
         do {
             let value = try await open(connectionInfo, connectionCount, directory, body)

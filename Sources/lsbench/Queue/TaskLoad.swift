@@ -37,6 +37,7 @@ struct TaskLoad: Sendable {
             let weights = Array("weights \(run) \(index)".utf8)
             versions.append(
                 try await ledger.addVersion(
+                    // A SHA-256 has as many bytes as a digest.
                     to: ranker.name, digest: Digest(bytes: SHA256.hash(data: weights))!,
                     weights: weights))
         }

@@ -82,7 +82,7 @@ struct ServeCommand: AsyncParsableCommand {
                 "expected 1 to 100000 rankers, 1 to 1024 connections, 2 to 1000 candidates, 1 to 3600 seconds, "
                     + "a rate of 0.01 to 1 and an overload of 1 to 10")
         }
-        if let cold, rankers.max()! < cold {
+        if let cold, (rankers.max() ?? 0) < cold {
             throw ValidationError("expected at least \(cold) rankers for as many first requests")
         }
     }
@@ -133,7 +133,7 @@ struct ServeCommand: AsyncParsableCommand {
             // As autovacuum does within a minute: otherwise the first to read a row marks and logs it.
             try await database.pool.execute("vacuum (analyze)", deadline: .seconds(600))
             try await database.pool.execute("checkpoint", deadline: .seconds(600))
-            for spread in rankerCount == 1 ? [users.last!] : users {
+            for spread in rankerCount == 1 ? users.suffix(1) : users {
                 let run = ServeRun(
                     coordinator: coordinator, key: key, served: served,
                     request: BenchRequest(candidateCount: candidates, hiddenSize: hiddenSize),
@@ -149,7 +149,7 @@ struct ServeCommand: AsyncParsableCommand {
                     report(
                         try await run.soak(
                             for: .seconds(soak), perSecond: Double(requestsPerSecond),
-                            connectionCount: connections.max()!))
+                            connectionCount: connections.max() ?? 1))
                 }
             }
         }

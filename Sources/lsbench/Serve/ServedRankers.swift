@@ -37,6 +37,7 @@ struct ServedRankers: Sendable {
                         user: Self.user(user))
                     let bytes = weights(user).safetensors()
                     _ = try await ledger.addVersion(
+                        // A SHA-256 has as many bytes as a digest.
                         to: ranker.name, digest: Digest(bytes: SHA256.hash(data: bytes))!,
                         weights: bytes)
                 }

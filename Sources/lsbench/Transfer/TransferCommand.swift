@@ -70,7 +70,7 @@ struct TransferCommand: AsyncParsableCommand {
     private func measure(
         _ database: BenchDatabase, _ coordinator: CoordinatorProcess
     ) async throws -> [TransferResult] {
-        let workerCountMax = workers.max()!
+        let workerCountMax = workers.max() ?? 1
         let joined = try await JoinedWorker.join(
             workerCountMax, database.ledger, coordinator.address,
             database.directory.appendingPathComponent("workers"))

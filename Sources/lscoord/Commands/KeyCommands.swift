@@ -43,7 +43,9 @@ struct KeyCreate: AsyncParsableCommand {
         let scope = KeyScope(
             users: user.isEmpty ? nil : user, domains: domain.isEmpty ? nil : domain,
             baseModels: baseModel.isEmpty ? nil : baseModel)
-        let (name, lifetime) = (name, days.map { Duration.seconds($0 * 86_400) })
+        // So many that no number overflows; what makes no sense the database refuses.
+        let lifetime = days.map { Duration.seconds(86_400 * min(max($0, 0), 1 << 22)) }
+        let name = name
         let key = try await Database.withLedger(settings) {
             try await $0.createAPIKey(name, scope: scope, lasting: lifetime)
         }

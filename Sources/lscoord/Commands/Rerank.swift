@@ -87,7 +87,7 @@ struct Rerank: AsyncParsableCommand {
         var object: [String: Any] = [
             "model": model,
             "features": [
-                "dtype": Self.jsonNames[set.responseType]!, "shape": [count + 1, set.hiddenSize],
+                "dtype": Self.jsonName(of: set.responseType), "shape": [count + 1, set.hiddenSize],
                 "data": bytes.base64EncodedString(),
             ] as [String: Any],
         ]
@@ -98,9 +98,13 @@ struct Rerank: AsyncParsableCommand {
             withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
     }
 
-    private static let jsonNames: [FeatureType: String] = [
-        .float16: "float16", .bfloat16: "bfloat16", .float32: "float32",
-    ]
+    private static func jsonName(of type: FeatureType) -> String {
+        switch type {
+        case .float16: "float16"
+        case .bfloat16: "bfloat16"
+        case .float32: "float32"
+        }
+    }
 
     /// The instruction, then the responses, as the file stores them.
     private func rowBytes(_ set: FeatureSet, query: Int, rows: Range<Int>) throws -> Data {

@@ -60,7 +60,10 @@ struct Serve: AsyncParsableCommand {
         _ settings: Settings, _ cluster: EmbeddedCluster?, _ metrics: PrometheusMetrics,
         _ logger: Logger
     ) async throws {
-        let connection = cluster?.connectionInfo ?? settings.database!
+        guard let connection = cluster?.connectionInfo ?? settings.database else {
+            throw CoordinatorError(
+                .internal, "cannot serve: found neither a database nor a cluster of our own")
+        }
         let pool = ConnectionPool(PoolConfiguration(connection), logger: logger)
         let parts: Parts
         do {

@@ -86,7 +86,7 @@ struct Status: AsyncParsableCommand {
                 table.add([
                     "\(task.id)", task.kind.rawValue, task.ranker, task.state.rawValue,
                     task.worker ?? "-",
-                    "\(Int(task.progress * 100))%", task.note,
+                    "\(Int(nearest: (task.progress * 100).rounded(.down)))%", task.note,
                 ])
             }
             print(indented(table))

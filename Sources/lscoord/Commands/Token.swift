@@ -34,7 +34,8 @@ struct TokenCreate: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try await Settings.resolve(common)
-        let (name, lifetime) = (name, Duration.seconds(lifetimeMinutes * 60))
+        // So many that no number overflows; what makes no sense the database refuses.
+        let (name, lifetime) = (name, Duration.seconds(60 * min(max(lifetimeMinutes, 0), 1 << 32)))
         let labels = try labels()
         let token = try await Database.withLedger(settings) {
             try await $0.createJoinToken(for: name, lasting: lifetime, labels: labels)

@@ -149,8 +149,8 @@ struct Train: AsyncParsableCommand {
 enum Percent {
     /// 0.5531 as "55.3".
     static func text(_ share: Double) -> String {
-        let tenths = Int((share * 1_000).rounded())
-        return "\(tenths < 0 ? "-" : "")\(abs(tenths) / 10).\(abs(tenths) % 10)"
+        let tenths = Int(nearest: share * 1_000)
+        return "\(tenths < 0 ? "-" : "")\(tenths.magnitude / 10).\(tenths.magnitude % 10)"
     }
 
     /// With its sign: "+1.2".

@@ -43,7 +43,7 @@ struct SweepDisplay {
         let share =
             results.reduce(0) { $0 + ($1.state.isFinal ? 1 : $1.progress) }
             / Double(max(1, results.count))
-        let filled = Int(share * 24)
+        let filled = min(24, max(0, Int(nearest: (share * 24).rounded(.down))))
         let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 24 - filled)
         let training = results.count { $0.state == .training }
         print(

@@ -73,7 +73,7 @@ enum SweepList: Sendable {
         for (index, entry) in entries.enumerated() {
             do {
                 _ = try TrainingConfiguration(
-                    json: JSONMerge.replacingKeys(of: training, with: entry))
+                    json: try JSONMerge.replacingKeys(of: training, with: entry))
             } catch {
                 throw CoordinatorError(
                     error.code, "cannot use --sweep \(name), entry \(index + 1): \(error.message)",

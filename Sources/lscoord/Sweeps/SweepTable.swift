@@ -124,7 +124,7 @@ struct SweepTable {
 
     /// As the paper writes rates: "1", "0.05", "1e-4", "1e-5".
     private static func short(_ rate: Double) -> String {
-        if rate == rate.rounded() { return "\(Int(rate))" }
+        if rate == rate.rounded() { return "\(Int(nearest: rate))" }
         return rate == 1e-4 ? "1e-4" : "\(rate)".replacing("e-0", with: "e-")
     }
 }

@@ -63,13 +63,13 @@ struct Status: ParsableCommand {
             line(
                 "reranks",
                 "\(reranks.answeredCount) answered, \(reranks.lateCount) late, \(reranks.refusedCount) refused since it started; "
-                    + "\(Int(reranks.computeMicrosecondsMean.rounded())) us of computing each; \(reranks.rankerCount) rankers in memory, \(reranks.byteCount >> 20) MB"
+                    + "\(Int(nearest: reranks.computeMicrosecondsMean)) us of computing each; \(reranks.rankerCount) rankers in memory, \(reranks.byteCount >> 20) MB"
             )
         }
         if isRunning {
             for task in report.tasks {
                 print(
-                    "  \(task.kind.rawValue) \(task.ranker) (task \(task.taskId), attempt \(task.attempt)): \(task.phase), \(Int(task.progress * 100))%\(task.note.isEmpty ? "" : ", \(task.note)")"
+                    "  \(task.kind.rawValue) \(task.ranker) (task \(task.taskId), attempt \(task.attempt)): \(task.phase), \(Int(nearest: (task.progress * 100).rounded(.down)))%\(task.note.isEmpty ? "" : ", \(task.note)")"
                 )
             }
         }

@@ -1,0 +1,52 @@
+// The features of one group as they came, and whether each number of them may be used. Workers, coordinators and
+// the command line refuse with this sentence, whatever the features came as.
+public import LanguageSystem
+public import RankerMath
+
+/// [groups, K + 1, D] numbers, row-major, little-endian, row 0 of each group the instruction; valid while they lie there.
+public struct GroupFeatures {
+    public let bytes: UnsafeRawBufferPointer
+    public let dtype: FeatureType
+    /// K
+    public let candidateCount: Int
+    /// D
+    public let width: Int
+
+    public init(
+        bytes: UnsafeRawBufferPointer, dtype: FeatureType, candidateCount: Int, width: Int
+    ) {
+        self.bytes = bytes
+        self.dtype = dtype
+        self.candidateCount = candidateCount
+        self.width = width
+    }
+
+    /// - Parameter purpose: What cannot be done with them, as a verb.
+    /// - Throws: `invalidFeatures` for a number that is not finite or beyond `Bounds.magnitudeMax`; names the candidate.
+    public func check(groupCount: Int = 1, to purpose: String) throws(CoordinatorError) {
+        guard let start = bytes.baseAddress else { return }
+        let rowCount = groupCount * (candidateCount + 1)
+        guard !dtype.isWithin(Bounds.magnitudeMax, start, count: rowCount * width) else { return }
+        let row = (0..<rowCount).first {
+            let row = start + $0 * width * dtype.byteCount
+            return !dtype.isWithin(Bounds.magnitudeMax, row, count: width)
+        }
+        let place = (row ?? 0) % (candidateCount + 1)
+        let group = groupCount == 1 ? "" : " of group \((row ?? 0) / (candidateCount + 1))"
+        throw CoordinatorError(
+            .invalidFeatures,
+            "cannot \(purpose): found a feature that is not finite or beyond \(Bounds.magnitudeMax) in "
+                + (place == 0 ? "the instruction" : "candidate \(place - 1)") + group)
+    }
+}
+
+extension CoordinatorError {
+    /// - Parameters:
+    ///   - what: `the norm of candidate 3`
+    ///   - purpose: What cannot be done, as a verb with its object.
+    static func notFinite(_ what: String, to purpose: String) -> Self {
+        Self(
+            .invalidFeatures, "cannot \(purpose): \(what) is not finite",
+            hint: "its features are too large for this ranker's weights")
+    }
+}
