@@ -58,7 +58,11 @@ public struct Enrolment: Sendable {
             worker: worker.name, certificateChain: chain, workerPort: await workerPort())
     }
 
-    /// A fresh certificate for a worker that TLS has already verified.
+    /// A fresh certificate for a worker that TLS has already verified, and for the key it joined with: whoever got
+    /// hold of one certificate for a day must not have one of their own for ever. So it may be asked for again
+    /// when a reply was lost.
+    ///
+    /// - Throws: `identityRefused` for another key, or a request that is not acceptable.
     public func renew(_ worker: Worker, certificateRequest: [UInt8]) async throws -> String {
         let asked = try authority.check(certificateRequest: certificateRequest)
         return try await issue(asked, to: worker)
@@ -70,7 +74,8 @@ public struct Enrolment: Sendable {
         // Recorded first: a certificate nobody knows of could never be refused.
         try await ledger.recordCertificate(
             of: worker.id, serial: issued.serial, notBefore: issued.notBefore,
-            notAfter: issued.notAfter, issuer: authority.publicKeySHA256)
+            notAfter: issued.notAfter, issuer: authority.publicKeySHA256,
+            key: asked.publicKeySHA256)
         return issued.chainPEM
     }
 }

@@ -1,16 +1,25 @@
--- ls.record_certificate(worker, serial, not_before, not_after, issuer_sha256): notes a certificate that was issued, and
--- which key signed it; without one, the present. A key the database does not know is refused (LS031): that
--- coordinator has not been started again since the key was retired.
+-- ls.record_certificate(worker, serial, not_before, not_after, issuer_sha256, public_key_sha256): notes a certificate
+-- that was issued, and which key signed it; without one, the present. A key the database does not know is refused
+-- (LS031): that coordinator has not been started again since the key was retired. So is a certificate for another
+-- key than the worker joined with; older coordinators do not say for which it is.
 -- The same serial again: nothing happens. Called by: LedgerStore.recordCertificate.
 create or replace function ls.record_certificate(
-    p_worker_id bigint, p_serial text, p_not_before timestamptz, p_not_after timestamptz, p_issuer_sha256 bytea default null)
+    p_worker_id bigint, p_serial text, p_not_before timestamptz, p_not_after timestamptz, p_issuer_sha256 bytea default null,
+    p_public_key_sha256 bytea default null)
 returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_authority ls.certificate_authority;
+    v_worker ls.worker;
 begin
     perform ls.check_worker(p_worker_id);
+    -- Shared: a join under the same name that is under way is waited for, and its key is what counts.
+    select * into v_worker from ls.worker where worker_id = p_worker_id for share;
+    if p_public_key_sha256 <> v_worker.public_key_sha256 then
+        perform ls.refuse('LS031', format('cannot issue a certificate to worker ''%s'': it is for another key than the worker joined with', v_worker.name),
+            'join with a token of this coordinator: lsworker join');
+    end if;
     -- Shared: a retirement that is under way is waited for, and it counts this certificate.
     select * into v_authority from ls.certificate_authority for share;
     if p_issuer_sha256 is distinct from v_authority.public_key_sha256 and p_issuer_sha256 is distinct from v_authority.previous_public_key_sha256
@@ -28,6 +37,7 @@ begin
     end if;
 end
 $$;
-comment on function ls.record_certificate(bigint, text, timestamptz, timestamptz, bytea) is
+comment on function ls.record_certificate(bigint, text, timestamptz, timestamptz, bytea, bytea) is
     'Notes a certificate that was issued to a worker, and the key that signed it; the same serial again changes nothing. '
-    'Refuses a serial that is another worker''s (LS020), a revoked worker, and a key that is neither the authority''s nor its previous one (LS031).';
+    'Refuses a serial that is another worker''s (LS020), a revoked worker, a key that is neither the authority''s nor its '
+    'previous one, and a certificate for another key than the worker joined with (LS031).';

@@ -1,6 +1,6 @@
 -- Join tokens, workers, certificates, presence, revocation.
 begin;
-select plan(46);
+select plan(49);
 select throws_ok('select ls.create_join_token()', 'LS050', 'cannot create a join token: there is no certificate authority yet', 'no authority, no token');
 select throws_ok($$ select ls.set_certificate_authority('x', sha256('ca')) $$, 'LS001', null, 'an authority is a PEM');
 select lives_ok($$ select ls.set_certificate_authority(E'-----BEGIN CERTIFICATE-----\n', sha256('ca')) $$, 'the authority is set');
@@ -59,6 +59,11 @@ with w as (insert into ls.worker (name, public_key_sha256) values ('same-serial'
 select worker_id as other from w \gset
 select throws_ok(format($$ select ls.record_certificate(%s, 'a2', now(), now() + interval '24 hours') $$, :other), 'LS020', null, 'a serial is one worker''s');
 delete from ls.worker where name = 'same-serial';
+select throws_ok($$ select ls.record_certificate(1, 'a3', now(), now() + interval '24 hours', null, sha256('k4')) $$, 'LS031',
+    'cannot issue a certificate to worker ''edge'': it is for another key than the worker joined with', 'a certificate for the key of before');
+select lives_ok($$ select ls.record_certificate(1, 'a4', now(), now() + interval '24 hours', null, sha256('k6')) $$, 'for the key that joined last');
+select lives_ok($$ select ls.record_certificate(1, 'a5', now(), now() + interval '24 hours', null, sha256('k6')) $$, 'and again: a reply may be lost');
+delete from ls.certificate where serial in ('a4', 'a5');
 update ls.certificate set serial = 'a0' where serial = 'a1';
 update ls.certificate set serial = 'a1' where serial = 'a2';
 create temporary table connection as select ls.worker_connected(1, 'c1', '0.1.0', 2, '{train}') as one;

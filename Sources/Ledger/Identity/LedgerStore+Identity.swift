@@ -76,12 +76,14 @@ extension LedgerStore {
     /// - Parameters:
     ///   - serial: As `authenticateWorker` will be asked for it.
     ///   - issuer: The key that signed it; one that was retired is refused (`identityRefused`).
+    ///   - key: The worker's, which the certificate is for; another than it joined with is refused. Nil: not compared.
     public func recordCertificate(
-        of worker: WorkerID, serial: String, notBefore: Date, notAfter: Date, issuer: Digest
+        of worker: WorkerID, serial: String, notBefore: Date, notAfter: Date, issuer: Digest,
+        key: Digest? = nil
     ) async throws(CoordinatorError) {
         try await call(
-            "select ls.record_certificate($1, $2, $3, $4, $5)", worker, serial, notBefore, notAfter,
-            issuer
+            "select ls.record_certificate($1, $2, $3, $4, $5, $6)", worker, serial, notBefore,
+            notAfter, issuer, key
         ) { _ in }
     }
 
