@@ -31,6 +31,9 @@ public enum LedgerSchema {
         File(name: "v0015_weights_by_home", bytes: PackageResources.v0015_weights_by_home_sql),
         File(
             name: "v0016_check_evaluations", bytes: PackageResources.v0016_check_evaluations_sql),
+        File(
+            name: "v0017_tell_machines_apart",
+            bytes: PackageResources.v0017_tell_machines_apart_sql),
     ]
 
     /// Functions, then views (after the views they read), then what their columns mean. Each is made
@@ -53,8 +56,10 @@ public enum LedgerSchema {
         File(name: "can_measure_again", bytes: PackageResources.can_measure_again_sql),
         File(name: "cancel_dependents", bytes: PackageResources.cancel_dependents_sql),
         File(name: "cancel_task", bytes: PackageResources.cancel_task_sql),
+        File(name: "check_blob", bytes: PackageResources.check_blob_sql),
         File(name: "check_feature_sets", bytes: PackageResources.check_feature_sets_sql),
         File(name: "check_report", bytes: PackageResources.check_report_sql),
+        File(name: "check_session", bytes: PackageResources.check_session_sql),
         File(name: "check_worker", bytes: PackageResources.check_worker_sql),
         File(name: "claim_evaluation_check", bytes: PackageResources.claim_evaluation_check_sql),
         File(name: "compare_with_baseline", bytes: PackageResources.compare_with_baseline_sql),
@@ -152,6 +157,7 @@ public enum LedgerSchema {
         File(name: "prune_archive", bytes: PackageResources.prune_archive_sql),
         File(name: "prune_decisions", bytes: PackageResources.prune_decisions_sql),
         File(name: "quarantine_worker", bytes: PackageResources.quarantine_worker_sql),
+        File(name: "prune_identities", bytes: PackageResources.prune_identities_sql),
         File(name: "ranker_id", bytes: PackageResources.ranker_id_sql),
         File(name: "read_blob", bytes: PackageResources.read_blob_sql),
         File(name: "read_decision", bytes: PackageResources.read_decision_sql),
@@ -161,6 +167,7 @@ public enum LedgerSchema {
         File(name: "record_audit", bytes: PackageResources.record_audit_sql),
         File(name: "record_certificate", bytes: PackageResources.record_certificate_sql),
         File(name: "record_decisions", bytes: PackageResources.record_decisions_sql),
+        File(name: "record_often", bytes: PackageResources.record_often_sql),
         File(name: "recover_worker", bytes: PackageResources.recover_worker_sql),
         File(name: "redeem_join_token", bytes: PackageResources.redeem_join_token_sql),
         File(name: "redrive", bytes: PackageResources.redrive_sql),
@@ -168,7 +175,7 @@ public enum LedgerSchema {
         File(name: "refuse_features", bytes: PackageResources.refuse_features_sql),
         File(name: "refuse_foreign_lease", bytes: PackageResources.refuse_foreign_lease_sql),
         File(name: "refuse_result", bytes: PackageResources.refuse_result_sql),
-        File(name: "refused_workers", bytes: PackageResources.refused_workers_sql),
+        File(name: "refused_sessions", bytes: PackageResources.refused_sessions_sql),
         File(name: "register_base_model", bytes: PackageResources.register_base_model_sql),
         File(name: "register_domain", bytes: PackageResources.register_domain_sql),
         File(name: "register_ranker", bytes: PackageResources.register_ranker_sql),
@@ -252,6 +259,7 @@ public enum LedgerSchema {
         File(
             name: "evaluation_check_status", bytes: PackageResources.evaluation_check_status_sql),
         File(name: "feature_set_status", bytes: PackageResources.feature_set_status_sql),
+        File(name: "frequent_event", bytes: PackageResources.frequent_event_sql),
         File(name: "promotion_status", bytes: PackageResources.promotion_status_sql),
         File(name: "ranker_note", bytes: PackageResources.ranker_note_sql),
         File(name: "ranker_status", bytes: PackageResources.ranker_status_sql),

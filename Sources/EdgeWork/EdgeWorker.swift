@@ -80,6 +80,7 @@ public actor EdgeWorker {
     let startsInput: AsyncStream<Start>.Continuation
 
     private var identity: WorkerIdentity
+    private let process: WorkerProcess?
     var book: LeaseBook
     var stops: [WireLeaseToken: StopSignal] = [:]
     var outbound: AsyncStream<WorkerReport>.Continuation?
@@ -113,6 +114,7 @@ public actor EdgeWorker {
         identity: WorkerIdentity, state: StateDirectory, settings: EdgeSettings, logger: Logger
     ) throws(CoordinatorError) {
         self.identity = identity
+        process = WorkerProcess(instance: UUID().uuidString, place: state.place)
         self.state = state
         self.settings = settings
         self.logger = logger
@@ -134,8 +136,8 @@ public actor EdgeWorker {
 
     /// Works until drained.
     ///
-    /// - Throws: `identityRefused` when the coordinator will not have this worker, or the
-    ///   certificate has expired; a lost connection is no reason to end.
+    /// - Throws: `identityRefused` when the coordinator will not have this worker, another machine uses its
+    ///   identity, or its certificate ran out too long ago; a lost connection is no reason to end.
     public func run() async throws {
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -387,7 +389,8 @@ public actor EdgeWorker {
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await client.runConnections() }
-                group.addTask { try await self.listen(service, reports) }
+                let process = self.process?.metadata ?? [:]
+                group.addTask { try await self.listen(service, process, reports) }
                 group.addTask { try await self.keepTalking() }
                 group.addTask { for await _ in ending { return } }
                 defer { group.cancelAll() }
@@ -401,12 +404,12 @@ public actor EdgeWorker {
     }
 
     private nonisolated func listen(
-        _ service: WorkerClient, _ reports: AsyncStream<WorkerReport>
+        _ service: WorkerClient, _ process: Metadata, _ reports: AsyncStream<WorkerReport>
     ) async throws {
         // A rerank's features, and room around them: by itself it takes no message of more than 4 MiB.
         var options = CallOptions.defaults
         options.maxRequestMessageBytes = WireLimits.sessionMessageByteCountMax
-        try await service.session(options: options) { writer in
+        try await service.session(metadata: process, options: options) { writer in
             for await report in reports {
                 try await writer.write(Languagesystem_V1_WorkerMessage(report))
             }
@@ -590,8 +593,7 @@ public actor EdgeWorker {
         logger.notice(
             "the certificate has run out: asking for another",
             metadata: ["until": "\(identity.certificate.notAfter.formatted(.iso8601))"])
-        let renewed = try await Recovery(identity: identity).renewed()
-        try state.save(renewed)
+        let renewed = try await identity.recovered(savedIn: state)
         identity = renewed
         nextRenewal = renewed.certificate.renewalTime()
         logger.notice(

@@ -37,6 +37,7 @@ struct TestDispatch: Sendable {
     let ledger: LedgerStore
     let hub: DispatchHub
     let pool: ConnectionPool
+    let connectionInfo: String
 
     static func with(
         leaseDuration: Duration = .seconds(30), _ body: (TestDispatch) async throws -> Void
@@ -53,7 +54,10 @@ struct TestDispatch: Sendable {
                 logger: quiet)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try? await hub.run() }
-                try await body(TestDispatch(ledger: ledger, hub: hub, pool: database.pool))
+                try await body(
+                    TestDispatch(
+                        ledger: ledger, hub: hub, pool: database.pool,
+                        connectionInfo: database.connectionInfo))
                 group.cancelAll()
             }
         }

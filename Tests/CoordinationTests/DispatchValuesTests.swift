@@ -178,7 +178,9 @@ import Testing
             }
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for hub in hubs { group.addTask { try? await hub.run() } }
-                let first = TestDispatch(ledger: ledger, hub: hubs[0], pool: database.pool)
+                let first = TestDispatch(
+                    ledger: ledger, hub: hubs[0], pool: database.pool,
+                    connectionInfo: database.connectionInfo)
                 let worker = try await first.worker("edge-1")
                 let (session, stream) = try await hubs[0].open(worker, first.hello(1))
                 let inbox = Inbox(stream)

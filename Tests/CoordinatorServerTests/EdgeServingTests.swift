@@ -73,6 +73,9 @@ private struct Site: Sendable {
                     fresh: RankerConfiguration.preset(kind: .listwise, hiddenSize: hiddenSize),
                     seed: 1)
                 let central = try await Self.addVersion(weights, ledger)
+                // What it serves, it may read.
+                try await database.pool.execute(
+                    "select ls.place_ranker('code.listwise', 'edge-1', 'test')")
                 let bytes = RankerWeights(fresh: weights.configuration, seed: 2).safetensors()
                 let home = BlobReference(
                     digest: Digest(bytes: SHA256.hash(data: bytes))!, byteCount: Int64(bytes.count),

@@ -250,7 +250,7 @@ import Testing
             let status = try #require(try await store.workers().first)
             #expect(status.state == "connected" && status.capacity == 2)
             #expect(status.certificateUntil == until && status.leaseCount == 0)
-            #expect(try await store.workerDisconnected(worker, connection: connection))
+            #expect(try await store.workerDisconnected(worker, connection: connection.id))
             #expect(try await store.workers().first?.state == "away")
             try await store.revokeWorker("edge-1", because: "lost", by: "ada")
             let revoked = await #expect(throws: CoordinatorError.self) {

@@ -13,7 +13,8 @@ begin
         return;
     end if;
     perform ls.prune_decisions();
+    perform ls.prune_identities(p_limit);
     return query select ls.archive_tasks(p_limit), ls.prune_archive();
 end
 $$;
-comment on function ls.housekeep(integer) is 'Archives tasks that ended a while ago and prunes the archive and the decisions, unless another coordinator is at it.';
+comment on function ls.housekeep(integer) is 'Archives tasks that ended a while ago and prunes the archive, the decisions, and certificates and tokens that are long over, unless another coordinator is at it.';

@@ -1,12 +1,13 @@
--- ls.lease_tasks_for_workers(workers, kinds, limits, held_counts, held_digests, lease_seconds) -> the rows of
+-- ls.lease_tasks_for_workers(workers, kinds, limits, held_counts, held_digests, lease_seconds, connections) -> the rows of
 -- ls.lease_tasks, each with its worker.
 -- One call for all workers of a coordinator that have free places: each is served as ls.lease_tasks() serves
 -- one, in the order given. kinds: one list a worker, separated by commas. held_digests: those of all workers
 -- one after the other, held_counts says how many are whose. A worker that is unknown, revoked or in quarantine gets nothing
--- and keeps nobody else from getting theirs.
+-- and keeps nobody else from getting theirs; so does one whose session (connections, one a worker; null: not asked) is
+-- not its newest.
 -- Called by: LedgerStore.leaseTasks(for: [LeaseOffer]).
 create or replace function ls.lease_tasks_for_workers(p_worker_ids bigint[], p_kinds text[], p_limits integer[],
-    p_held_counts integer[], p_held_digests bytea[], p_lease_seconds double precision)
+    p_held_counts integer[], p_held_digests bytea[], p_lease_seconds double precision, p_connections uuid[] default null)
 returns table (worker_id bigint, token uuid, task_id bigint, attempt integer, leased_until timestamptz, kind text,
     ranker_name text, ranker_configuration jsonb, configuration jsonb,
     features jsonb, weights_digest bytea, weights_byte_count bigint, weights_name text, weights_stay boolean)
@@ -22,6 +23,7 @@ begin
     if (cardinality(p_kinds), cardinality(p_limits), cardinality(p_held_counts)) is distinct from (v_count, v_count, v_count)
         or cardinality(p_held_digests) is distinct from (select coalesce(sum(h), 0)::integer from unnest(p_held_counts) h)
         or exists (select from unnest(p_held_counts) h where h is null or h < 0)
+        or cardinality(p_connections) <> v_count
     then
         perform ls.refuse('LS001', format('cannot lease tasks for %s workers: found %s lists of kinds, %s limits, %s counts for %s held digests',
             v_count, cardinality(p_kinds), cardinality(p_limits), cardinality(p_held_counts), cardinality(p_held_digests)));
@@ -29,7 +31,9 @@ begin
     for i in 1 .. v_count loop
         -- Shared, so that a worker is not revoked between this look and its lease.
         select w.worker_id into v_worker_id from ls.worker w
-        where w.worker_id = p_worker_ids[i] and w.revoked_at is null and w.quarantined_at is null for key share;
+        where w.worker_id = p_worker_ids[i] and w.revoked_at is null and w.quarantined_at is null
+            and (p_connections[i] is null or p_connections[i] = (
+                select p.connection from ls.worker_presence p where p.worker_id = w.worker_id)) for key share;
         if found then
             return query select v_worker_id, l.* from ls.lease_tasks(v_worker_id, string_to_array(p_kinds[i], ','), p_limits[i],
                 p_lease_seconds, p_held_digests[v_held + 1 : v_held + p_held_counts[i]]) l;
@@ -38,5 +42,5 @@ begin
     end loop;
 end
 $$;
-comment on function ls.lease_tasks_for_workers(bigint[], text[], integer[], integer[], bytea[], double precision) is
+comment on function ls.lease_tasks_for_workers(bigint[], text[], integer[], integer[], bytea[], double precision, uuid[]) is
     'Hands waiting tasks to several workers in one call, each with a lease and a fencing token.';

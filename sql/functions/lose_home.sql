@@ -33,14 +33,14 @@ begin
         perform ls.cancel_task(v_task_id, p_reason, p_by);
     end loop;
     update ls.feature_set set ready_at = null, dropped_at = clock_timestamp() where feature_set_id = any (v_sets);
-    perform ls.record_audit(p_by, 'lose feature set', format('feature set %s', id), p_reason) from unnest(v_sets) id;
+    perform ls.record_often(p_by, 'lose feature set', format('feature set %s', id), p_reason) from unnest(v_sets) id;
     update ls.home_weights set lost_at = clock_timestamp(), lost_because = p_reason
     where worker_id = p_worker_id and digest = any (v_weights);
     for v_version in
         select r.name || '@' || v.number from ls.ranker_version v join ls.ranker r using (ranker_id)
         where v.digest = any (v_weights) and r.home_worker_id = p_worker_id order by v.version_id
     loop
-        perform ls.record_audit(p_by, 'lose weights', v_version, p_reason);
+        perform ls.record_often(p_by, 'lose weights', v_version, p_reason);
     end loop;
 end
 $$;

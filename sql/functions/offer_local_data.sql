@@ -1,4 +1,4 @@
--- ls.offer_local_data(worker, sets, weights) -> one row for each feature set that is refused, and why.
+-- ls.offer_local_data(worker, sets, weights, connection) -> one row for each feature set that is refused, and why.
 -- What a worker has at home now, all of it, each time: feature sets (a JSON array of objects: digest in
 -- hexadecimal, byte_count, base_model, domain, split, user, label_kind, hidden_size, query_count, response_count,
 -- layer, layer_fraction) and the weights of edge-only rankers. No row of a set ever comes here. What it had and
@@ -6,8 +6,10 @@
 -- A set of a user is taken only from a worker whose label 'user' names that user (several with commas). The same
 -- bytes at home with two workers belong to the first, until it is gone. Said twice, it changes nothing. A worker
 -- makes at most 10,000 sets known, those it has dropped included: names stay for ever, and nobody is to fill the table.
+-- Of what it offers and takes back again and again the audit log keeps a hundred lines a day (ls.record_often). An offer over
+-- a session that is not the worker's newest is refused: it says what another machine has.
 -- Called by: LedgerStore.offerLocalData.
-create or replace function ls.offer_local_data(p_worker_id bigint, p_sets jsonb, p_weights bytea[] default '{}')
+create or replace function ls.offer_local_data(p_worker_id bigint, p_sets jsonb, p_weights bytea[] default '{}', p_connection uuid default null)
 returns table (digest bytea, message text, hint text)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -32,6 +34,7 @@ begin
     perform ls.home_lock();
     -- One offer of a worker after the other.
     select * into strict v_worker from ls.worker where worker_id = p_worker_id for no key update;
+    perform ls.check_session(p_worker_id, p_connection);
     v_by := 'worker ' || v_worker.name;
     if jsonb_typeof(p_sets) is distinct from 'array' or p_weights is null or jsonb_array_length(p_sets) > 1024 then
         perform ls.refuse('LS001', 'cannot take an offer of local data: expected an array of at most 1024 feature sets, and digests of weights');
@@ -94,7 +97,7 @@ begin
             end if;
             update ls.feature_set f set home_worker_id = p_worker_id, dropped_at = null, ready_at = clock_timestamp()
             where f.feature_set_id = v_id;
-            perform ls.record_audit(v_by, 'offer feature set', format('feature set %s', v_id), concat_ws(' ', v_set ->> 'domain', v_set ->> 'split'));
+            perform ls.record_often(v_by, 'offer feature set', format('feature set %s', v_id), concat_ws(' ', v_set ->> 'domain', v_set ->> 'split'));
         exception when others then
             get stacked diagnostics v_code = returned_sqlstate, v_message = message_text, v_hint = pg_exception_hint;
             if v_code !~ '^(LS|22|23)' then
@@ -111,13 +114,13 @@ begin
             join ls.ranker r on r.ranker_id = v.ranker_id and r.home_worker_id = h.worker_id
         where h.worker_id = p_worker_id and h.lost_at is not null and h.digest = any (p_weights) order by v.version_id
     loop
-        perform ls.record_audit(v_by, 'find weights', v_version, 'the worker has them again');
+        perform ls.record_often(v_by, 'find weights', v_version, 'the worker has them again');
     end loop;
     update ls.home_weights h set lost_at = null, lost_because = null
     where h.worker_id = p_worker_id and h.lost_at is not null and h.digest = any (p_weights);
 end
 $$;
-comment on function ls.offer_local_data(bigint, jsonb, bytea[]) is
+comment on function ls.offer_local_data(bigint, jsonb, bytea[], uuid) is
     'Takes the list of all that a worker has at home: feature sets, by description and digest, and weights of edge-only '
     'rankers. What it no longer names is lost, with its open tasks. Returns the sets that are refused, and why. Refuses a '
-    'revoked worker (LS031) and a list that is none or too long (LS001).';
+    'revoked worker or an older session (LS031) and a list that is none or too long (LS001).';

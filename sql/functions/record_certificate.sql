@@ -2,7 +2,7 @@
 -- that was issued, and which key signed it; without one, the present. A key the database does not know is refused
 -- (LS031): that coordinator has not been started again since the key was retired. So is a certificate for another
 -- key than the worker joined with; older coordinators do not say for which it is.
--- The same serial again: nothing happens. Called by: LedgerStore.recordCertificate.
+-- The same serial again: nothing happens. A worker gets at most 60 in an hour (LS041). Called by: LedgerStore.recordCertificate.
 create or replace function ls.record_certificate(
     p_worker_id bigint, p_serial text, p_not_before timestamptz, p_not_after timestamptz, p_issuer_sha256 bytea default null,
     p_public_key_sha256 bytea default null)
@@ -28,6 +28,12 @@ begin
         perform ls.refuse('LS031', format('cannot issue a certificate with key %s…: it is not the authority''s', ls.short_digest(p_issuer_sha256)),
             'start this lscoord again, with the present ca directory');
     end if;
+    if (select count(*) from ls.certificate where worker_id = p_worker_id and not_after > clock_timestamp()
+            and recorded_at > clock_timestamp() - interval '1 hour' and serial <> p_serial) >= 60
+    then
+        perform ls.refuse('LS041', format('cannot issue another certificate to worker %s: found 60 of the last hour', p_worker_id),
+            'a worker needs one or two a day: does something on that machine ask again and again?');
+    end if;
     insert into ls.certificate (serial, worker_id, not_before, not_after, issuer_sha256)
     values (p_serial, p_worker_id, p_not_before, p_not_after, coalesce(p_issuer_sha256, v_authority.public_key_sha256))
     on conflict (serial) do nothing;
@@ -40,4 +46,4 @@ $$;
 comment on function ls.record_certificate(bigint, text, timestamptz, timestamptz, bytea, bytea) is
     'Notes a certificate that was issued to a worker, and the key that signed it; the same serial again changes nothing. '
     'Refuses a serial that is another worker''s (LS020), a revoked worker, a key that is neither the authority''s nor its '
-    'previous one, and a certificate for another key than the worker joined with (LS031).';
+    'previous one, a certificate for another key than the worker joined with (LS031), and more than 60 in an hour (LS041).';

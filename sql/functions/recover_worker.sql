@@ -26,7 +26,7 @@ begin
             format('ask for a token and join again: lscoord token create --name %s', p_name));
     end if;
     if v_until < clock_timestamp() then
-        perform ls.record_audit('worker ' || p_name, 'recover certificate', p_name,
+        perform ls.record_often('worker ' || p_name, 'recover certificate', p_name,
             format('its certificate ran out at %s', to_char(v_until at time zone 'UTC', 'YYYY-MM-DD HH24:MI"Z"')));
     end if;
     return v_worker.worker_id;

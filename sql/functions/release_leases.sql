@@ -1,8 +1,10 @@
--- ls.release_leases(worker, keeping) -> how many leases were given back.
+-- ls.release_leases(worker, keeping, because, is_forgiven) -> how many leases were given back.
 -- For a worker that comes (back) and says which leases it still works on: all others of its open attempts
--- end, and their tasks wait again at once. Called by: LedgerStore.releaseLeases, revoke_worker.
+-- end, and their tasks wait again at once. Each uses up an attempt: a worker that crashes on a task must not crash on it for
+-- ever. Forgiven: it does not, as another machine, not the task, is to blame; five times a task at most.
+-- Called by: LedgerStore.releaseLeases, worker_connected, redeem_join_token, revoke_worker, refuse_result.
 create or replace function ls.release_leases(p_worker_id bigint, p_keeping uuid[] default '{}',
-    p_because text default 'the worker came back without it')
+    p_because text default 'the worker came back without it', p_is_forgiven boolean default false)
 returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
@@ -26,12 +28,15 @@ begin
         select number into v_number from ls.attempt
         where task_id = v_open.task_id and number = v_open.number and state = 'open' for no key update;
         if found then
-            perform ls.end_attempt(v_open.task_id, v_number, 'released', 'released', p_because, true, false);
+            if p_is_forgiven and (select count(*) from ls.attempt where task_id = v_open.task_id and error_code = 'takenOver') < 5 then
+                update ls.task set attempt_count_max = attempt_count_max + 1 where task_id = v_open.task_id;
+            end if;
+            perform ls.end_attempt(v_open.task_id, v_number, 'released', case when p_is_forgiven then 'takenOver' else 'released' end, p_because, true, false);
             v_count := v_count + 1;
         end if;
     end loop;
     return v_count;
 end
 $$;
-comment on function ls.release_leases(bigint, uuid[], text) is
-    'Gives back the leases that a worker no longer works on, and returns how many.';
+comment on function ls.release_leases(bigint, uuid[], text, boolean) is
+    'Gives back the leases that a worker no longer works on, and returns how many; forgiven ones count against no task.';

@@ -1,11 +1,14 @@
--- ls.renew_leases_for_workers(workers, tokens, progress, notes, seen, lease_seconds) -> worker, token, answer.
+-- ls.renew_leases_for_workers(workers, tokens, progress, notes, seen, lease_seconds, speakers, connections)
+-- -> worker, token, answer.
 -- The heartbeats that reached a coordinator within one tick, in one statement: workers[i] says of tokens[i]
 -- what one worker says to ls.renew_leases(), and gets the same answers: held, lost or cancelled. seen: the
--- workers to note as seen, with or without leases. A worker that is unknown, revoked or in quarantine gets one row without
--- a token, answer refused, and nothing of it is renewed.
+-- workers to note as seen, with or without leases. A worker that is unknown, revoked or in quarantine, or that speaks over a
+-- session that is not its newest (connections[i] of speakers[i]), gets one row without a token, answer refused, and nothing
+-- of it is renewed.
 -- Called by: LedgerStore.renewLeases(_: [WorkerHeartbeat]).
 create or replace function ls.renew_leases_for_workers(p_worker_ids bigint[], p_tokens uuid[], p_progress double precision[],
-    p_notes text[], p_seen bigint[], p_lease_seconds double precision)
+    p_notes text[], p_seen bigint[], p_lease_seconds double precision,
+    p_speakers bigint[] default '{}', p_connections uuid[] default '{}')
 returns table (worker_id bigint, token uuid, answer text)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
@@ -15,7 +18,9 @@ declare
     v_count integer := cardinality(p_worker_ids);
     v_refused bigint[];
 begin
-    if (cardinality(p_tokens), cardinality(p_progress), cardinality(p_notes)) is distinct from (v_count, v_count, v_count) then
+    if (cardinality(p_tokens), cardinality(p_progress), cardinality(p_notes)) is distinct from (v_count, v_count, v_count)
+        or cardinality(p_speakers) is distinct from cardinality(p_connections)
+    then
         perform ls.refuse('LS001', format('cannot renew leases: found %s workers, %s tokens, %s figures of progress and %s notes',
             v_count, cardinality(p_tokens), cardinality(p_progress), cardinality(p_notes)));
     end if;
@@ -25,7 +30,10 @@ begin
     select coalesce(array_agg(distinct n.worker_id), '{}') into v_refused
     from (select unnest(p_worker_ids) union select unnest(p_seen)) n (worker_id)
         left join ls.worker w on w.worker_id = n.worker_id
-    where w.worker_id is null or w.revoked_at is not null or w.quarantined_at is not null;
+        left join unnest(p_speakers, p_connections) s (worker_id, connection) on s.worker_id = n.worker_id
+        left join ls.worker_presence p on p.worker_id = n.worker_id
+    where w.worker_id is null or w.revoked_at is not null or w.quarantined_at is not null
+        or (s.connection is not null and p.connection is distinct from s.connection);
 
     -- In one order, here and below: two coordinators, or an older one, never wait for each other in a circle.
     perform from ls.worker_presence p where p.worker_id = any (p_seen) and p.worker_id <> all (v_refused)
@@ -56,5 +64,5 @@ begin
         select f.worker_id, null, 'refused' from unnest(v_refused) f (worker_id);
 end
 $$;
-comment on function ls.renew_leases_for_workers(bigint[], uuid[], double precision[], text[], bigint[], double precision) is
+comment on function ls.renew_leases_for_workers(bigint[], uuid[], double precision[], text[], bigint[], double precision, bigint[], uuid[]) is
     'The heartbeats of several workers in one call: renews their leases and says which are lost or cancelled.';

@@ -1,7 +1,9 @@
--- ls.upcoming_features(kinds, limit) -> the feature sets that the first 64 waiting tasks of these kinds need, first
+-- ls.upcoming_features(kinds, limit, domains, size) -> the feature sets that the first 64 waiting tasks of these kinds need, first
 -- needed first, at most `limit`. What workers that are busy may fetch meanwhile. Sets and tasks that are at home
--- with somebody are not among them. Locks nothing. Called by: LedgerStore.upcomingFeatures.
-create or replace function ls.upcoming_features(p_kinds text[], p_limit integer)
+-- with somebody are not among them, nor are tasks that a worker's owner does not allow (ls.task_suits; nulls: allows any):
+-- a worker hears of no set that it would not be given work on. Locks nothing. Called by: LedgerStore.upcomingFeatures.
+create or replace function ls.upcoming_features(p_kinds text[], p_limit integer,
+    p_domains text[] default null, p_byte_count_max bigint default null)
 returns table (digest bytea, byte_count bigint, name text, domain text)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
@@ -16,7 +18,8 @@ begin
         from (select w.task_id, row_number() over () as place from (
                 select t.task_id from ls.task t
                 where t.state = 'waiting' and t.home_worker_id is null and t.kind = any (p_kinds) and t.run_after <= clock_timestamp()
-                order by t.priority, t.turn, t.task_id limit 64) w) l
+                order by t.priority, t.turn, t.task_id limit 64) w
+                where (p_domains is null and p_byte_count_max is null) or ls.task_suits(w.task_id, p_domains, p_byte_count_max)) l
             join ls.task_feature_set s on s.task_id = l.task_id
             join ls.feature_set f on f.feature_set_id = s.feature_set_id
             join ls.domain d on d.domain_id = f.domain_id
@@ -25,5 +28,5 @@ begin
         order by min(l.place), f.digest limit p_limit;
 end
 $$;
-comment on function ls.upcoming_features(text[], integer) is
-    'The feature sets that the next waiting tasks need, first needed first. Refuses a negative limit (LS001).';
+comment on function ls.upcoming_features(text[], integer, text[], bigint) is
+    'The feature sets that the next waiting tasks need, first needed first, of tasks of these domains and sizes. Refuses a negative limit (LS001).';

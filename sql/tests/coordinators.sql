@@ -7,8 +7,8 @@ select is((select state || ' ' || address from ls.coordinator_status), 'running 
 select results_eq($$ select * from ls.coordinator_seen('two-2', '[::1]:8444') $$, $$ values ('one-1', '10.0.0.1:8444', '{}'::bigint[]) $$,
     'the second sees it, without workers');
 create temporary table connection as
-    select ls.worker_connected(1, 'one-1', '0.1.0', 1, '{train}') as w1, ls.worker_connected(2, 'two-2', '0.1.0', 1, '{train}') as w2,
-        ls.worker_connected(3, 'one-1', '0.1.0', 1, '{train}') as w3;
+    select a.connection as w1, b.connection as w2, c.connection as w3 from ls.worker_connected(1, 'one-1', '0.1.0', 1, '{train}') a,
+        ls.worker_connected(2, 'two-2', '0.1.0', 1, '{train}') b, ls.worker_connected(3, 'one-1', '0.1.0', 1, '{train}') c;
 select results_eq($$ select * from ls.coordinator_seen('two-2', '[::1]:8444') $$, $$ values ('one-1', '10.0.0.1:8444', '{1,3}'::bigint[]) $$,
     'the workers of others');
 select results_eq($$ select * from ls.coordinator_seen('one-1', '10.0.0.1:8444') $$, $$ values ('two-2', '[::1]:8444', '{2}'::bigint[]) $$,

@@ -66,9 +66,9 @@ select lives_ok($$ select ls.record_certificate(1, 'a5', now(), now() + interval
 delete from ls.certificate where serial in ('a4', 'a5');
 update ls.certificate set serial = 'a0' where serial = 'a1';
 update ls.certificate set serial = 'a1' where serial = 'a2';
-create temporary table connection as select ls.worker_connected(1, 'c1', '0.1.0', 2, '{train}') as one;
+create temporary table connection as select connection as one from ls.worker_connected(1, 'c1', '0.1.0', 2, '{train}');
 alter table connection add two uuid;
-update connection set two = ls.worker_connected(1, 'c2', '0.1.0', 2, '{train}');
+update connection set two = w.connection from ls.worker_connected(1, 'c2', '0.1.0', 2, '{train}') w;
 select is(ls.worker_disconnected(1, one), false, 'the end of an older connection changes nothing') from connection;
 select is((select state from ls.worker_status where name = 'edge'), 'connected', 'still connected');
 select is(ls.worker_disconnected(1, two), true, 'the end of the newest does') from connection;

@@ -42,18 +42,29 @@ public actor DispatchHub: Service {
 
     struct Session {
         let worker: Worker
+        /// Which process it is of; nil: an lsworker of before.
+        let instance: String?
         let taskKinds: [TaskKind]
         /// Its owner allows reranks.
         let reranks: Bool
-        /// Its owner does not allow every task.
-        let isRestricted: Bool
-        let connection: UUID
+        let allowance: PrefetchHints.Allowance
+        let connection: OpenedConnection
         let outbound: AsyncStream<WorkerInstruction>.Continuation
+        /// Why it ends, if its worker is to hear that.
+        let ending: AsyncStream<CoordinatorError>
+        let endingInput: AsyncStream<CoordinatorError>.Continuation
         var state: SessionState
         /// When the database last heard that the worker is there.
         var notedAt: ContinuousClock.Instant
-        /// What it was last told to fetch while it is busy.
-        var prefetched: Digest?
+        var prefetch = PrefetchHints()
+
+        /// Its owner does not allow every task.
+        var isRestricted: Bool { !allowance.allowsAnything }
+        var known: WorkerSession {
+            WorkerSession(
+                worker: worker.id, connection: connection.id, instance: instance,
+                serial: worker.serial)
+        }
     }
 
     /// A worker is noted as seen no more often than this; the status views call it connected for a
@@ -76,6 +87,7 @@ public actor DispatchHub: Service {
     private var heartbeats = HeartbeatBatch()
     private var lastSession: UInt64 = 0
     private var fillCount = 0
+    private var lookCount = 0
     /// Looks at the queue, since it was asked for, of which nobody took what waits.
     private var vainFillCount = 0
     /// Somebody has room, or something waits: one wish is as good as many.
@@ -103,10 +115,12 @@ public actor DispatchHub: Service {
 
     // MARK: What workers do
 
-    /// Opens a session; an older one of the same worker is ended, for its connection is dead or
-    /// about to be. Leases of the worker that it no longer knows of go back to the queue at once.
+    /// Opens a session; an older one of the same worker is ended: of the same process, for its connection is
+    /// dead or about to be; of another one, which is told so, since two machines with one identity would evict
+    /// each other for ever. Leases of the worker that it no longer knows of go back to the queue at once.
     ///
     /// - Returns: the instructions to pass on, ending when the session does.
+    /// - Throws: `identityRefused` when another machine took over from this process, or the name joined again.
     public func open(_ worker: Worker, _ hello: WorkerHello) async throws -> (
         SessionID, AsyncStream<WorkerInstruction>
     ) {
@@ -115,18 +129,36 @@ public actor DispatchHub: Service {
             WorkerConnection(
                 coordinator: settings.coordinatorName, programVersion: hello.programVersion,
                 capacity: hello.capacity, taskKinds: hello.taskKinds, domains: hello.domains,
-                taskByteCountMax: hello.taskByteCountMax))
-        let releasedCount = try await ledger.releaseLeases(of: worker.id, keeping: hello.heldLeases)
-        if let older = sessionOfWorker[worker.id] { end(older) }
+                taskByteCountMax: hello.taskByteCountMax, serial: worker.serial,
+                instance: hello.instance, place: hello.place), keeping: hello.heldLeases)
+        if let id = sessionOfWorker[worker.id], let other = sessions[id] {
+            let reason: CoordinatorError? =
+                other.instance == hello.instance ? nil : .anotherMachine(worker.name)
+            // Of two that open at once the database says which came later.
+            guard other.connection.number < connection.number else {
+                throw reason ?? .sessionReplaced(worker.name)
+            }
+            end(id, because: reason)
+        }
+        if connection.tookOver {
+            logger.warning(
+                "another machine uses the identity of a worker; the older one is told to stop",
+                metadata: ["worker": "\(worker.name)"])
+        }
 
         lastSession += 1
         let id = SessionID(number: lastSession)
         let (stream, outbound) = AsyncStream.makeStream(
             of: WorkerInstruction.self, bufferingPolicy: .bufferingOldest(Self.unreadCountMax))
+        let (ending, endingInput) = AsyncStream.makeStream(
+            of: CoordinatorError.self, bufferingPolicy: .bufferingOldest(1))
         sessions[id] = Session(
-            worker: worker, taskKinds: hello.taskKinds, reranks: hello.reranks,
-            isRestricted: hello.domains != nil || hello.taskByteCountMax != nil,
-            connection: connection, outbound: outbound,
+            worker: worker, instance: hello.instance, taskKinds: hello.taskKinds,
+            reranks: hello.reranks,
+            allowance: PrefetchHints.Allowance(
+                taskKinds: hello.taskKinds, domains: hello.domains,
+                byteCountMax: hello.taskByteCountMax),
+            connection: connection, outbound: outbound, ending: ending, endingInput: endingInput,
             state: SessionState(
                 capacity: hello.capacity, heldDigests: Set(hello.heldDigests),
                 heldLeases: hello.heldLeases), notedAt: clock.now)
@@ -138,10 +170,21 @@ public actor DispatchHub: Service {
             metadata: [
                 "worker": "\(worker.name)", "capacity": "\(hello.capacity)",
                 "program": "\(hello.programVersion)", "leases.kept": "\(hello.heldLeases.count)",
-                "leases.released": "\(releasedCount)",
+                "leases.released": "\(connection.releasedCount)",
             ])
         fill()
         return (id, stream)
+    }
+
+    /// Why the session ends, if its worker is to hear that; ends with the session.
+    public func ending(of id: SessionID) -> AsyncStream<CoordinatorError> {
+        sessions[id]?.ending ?? AsyncStream { $0.finish() }
+    }
+
+    /// Whether the worker was told, over the session it has here, to fetch these bytes ahead.
+    public func hasSuggested(_ digest: Digest, to worker: WorkerID) -> Bool {
+        sessionOfWorker[worker].flatMap { sessions[$0] }?.prefetch.suggested.contains(digest)
+            ?? false
     }
 
     /// Renews every lease listed with the next tick, and answers then which of them to stop. A
@@ -191,7 +234,7 @@ public actor DispatchHub: Service {
         let refused: [RefusedFeatureSet]
         do {
             refused = try await ledger.offerLocalData(
-                of: session.worker.id, sets, weights: weights)
+                of: session.worker.id, sets, weights: weights, over: session.connection.id)
         } catch {
             logger.warning(
                 "cannot take local data",
@@ -224,7 +267,7 @@ public actor DispatchHub: Service {
         logger.info("worker disconnected", metadata: ["worker": "\(session.worker.name)"])
         do {
             try await ledger.workerDisconnected(
-                session.worker.id, connection: session.connection)
+                session.worker.id, connection: session.connection.id)
         } catch {
             // Only the status view reads it, and `seen_at` shows the same a little later.
             logger.warning(
@@ -301,36 +344,53 @@ public actor DispatchHub: Service {
                 && session.state.freeSlotCount(at: now) == 0
         }.keys.sorted { $0.number < $1.number }
         guard !busy.isEmpty else { return }
-        let upcoming: [BlobReference]
-        do {
-            upcoming = try await ledger.upcomingFeatures(
-                of: TaskKind.leased, countMax: Self.upcomingCountMax)
-        } catch {
-            logger.warning("cannot look ahead", metadata: ["error": "\(error.message)"])
-            return
+        // Few workers differ in what their owners allow; of many kinds some wait for the next look.
+        lookCount += 1
+        let allowances = Set(busy.compactMap { sessions[$0]?.allowance }).sorted()
+        let asked = (0..<min(allowances.count, Self.allowanceCountMax)).map {
+            allowances[(lookCount * Self.allowanceCountMax + $0) % allowances.count]
         }
-        for (place, id) in busy.enumerated() {
-            guard let session = sessions[id] else { continue }
-            let ahead = upcoming.filter { !session.state.heldDigests.contains($0.digest) }
-            guard !ahead.isEmpty else { continue }
-            let next = ahead[place % ahead.count]
-            if next.digest == session.prefetched { continue }
-            sessions[id]?.prefetched = next.digest
-            session.outbound.yield(.prefetch([next]))
+        for allowance in asked {
+            let upcoming: [BlobReference]
+            do {
+                upcoming = try await ledger.upcomingFeatures(
+                    of: allowance.taskKinds, countMax: Self.upcomingCountMax,
+                    domains: allowance.domains, byteCountMax: allowance.byteCountMax)
+            } catch {
+                logger.warning("cannot look ahead", metadata: ["error": "\(error.message)"])
+                return
+            }
+            for (place, id) in busy.enumerated() {
+                guard let session = sessions[id], session.allowance == allowance,
+                    let next = sessions[id]?.prefetch.next(
+                        of: upcoming, holding: session.state.heldDigests, place: place)
+                else { continue }
+                session.outbound.yield(.prefetch([next]))
+            }
         }
     }
 
     private static let upcomingCountMax = 16
+    private static let allowanceCountMax = 8
 
-    /// Ends the sessions of workers that were revoked or put in quarantine: asked with each poll, so within three seconds
-    /// also when no hint came.
+    /// Ends the sessions that are over: of workers that were revoked or put in quarantine, whose name has joined
+    /// again, or that have a newer session, here or at another coordinator. Asked with each poll, so within three
+    /// seconds also when no hint came.
     private func endRefused() async {
-        guard !sessionOfWorker.isEmpty else { return }
+        guard !sessions.isEmpty else { return }
         do {
-            for worker in try await ledger.refusedWorkers(of: Array(sessionOfWorker.keys)) {
-                guard let id = sessionOfWorker[worker], let session = sessions[id] else { continue }
-                logger.notice("worker shut out", metadata: ["worker": "\(session.worker.name)"])
-                end(id)
+            for refused in try await ledger.refusedSessions(of: sessions.values.map(\.known)) {
+                guard let id = sessionOfWorker[refused.worker], let session = sessions[id],
+                    session.connection.id == refused.connection
+                else { continue }
+                logger.notice(
+                    refused.reason == nil ? "session replaced" : "worker shut out",
+                    metadata: [
+                        "worker": "\(session.worker.name)",
+                        "reason":
+                            "\(refused.reason?.message ?? "the same process has a newer one")",
+                    ])
+                end(id, because: refused.reason)
             }
         } catch {
             logger.warning("cannot look for revoked workers", metadata: ["error": "\(error)"])
@@ -353,24 +413,33 @@ public actor DispatchHub: Service {
     /// - Returns: Whether the database heard it.
     private func tellHeartbeatsOnce() async -> Bool {
         let batch = heartbeats.take()
+        // What was put back may be of a session that has ended since: its leases run out, or are kept anew.
+        let leases = batch.leases.filter { sessionOfWorker[$0.key] != nil }
+        let connections = connections(of: batch.seen.union(leases.keys))
         let renewal: RenewalAnswers
         do {
             renewal = try await ledger.renewLeases(
-                batch.leases, seen: batch.seen, lasting: settings.leaseDuration)
+                leases, seen: batch.seen, over: connections, lasting: settings.leaseDuration)
         } catch {
             heartbeats.putBack(batch)
             logger.warning("cannot renew leases", metadata: ["error": "\(error)"])
             return false
         }
         var isRoom = false
-        for worker in batch.leases.keys {
+        for worker in leases.keys {
             guard let id = sessionOfWorker[worker] else { continue }
             isRoom = answer(id, renewal.answers[worker] ?? [:]) || isRoom
         }
         // Its next call is refused, and its stream is no better.
-        for worker in renewal.refused { sessionOfWorker[worker].map(end) }
+        if !renewal.refused.isEmpty { await endRefused() }
         if isRoom { fill() }
         return true
+    }
+
+    private func connections(of workers: some Sequence<WorkerID>) -> [WorkerID: UUID] {
+        workers.reduce(into: [:]) { connections, worker in
+            connections[worker] = sessionOfWorker[worker].flatMap { sessions[$0]?.connection.id }
+        }
     }
 
     /// - Returns: Whether a place became free.
@@ -432,8 +501,10 @@ public actor DispatchHub: Service {
                 to: candidates.sorted { $0.worker.rawValue < $1.worker.rawValue }, of: waiting,
                 startingAt: fillCount)
             guard !offers.isEmpty else { return false }
-            let leased = try await ledger.leaseTasks(for: offers, lasting: settings.leaseDuration)
-            for (worker, task) in leased { push(task, to: worker) }
+            let connections = connections(of: offers.map(\.worker))
+            let leased = try await ledger.leaseTasks(
+                for: offers, over: connections, lasting: settings.leaseDuration)
+            for (worker, task) in leased { push(task, to: worker, over: connections[worker]) }
             if !leased.isEmpty { return true }
             // What waits may not be for those who were offered it (paused, or it failed there): then the next in turn.
             vainFillCount += 1
@@ -449,9 +520,12 @@ public actor DispatchHub: Service {
     /// As many as one look counts.
     private static let waitingCountMax = 512
 
-    private func push(_ task: LeasedTask, to worker: WorkerID) {
-        // The session may have ended while we asked: then the lease runs out by itself.
-        guard let id = sessionOfWorker[worker], let session = sessions[id] else { return }
+    private func push(_ task: LeasedTask, to worker: WorkerID, over connection: UUID?) {
+        // The session may have ended while we asked: then the lease runs out by itself, or was given back when a
+        // newer one opened.
+        guard let id = sessionOfWorker[worker], let session = sessions[id],
+            session.connection.id == connection
+        else { return }
         sessions[id]?.state.push(task.token, until: clock.now + settings.leaseDuration)
         session.outbound.yield(.lease(task, lasting: settings.leaseDuration))
         metrics.count(leased: task.kind)
@@ -464,13 +538,32 @@ public actor DispatchHub: Service {
             ])
     }
 
-    private func end(_ id: SessionID) {
+    /// - Parameter reason: What the worker is told; nil: it comes back when it can.
+    private func end(_ id: SessionID, because reason: CoordinatorError? = nil) {
         guard let session = sessions.removeValue(forKey: id) else { return }
         if sessionOfWorker[session.worker.id] == id {
             sessionOfWorker[session.worker.id] = nil
             heartbeats.remove(session.worker.id)
         }
+        if let reason { session.endingInput.yield(reason) }
+        session.endingInput.finish()
         session.outbound.finish()
         endReranks(of: id)
+    }
+}
+
+extension CoordinatorError {
+    static func anotherMachine(_ worker: String) -> Self {
+        Self(
+            .identityRefused,
+            "cannot go on as worker '\(worker)': another machine uses this identity",
+            hint:
+                "a state directory is for one machine: move it away here, and join with a token of its own"
+        )
+    }
+
+    static func sessionReplaced(_ worker: String) -> Self {
+        Self(
+            .unavailable, "cannot open a session for \(worker): a newer one of its process is open")
     }
 }

@@ -20,10 +20,13 @@ public enum WorkerInstruction: Sendable {
 public struct Worker: Sendable, Hashable {
     public let id: WorkerID
     public let name: String
+    /// Of the certificate; nil: there is none to ask about.
+    public let serial: String?
 
-    public init(id: WorkerID, name: String) {
+    public init(id: WorkerID, name: String, serial: String? = nil) {
         self.id = id
         self.name = name
+        self.serial = serial
     }
 }
 
@@ -40,11 +43,15 @@ public struct WorkerHello: Sendable {
     public let taskByteCountMax: Int64?
     /// Its owner allows reranks.
     public let reranks: Bool
+    /// Which process says it, made anew by each; nil: an lsworker of before.
+    public let instance: String?
+    /// That process's machine and state directory; nil: an lsworker of before.
+    public let place: String?
 
     public init(
         programVersion: String, capacity: Int, taskKinds: [TaskKind], heldDigests: [Digest],
         heldLeases: [LeaseToken], domains: [DomainPattern]? = nil, taskByteCountMax: Int64? = nil,
-        reranks: Bool = false
+        reranks: Bool = false, instance: String? = nil, place: String? = nil
     ) {
         self.programVersion = programVersion
         self.capacity = capacity
@@ -54,5 +61,7 @@ public struct WorkerHello: Sendable {
         self.domains = domains
         self.taskByteCountMax = taskByteCountMax
         self.reranks = reranks
+        self.instance = instance
+        self.place = place
     }
 }

@@ -14,15 +14,22 @@ import X509
 /// The worker behind a call; takes the place of the transport's own context.
 struct CallingWorker: ServerContext.TransportSpecific {
     let worker: Worker
+    /// Nil: an lsworker of before.
+    let process: WorkerProcess?
 }
 
 extension ServerContext {
     /// - Precondition: `CallerIdentityInterceptor` ran before.
-    var worker: Worker {
+    var worker: Worker { calling.worker }
+
+    /// - Precondition: `CallerIdentityInterceptor` ran before.
+    var process: WorkerProcess? { calling.process }
+
+    private var calling: CallingWorker {
         guard let calling = transportSpecific as? CallingWorker else {
             preconditionFailure("a worker's call reached its handler without an identity")
         }
-        return calling.worker
+        return calling
     }
 }
 
@@ -69,27 +76,55 @@ struct CallerIdentityInterceptor: ServerInterceptor {
                 let id = try await ledger.authenticateWorker(
                     identity.workerName, serial: identity.serial)
                 context.transportSpecific = CallingWorker(
-                    worker: Worker(id: id, name: identity.workerName))
+                    worker: Worker(
+                        id: id, name: identity.workerName, serial: identity.serial),
+                    process: WorkerProcess(request.metadata))
             }
-            return try await next(request, context)
+            let response = try await next(request, context)
+            return telling(response, isOfCoordinators, context)
         } catch let error as CoordinatorError {
-            if error.code == .identityRefused {
-                logger.warning(
-                    isOfCoordinators ? "coordinator refused" : "worker refused",
-                    metadata: [
-                        "peer": "\(context.remotePeer)", "method": "\(context.descriptor)",
-                        "reason": "\(error.message)",
-                    ])
-            } else if error.code == .internal {
-                logger.error(
-                    "call failed",
-                    metadata: [
-                        "method": "\(context.descriptor)", "message": "\(error.message)",
-                        "cause": "\(error.cause ?? "-")",
-                    ])
-            }
-            throw RPCError(error)
+            throw refusal(error, isOfCoordinators, context)
         }
+    }
+
+    /// What streams an answer runs after us: its refusals would reach the caller without a word.
+    private func telling<Output: Sendable>(
+        _ response: StreamingServerResponse<Output>, _ isOfCoordinators: Bool,
+        _ context: ServerContext
+    ) -> StreamingServerResponse<Output> {
+        guard case .success(var contents) = response.accepted else { return response }
+        let producer = contents.producer
+        contents.producer = { writer in
+            do {
+                return try await producer(writer)
+            } catch let error as CoordinatorError {
+                throw refusal(error, isOfCoordinators, context)
+            }
+        }
+        var response = response
+        response.accepted = .success(contents)
+        return response
+    }
+
+    private func refusal(
+        _ error: CoordinatorError, _ isOfCoordinators: Bool, _ context: ServerContext
+    ) -> RPCError {
+        if error.code == .identityRefused {
+            logger.warning(
+                isOfCoordinators ? "coordinator refused" : "worker refused",
+                metadata: [
+                    "peer": "\(context.remotePeer)", "method": "\(context.descriptor)",
+                    "reason": "\(error.message)",
+                ])
+        } else if error.code == .internal {
+            logger.error(
+                "call failed",
+                metadata: [
+                    "method": "\(context.descriptor)", "message": "\(error.message)",
+                    "cause": "\(error.cause ?? "-")",
+                ])
+        }
+        return RPCError(error)
     }
 }
 

@@ -25,14 +25,15 @@ extension LeaseToken {
 }
 
 extension WorkerHello {
-    init(_ introduction: WorkerIntroduction) throws(CoordinatorError) {
+    init(_ introduction: WorkerIntroduction, _ process: WorkerProcess?) throws(CoordinatorError) {
         var leases: [LeaseToken] = []
         for token in introduction.heldLeases { leases.append(try LeaseToken(token)) }
         self.init(
             programVersion: introduction.programVersion, capacity: introduction.capacity,
             taskKinds: introduction.taskKinds, heldDigests: introduction.heldDigests,
             heldLeases: leases, domains: introduction.domains,
-            taskByteCountMax: introduction.taskByteCountMax, reranks: introduction.reranks)
+            taskByteCountMax: introduction.taskByteCountMax, reranks: introduction.reranks,
+            instance: process?.instance, place: process?.place)
     }
 }
 

@@ -36,16 +36,24 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
         guard let first = try await messages.next(),
             case .hello(let introduction) = try WorkerReport(first)
         else { throw CoordinatorError.sessionWithoutHello(worker.name) }
-        let (session, instructions) = try await hub.open(worker, try WorkerHello(introduction))
+        let (session, instructions) = try await hub.open(
+            worker, try WorkerHello(introduction, context.process))
+        let endings = await hub.ending(of: session)
         // Taking an offer waits for the database, and a rerank's answer must not wait behind it. The newest
         // offer is the whole list.
         let (offers, offer) = AsyncStream.makeStream(
             of: LocalData.self, bufferingPolicy: .bufferingNewest(1))
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        try await withThrowingTaskGroup(of: SessionPart.self) { group in
             group.addTask {
                 for await data in offers {
                     await hub.offerLocalData(session, data.sets, weights: data.weights)
                 }
+                return .over
+            }
+            group.addTask {
+                // Why dispatch ends it, when the worker is to hear that: at once, not when it has read the rest.
+                for await reason in endings { throw reason }
+                return .goesOn
             }
             group.addTask {
                 for await instruction in instructions {
@@ -53,6 +61,7 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
                     guard let notice = await notice(instruction, session) else { continue }
                     try await response.write(Languagesystem_V1_CoordinatorMessage(notice))
                 }
+                return .over
             }
             // The iterator is used by this task alone from here on.
             nonisolated(unsafe) var messages = messages
@@ -65,14 +74,22 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
                         try await receive(report, session)
                     }
                 }
+                return .over
             }
             // Either end is the end: the worker left, or dispatch ended the session. Whoever waits for the
             // worker hears it now, not when an offer has been taken.
-            let end = await group.nextResult()
+            var end = await group.nextResult()
+            while case .success(.goesOn)? = end { end = await group.nextResult() }
             group.cancelAll()
             await hub.close(session)
-            try end?.get()
+            _ = try end?.get()
         }
+    }
+
+    /// What the end of one part of a session means for the others.
+    private enum SessionPart {
+        case over
+        case goesOn
     }
 
     private func notice(_ instruction: WorkerInstruction, _ session: DispatchHub.SessionID) async
@@ -102,6 +119,7 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
         response: RPCWriter<Languagesystem_V1_BlobChunk>, context: ServerContext
     ) async throws {
         let digest = try Digest(wire: request.digest)
+        let isSuggested = try await check(digest, for: context.worker)
         var offset = Int64(clamping: request.offset)
         var checkedAt = ContinuousClock.now
         // The writer waits for the worker, so no more is held here than a piece on its way and the next
@@ -120,13 +138,25 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
                             offset: offset, bytes: piece.bytes, byteCount: piece.byteCount)))
                 next = try await following
                 offset = end
-                // A download may last; a worker that is revoked meanwhile gets no more of it.
+                // A download may last; a worker that is revoked meanwhile, or whose name joins again or lease ends,
+                // gets no more of it. What it was told to fetch ahead it may fetch to the end.
                 if checkedAt.duration(to: .now) > .seconds(1) {
-                    _ = try await ledger.authenticateWorker(context.worker.name)
+                    _ = try await ledger.authenticateWorker(
+                        context.worker.name, serial: context.worker.serial)
+                    if !isSuggested { try await check(digest, for: context.worker) }
                     checkedAt = .now
                 }
             }
         }
+    }
+
+    /// - Returns: Whether it was told to fetch this ahead.
+    /// - Throws: `unknownFeatureSet` unless it was, or a task that it holds or a ranker that it serves needs it.
+    @discardableResult
+    private func check(_ digest: LanguageSystem.Digest, for worker: Worker) async throws -> Bool {
+        if await hub.hasSuggested(digest, to: worker.id) { return true }
+        try await ledger.checkBlob(digest, for: worker.id)
+        return false
     }
 
     func completeTraining(

@@ -68,22 +68,21 @@ public struct Joining: Sendable {
     }
 }
 
-/// How a worker whose certificate ran out while it was off comes back, with the key it has.
-struct Recovery: Sendable {
-    let identity: WorkerIdentity
-
+extension WorkerIdentity {
+    /// How a worker whose certificate ran out while it was off comes back, with the key it has.
+    ///
+    /// - Returns: The same worker with a fresh certificate, saved in `state`.
     /// - Throws: `identityRefused` when the coordinator will not have it; `unavailable` when nobody
     ///   answers.
-    func renewed() async throws -> WorkerIdentity {
+    public func recovered(savedIn state: StateDirectory) async throws -> WorkerIdentity {
         let https = CoordinatorHTTPS(
-            address: try CoordinatorAddress(
-                host: identity.place.host, port: identity.place.restPort),
-            roots: identity.roots)
+            address: try CoordinatorAddress(host: place.host, port: place.restPort), roots: roots)
         let request = RecoverRequest(
-            name: identity.workerName,
-            certificateRequest: try identity.key.certificateRequest(name: identity.workerName))
+            name: workerName, certificateRequest: try key.certificateRequest(name: workerName))
         let reply: JoinReply = try await https.post(request, to: JoinPaths.recover)
-        return try identity.renewed(chainPEM: reply.certificateChain)
+        let renewed = try renewed(chainPEM: reply.certificateChain)
+        try state.save(renewed)
+        return renewed
     }
 }
 

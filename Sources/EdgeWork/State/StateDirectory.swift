@@ -1,5 +1,6 @@
 // What a worker keeps between starts, in a directory that is its owner's alone: who it is (ca.pem,
 // worker.pem, worker-key.pem, coordinator.json), cache/, status.json. One running worker each.
+import Crypto
 import Foundation
 public import LanguageSystem
 import PKI
@@ -27,6 +28,22 @@ public struct StateDirectory: Sendable {
 
     /// - Throws: `busy` when another worker uses this directory.
     public func lock() throws(CoordinatorError) -> StateLock { try StateLock(lockPath, of: path) }
+
+    /// Which machine and which directory on it, as a digest: a copy of the directory is another place. The machine's id is
+    /// not for sending around.
+    var place: String {
+        let machine = ["/etc/machine-id", "/proc/sys/kernel/random/boot_id"].lazy.compactMap {
+            try? String(contentsOfFile: $0, encoding: .utf8)
+        }.first { !$0.isEmpty }
+        var found = stat()
+        let isFound = stat(path, &found) == 0
+        let text =
+            "lsworker \(machine ?? "") \(isFound ? "\(found.st_dev) \(found.st_ino)" : path)"
+        return SHA256.hash(data: Data(text.utf8)).prefix(16).map { byte in
+            let hex = String(byte, radix: 16)
+            return byte < 16 ? "0" + hex : hex
+        }.joined()
+    }
 
     /// Whether a worker is running on this directory now.
     public var isInUse: Bool {

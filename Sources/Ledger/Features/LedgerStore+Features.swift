@@ -55,6 +55,13 @@ extension LedgerStore {
         }
     }
 
+    /// Whether a worker needs these bytes: for a task that is leased to it, or a ranker that is placed on it.
+    ///
+    /// - Throws: `unknownFeatureSet` when it does not, whether they are stored or not.
+    public func checkBlob(_ digest: Digest, for worker: WorkerID) async throws(CoordinatorError) {
+        try await call("select ls.check_blob($1, $2)", worker, digest) { _ in }
+    }
+
     /// The weights of a version, whole, in one question: a request waits for them.
     ///
     /// - Parameter read: Gets the bytes where the database's answer holds them, for as long as it runs.

@@ -1,5 +1,5 @@
 // What workers have at home: descriptions come here, bytes never do.
-import Foundation
+public import Foundation
 public import LanguageSystem
 import PostgresAccess
 
@@ -20,14 +20,18 @@ public struct RefusedFeatureSet: Sendable, Hashable {
 extension LedgerStore {
     /// All that a worker has at home, each time: what it had and does not name is lost to it.
     ///
-    /// - Parameter weights: Of versions of edge-only rankers.
+    /// - Parameters:
+    ///   - weights: Of versions of edge-only rankers.
+    ///   - connection: The session it is said over; nil: not asked.
     /// - Returns: The sets that are refused; the others are taken.
+    /// - Throws: `identityRefused` when the worker has a newer session.
     public func offerLocalData(
-        of worker: WorkerID, _ sets: [FeatureSetDescription], weights: [Digest]
+        of worker: WorkerID, _ sets: [FeatureSetDescription], weights: [Digest],
+        over connection: UUID? = nil
     ) async throws(CoordinatorError) -> [RefusedFeatureSet] {
         let json = try jsonText(of: sets.map(OfferedSet.init))
         return try await call(
-            "select * from ls.offer_local_data($1, $2, $3)", worker, json, weights
+            "select * from ls.offer_local_data($1, $2, $3, $4)", worker, json, weights, connection
         ) { rows in
             try rows.map {
                 RefusedFeatureSet(
@@ -39,10 +43,18 @@ extension LedgerStore {
 
     /// The feature sets that the next waiting tasks need, first needed first; those at home with
     /// somebody are not among them.
-    public func upcomingFeatures(of kinds: [TaskKind], countMax: Int)
-        async throws(CoordinatorError) -> [BlobReference]
-    {
-        try await call("select * from ls.upcoming_features($1, $2)", kinds, countMax) { rows in
+    ///
+    /// - Parameters:
+    ///   - domains: Only of tasks of these; nil: of any.
+    ///   - byteCountMax: Only of tasks whose features together are no larger; nil: of any.
+    public func upcomingFeatures(
+        of kinds: [TaskKind], countMax: Int, domains: [DomainPattern]? = nil,
+        byteCountMax: Int64? = nil
+    ) async throws(CoordinatorError) -> [BlobReference] {
+        try await call(
+            "select * from ls.upcoming_features($1, $2, $3, $4)", kinds, countMax,
+            domains?.map(\.description), byteCountMax
+        ) { rows in
             try rows.map {
                 BlobReference(
                     digest: try $0.decode("digest"), byteCount: try $0.decode("byte_count"),

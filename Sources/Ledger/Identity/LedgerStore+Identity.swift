@@ -59,7 +59,7 @@ extension LedgerStore {
         ) { try $0.one().decode() }
     }
 
-    /// Single use; again with the same key it succeeds. Anything wrong: `tokenRefused`.
+    /// Single use; again with the same key it succeeds for ten minutes. Anything wrong: `tokenRefused`.
     public func redeemJoinToken(
         id: String, secret: String, publicKeySHA256: Digest, workerName: String?
     ) async throws(CoordinatorError) -> EnrolledWorker {
@@ -133,24 +133,45 @@ extension LedgerStore {
         ) { try $0.one().decode() }
     }
 
-    /// Of these workers those that are unknown, revoked or in quarantine.
-    public func refusedWorkers(of workers: [WorkerID]) async throws(CoordinatorError) -> [WorkerID]
+    /// Of these sessions those that are over: the worker is shut out, its name has joined again, another
+    /// machine uses its identity, or the same process has a newer session.
+    public func refusedSessions(of sessions: [WorkerSession])
+        async throws(CoordinatorError) -> [RefusedSession]
     {
-        try await call("select ls.refused_workers($1)", workers) { rows in
-            try rows.map { try $0.decode() }
+        try await call(
+            "select * from ls.refused_sessions($1, $2, $3, $4)", sessions.map(\.worker),
+            sessions.map(\.connection), sessions.map(\.instance), sessions.map(\.serial)
+        ) { rows in
+            try rows.map { row in
+                let hint: String? = try row.decode("hint")
+                return RefusedSession(
+                    worker: try row.decode("worker_id"), connection: try row.decode("connection"),
+                    reason: try row.decode(String?.self, "message").map {
+                        CoordinatorError(.identityRefused, $0, hint: hint)
+                    })
+            }
         }
     }
 
-    /// - Returns: The connection, to name it when it ends.
-    public func workerConnected(_ worker: WorkerID, _ connection: WorkerConnection)
-        async throws(CoordinatorError) -> UUID
-    {
+    /// - Parameter leases: Those it still works on; the others go back to the queue. Nil: all stay.
+    /// - Returns: The connection, to name it from now on.
+    /// - Throws: `identityRefused` when the name has joined again since the certificate was issued, or
+    ///   when another machine took over from this process.
+    public func workerConnected(
+        _ worker: WorkerID, _ connection: WorkerConnection, keeping leases: [LeaseToken]? = nil
+    ) async throws(CoordinatorError) -> OpenedConnection {
         try await call(
-            "select ls.worker_connected($1, $2, $3, $4, $5, $6, $7)", worker,
-            connection.coordinator, connection.programVersion, connection.capacity,
+            "select * from ls.worker_connected($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            worker, connection.coordinator, connection.programVersion, connection.capacity,
             connection.taskKinds, connection.domains?.map(\.description),
-            connection.taskByteCountMax
-        ) { try $0.one().decode() }
+            connection.taskByteCountMax, connection.serial, connection.instance,
+            connection.place, leases
+        ) { rows in
+            let row = try rows.one()
+            return OpenedConnection(
+                id: try row.decode("connection"), number: try row.decode("number"),
+                tookOver: try row.decode("took_over"), releasedCount: try row.decode("released"))
+        }
     }
 
     /// - Returns: Whether it was the worker's newest connection.

@@ -40,10 +40,17 @@ public struct WorkerConnection: Sendable, Hashable {
     public var domains: [DomainPattern]?
     /// Features of one task that its owner allows; nil: any.
     public var taskByteCountMax: Int64?
+    /// Of the certificate it showed; nil: not asked.
+    public var serial: String?
+    /// Which process it is; nil: an lsworker of before.
+    public var instance: String?
+    /// Its machine and state directory; nil: an lsworker of before.
+    public var place: String?
 
     public init(
         coordinator: String, programVersion: String, capacity: Int, taskKinds: [TaskKind],
-        domains: [DomainPattern]? = nil, taskByteCountMax: Int64? = nil
+        domains: [DomainPattern]? = nil, taskByteCountMax: Int64? = nil, serial: String? = nil,
+        instance: String? = nil, place: String? = nil
     ) {
         self.coordinator = coordinator
         self.programVersion = programVersion
@@ -51,7 +58,53 @@ public struct WorkerConnection: Sendable, Hashable {
         self.taskKinds = taskKinds
         self.domains = domains
         self.taskByteCountMax = taskByteCountMax
+        self.serial = serial
+        self.instance = instance
+        self.place = place
     }
+}
+
+/// A worker's session as the database knows it. The newest of a worker counts, at whichever coordinator.
+public struct OpenedConnection: Sendable, Hashable {
+    public let id: UUID
+    /// Of two connections of a worker the one with the larger number is the newer.
+    public let number: Int64
+    /// Another machine was connected with the same identity.
+    public let tookOver: Bool
+    /// Leases that went back to the queue.
+    public let releasedCount: Int
+
+    public init(id: UUID, number: Int64, tookOver: Bool, releasedCount: Int) {
+        self.id = id
+        self.number = number
+        self.tookOver = tookOver
+        self.releasedCount = releasedCount
+    }
+}
+
+/// A session that a coordinator has.
+public struct WorkerSession: Sendable, Hashable {
+    public let worker: WorkerID
+    public let connection: UUID
+    /// Which process it is of; nil: an lsworker of before.
+    public let instance: String?
+    /// Of the certificate it was opened with; nil: not asked.
+    public let serial: String?
+
+    public init(worker: WorkerID, connection: UUID, instance: String?, serial: String?) {
+        self.worker = worker
+        self.connection = connection
+        self.instance = instance
+        self.serial = serial
+    }
+}
+
+/// A session that is over.
+public struct RefusedSession: Sendable, Equatable {
+    public let worker: WorkerID
+    public let connection: UUID
+    /// What its worker is told; nil: the same process has a newer session.
+    public let reason: CoordinatorError?
 }
 
 /// One row of `ls.worker_status`.

@@ -1,6 +1,6 @@
 // The same for many workers in one call: a coordinator with five hundred of them asks as often as one
 // with five.
-import Foundation
+public import Foundation
 public import LanguageSystem
 import PostgresAccess
 
@@ -59,7 +59,7 @@ public struct EvaluationResult: Sendable {
 /// What many workers hear about their leases.
 public struct RenewalAnswers: Sendable, Hashable {
     public var answers: [WorkerID: [LeaseToken: LeaseAnswer]] = [:]
-    /// Unknown or revoked: nothing of theirs was renewed.
+    /// Unknown, revoked, or speaking over a session that is not the newest: nothing of theirs was renewed.
     public var refused: Set<WorkerID> = []
 
     public init() {}
@@ -85,16 +85,18 @@ extension LedgerStore {
     }
 
     /// Each worker is served as `leaseTasks(for:kinds:countMax:lasting:held:)` serves one, in the
-    /// order given. A worker that is unknown or revoked gets nothing.
-    public func leaseTasks(for offers: [LeaseOffer], lasting: Duration)
-        async throws(CoordinatorError) -> [(worker: WorkerID, task: LeasedTask)]
-    {
+    /// order given. A worker that is unknown or revoked gets nothing, nor does one that has a newer session.
+    ///
+    /// - Parameter connections: Over which session each is offered them; none: not asked.
+    public func leaseTasks(
+        for offers: [LeaseOffer], over connections: [WorkerID: UUID] = [:], lasting: Duration
+    ) async throws(CoordinatorError) -> [(worker: WorkerID, task: LeasedTask)] {
         try await call(
-            "select * from ls.lease_tasks_for_workers($1, $2, $3, $4, $5, $6)",
+            "select * from ls.lease_tasks_for_workers($1, $2, $3, $4, $5, $6, $7)",
             offers.map(\.worker),
             offers.map { $0.kinds.map(\.rawValue).joined(separator: ",") },
             offers.map(\.countMax), offers.map(\.heldDigests.count),
-            offers.flatMap(\.heldDigests), lasting.seconds
+            offers.flatMap(\.heldDigests), lasting.seconds, offers.map { connections[$0.worker] }
         ) { rows in
             try rows.map { (try $0.decode("worker_id"), try LeasedTask(row: $0)) }
         }
@@ -102,15 +104,20 @@ extension LedgerStore {
 
     /// The heartbeats of one tick.
     ///
-    /// - Parameter seen: Workers to note as seen, with or without leases.
+    /// - Parameters:
+    ///   - seen: Workers to note as seen, with or without leases.
+    ///   - connections: Over which session each speaks; one that has a newer one is refused.
     public func renewLeases(
-        _ leases: [WorkerID: [LeaseProgress]], seen: Set<WorkerID>, lasting: Duration
+        _ leases: [WorkerID: [LeaseProgress]], seen: Set<WorkerID>,
+        over connections: [WorkerID: UUID] = [:], lasting: Duration
     ) async throws(CoordinatorError) -> RenewalAnswers {
+        let speakers = Array(connections)
         let listed = leases.flatMap { worker, leases in leases.map { (worker, $0) } }
         return try await call(
-            "select * from ls.renew_leases_for_workers($1, $2, $3, $4, $5, $6)",
+            "select * from ls.renew_leases_for_workers($1, $2, $3, $4, $5, $6, $7, $8)",
             listed.map(\.0), listed.map(\.1.token), listed.map(\.1.progress),
-            listed.map(\.1.note), Array(seen), lasting.seconds
+            listed.map(\.1.note), Array(seen), lasting.seconds, speakers.map(\.key),
+            speakers.map(\.value)
         ) { rows in
             var answers = RenewalAnswers()
             for row in rows {

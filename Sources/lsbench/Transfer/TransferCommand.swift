@@ -82,6 +82,11 @@ struct TransferCommand: AsyncParsableCommand {
                     try await StoredSet.make(ownMegabytes, seed: UInt64(index) + 2, in: database))
             }
         }
+        for (index, worker) in joined.enumerated() {
+            try await StoredSet.lease(
+                [shared] + (own.isEmpty ? [] : [own[index]]), to: worker.identity.workerName,
+                in: database)
+        }
         // What importing left to be written is not the downloads'.
         try await database.pool.execute("checkpoint", deadline: .seconds(300))
         let peer =
@@ -113,6 +118,10 @@ struct TransferCommand: AsyncParsableCommand {
 struct StoredSet: Sendable {
     let blob: NamedBlob
     let path: String
+    let id: FeatureSetID
+    let domain: DomainName
+    let baseModel: String
+    let hiddenSize: Int
 
     /// Of about `megabytes`, in queries of 827 kB.
     static func make(
@@ -128,10 +137,30 @@ struct StoredSet: Sendable {
         try await database.ledger.registerBaseModel(
             set.metadata.baseModel, hiddenSize: set.hiddenSize)
         try await database.ledger.registerDomain(set.metadata.domain)
-        _ = try await database.ledger.importFeatures(set)
+        let imported = try await database.ledger.importFeatures(set)
         return StoredSet(
             blob: NamedBlob(
                 digest: set.digest, byteCount: Int64(set.byteCount), name: "set \(seed)"),
-            path: path)
+            path: path, id: imported.id, domain: set.metadata.domain,
+            baseModel: set.metadata.baseModel, hiddenSize: set.hiddenSize)
+    }
+
+    /// A worker reads what its tasks need: it gets one that needs these, and keeps it for the whole run.
+    static func lease(
+        _ sets: [StoredSet], to worker: String, in database: BenchDatabase
+    ) async throws {
+        let ranker = try await database.ledger.registerRanker(
+            baseModel: sets[0].baseModel, kind: .listwise,
+            configuration: RankerConfiguration.preset(
+                kind: .listwise, hiddenSize: sets[0].hiddenSize
+            ).json, training: "{}", domain: sets[0].domain)
+        let workers = try await database.ledger.workers()
+        guard let id = workers.first(where: { $0.name == worker })?.id else {
+            throw CoordinatorError(.unknownWorker, "cannot find worker \(worker)")
+        }
+        _ = try await database.ledger.requestTraining(
+            ranker.name, featureSets: sets.map(\.id), seed: id.rawValue)
+        _ = try await database.ledger.leaseTasks(
+            for: id, kinds: [.train], countMax: 1, lasting: .seconds(86_400))
     }
 }

@@ -41,13 +41,22 @@ struct Join: AsyncParsableCommand {
 
     private func identity(_ settings: Settings, _ logger: Logger) async throws -> WorkerIdentity {
         let token = try settings.token.map { try JoinToken($0) }
-        if let known = try settings.state.identity() {
-            // A token for the same authority was for a start that has happened.
-            let isGood = !known.certificate.isExpired(at: Date())
-            if isGood, token.map({ known.roots.pins.contains($0.authorityPin) }) ?? true {
+        if let known = try settings.state.identity(),
+            token.map({ known.roots.pins.contains($0.authorityPin) }) ?? true
+        {
+            // A token for the same authority was for a start that has happened, or is for a worker whose
+            // certificate ran out too long ago.
+            guard token != nil, known.certificate.isExpired(at: Date()) else { return known }
+            do {
+                return try await known.recovered(savedIn: settings.state)
+            } catch let refusal as CoordinatorError where refusal.code == .identityRefused {
+                logger.warning(
+                    "cannot come back with the identity from before: joining with the token",
+                    metadata: ["error": "\(refusal.message)"])
+            } catch {
+                // Nobody answers: the worker waits for the coordinator and asks again.
                 return known
             }
-            guard token != nil else { return known }
         }
         guard let token else { throw CoordinatorError.neverJoined(settings.state.path) }
         guard let address = settings.coordinator else {

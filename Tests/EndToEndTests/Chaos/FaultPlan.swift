@@ -17,6 +17,8 @@ enum Fault: String, CaseIterable, Sendable {
     case rowsLocked = "rows of all tasks locked"
     case movedAcross = "cancellation and alias moves across coordinators"
     case failover = "primary killed, standby promoted"
+    case identityCopied = "second machine with a worker's identity"
+    case identityReplaced = "worker's name joined on another machine, the old one back"
     // An installation on the embedded cluster, with one lscoord and two workers.
     case embeddedServerKilled = "embedded PostgreSQL killed"
     case embeddedCoordinatorKilled = "lscoord killed, its PostgreSQL left behind"

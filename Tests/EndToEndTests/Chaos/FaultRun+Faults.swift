@@ -45,6 +45,8 @@ extension FaultRun {
         case .rowsLocked: try await lockRows(for: step.seconds(3...9))
         case .movedAcross: try await moveAcross(step)
         case .failover: try await servers!.failOver()
+        case .identityCopied: try await copyIdentity(step)
+        case .identityReplaced: try await replaceIdentity(step)
         case .embeddedServerKilled:
             kill(try site.embeddedServerID, SIGKILL)
         // Nobody helps: lscoord starts its server again.

@@ -205,6 +205,62 @@ final class FaultSite {
             name: one.name, coordinator: coordinator, clock: one.clock, flags: one.flags)
     }
 
+    // MARK: Old identities
+
+    /// Another machine's state directory with the identity of a worker, for another lscoord if told so.
+    ///
+    /// - Returns: The machine's name.
+    func copyIdentity(of index: Int, for coordinator: Int) throws -> String {
+        let (one, name) = (
+            workers[index], "\(workers[index].name)-copy-\(UUID().uuidString.prefix(4))"
+        )
+        let (from, to) = (
+            home.appendingPathComponent(one.name), home.appendingPathComponent(name)
+        )
+        let manager = FileManager.default
+        try manager.createDirectory(
+            at: to, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        for file in ["ca.pem", "worker.pem", "worker-key.pem"] {
+            try manager.copyItem(
+                at: from.appendingPathComponent(file), to: to.appendingPathComponent(file))
+        }
+        let (here, there) = (coordinators[one.coordinator], coordinators[coordinator])
+        try String(contentsOf: from.appendingPathComponent("coordinator.json"), encoding: .utf8)
+            .replacing("\(here.workerPort)", with: "\(there.workerPort)")
+            .replacing("\(here.restPort)", with: "\(there.restPort)")
+            .write(
+                to: to.appendingPathComponent("coordinator.json"), atomically: true, encoding: .utf8
+            )
+        return name
+    }
+
+    /// A machine that is none of the workers: with a token, or with the identity in its state directory.
+    func startMachine(_ name: String, at coordinator: Int, token: String? = nil) throws -> Program {
+        let program = try Program(
+            Programs.path("lsworker"),
+            [
+                "join", "--coordinator", "localhost:\(coordinators[coordinator].restPort)",
+                "--state-dir", home.appendingPathComponent(name).path, "--threads", "1",
+            ], environment: token.map { ["LSWORKER_TOKEN": $0] } ?? [:], log: log(name))
+        processIDs.append(program.process.processIdentifier)
+        return program
+    }
+
+    /// From now on the machine, which is stopped, is this worker, and what the worker was is gone.
+    func adopt(_ name: String, at coordinator: Int, asWorker index: Int) throws {
+        let one = workers[index]
+        let state = home.appendingPathComponent(one.name)
+        try FileManager.default.removeItem(at: state)
+        try FileManager.default.moveItem(at: home.appendingPathComponent(name), to: state)
+        workers[index] = Worker(
+            name: one.name, coordinator: coordinator, clock: one.clock, flags: one.flags)
+    }
+
+    /// Only of one that has ended.
+    func exitStatus(worker index: Int) -> Int32? {
+        isRunning(worker: index) ? nil : workers[index].program?.process.terminationStatus
+    }
+
     func isRunning(worker index: Int) -> Bool {
         workers[index].program?.process.isRunning ?? false
     }
