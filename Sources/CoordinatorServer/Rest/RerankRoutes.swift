@@ -29,9 +29,9 @@ struct RerankRoutes: Sendable {
             let scope = try await key(of: request).scope
             let asked = try ModelQuery(request.uri.queryString(of: "question for models"))
             return try await admission.admitListing {
-                Response.json(
+                try Response.json(
                     ModelList(
-                        try await ledger.models(
+                        await ledger.models(
                             for: scope, after: asked.after, upTo: asked.limit)))
             }
         }
