@@ -52,7 +52,7 @@ import Testing
                 ) == "0", "no row of it is in the database")
             #expect(
                 try await installation.sql(
-                    "select bytes is null and byte_count > 0 from ls.ranker_weights join ls.home_weights using (digest)"
+                    "select w.bytes is null and h.byte_count > 0 from ls.ranker_weights w join ls.home_weights h using (digest)"
                 ) == "t", "nor a weight")
             // Whose weights are not here is scored at home; out of reach, the next in the chain answers.
             #expect(
