@@ -1,6 +1,7 @@
 -- ls.prune_identities(limit): deletes what nobody can use any more, at most `limit` of each: certificates and join tokens that
 -- ended longer ago than ls.retention says ('certificate'; of each worker the newest certificate stays, whatever its age:
 -- it says since when the worker is away), and lines of the audit log and counts of days of longer ago ('audit'; null: none).
+-- Counts of days that the audit log has each line of go two days later.
 -- Called by: housekeep.
 create or replace function ls.prune_identities(p_limit integer)
 returns void
@@ -18,6 +19,7 @@ begin
         limit p_limit);
     delete from ls.join_token where join_token_id in (
         select t.join_token_id from ls.join_token t where t.expires_at < clock_timestamp() - v_keep limit p_limit);
+    delete from ls.event_day where count <= 100 and day < (clock_timestamp() at time zone 'UTC')::date - 2;
     if v_keep_audit is not null then
         delete from ls.event_day where day < ((clock_timestamp() - v_keep_audit) at time zone 'UTC')::date;
         v_was := current_setting('ls.forgetting', true);

@@ -114,7 +114,8 @@ select ls.set_retention('audit', '30 days', 'less to keep');
 select throws_ok($$ select ls.set_retention('audit', '29 days', 'x') $$, 'LS001', null, 'the audit log is kept for a while');
 select throws_ok($$ select ls.set_retention('certificate', '7 days', 'x') $$, 'LS001', null, 'certificates until nobody recovers with one');
 insert into ls.audit_log (at, actor, action, subject, reason) values (now() - interval '31 days', 'ada', 'long ago', 'x', 'y');
-insert into ls.event_day values ('ada', 'long ago', current_date - 32, 1, now() - interval '32 days', now() - interval '32 days');
+insert into ls.event_day values ('ada', 'long ago', current_date - 32, 101, now() - interval '32 days', now() - interval '32 days'),
+    ('ada', 'long ago', current_date - 4, 100, now() - interval '4 days', now() - interval '4 days');
 select ls.housekeep();
 select is((select count(*) from ls.audit_log where action = 'long ago') + (select count(*) from ls.event_day where action = 'long ago'), 0::bigint, 'old lines go');
 select throws_ok($$ delete from ls.audit_log $$, 'LS021', null, 'but nobody else deletes one');
