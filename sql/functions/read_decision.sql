@@ -16,7 +16,7 @@ begin
     where d.request_id = p_request and (p_key is null or k.name = p_key);
     if v_keys is null then
         perform ls.refuse('LS018', format('cannot find request ''%s'': no decision was kept under this id%s', left(p_request, 80),
-                coalesce(format(' of key ''%s''', left(p_key, 80)), '')),
+                case when p_key is null then '' else format(' of key ''%s''', left(p_key, 80)) end),
             'a sample is kept, for as long as ls.task_retention says; select request_id, key from ls.decision_log lists it');
     end if;
     if cardinality(v_keys) > 1 then

@@ -137,7 +137,7 @@ select is(ls.record_decisions(pg_temp.decided('r1'), array['\x0102'::bytea]), 1,
 select results_eq($$ select request_id, ranker_name, version_number, features, scores, is_central from ls.read_decision('r1') $$,
     $$ values ('r1', 'global.listwise', 1, '\x0102'::bytea, '{0.25,-0.1}'::real[], true) $$, 'with what scores it again');
 select results_eq($$ select request_id, user_name, ranker from ls.decision_log $$, $$ values ('r1', 'ada', 'global.listwise') $$, 'and listed');
-select throws_ok($$ select * from ls.read_decision('r9') $$, 'LS018', null, 'one that was not kept');
+select throws_ok($$ select * from ls.read_decision('r9') $$, 'LS018', 'cannot find request ''r9'': no decision was kept under this id', 'one that was not kept');
 select throws_ok($$ select ls.record_decisions(pg_temp.decided('r2'), '{}') $$, 'LS001', null, 'a decision without features');
 select throws_ok($$ select ls.record_decisions('{}', '{}') $$, 'LS001', null, 'no list');
 select is(ls.record_decisions(jsonb_set(pg_temp.decided('r3'), '{0,version_id}', '0'), array['\x01'::bytea]), 0, 'a version that is gone is left out');
@@ -154,7 +154,7 @@ select is(ls.record_decisions(pg_temp.decided('same', 'ben', (select api_key_id 
 select throws_like($$ select * from ls.read_decision('same') $$, 'cannot tell which request ''same'' is meant: found decisions of 2 keys under this id (app, open), expected one', 'then the key has to be named');
 select throws_ok($$ select * from ls.read_decision('same') $$, 'LS001', null, 'or that is refused');
 select results_eq(format('select features, key from ls.read_decision(''same'', %L)', k), format('values (convert_to(%L, ''UTF8''), %L)', k, k), 'each sees its own') from unnest(array['app', 'open']) k;
-select throws_ok($$ select * from ls.read_decision('same', 'nobody') $$, 'LS018', null, 'another key none');
+select throws_ok($$ select * from ls.read_decision('same', 'nobody') $$, 'LS018', 'cannot find request ''same'': no decision was kept under this id of key ''nobody''', 'another key none');
 select throws_ok($$ select * from ls.read_decision('r1', 'app') $$, 'LS018', null, 'nor one of nobody''s');
 select is((select array_agg(key order by key) from ls.decision_log where request_id = 'same'), '{app,open}', 'the log says whose');
 -- A key takes a quarter of the room in an hour.

@@ -108,6 +108,18 @@ final class KeptConnection: Sendable {
         }.get()
     }
 
+    /// Sends a request and reads nothing from then on.
+    func sendUnread(_ path: String, _ headers: [(String, String)], body: ByteBuffer) async throws {
+        var fields = HTTPHeaders(headers)
+        fields.add(name: "host", value: "localhost")
+        fields.add(name: "content-length", value: "\(body.readableBytes)")
+        let head = HTTPRequestHead(version: .http1_1, method: .POST, uri: path, headers: fields)
+        try await channel.setOption(.autoRead, value: false).get()
+        channel.write(HTTPClientRequestPart.head(head), promise: nil)
+        channel.write(HTTPClientRequestPart.body(.byteBuffer(body)), promise: nil)
+        channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
+    }
+
     func close() async { try? await channel.close() }
 }
 
