@@ -29,6 +29,16 @@ begin
         exception
             when lock_not_available then
                 exit;
+            when dependent_objects_still_exist then
+                -- Somebody's own view reads it: what is not to be kept goes, their view stays.
+                continue when pg_relation_size(v_hour.oid) = 0;
+                begin
+                    execute format('truncate ls.%I', v_hour.relname);
+                    v_byte_count := v_byte_count - v_hour.bytes;
+                    raise warning 'ls.% was emptied and not dropped: something that is not of the ledger reads it', v_hour.relname;
+                exception when lock_not_available then
+                    exit;
+                end;
             when undefined_table or object_not_in_prerequisite_state then
                 null;  -- another coordinator drops it at the same time
         end;
