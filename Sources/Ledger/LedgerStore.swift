@@ -59,7 +59,12 @@ public struct LedgerStore: Sendable {
                 failureCount += 1
                 if failureCount == 4 { throw error.coordinatorError }
             } catch {
-                throw CoordinatorError(database: error)
+                let error = CoordinatorError(database: error)
+                // Another release's functions: whether it is that is known at once, and to all.
+                if error.code == .schemaMismatch, schema != nil {
+                    try await ping(within: .seconds(5))
+                }
+                throw error
             }
         }
     }

@@ -46,7 +46,10 @@ enum Database {
         guard settings.database == nil, (try? connectionInfo(settings)) == nil,
             FileManager.default.fileExists(atPath: settings.clusterDirectory)
         else { return try await withLedger(settings, body) }
-        let cluster = embeddedCluster(settings, logger: quietLogger)
+        // A start after a crash takes a while: why is said.
+        var logger = quietLogger
+        logger.logLevel = .notice
+        let cluster = embeddedCluster(settings, logger: logger)
         try await cluster.start()
         do {
             try await withPool(settings) { pool in

@@ -2,6 +2,7 @@
 import ArgumentParser
 import Foundation
 import LanguageSystem
+import ProgramLog
 
 @main
 struct Coordinator: AsyncParsableCommand {
@@ -32,7 +33,7 @@ struct Coordinator: AsyncParsableCommand {
         ])
 
     static func main() async {
-        HiddenArguments.hide()
+        HiddenArguments.hide(valuesOf: ["--database"])
         HeapKeeper.bound()
         Cores.giveEachAnEventLoop()
         do {

@@ -2,6 +2,7 @@
 import ArgumentParser
 import Foundation
 import LanguageSystem
+import ProgramLog
 
 @main
 struct Worker: AsyncParsableCommand {
@@ -21,6 +22,7 @@ struct Worker: AsyncParsableCommand {
         subcommands: [Join.self, Status.self])
 
     static func main() async {
+        HiddenArguments.hide(valuesOf: ["--token"])
         do {
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {

@@ -28,7 +28,8 @@ struct JoinOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The join token. Others can see it in 'ps': --token-file is better.", valueName: "token"
+            "The join token. Others can see it in 'ps' for a moment: --token-file is better.",
+            valueName: "token"
         ))
     var token: String?
 

@@ -57,6 +57,31 @@ import Testing
         }
     }
 
+    @Test func `is told which roles got no rights, and gives them at the next migration`()
+        async throws
+    {
+        try await PasswordServer.with { server in
+            _ = try await server.psql("alter role app nocreaterole")
+            let words = "no rights were granted to ls_reader, ls_operator, ls_admin, ls_service"
+            var ending = try await lscoord(["migrate"], ["LSCOORD_DATABASE": server.url()])
+            #expect(ending.status == 0 && ending.output.contains(words), "\(ending)")
+            for role in ["ls_reader", "ls_operator", "ls_admin", "ls_service"] {
+                _ = try await server.psql("create role \(role)")
+            }
+            ending = try await lscoord(["migrate"], ["LSCOORD_DATABASE": server.url()])
+            #expect(ending.status == 0 && !ending.output.contains("no rights"), "\(ending)")
+            let read = try await server.psql(
+                "set role ls_reader; select count(*) from ls.ranker_status",
+                in: PasswordServer.databaseName)
+            #expect(read.output == "0\n", "\(read)")
+            // Somebody who may not change the schema is told so, and it is no fault of ours.
+            _ = try await server.psql("create role guest login password '\(server.password)'")
+            ending = try await lscoord(
+                ["migrate"], ["LSCOORD_DATABASE": server.url().replacing("app:", with: "guest:")])
+            #expect(ending.status == 77, "\(ending)")
+        }
+    }
+
     @Test func `that is away is waited for aloud`() async throws {
         let home = FileManager.default.temporaryDirectory.appendingPathComponent(
             "ls-away-\(UUID().uuidString.prefix(8))")
@@ -104,6 +129,17 @@ import Testing
                     "select count(*) from pg_stat_activity where query like 'select pg_sleep(120)%'"
                 ).output == "1\n"
             }
+            // Nobody listens there; it tries for a while. Its token is as secret as the password.
+            let worker = try Program(
+                Programs.path("lsworker"),
+                [
+                    "join", "--coordinator", "localhost:\(try freePort())", "--state-dir",
+                    server.home.path + "/worker", "--token",
+                    "LS1\(String(repeating: "0", count: 64))::0123456789ab.\(server.password)",
+                ], log: server.home.appendingPathComponent("worker.log"))
+            try await eventually(within: 30, "it has read its arguments") {
+                worker.text.contains("cannot join yet")
+            }
             var seen: Set<pid_t> = []
             for name in try FileManager.default.contentsOfDirectory(atPath: "/proc") {
                 guard let id = pid_t(name),
@@ -114,7 +150,7 @@ import Testing
                 seen.insert(id)
             }
             let programs = [
-                byEnvironment.program, byArgument.program, byEqualSign.program, psql,
+                byEnvironment.program, byArgument.program, byEqualSign.program, psql, worker,
             ]
             for program in programs {
                 #expect(seen.contains(program.process.processIdentifier))

@@ -111,6 +111,33 @@ import Testing
         }
     }
 
+    /// The account that the server runs as may be shared with other programs of the machine.
+    @Test func `lets in only the account that we run as, and only as the superuser`() async throws {
+        try await withCluster { cluster, directory in
+            try await cluster.start()
+            let other = await postgresError {
+                _ = try Connection(
+                    ConnectionConfiguration(
+                        cluster.connectionInfo.replacing("user=postgres", with: "user=pg_monitor")),
+                    interrupt: Interrupt(), logger: quiet)
+            }
+            #expect(other?.kind == .refused && other?.sqlState == "28000")
+            let account = try ServerAccount.current(wanted: nil)
+            guard account.isSwitched else { return }
+            let binaries = try #require(PostgresBinaries.installed().first)
+            let asked = try ChildProcess(
+                account.command([
+                    binaries.directory + "/psql", "-X", "-h", directory.sockets, "-U", "postgres",
+                    "-d", "postgres", "-c", "select 1",
+                ]), environment: ["PATH=/usr/bin:/bin"], outputPath: directory.log)
+            #expect(asked.waitForExit(atMost: .seconds(20)))
+            #expect(asked.status != 0)
+            #expect(
+                directory.lastLogLines(20).contains(
+                    "Peer authentication failed for user \"postgres\""))
+        }
+    }
+
     @Test func `a second process is told who uses the directory`() async throws {
         try await withCluster { cluster, directory in
             try await cluster.start()

@@ -1,6 +1,6 @@
 -- ls.housekeep: what ended a while ago moves to the archive, whole; what may still be needed does not.
 begin;
-select plan(43);
+select plan(46);
 select fixture.base_model();
 select fixture.feature_set('code', s) from unnest(array['train', 'test']) s;
 select fixture.ranker('code');
@@ -95,6 +95,12 @@ select is((select count(*) from pg_inherits where inhparent = 'ls.task_archive':
 select ls.ensure_archive_partitions('2021-01-15 12:00Z', '2021-03-01 00:00Z');
 select is((select pruned from ls.housekeep()), '{task_archive_2021_01,task_archive_2021_02,task_archive_2021_03}', 'and dropped when they are old');
 select is((select count(*) from ls.task_archive), (select sum(tasks)::bigint from ls.task_archive_count), 'the others are whole');
+select ls.ensure_archive_partitions('2021-02-15 12:00Z', '2021-02-16 00:00Z');
+insert into ls.task_archive select (jsonb_populate_record(t, '{"ended_at": "2021-02-15T12:00:00Z"}')).* from ls.task_archive t limit 1;
+create view theirs as select task_id from ls.task_archive_2021_02;
+select is((select count(*) from theirs), 1::bigint, 'somebody''s view reads a month');
+select lives_ok($$ select ls.housekeep(), ls.housekeep() $$, 'which stops no housekeeping');
+select results_eq($$ select count(*), to_regclass('ls.task_archive_2021_02') is not null from theirs $$, $$ values (0::bigint, true) $$, 'it is emptied, the view stays');
 
 -- Forgetting a user reaches the archive.
 select fixture.ranker('code', p_user => 'ada');

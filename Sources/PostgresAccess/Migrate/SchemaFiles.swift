@@ -13,6 +13,7 @@ struct SchemaFiles {
     /// Inside the migrator's transaction. What is in the way is found by trying: an attempt that
     /// meets an obstacle is undone whole, and the next one drops that first.
     func apply(_ connection: Connection) throws {
+        logger.info("applying functions and views")
         // Functions name each other in any order.
         try connection.executeScript("set local check_function_bodies = off")
         let catalogue = SchemaCatalogue(schema: schema, connection: connection)

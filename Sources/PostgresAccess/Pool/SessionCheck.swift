@@ -2,30 +2,47 @@
 // LISTEN, prepared statements and settings go to whichever server connection is free, and work
 // half of the time. Found out at the start, not at three in the morning.
 public import LanguageSystem
+import Logging
 
 extension ConnectionPool {
-    /// Sends a notification to ourselves, on two connections of this pool's making.
+    /// Sends a notification to ourselves, on two connections of this pool's making. A server that
+    /// is away or full is waited for; of a standby, which has no notifications, nothing is asked.
     ///
-    /// - Parameter deadline: For the wait for a first connection.
+    /// - Parameter deadline: For that wait; nil: the pool's own.
     /// - Throws: `invalidSettings` when it does not come back within two seconds.
     public func checkSession(deadline: Duration? = nil) async throws(CoordinatorError) {
-        let (configuration, logger) = (self.configuration.connection, self.logger)
-        do {
-            try await withConnection(deadline: deadline) { sender in
-                var patience = configuration
-                patience.statementDeadline = .seconds(2)
-                let listener = try Connection(patience, interrupt: Interrupt(), logger: logger)
-                do throws(PostgresError) {
-                    guard try Self.hears(listener, from: sender) else {
-                        throw PostgresError.usage("no notification came")
-                    }
-                } catch {
-                    guard error.meansSharedSession else { throw error }
-                    throw CoordinatorError.sessionIsShared
-                }
+        let end = ContinuousClock.now + (deadline ?? configuration.acquireDeadline)
+        var failureCount = 0
+        while true {
+            do {
+                return try await checkSessionOnce(deadline)
+            } catch let error as PostgresError where error.sqlState == "25006" {
+                return
+            } catch let error as PostgresError where error.kind == .connection && .now < end {
+                failureCount += 1
+                logger.warning("\(error.message); trying again")
+                try? await Task.sleep(for: Backoff().pause(failureCount: failureCount))
+                if Task.isCancelled { throw CoordinatorError(database: error) }
+            } catch {
+                throw CoordinatorError(database: error)
             }
-        } catch {
-            throw CoordinatorError(database: error)
+        }
+    }
+
+    private func checkSessionOnce(_ deadline: Duration?) async throws {
+        let (configuration, logger) = (self.configuration.connection, self.logger)
+        try await withConnection(deadline: deadline) { sender in
+            var patience = configuration
+            patience.statementDeadline = .seconds(2)
+            let listener = try Connection(patience, interrupt: Interrupt(), logger: logger)
+            do throws(PostgresError) {
+                guard try Self.hears(listener, from: sender) else {
+                    throw PostgresError.usage("no notification came")
+                }
+            } catch {
+                guard error.meansSharedSession else { throw error }
+                throw CoordinatorError.sessionIsShared
+            }
         }
     }
 
