@@ -14,7 +14,6 @@ declare
 begin
     select keep, byte_count_max into v_keep, v_byte_count_max from ls.retention where what = 'decision';
     perform set_config('lock_timeout', '1s', true);
-<<<<<<< HEAD
     begin
         for v_hour in
             select to_timestamp(right(c.relname, 13), 'YYYY_MM_DD_HH24')::timestamp at time zone 'UTC' as began
@@ -37,37 +36,6 @@ begin
             null;  -- somebody reads, or another coordinator drops the same
     end;
     return v_byte_count_max - ls.decision_byte_count();
-=======
-    for v_hour in
-        select c.oid, c.relname, pg_total_relation_size(c.oid) as bytes, to_timestamp(right(c.relname, 13), 'YYYY_MM_DD_HH24')::timestamp at time zone 'UTC' as began
-        from pg_inherits i join pg_class c on c.oid = i.inhrelid
-        where i.inhparent = 'ls.decision'::regclass order by c.relname
-    loop
-        exit when v_hour.began + interval '1 hour' > clock_timestamp()
-            or (v_byte_count <= v_byte_count_max and v_hour.began + interval '1 hour' > clock_timestamp() - v_keep);
-        begin
-            execute format('alter table ls.decision detach partition ls.%I', v_hour.relname);
-            execute format('drop table ls.%I', v_hour.relname);
-            v_byte_count := v_byte_count - v_hour.bytes;
-        exception
-            when lock_not_available then
-                exit;
-            when dependent_objects_still_exist then
-                -- Somebody's own view reads it: what is not to be kept goes, their view stays.
-                continue when pg_relation_size(v_hour.oid) = 0;
-                begin
-                    execute format('truncate ls.%I', v_hour.relname);
-                    v_byte_count := v_byte_count - v_hour.bytes;
-                    raise warning 'ls.% was emptied and not dropped: something that is not of the ledger reads it', v_hour.relname;
-                exception when lock_not_available then
-                    exit;
-                end;
-            when undefined_table or object_not_in_prerequisite_state then
-                null;  -- another coordinator drops it at the same time
-        end;
-    end loop;
-    return v_byte_count_max - v_byte_count;
->>>>>>> 67e612cf9b867a9ebe7fda5383b55d50dcc8c63d
 end
 $$;
 comment on function ls.prune_decisions() is

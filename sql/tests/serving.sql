@@ -1,10 +1,6 @@
 -- Who may ask (keys), what comes before the chain (rules), where it is scored (placement), and what is kept of it.
 begin;
-<<<<<<< HEAD
-select plan(139);
-=======
-select plan(113);
->>>>>>> 67e612cf9b867a9ebe7fda5383b55d50dcc8c63d
+select plan(142);
 select fixture.base_model();
 select fixture.worker('edge-1');
 create function pg_temp.add(p_domain text, p_kind text default 'listwise', p_user text default null) returns bigint language sql as $$
