@@ -41,7 +41,10 @@ extension Serving {
             }
             #expect(
                 try await site.sql(
-                    "select count(*) from ls.decision_log where request_id like 'huge%'") == "0")
+                    """
+                    select count(*) from ls.decision_log
+                    where request_id like 'huge-1%' or request_id = 'huge-2.1'
+                    """) == "0")
             #expect(try await connection.get("/readyz").status == 200)
         }
     }
