@@ -54,8 +54,8 @@ struct `Time that passes` {
                 try await site.handshakes(index, port: site.coordinators[index].workerPort)
                 try await site.handshakes(index, port: try site.grpcPort(index))
                 let log = site.text(coordinator: index)
-                // Every 15 days at least; a step of six passes some of them by.
-                #expect(log.split(separator: "the server's certificate was reissued").count > 20)
+                // When somebody comes or a minute is over, which here are months.
+                #expect(log.split(separator: "the server's certificate was reissued").count > 5)
                 #expect(!log.contains("cannot reissue"))
             }
             #expect(site.isRunning(worker: 0))
