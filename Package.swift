@@ -40,6 +40,8 @@ let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio"
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioReloading: Target.Dependency = .product(
+    name: "NIOCertificateReloading", package: "swift-nio-extras")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
@@ -55,6 +57,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0", traits: []),
         .package(url: "https://github.com/apple/swift-system.git", from: "1.8.1"),
@@ -147,6 +150,10 @@ let package = Package(
         .testTarget(
             name: "PKITests", dependencies: ["LanguageSystem", "PKI", asn1, certificates, crypto],
             swiftSettings: strict),
+        .target(
+            name: "TLSDiagnosis",
+            dependencies: ["LanguageSystem", "PKI", nio, nioPosix, nioSSL, nioTLS],
+            swiftSettings: strict),
         .target(name: "ProgramLog", dependencies: [logging], swiftSettings: strict),
         .target(name: "ProgramMetrics", dependencies: [coreMetrics], swiftSettings: strict),
         .testTarget(
@@ -177,8 +184,8 @@ let package = Package(
         .target(
             name: "EdgeWork",
             dependencies: [
-                "LanguageSystem", "PKI", "RankerMath", "Rankers", "WorkerWire", certificates,
-                crypto,
+                "LanguageSystem", "PKI", "RankerMath", "Rankers", "TLSDiagnosis", "WorkerWire",
+                certificates, crypto,
                 grpc, grpcTransport, httpClient, logging, nio, nioHTTP, nioSSL,
             ],
             swiftSettings: strict),
@@ -224,7 +231,7 @@ let package = Package(
                 grpcTransport,
                 logging, lifecycle,
                 grpcProtobuf, hummingbird, hummingbirdCore, hummingbirdTLS, nio, nioFoundation,
-                nioHTTP, nioPosix, nioSSL, nioTLS, protobuf,
+                nioHTTP, nioPosix, nioReloading, nioSSL, nioTLS, protobuf,
             ],
             resources: [.embedInCode("Rest/openapi.json")],
             swiftSettings: strict),
@@ -234,6 +241,7 @@ let package = Package(
                 "CMalloc", "Coordination", "CoordinatorServer", "LanguageSystem", "Ledger",
                 "LedgerSchema",
                 "PKI", "PostgresAccess", "ProgramLog", "ProgramMetrics", "RankerMath", "Rankers",
+                "TLSDiagnosis",
                 arguments, configuration, coreMetrics, httpClient, lifecycle, logging, nio,
                 nioFoundation,
                 nioHTTP,

@@ -9,10 +9,11 @@ extension CoordinatorError {
             hint: "its owner allows what it does: lsworker join --allow")
     }
 
-    static func malformedCoordinator(_ text: String) -> Self {
+    /// - Parameter fault: Why its host cannot be one; nil: it is not even host and port.
+    static func malformedCoordinator(_ text: String, fault: String? = nil) -> Self {
         Self(
             .invalidSettings,
-            "cannot use the coordinator '\(text.printable(80))': expected host or host:port",
+            "cannot use the coordinator '\(text.printable(80))': \(fault ?? "expected host or host:port")",
             hint: "for example --coordinator coordinator.example.org:8443")
     }
 
@@ -79,6 +80,15 @@ extension CoordinatorError {
         Self(
             .unavailable, "cannot reach the coordinator at \(address)",
             hint: "is it running, and does its certificate name this host?", cause: "\(cause)")
+    }
+
+    static func takenForExpired(_ address: String, until end: Date, now: Date, cause: String)
+        -> Self
+    {
+        Self(
+            .unavailable,
+            "cannot connect to \(address): it takes this worker's certificate for expired, which holds until \(end.formatted(.iso8601)), and this machine's clock says \(now.formatted(.iso8601))",
+            hint: "set the clocks of both machines, for example by NTP", cause: cause)
     }
 
     static func silentCoordinator(_ address: String, for silence: Duration) -> Self {

@@ -6,6 +6,7 @@ import GRPCCore
 import GRPCNIOTransportHTTP2Posix
 public import Logging
 import PKI
+import TLSDiagnosis
 import WorkerWire
 
 public struct EdgeSettings: Sendable {
@@ -90,7 +91,11 @@ public actor EdgeWorker {
     private var heartbeatInterval = WireLimits.heartbeatInterval
     private var backoff = Backoff()
     var drainDeadline: ContinuousClock.Instant?
+    /// By the wall clock, as certificates are; a renewal that failed waits for time that only passes.
     private var nextRenewal: Date
+    private var renewalRetry: ContinuousClock.Instant?
+    /// The coordinator says so, whose clock is what counts.
+    private var isTakenForExpired = false
     private var renewalBackoff = Backoff(initial: .seconds(5), maximum: .seconds(300))
     /// Refusals that are still to be said.
     private var refusalCount = 0
@@ -334,11 +339,18 @@ public actor EdgeWorker {
     private func stayConnected() async throws {
         while true {
             do {
-                if identity.certificate.isExpired(at: Date()) { try await recover() }
+                if identity.certificate.isExpired(at: Date()) {
+                    try await recover()
+                } else if isTakenForExpired {
+                    isTakenForExpired = false
+                    try await recoverEarly()
+                }
                 try await connect()
             } catch {
                 try Task.checkCancellation()
-                let failure = Self.coordinatorError(error, identity.coordinator)
+                let failure = await explained(Self.coordinatorError(error, identity.coordinator))
+                isTakenForExpired =
+                    failure.cause?.contains("ALERT_CERTIFICATE_EXPIRED") ?? false
                 if failure.code == .identityRefused {
                     note(failure)
                     throw failure
@@ -355,6 +367,17 @@ public actor EdgeWorker {
             await saveStatus()
             try await clock.sleep(for: backoff.next())
         }
+    }
+
+    /// When it was for certificates that there is no connection, whose and why.
+    private func explained(_ failure: CoordinatorError) async -> CoordinatorError {
+        guard connectedSince == nil, let cause = failure.cause, TLSDiagnosis.concerns(cause) else {
+            return failure
+        }
+        let fault = await TLSDiagnosis.fault(
+            host: identity.place.host, port: identity.place.workerPort,
+            trusting: identity.roots.pem, address: identity.coordinator, showsCertificate: true)
+        return fault?.caused(by: cause) ?? failure
     }
 
     /// One connection, from its first byte to its end.
@@ -542,7 +565,11 @@ public actor EdgeWorker {
                 }
                 if clock.now >= drainDeadline { stop(book.tokens, because: .leaving) }
             }
-            if Date() >= nextRenewal, connectedSince != nil { await renew() }
+            if Date() >= nextRenewal, connectedSince != nil,
+                renewalRetry.map({ clock.now >= $0 }) ?? true
+            {
+                await renew()
+            }
             ticks += 1
             if ticks.isMultiple(of: 4) { await saveStatus() }
         }
@@ -571,21 +598,26 @@ public actor EdgeWorker {
             }
             let renewed = try identity.renewed(chainPEM: reply)
             try state.save(renewed)
-            identity = renewed
-            nextRenewal = renewed.certificate.renewalTime()
-            renewalBackoff.reset()
+            take(renewed)
             logger.notice(
                 "certificate renewed",
                 metadata: ["until": "\(renewed.certificate.notAfter.formatted(.iso8601))"])
             backoff.reset()
             endSession?.yield()
         } catch {
-            nextRenewal = Date() + TimeInterval(renewalBackoff.next().components.seconds)
+            renewalRetry = clock.now + renewalBackoff.next()
             let failure = Self.coordinatorError(error, identity.coordinator)
             note(failure)
             logger.warning(
                 "cannot renew the certificate", metadata: ["error": "\(failure.message)"])
         }
+    }
+
+    private func take(_ renewed: WorkerIdentity) {
+        identity = renewed
+        nextRenewal = renewed.certificate.renewalTime(receivedAt: Date())
+        renewalBackoff.reset()
+        renewalRetry = nil
     }
 
     /// The certificate ran out while this worker was off, or while nobody answered.
@@ -594,11 +626,23 @@ public actor EdgeWorker {
             "the certificate has run out: asking for another",
             metadata: ["until": "\(identity.certificate.notAfter.formatted(.iso8601))"])
         let renewed = try await identity.recovered(savedIn: state)
-        identity = renewed
-        nextRenewal = renewed.certificate.renewalTime()
+        take(renewed)
         logger.notice(
             "certificate renewed",
             metadata: ["until": "\(renewed.certificate.notAfter.formatted(.iso8601))"])
+    }
+
+    /// The coordinator's clock says that it ran out, ours does not. Who is wrong will be set right: a refusal is no
+    /// reason to end.
+    private func recoverEarly() async throws {
+        do {
+            try await recover()
+        } catch {
+            let cause = Self.coordinatorError(error, identity.coordinator)
+            throw CoordinatorError.takenForExpired(
+                identity.coordinator, until: identity.certificate.notAfter, now: Date(),
+                cause: cause.message)
+        }
     }
 
     private static func coordinatorError(_ error: any Error, _ coordinator: String)

@@ -21,6 +21,11 @@ public struct CoordinatorError: Error, Sendable, Equatable, CustomStringConverti
         self.cause = cause
     }
 
+    /// The same sentence, of which the log says more.
+    public func caused(by cause: String) -> Self {
+        Self(code, message, hint: hint, cause: cause)
+    }
+
     public var description: String {
         hint.map { "\(message)\n  hint: \($0)" } ?? message
     }

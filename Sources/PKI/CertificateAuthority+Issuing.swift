@@ -1,6 +1,6 @@
-// What the authority signs: servers for 30 days (made anew at each start), workers for 24 hours, coordinators
-// as clients of each other for 24 hours (made anew for each connection). A worker's request says which key;
-// everything else in the certificate is ours, whatever the request asks.
+// What the authority signs: servers for 30 days (made anew at each start and at half of that), workers for 24 hours,
+// coordinators as clients of each other for 24 hours (made anew for each connection). A worker's request says which
+// key; everything else in the certificate is ours, whatever the request asks.
 import Crypto
 public import Foundation
 public import LanguageSystem
@@ -12,6 +12,7 @@ public struct ServerCertificate: Sendable {
     /// PEM, the server's own first; during an overlap, then what leads to the key before.
     public let chain: [String]
     public let keyPEM: String
+    public let life: CertificateLife
 }
 
 /// A worker's certificate.
@@ -30,7 +31,7 @@ public struct CoordinatorCertificate: Sendable {
     /// PEM, its own first; during an overlap, then what leads to the key before.
     public let chain: [String]
     public let keyPEM: String
-    public let notAfter: Date
+    public let life: CertificateLife
 }
 
 extension CertificateAuthority {
@@ -39,7 +40,7 @@ extension CertificateAuthority {
     static let coordinatorLifetime: TimeInterval = 24 * 3600
 
     /// - Parameter names: Host names and IP addresses that clients use.
-    /// - Throws: `invalidSettings` for a name that is neither.
+    /// - Throws: `invalidSettings` for a name that is neither; `identityRefused` once the authority has ended.
     public func issueServerCertificate(names: [String], at now: Date = Date())
         throws(CoordinatorError) -> ServerCertificate
     {
@@ -53,10 +54,10 @@ extension CertificateAuthority {
             lifetime: Self.serverLifetime, at: now)
         return ServerCertificate(
             chain: [Self.pem(leaf)] + (overlap.map { [$0.crossPEM] } ?? []),
-            keyPEM: key.pemRepresentation + "\n")
+            keyPEM: key.pemRepresentation + "\n", life: leaf.life)
     }
 
-    /// - Throws: `identityRefused` for a name that is not a worker's.
+    /// - Throws: `identityRefused` for a name that is not a worker's, and once the authority has ended.
     public func issueWorkerCertificate(
         _ request: CheckedCertificateRequest, workerName: String, at now: Date = Date(),
         lifetime: Duration = .seconds(24 * 3600)
@@ -87,13 +88,16 @@ extension CertificateAuthority {
             lifetime: Self.coordinatorLifetime, at: now)
         return CoordinatorCertificate(
             chain: [Self.pem(leaf)] + (overlap.map { [$0.crossPEM] } ?? []),
-            keyPEM: key.pemRepresentation + "\n", notAfter: leaf.notValidAfter)
+            keyPEM: key.pemRepresentation + "\n", life: leaf.life)
     }
 
     private func sign(
         _ publicKey: Certificate.PublicKey, commonName: String, usage: ExtendedKeyUsage.Usage,
         names: [GeneralName], lifetime: TimeInterval, at now: Date
     ) throws(CoordinatorError) -> Certificate {
+        guard now < certificate.notValidAfter else {
+            throw .authorityEnded(at: certificate.notValidAfter, now: now)
+        }
         do {
             return try Certificate(
                 version: .v3, serialNumber: .init(), publicKey: publicKey,
@@ -122,8 +126,16 @@ extension CertificateAuthority {
         if let address = HostAddress.bytes(of: name) {
             return .ipAddress(ASN1OctetString(contentBytes: address[...]))
         }
-        guard HostAddress.isHostName(name) else { throw .invalidServerName(name) }
+        if let fault = HostAddress.fault(in: name) {
+            throw .invalidServerName(name, because: fault)
+        }
         return .dnsName(name)
+    }
+}
+
+extension Certificate {
+    var life: CertificateLife {
+        CertificateLife(notBefore: notValidBefore, notAfter: notValidAfter)
     }
 }
 

@@ -29,6 +29,9 @@ public struct CertificateAuthority: Sendable {
         let crossPEM: String
     }
 
+    /// Ten years; whatever it signs ends with it.
+    public var life: CertificateLife { certificate.life }
+
     /// Whose certificates count, in PEM: ours, then, during an overlap, those of the key before.
     public var trustedPEM: String { certificatePEM + (overlap?.previousPEM ?? "") }
 

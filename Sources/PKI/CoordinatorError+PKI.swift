@@ -1,7 +1,17 @@
 // How refusals of keys, certificates and tokens read. None repeats a key, a token or a secret.
+import Foundation
 import LanguageSystem
 
 extension CoordinatorError {
+    static func authorityEnded(at end: Date, now: Date) -> Self {
+        Self(
+            .identityRefused,
+            "cannot sign a certificate: the authority's own ended at \(end.formatted(.iso8601)), this machine's clock says \(now.formatted(.iso8601))",
+            hint:
+                "if the clock is right: lscoord authority rotate, start lscoord serve again, then join every worker again"
+        )
+    }
+
     static func authorityKeyMissing(_ keyPath: String, beside certificatePath: String) -> Self {
         Self(
             .identityRefused,
@@ -90,11 +100,11 @@ extension CoordinatorError {
             "cannot make a server's certificate: found no name, expected at least one")
     }
 
-    static func invalidServerName(_ name: String) -> Self {
+    static func invalidServerName(_ name: String, because fault: String) -> Self {
         Self(
             .invalidSettings,
-            "cannot make a certificate for '\(name.printable(80))': it is neither a host name nor an IP address"
-        )
+            "cannot make a certificate for '\(name.printable(80))': \(fault)",
+            hint: "expected a host's name of letters, digits, '-' and '.', or an IP address")
     }
 
     static func invalidWorkerName(_ name: String) -> Self {

@@ -1,4 +1,5 @@
-// Whether a text is an IP address, or may be the name of a host. Nothing is looked up.
+// Whether a text is an IP address, or may be the name of a host, and why not. Nothing is looked up. A name that TLS
+// libraries do not compare with a certificate is none here: whoever used it would be refused with other words.
 import Foundation
 
 public enum HostAddress {
@@ -13,20 +14,53 @@ public enum HostAddress {
         return nil
     }
 
-    /// Labels of 1 to 63 letters, digits, `-` and `_` (which machines' names have), 253 in all.
-    public static func isHostName(_ text: String) -> Bool {
-        guard !text.isEmpty, text.utf8.count <= 253 else { return false }
-        return text.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
-            (1...63).contains(label.utf8.count) && label.first != "-" && label.last != "-"
-                && label.utf8.allSatisfy { byte in
-                    switch byte {
-                    case UInt8(ascii: "a")...UInt8(ascii: "z"),
-                        UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
-                        true
-                    default: false
-                    }
-                }
+    /// Of 4 or 16 bytes.
+    static func text(of bytes: [UInt8]) -> String? {
+        guard bytes.count == 4 || bytes.count == 16 else { return nil }
+        var buffer = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+        let family = bytes.count == 4 ? AF_INET : AF_INET6
+        guard inet_ntop(family, bytes, &buffer, socklen_t(buffer.count)) != nil else { return nil }
+        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8($0) }, as: UTF8.self)
+    }
+
+    /// Labels of 1 to 63 letters, digits and `-`, 253 in all.
+    public static func isHostName(_ text: String) -> Bool { nameFault(in: text) == nil }
+
+    /// Why a certificate cannot name this host, and nobody reach it by TLS; nil: it can.
+    public static func fault(in text: String) -> String? {
+        bytes(of: text) == nil ? nameFault(in: text) : nil
+    }
+
+    private static func nameFault(in text: String) -> String? {
+        if text.isEmpty { return "it is empty" }
+        if text.utf8.count > 253 { return "it is longer than 253 characters" }
+        if text.contains("%") { return "certificates hold no zone of an IPv6 address ('%')" }
+        if text.contains(":") { return "it is no IPv6 address, and a name holds no ':'" }
+        if text.contains("_") { return "TLS libraries refuse names with '_'" }
+        if text.hasSuffix(".") { return "certificates hold no name with a dot at its end" }
+        let labels = text.split(separator: ".", omittingEmptySubsequences: false)
+        for label in labels {
+            if label.isEmpty { return "it has nothing between two dots" }
+            if label.utf8.count > 63 { return "it has more than 63 characters between two dots" }
+            if label.first == "-" || label.last == "-" {
+                return "a part of it begins or ends with '-'"
+            }
+            if !label.utf8.allSatisfy(isLetterOrDigit) {
+                return "it has other characters than letters, digits, '-' and '.'"
+            }
         }
+        if labels.last?.utf8.allSatisfy({ isDigit($0) }) == true {
+            return "it ends in a number and is no IPv4 address"
+        }
+        return nil
+    }
+
+    private static func isLetterOrDigit(_ byte: UInt8) -> Bool {
+        isDigit(byte) || byte == UInt8(ascii: "-")
+            || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
     }
 }

@@ -5,6 +5,7 @@ import Configuration
 import Coordination
 import Foundation
 import LanguageSystem
+import PKI
 import PostgresAccess
 import RankerMath
 import SystemPackage
@@ -189,8 +190,9 @@ extension Settings {
         -> Settings
     {
         let reader = try await reader(file: common.config)
+        // What a file brought into the environment ends as its line does.
         func text(_ flag: String?, _ key: ConfigKey) -> String? {
-            flag ?? reader.string(forKey: key)
+            flag ?? reader.string(forKey: key)?.trimmingCharacters(in: .newlines)
         }
         func whole(
             _ flag: Int?, _ key: ConfigKey, name: String, default value: Int,
@@ -234,7 +236,13 @@ extension Settings {
         }
         let listedNames =
             reader.string(forKey: "serverNames")?
-            .split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } ?? []
+            .split(separator: ",").map { $0.trimmingCharacters(in: .whitespacesAndNewlines) } ?? []
+        let serverNames = (serve?.serverName).flatMap { $0.isEmpty ? nil : $0 } ?? listedNames
+        for name in serverNames { try checkHost(name, setting: "--server-name") }
+        let peerAddress = try text(serve?.peerAddress, "peerAddress").map {
+            try ListenAddress($0, setting: "--peer-address")
+        }
+        if let peerAddress { try checkHost(peerAddress.host, setting: "--peer-address") }
         return Settings(
             dataDirectory: absolute(text(common.dataDir, "dataDir") ?? defaultDataDirectory()),
             database: try database(text(common.database, "database")),
@@ -247,10 +255,8 @@ extension Settings {
             grpcAddress: try text(serve?.grpcAddress, "grpcAddress").map {
                 try ListenAddress($0, setting: "--grpc-address")
             },
-            peerAddress: try text(serve?.peerAddress, "peerAddress").map {
-                try ListenAddress($0, setting: "--peer-address")
-            },
-            serverNames: (serve?.serverName).flatMap { $0.isEmpty ? nil : $0 } ?? listedNames,
+            peerAddress: peerAddress,
+            serverNames: serverNames,
             logFormat: logFormat,
             logLevel: logLevel,
             leaseDuration: .seconds(leaseSeconds),
@@ -289,6 +295,13 @@ extension Settings {
         guard let text else { return nil }
         _ = try ConnectionInfo(text)
         return text.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    /// Others are to reach this machine under it, over TLS.
+    private static func checkHost(_ host: String, setting: String) throws(CoordinatorError) {
+        if let fault = HostAddress.fault(in: host) {
+            throw .unusableHost(host, setting: setting, because: fault)
+        }
     }
 
     private static func decisionShare(_ flag: Double?, _ reader: ConfigReader) throws -> Double {
@@ -342,6 +355,12 @@ extension CoordinatorError {
         Self(
             .invalidSettings, "cannot use \(setting) '\(text)': it is not host:port",
             hint: "for example \(setting) 0.0.0.0:8443")
+    }
+
+    static func unusableHost(_ host: String, setting: String, because fault: String) -> Self {
+        Self(
+            .invalidSettings, "cannot use \(setting) '\(host.printable(80))': \(fault)",
+            hint: "expected a host's name of letters, digits, '-' and '.', or an IP address")
     }
 
     static func unknownChoice(_ name: String, found: String, expected: String) -> Self {

@@ -138,8 +138,9 @@ extension Settings {
     static func resolve(_ common: CommonOptions, _ join: JoinOptions) async throws -> Settings {
         let state = stateDirectory(common)
         let reader = try await reader(common, state)
+        // What a file brought into the environment ends as its line does.
         func text(_ flag: String?, _ key: ConfigKey) -> String? {
-            flag ?? reader.string(forKey: key)
+            flag ?? reader.string(forKey: key)?.trimmingCharacters(in: .newlines)
         }
         func whole(
             _ flag: Int?, _ key: ConfigKey, name: String, default value: Int,
@@ -259,8 +260,12 @@ extension Settings {
     private static func token(flag: String?, file: String?, written: String?)
         throws(CoordinatorError) -> String?
     {
-        if let flag { return flag }
-        guard let file else { return written }
+        if let flag { return flag.trimmingCharacters(in: .whitespacesAndNewlines) }
+        guard let file else {
+            // An empty variable is one that nobody has filled in.
+            let token = written?.trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
+            return token.isEmpty ? nil : token
+        }
         let data: Data? =
             file == "-"
             ? try? FileHandle.standardInput.read(upToCount: 4_096)

@@ -49,14 +49,12 @@ private struct Site: Sendable {
             let authority = try CertificateAuthority.ephemeral()
             try await ledger.setCertificateAuthority(
                 pem: authority.certificatePEM, publicKeySHA256: authority.publicKeySHA256)
-            let certificate = try authority.issueServerCertificate(names: ["127.0.0.1"])
             let enrolment = Enrolment(authority: authority, ledger: ledger, logger: quiet) { 0 }
             let (ports, port) = AsyncStream<Int>.makeStream()
-            let endpoint = WorkerEndpoint(
+            let endpoint = try WorkerEndpoint(
                 host: "127.0.0.1", port: 0,
-                certificates: .init(
-                    chainPEM: certificate.chain, keyPEM: certificate.keyPEM,
-                    authoritiesPEM: authority.trustedPEM),
+                certificates: try ServerCertificates(
+                    authority: authority, names: ["127.0.0.1"], logger: quiet),
                 hub: hub, ledger: ledger, enrolment: enrolment, logger: quiet,
                 onListening: { port.yield($0) })
             let serving = Task { try await endpoint.run() }

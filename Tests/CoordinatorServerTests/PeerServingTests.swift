@@ -31,13 +31,11 @@ private struct TestCoordinator: Sendable {
                 Listener(
                     ConnectionConfiguration(database.connectionInfo), logger: PeerSite.quiet)),
             settings: DispatchSettings(coordinatorName: name), logger: PeerSite.quiet)
-        let certificate = try authority.issueServerCertificate(names: ["127.0.0.1", "localhost"])
         let (ports, opened) = AsyncStream<Int>.makeStream()
-        let endpoint = WorkerEndpoint(
+        let endpoint = try WorkerEndpoint(
             host: "127.0.0.1", port: port,
-            certificates: .init(
-                chainPEM: certificate.chain, keyPEM: certificate.keyPEM,
-                authoritiesPEM: authority.trustedPEM),
+            certificates: try ServerCertificates(
+                authority: authority, names: ["127.0.0.1", "localhost"], logger: PeerSite.quiet),
             hub: hub, ledger: ledger,
             enrolment: Enrolment(
                 authority: authority, ledger: ledger, logger: PeerSite.quiet

@@ -31,10 +31,13 @@ actor JoinServer {
     func loseNextReply() { losesNextReply = true }
     func refuse(_ error: CoordinatorError) { refusal = error }
 
-    func start(serverIssuer: CertificateAuthority? = nil) async throws {
-        let certificate = try (serverIssuer ?? authority).issueServerCertificate(names: [
-            "localhost"
-        ])
+    /// - Parameter issued: When the server's certificate was made.
+    func start(
+        serverIssuer: CertificateAuthority? = nil, names: [String] = ["localhost"],
+        issued: Date = Date()
+    ) async throws {
+        let certificate = try (serverIssuer ?? authority).issueServerCertificate(
+            names: names, at: issued)
         let router = Router()
         let shownPEM = shown.trustedPEM
         router.get("/v1/ca") { _, _ in shownPEM }
@@ -209,7 +212,44 @@ func rotatedAuthority(in directory: String) throws -> (
                 try await joining.join(state)
             }
             #expect(error?.code == .unavailable)
+            #expect(error?.message.contains("its certificate is of another authority") == true)
             #expect(await server.joins.isEmpty)
+        }
+    }
+
+    @Test(arguments: [
+        (-40, ["localhost"], "its certificate ended at "),
+        (2, ["localhost"], "its certificate begins at "),
+        (
+            0, ["elsewhere.example.org", "::1"],
+            "its certificate names elsewhere.example.org, ::1, and not this"
+        ),
+    ])
+    func `says what is wrong with the certificate it was shown`(
+        days: Double, names: [String], words: String
+    ) async throws {
+        let day: TimeInterval = 24 * 3600
+        let authority = try CertificateAuthority.ephemeral(at: Date() - 50 * day)
+        try await withDirectory { directory in
+            let server = JoinServer(authority: authority)
+            try await server.start(names: names, issued: Date() + days * day)
+            let joining = Joining(
+                address: try CoordinatorAddress("localhost:\(await server.port)"),
+                token: try JoinToken(
+                    authorityPin: authority.publicKeySHA256, id: "abc", secret: Self.secret),
+                name: "edge",
+                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+            let error = await #expect(throws: CoordinatorError.self) {
+                try await joining.join(StateDirectory(directory))
+            }
+            #expect(error?.code == .unavailable)
+            #expect(error?.message.contains(words) == true, "\(error?.message ?? "")")
+            if days != 0 {
+                #expect(error?.message.contains(", this machine's clock says 20") == true)
+            }
+            #expect(error?.cause != nil)
+            #expect(await server.joins.isEmpty)
+            await server.stop()
         }
     }
 

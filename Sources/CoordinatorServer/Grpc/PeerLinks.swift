@@ -1,6 +1,7 @@
 // The connections to other coordinators: mutual TLS to their workers' port, one for each, opened when it is first
 // needed and thrown away when it fails. Each shows a certificate made for it, so none has to be renewed in place.
 public import Coordination
+public import Foundation
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
 public import LanguageSystem
@@ -14,25 +15,31 @@ public actor PeerLinks: PeerTransport {
         let client: GRPCClient<HTTP2ClientTransport.Posix>
         /// Ends when it is cancelled, or shut down and idle.
         let running: Task<Void, Never>
-        /// Its certificate is at half its life: what comes then gets another connection.
-        let renewalTime: ContinuousClock.Instant
+        /// Of its certificate: at half of it, what comes gets another connection.
+        let life: CertificateLife
         var heardAt: ContinuousClock.Instant
     }
 
     /// A connection on which nothing was heard for so long and a request ran out of time is taken for dead. gRPC's own
     /// pings take half a minute to find that out.
     private static let silence: Duration = .seconds(2)
-    private static let renewalInterval: Duration = .seconds(12 * 3600)
 
     private let authority: CertificateAuthority
     private let name: String
     private let logger: Logger
     private let clock = ContinuousClock()
+    private let wallClock: @Sendable () -> Date
     private var links: [Peer: Link] = [:]
     private var lastNumber: UInt64 = 0
 
-    /// - Parameter name: This coordinator's.
-    public init(authority: CertificateAuthority, name: String, logger: Logger) {
+    /// - Parameters:
+    ///   - name: This coordinator's.
+    ///   - wallClock: What certificates are compared with.
+    public init(
+        authority: CertificateAuthority, name: String, logger: Logger,
+        wallClock: @escaping @Sendable () -> Date = { Date() }
+    ) {
+        self.wallClock = wallClock
         self.authority = authority
         self.name = name
         self.logger = logger
@@ -132,26 +139,36 @@ public actor PeerLinks: PeerTransport {
 
     private func link(to peer: Peer) throws -> Link {
         if let link = links[peer] {
-            if clock.now < link.renewalTime { return link }
+            if link.life.action(at: wallClock(), authority: authority.life) != .reissue {
+                return link
+            }
             links[peer] = nil
             // What is under way on it ends there.
             link.client.beginGracefulShutdown()
         }
-        let client = GRPCClient(transport: try transport(to: peer))
+        let certificate = try authority.issueCoordinatorCertificate(name: name, at: wallClock())
+        let client = GRPCClient(transport: try transport(to: peer, showing: certificate))
         lastNumber += 1
         let link = Link(
             number: lastNumber, client: client,
             // Not structured: it lasts until it is dropped.
             running: Task { try? await client.runConnections() },
-            renewalTime: clock.now + Self.renewalInterval, heardAt: clock.now)
+            life: certificate.life, heardAt: clock.now)
         links[peer] = link
         return link
     }
 
-    private func transport(to peer: Peer) throws -> HTTP2ClientTransport.Posix {
+    private func transport(to peer: Peer, showing certificate: CoordinatorCertificate) throws
+        -> HTTP2ClientTransport.Posix
+    {
         guard let (host, port) = peer.place else {
             throw CoordinatorError(
                 .invalidArgument, "'\(peer.address.printable(80))' is not host:port")
+        }
+        if let fault = HostAddress.fault(in: host) {
+            throw CoordinatorError(
+                .invalidArgument, "cannot use '\(host.printable(80))': \(fault)",
+                hint: "start that coordinator with --peer-address HOST:PORT")
         }
         let target: any ResolvableTarget
         var serverName: String?
@@ -163,7 +180,6 @@ public actor PeerLinks: PeerTransport {
             // Names the host in TLS; an address is verified as what we connected to.
             serverName = host
         }
-        let certificate = try authority.issueCoordinatorCertificate(name: name)
         return try HTTP2ClientTransport.Posix(
             target: target,
             transportSecurity: .mTLS(

@@ -16,13 +16,12 @@ public struct RerankEndpoint: Service {
     private let onListening: @Sendable (Int) async -> Void
 
     /// - Parameters:
-    ///   - certificateChainPEM: the server's certificate, then its issuers.
     ///   - admission: of the HTTPS surface: one bound for both.
     public init(
-        host: String, port: Int, certificateChainPEM: [String], keyPEM: String,
+        host: String, port: Int, certificates: ServerCertificates,
         settings: RestSettings, reranker: Reranker, keyring: Keyring, admission: Admission,
         logger: Logger, onListening: @escaping @Sendable (Int) async -> Void
-    ) {
+    ) throws {
         address = "\(host):\(port)"
         drainLead = settings.drainLead
         self.admission = admission
@@ -30,12 +29,9 @@ public struct RerankEndpoint: Service {
         transport = HTTP2ServerTransport.Posix(
             address: host.contains(":")
                 ? .ipv6(host: host, port: port) : .ipv4(host: host, port: port),
-            transportSecurity: .tls(
-                certificateChain: certificateChainPEM.map {
-                    .bytes(Array($0.utf8), format: .pem)
-                },
-                privateKey: .bytes(Array(keyPEM.utf8), format: .pem)
-            ) { $0.requireALPN = true },
+            transportSecurity: try .tls(certificateReloader: certificates) {
+                $0.requireALPN = true
+            },
             config: .defaults {
                 $0.rpc.maxRequestPayloadSize = settings.bodyByteCountMax
                 // A message is read before it is refused as one too many: a connection holds so many at most.

@@ -10,21 +10,6 @@ public import ServiceLifecycle
 import WorkerWire
 
 public struct WorkerEndpoint: Service {
-    public struct Certificates: Sendable {
-        let chainPEM: [String]
-        let keyPEM: String
-        let authoritiesPEM: String
-
-        /// - Parameters:
-        ///   - chainPEM: the server's certificate, then its issuers.
-        ///   - authoritiesPEM: whose client certificates are accepted.
-        public init(chainPEM: [String], keyPEM: String, authoritiesPEM: String) {
-            self.chainPEM = chainPEM
-            self.keyPEM = keyPEM
-            self.authoritiesPEM = authoritiesPEM
-        }
-    }
-
     private let hub: DispatchHub
     private let server: GRPCServer<HTTP2ServerTransport.Posix>
     private let transport: HTTP2ServerTransport.Posix
@@ -32,21 +17,17 @@ public struct WorkerEndpoint: Service {
     private let address: String
 
     public init(
-        host: String, port: Int, certificates: Certificates, hub: DispatchHub, ledger: LedgerStore,
-        enrolment: Enrolment, logger: Logger, onListening: @escaping @Sendable (Int) async -> Void
-    ) {
+        host: String, port: Int, certificates: ServerCertificates, hub: DispatchHub,
+        ledger: LedgerStore, enrolment: Enrolment, logger: Logger,
+        onListening: @escaping @Sendable (Int) async -> Void
+    ) throws {
         self.hub = hub
         self.onListening = onListening
         self.address = "\(host):\(port)"
         transport = HTTP2ServerTransport.Posix(
             address: host.contains(":")
                 ? .ipv6(host: host, port: port) : .ipv4(host: host, port: port),
-            transportSecurity: .mTLS(
-                certificateChain: certificates.chainPEM.map {
-                    .bytes(Array($0.utf8), format: .pem)
-                },
-                privateKey: .bytes(Array(certificates.keyPEM.utf8), format: .pem)
-            ) {
+            transportSecurity: try .mTLS(certificateReloader: certificates) {
                 $0.trustRoots = .certificates([
                     .bytes(Array(certificates.authoritiesPEM.utf8), format: .pem)
                 ])

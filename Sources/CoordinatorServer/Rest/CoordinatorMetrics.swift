@@ -42,6 +42,10 @@ public enum CoordinatorMetrics {
         "ls_alias_moves_total": "Moves of aliases heard of: promotions, rollbacks and others.",
         "ls_tasks": "Tasks by state, of all coordinators, archived ones included.",
         "ls_rankers": "Rankers registered; above 1,000 an estimate.",
+        "ls_certificate_expiry_seconds":
+            "Until the certificate that this port shows ends; negative when it has.",
+        "ls_authority_expiry_seconds":
+            "Until the authority's certificate ends, and with it every other; negative when it has.",
         "ls_database_up": "Whether the database answered within the last seconds.",
         "ls_build_info": "The version of this program.",
         "process_resident_memory_bytes": "Memory of this process.",

@@ -9,6 +9,7 @@ import NIOCore
 import NIOHTTP1
 import NIOSSL
 public import PKI
+import TLSDiagnosis
 import WorkerWire
 
 public struct Joining: Sendable {
@@ -141,8 +142,16 @@ private struct CoordinatorHTTPS: Sendable {
             throw error
         } catch {
             try? await client.shutdown()
-            throw CoordinatorError.noAnswer(address.description, cause: error)
+            throw await explained(.noAnswer(address.description, cause: error))
         }
+    }
+
+    private func explained(_ failure: CoordinatorError) async -> CoordinatorError {
+        guard let cause = failure.cause, TLSDiagnosis.concerns(cause) else { return failure }
+        let fault = await TLSDiagnosis.fault(
+            host: address.host, port: address.port, trusting: roots?.pem,
+            address: address.description, showsCertificate: false)
+        return fault?.caused(by: cause) ?? failure
     }
 
     private func refusal(_ status: UInt, _ body: ByteBuffer) -> CoordinatorError {

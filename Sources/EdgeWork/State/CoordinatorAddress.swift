@@ -27,8 +27,8 @@ public struct CoordinatorAddress: Sendable, Hashable, CustomStringConvertible {
     }
 
     private init(host: String, port: Int, text: String) throws(CoordinatorError) {
-        guard HostAddress.bytes(of: host) != nil || HostAddress.isHostName(host) else {
-            throw .malformedCoordinator(text)
+        if let fault = HostAddress.fault(in: host) {
+            throw .malformedCoordinator(text, fault: fault)
         }
         self.host = host
         self.port = port

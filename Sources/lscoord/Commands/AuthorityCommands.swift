@@ -46,8 +46,13 @@ struct AuthorityStatusCommand: AsyncParsableCommand {
         throws(CoordinatorError)
     {
         guard FileManager.default.fileExists(atPath: directory + "/ca-key.pem") else { return }
-        let found = try CertificateAuthority.load(in: directory).publicKeySHA256
-        guard found != status.publicKeySHA256 else { return }
+        let authority = try CertificateAuthority.load(in: directory)
+        let found = authority.publicKeySHA256
+        guard found != status.publicKeySHA256 else {
+            let days = Int(authority.life.secondsLeft(at: Date()) / (24 * 3600))
+            print("the present one ends at \(authority.life.notAfter), in \(days) days")
+            return
+        }
         print(
             """
             \(directory) holds key \(found.short), not the present one: if a rotation was interrupted here,

@@ -8,8 +8,10 @@ import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
 import NIOSSL
+import PKI
 import RankerMath
 import Rankers
+import TLSDiagnosis
 
 struct Rerank: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -66,6 +68,10 @@ struct Rerank: AsyncParsableCommand {
                 try ListenAddress(
                     text.contains(":") ? text : text + ":8443", setting: "--coordinator")
             } ?? settings.restAddress
+        if coordinator != nil, let fault = HostAddress.fault(in: address.host) {
+            throw CoordinatorError.unusableHost(
+                address.host, setting: "--coordinator", because: fault)
+        }
         let authority = ca ?? settings.dataDirectory + "/ca/ca.pem"
         let (status, reply) = try await post(
             body, to: address, trusting: authority, key: try apiKey())
@@ -135,7 +141,9 @@ struct Rerank: AsyncParsableCommand {
             }
             return text.trimmingCharacters(in: .whitespacesAndNewlines)
         }
-        guard let key = ProcessInfo.processInfo.environment["LSCOORD_API_KEY"] else {
+        let written = ProcessInfo.processInfo.environment["LSCOORD_API_KEY"]
+        guard let key = written?.trimmingCharacters(in: .whitespacesAndNewlines), !key.isEmpty
+        else {
             throw CoordinatorError.noAPIKey("found neither --key-file nor LSCOORD_API_KEY")
         }
         return key
@@ -165,7 +173,14 @@ struct Rerank: AsyncParsableCommand {
             let reply = try await response.body.collect(upTo: 16 << 20)
             return (UInt(response.status.code), Data(buffer: reply))
         } catch {
-            throw CoordinatorError.unreachable(address, cause: error)
+            let failure = CoordinatorError.unreachable(address, cause: error)
+            guard TLSDiagnosis.concerns("\(error)"),
+                let roots = try? String(contentsOfFile: authority, encoding: .utf8),
+                let fault = await TLSDiagnosis.fault(
+                    host: host, port: address.port, trusting: roots,
+                    address: address.description, showsCertificate: false)
+            else { throw failure }
+            throw fault.caused(by: "\(error)")
         }
     }
 

@@ -8,7 +8,6 @@ import Foundation
 import LanguageSystem
 import Ledger
 import Logging
-import NIOSSL
 import PKI
 import PostgresAccess
 import ProgramLog
@@ -80,7 +79,8 @@ struct Serve: AsyncParsableCommand {
                     .init(service: HeapKeeper()),
                     .init(service: parts.housekeeping), .init(service: parts.referee),
                     .init(service: parts.hub),
-                    .init(service: parts.watch), .init(service: parts.keyring),
+                    .init(service: parts.watch), .init(service: parts.certificates),
+                    .init(service: parts.keyring),
                     .init(service: parts.decisions),
                     .init(service: parts.reranker), .init(service: parts.workers),
                     .init(service: parts.peers), .init(service: parts.rest),
@@ -105,6 +105,7 @@ struct Serve: AsyncParsableCommand {
         let referee: Referee
         let hub: DispatchHub
         let watch: LedgerWatch
+        let certificates: ServerCertificates
         let keyring: Keyring
         let decisions: DecisionLog
         let reranker: Reranker
@@ -138,8 +139,11 @@ struct Serve: AsyncParsableCommand {
                 "the authority's key was rotated and the one before is not retired",
                 metadata: ["previous": "\(overlap.previousPublicKeySHA256.short)"])
         }
-        let certificate = try authority.issueServerCertificate(
-            names: Self.certificateNames(settings))
+        let certificates = try ServerCertificates(
+            authority: authority, names: Self.certificateNames(settings, logger), logger: logger)
+        certificates.read(
+            into: metrics,
+            ports: [.https, .workers] + (settings.grpcAddress == nil ? [] : [.grpc]))
 
         let hints = LedgerHints(Listener(ConnectionConfiguration(connection), logger: logger))
         let listening = Listening(settings)
@@ -164,42 +168,34 @@ struct Serve: AsyncParsableCommand {
             ledger: ledger, hints: hints, decisions: decisions, hub: hub,
             peers: peers, settings: settings.reranker)
         let watch = LedgerWatch(ledger: ledger)
-        let workers = WorkerEndpoint(
+        let workers = try WorkerEndpoint(
             host: settings.workerAddress.host, port: settings.workerAddress.port,
-            certificates: .init(
-                chainPEM: certificate.chain, keyPEM: certificate.keyPEM,
-                authoritiesPEM: authority.trustedPEM),
-            hub: hub, ledger: ledger, enrolment: enrolment, logger: logger,
+            certificates: certificates, hub: hub, ledger: ledger, enrolment: enrolment,
+            logger: logger,
             onListening: { port in
                 await listening.workers(port)
                 peers.announce(at: settings.peerAddress(workerPort: port).description)
             })
-        var tls = TLSConfiguration.makeServerConfiguration(
-            certificateChain: try certificate.chain.flatMap {
-                try NIOSSLCertificate.fromPEMBytes(Array($0.utf8)).map { .certificate($0) }
-            },
-            privateKey: .privateKey(
-                try NIOSSLPrivateKey(bytes: Array(certificate.keyPEM.utf8), format: .pem)))
-        tls.minimumTLSVersion = .tlsv12
         let surface = RestSettings(
-            host: settings.restAddress.host, port: settings.restAddress.port, tls: tls,
+            host: settings.restAddress.host, port: settings.restAddress.port,
+            tls: try certificates.serverTLS(),
             inFlightMax: settings.inFlightMax, heldByteCountMax: settings.heldByteCountMax,
             drainLead: settings.drainLead)
         let rest = try buildRestApplication(
             surface, reranker: reranker, keyring: keyring, hub: hub, watch: watch,
             metrics: metrics, ledger: ledger, enrolment: enrolment, logger: logger,
             onListening: { await listening.rest($0) })
-        let grpc = settings.grpcAddress.map { address in
-            RerankEndpoint(
-                host: address.host, port: address.port, certificateChainPEM: certificate.chain,
-                keyPEM: certificate.keyPEM, settings: surface, reranker: reranker,
-                keyring: keyring, admission: rest.admission, logger: logger,
+        let grpc = try settings.grpcAddress.map { address in
+            try RerankEndpoint(
+                host: address.host, port: address.port, certificates: certificates,
+                settings: surface, reranker: reranker, keyring: keyring, admission: rest.admission,
+                logger: logger,
                 onListening: { await listening.grpc($0) })
         }
         return Parts(
             housekeeping: Housekeeping(ledger: ledger, logger: logger),
             referee: Referee(ledger: ledger, logger: logger), hub: hub, watch: watch,
-            keyring: keyring, decisions: decisions, reranker: reranker,
+            certificates: certificates, keyring: keyring, decisions: decisions, reranker: reranker,
             workers: workers, peers: peers, rest: rest, grpc: grpc
         )
     }
@@ -213,8 +209,9 @@ struct Serve: AsyncParsableCommand {
             "\(host.isEmpty ? "lscoord" : String(host.prefix(40)))-\(ProcessInfo.processInfo.processIdentifier)-\(random)"
     }
 
-    /// What clients may call this server: what was configured, this machine's name, loopback.
-    private static func certificateNames(_ settings: Settings) -> [String] {
+    /// What clients may call this server: what was configured, this machine's name, loopback. What nobody asked
+    /// for by name is left out when TLS libraries would not take it.
+    private static func certificateNames(_ settings: Settings, _ logger: Logger) -> [String] {
         var names = settings.serverNames + ["localhost", "127.0.0.1", "::1"]
         for host in [
             ProcessInfo.processInfo.hostName, settings.restAddress.host,
@@ -222,7 +219,16 @@ struct Serve: AsyncParsableCommand {
             settings.peerHost,
         ]
         where !names.contains(host) && host != "0.0.0.0" && host != "::" {
-            names.append(host)
+            if let fault = HostAddress.fault(in: host) {
+                logger.warning(
+                    "clients and other coordinators cannot use a name of this machine",
+                    metadata: [
+                        "name": "\(host)", "reason": "\(fault)",
+                        "hint": "--server-name and --peer-address give it another",
+                    ])
+            } else {
+                names.append(host)
+            }
         }
         return names
     }

@@ -78,7 +78,10 @@ struct Join: AsyncParsableCommand {
             } catch let error as CoordinatorError where error.code == .unavailable {
                 logger.warning(
                     "cannot join yet",
-                    metadata: ["error": "\(error.message)", "cause": "\(error.cause ?? "-")"])
+                    metadata: [
+                        "error": "\(error.message)", "hint": "\(error.hint ?? "-")",
+                        "cause": "\(error.cause ?? "-")",
+                    ])
             }
             try await Task.sleep(for: backoff.next())
         }

@@ -9,6 +9,8 @@ final class ExternalCluster {
     let directory: URL
     let disk: SmallDisk
     private let tools: PostgresTools
+    /// What the server takes for the time; nil: the machine's.
+    private let clock: URL?
     private var server: Program?
 
     static let connectionCountMax = 40
@@ -18,8 +20,9 @@ final class ExternalCluster {
     var socketDirectory: String { directory.appendingPathComponent("run").path }
     var log: URL { directory.appendingPathComponent("postgres.log") }
 
-    init(_ name: String, in home: URL) async throws {
+    init(_ name: String, in home: URL, clock: URL? = nil) async throws {
         self.name = name
+        self.clock = clock
         directory = home.appendingPathComponent(name)
         tools = try PostgresTools.find()
         let manager = FileManager.default
@@ -71,7 +74,10 @@ final class ExternalCluster {
             "wal_retrieve_retry_interval=300ms", "wal_receiver_status_interval=1s",
             "cluster_name=\(name)", "log_line_prefix=%m [%p] %q%a ",
         ]
-        let command = tools.command("postgres", ["-D", data] + settings.flatMap { ["-c", $0] })
+        let command = tools.command(
+            "postgres", ["-D", data] + settings.flatMap { ["-c", $0] },
+            // By the account that runs it: it shares what the library keeps.
+            under: clock.map { FakeClock.environment($0, isExact: true) })
         let server = try Program(command[0], Array(command.dropFirst()), log: log)
         self.server = server
         try await eventually(within: 60, "\(name) takes connections") {
@@ -112,6 +118,7 @@ final class ExternalCluster {
     }
 
     var isRunning: Bool { server?.process.isRunning ?? false }
+    var processID: pid_t? { server?.process.processIdentifier }
 
     func stopAndUnmount() async {
         _ = try? await tool("pg_ctl", ["stop", "--pgdata", data, "--mode=immediate", "--wait"])
@@ -196,8 +203,8 @@ final class ServerPair {
     }
 
     /// One server that nobody follows, with an empty database.
-    static func single(in home: URL) async throws -> ExternalCluster {
-        let server = try await ExternalCluster("pg-1", in: home)
+    static func single(in home: URL, clock: URL? = nil) async throws -> ExternalCluster {
+        let server = try await ExternalCluster("pg-1", in: home, clock: clock)
         try await server.initialise()
         try await server.start()
         try await server.createDatabase()
@@ -302,8 +309,11 @@ struct PostgresTools {
             account: Account(userID: entry.pointee.pw_uid, groupID: entry.pointee.pw_gid))
     }
 
-    func command(_ name: String, _ arguments: [String]) -> [String] {
-        let plain = [directory + "/" + name] + arguments
+    func command(
+        _ name: String, _ arguments: [String], under environment: [String: String]? = nil
+    ) -> [String] {
+        let variables = environment.map { ["/usr/bin/env"] + $0.map { "\($0.key)=\($0.value)" } }
+        let plain = (variables ?? []) + [directory + "/" + name] + arguments
         guard let account else { return plain }
         return [
             "/usr/bin/setpriv", "--reuid=\(account.userID)", "--regid=\(account.groupID)",

@@ -42,6 +42,8 @@ final class FaultSite {
     private let janitor: Janitor
     /// Further flags of `lscoord serve`.
     private let serveFlags: [String]
+    /// Of all programs, the database's server among them; nil: each worker has its own, the others the machine's.
+    private let clock: URL?
     /// Of workers, the dead ones included.
     private var processIDs: [pid_t] = []
 
@@ -50,8 +52,9 @@ final class FaultSite {
 
     private init(
         home: URL, database: Database, coordinatorCount: Int, serveFlags: [String],
-        janitor: Janitor
+        clock: URL?, janitor: Janitor
     ) throws {
+        self.clock = clock
         self.home = home
         self.database = database
         self.serveFlags = serveFlags
@@ -66,24 +69,28 @@ final class FaultSite {
     enum Kind { case server, servers, embedded }
 
     /// A running installation for `body`; everything is stopped and removed afterwards.
+    ///
+    /// - Parameter aging: Everything has one clock, which `setClock` sets; of a single server alone.
     static func with(
         _ kind: Kind, coordinators: Int, workers: Int = 0, serve serveFlags: [String] = [],
-        _ body: (FaultSite) async throws -> Void
+        aging: Bool = false, _ body: (FaultSite) async throws -> Void
     ) async throws {
         let home = FileManager.default.temporaryDirectory
             .appendingPathComponent("ls-chaos-\(UUID().uuidString.prefix(8))")
         try FileManager.default.createDirectory(
             at: home, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
         let janitor = try Janitor(of: home)
+        let clock = aging ? home.appendingPathComponent("clock") : nil
+        try clock.map { try FakeClock.set($0, hours: 0) }
         let database: Database
         switch kind {
         case .embedded: database = .embedded
-        case .server: database = .server(try await ServerPair.single(in: home))
+        case .server: database = .server(try await ServerPair.single(in: home, clock: clock))
         case .servers: database = .servers(try await ServerPair(in: home))
         }
         let site = try FaultSite(
             home: home, database: database, coordinatorCount: coordinators,
-            serveFlags: serveFlags, janitor: janitor)
+            serveFlags: serveFlags, clock: clock, janitor: janitor)
         do {
             try await site.startAll(workers)
             try await body(site)
@@ -114,12 +121,13 @@ final class FaultSite {
     func addWorker(label: String? = nil, _ flags: [String] = []) async throws {
         let number = workers.count + 1
         let name = "edge-\(number)"
-        let clock =
-            FakeClock.library == nil ? nil : home.appendingPathComponent("\(name).clock")
-        try clock.map { try FakeClock.set($0, hours: 0) }
+        let own =
+            FakeClock.library == nil || clock != nil
+            ? nil : home.appendingPathComponent("\(name).clock")
+        try own.map { try FakeClock.set($0, hours: 0) }
         workers.append(
             Worker(
-                name: name, coordinator: (number - 1) % coordinators.count, clock: clock,
+                name: name, coordinator: (number - 1) % coordinators.count, clock: own,
                 flags: flags))
         let token = try await lscoord(
             ["token", "create", "--name", name, "--quiet"] + (label.map { ["--label", $0] } ?? []))
@@ -132,15 +140,18 @@ final class FaultSite {
 
     func startCoordinator(_ index: Int, _ flags: [String] = []) async throws {
         let one = coordinators[index]
-        let program = try Program(
-            Programs.path("lscoord"),
+        let command = clocked(
             [
-                "serve", "--data-dir", dataDirectory, "--rest-address", "127.0.0.1:\(one.restPort)",
+                Programs.path("lscoord"), "serve", "--data-dir", dataDirectory, "--rest-address",
+                "127.0.0.1:\(one.restPort)",
                 "--worker-address", "127.0.0.1:\(one.workerPort)", "--lease-seconds",
                 "\(Self.leaseSeconds)",
-            ] + serveFlags + flags,
-            environment: environment, log: log(one.name))
+            ] + serveFlags + flags)
+        let program = try Program(
+            command[0], Array(command.dropFirst()),
+            environment: environment.merging(clockEnvironment) { $1 }, log: log(one.name))
         coordinators[index].program = program
+        if clock != nil { processIDs.append(program.process.processIdentifier) }
         try await eventually(within: 120, "\(one.name) is ready") {
             try #require(
                 program.process.isRunning, "\(one.name) ended: \(program.text.suffix(2_000))")
@@ -158,13 +169,14 @@ final class FaultSite {
         let one = workers[index]
         var environment = token.map { ["LSWORKER_TOKEN": $0] } ?? [:]
         if let clock = one.clock { environment.merge(FakeClock.environment(clock)) { $1 } }
+        environment.merge(clockEnvironment) { $1 }
         var command =
             [
                 Programs.path("lsworker"), "join", "--coordinator",
                 "localhost:\(coordinators[one.coordinator].restPort)", "--state-dir",
                 home.appendingPathComponent(one.name).path, "--threads", "1",
             ] + one.flags
-        if one.clock != nil { command = FakeClock.command(command) }
+        if one.clock != nil || clock != nil { command = FakeClock.command(command) }
         let program = try Program(
             command[0], Array(command.dropFirst()), environment: environment, log: log(one.name))
         workers[index].program = program
@@ -275,6 +287,26 @@ final class FaultSite {
         try FakeClock.set(try #require(workers[index].clock), hours: hours)
     }
 
+    /// Of everything.
+    func setClock(hours: Int) throws { try FakeClock.set(try #require(clock), hours: hours) }
+
+    private var clockEnvironment: [String: String] {
+        clock.map { FakeClock.environment($0, isExact: true) } ?? [:]
+    }
+
+    private func clocked(_ command: [String]) -> [String] {
+        clock == nil ? command : FakeClock.command(command)
+    }
+
+    /// Runs a program to its end by the clock of everything.
+    func underClock(_ command: [String]) async throws -> Ending {
+        let command = clocked(command)
+        return try await run(
+            command[0], Array(command.dropFirst()), environment: clockEnvironment)
+    }
+
+    func text(coordinator index: Int) -> String { coordinators[index].program?.text ?? "" }
+
     /// The server that the one lscoord keeps.
     var embeddedServerID: pid_t {
         get throws {
@@ -361,9 +393,9 @@ final class FaultSite {
             arguments += ["-H", "authorization: Bearer \(try await key())"]
             arguments += ["-H", "content-type: application/json", "--data-binary", "@\(body.path)"]
         }
-        return try await run(
-            "/usr/bin/curl",
-            arguments + ["https://localhost:\(coordinators[index].restPort)\(path)"])
+        return try await underClock(
+            ["/usr/bin/curl"] + arguments
+                + ["https://localhost:\(coordinators[index].restPort)\(path)"])
     }
 
     // MARK: The end
@@ -397,6 +429,7 @@ final class FaultSite {
         case .server(let server): await server.stopAndUnmount()
         case .servers(let pair): await pair.stopAndUnmount()
         }
+        if case .server(let server) = database, let id = server.processID { processIDs.append(id) }
         FakeClock.removeTraces(of: processIDs)
         janitor.dismiss()
         try? FileManager.default.removeItem(at: home)
@@ -412,10 +445,11 @@ enum FakeClock {
             }
         }.first { access($0, R_OK) == 0 }
 
-    static func environment(_ file: URL) -> [String: String] {
+    /// - Parameter isExact: The file is read whenever the time is asked for, rather than once a second.
+    static func environment(_ file: URL, isExact: Bool = false) -> [String: String] {
         [
-            "LD_PRELOAD": library!, "FAKETIME_TIMESTAMP_FILE": file.path,
-            "FAKETIME_CACHE_DURATION": "1",
+            "LD_PRELOAD": library ?? "", "FAKETIME_TIMESTAMP_FILE": file.path,
+            isExact ? "FAKETIME_NO_CACHE" : "FAKETIME_CACHE_DURATION": "1",
             // As when somebody sets the clock: time that only passes is left alone.
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         ]
