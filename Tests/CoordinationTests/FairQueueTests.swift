@@ -52,6 +52,20 @@ import Testing
         #expect(queue.byteCount == 0)
     }
 
+    @Test func `what was not written waits again, what is taken out gives its room back`() {
+        var queue = Queue(windowCountMax: 10, byteCountMax: 30)
+        for element in 0..<4 { _ = queue.add(element, of: "a", byteCount: 5) }
+        queue.closeWindow()
+        let batch = queue.take()
+        queue.written(batch, from: 1)
+        #expect(queue.byteCount == 15 && queue.count == 3)
+        #expect(queue.add(4, of: "a", byteCount: 5) == 0)
+        #expect(queue.remove { $0 == 2 || $0 == 4 } == 2)
+        #expect(queue.byteCount == 10)
+        queue.closeWindow()
+        #expect(queue.take().elements == [1, 3])
+    }
+
     @Test(arguments: 1...30) func `keeps its bounds and each one's part`(seed: Int) {
         var random = SplitMix(state: UInt64(seed))
         let countMax = Int.random(in: 0...9, using: &random)

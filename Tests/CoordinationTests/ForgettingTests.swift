@@ -20,7 +20,7 @@ import Testing
             let others = try #require(
                 try await serving.rerank(try TestServing.request(user: "ben")).route)
             #expect(hers.rankerName == "~ada.pointwise" && others.digest != hers.digest)
-            try reranker.cache.pin(hers.rankerID, hers.digest)
+            try reranker.cache.pin(hers.rankerID, hers.digest, for: "key")
 
             _ = try await serving.ledger.forgetUser("ada", because: "asked")
             try await serving.eventually { reranker.cache.known(hers.digest) == nil }

@@ -10,6 +10,7 @@ as $$
         and exists (select from ls.worker_presence p join ls.worker w using (worker_id)
             where p.worker_id <> p_worker_id and p.disconnected_at is null and p.seen_at > clock_timestamp() - interval '1 minute'
                 and 'evaluate' = any (p.task_kinds) and w.revoked_at is null and w.quarantined_at is null
+                and (w.paused_until is null or w.paused_until <= clock_timestamp())
                 and (select count(*) from ls.attempt a where a.worker_id = p.worker_id and a.state = 'open') < p.capacity
                 and ls.task_suits(p_task_id, p.domains, p.task_byte_count_max));
 $$;
