@@ -438,7 +438,7 @@ struct TestServing: Sendable {
             serving.keyring.onRead { serving.reranker.keepPins(of: $0) }
             func key(_ name: String) async throws -> String {
                 let text = try await serving.ledger.createAPIKey(name)
-                try await serving.keyring.read()
+                try await serving.eventually { serving.keyring.knownKey(text) != nil }
                 return try await serving.keyring.key(text).id
             }
             let (app, other) = (try await key("app"), try await key("other"))
@@ -456,7 +456,7 @@ struct TestServing: Sendable {
             var ids: [String: String] = [:]
             for name in ["app", "other"] {
                 let text = try await serving.ledger.createAPIKey(name)
-                try await serving.keyring.read()
+                try await serving.eventually { serving.keyring.knownKey(text) != nil }
                 ids[name] = try await serving.keyring.key(text).id
             }
             _ = try await serving.rerank(

@@ -16,7 +16,10 @@ import Testing
         "PKI": ["LanguageSystem"],
         "RerankWire": [],
         "WorkerWire": ["LanguageSystem"],
-        "EdgeWork": ["LanguageSystem", "PKI", "RankerMath", "Rankers", "WorkerWire"],
+        "TLSDiagnosis": ["LanguageSystem", "PKI"],
+        "EdgeWork": [
+            "LanguageSystem", "PKI", "RankerMath", "Rankers", "TLSDiagnosis", "WorkerWire",
+        ],
         "Coordination": ["LanguageSystem", "Ledger", "RankerMath", "Rankers"],
         "CoordinatorServer": [
             "Coordination", "LanguageSystem", "Ledger", "PKI", "ProgramMetrics", "RankerMath",
@@ -27,6 +30,7 @@ import Testing
             "CMalloc", "Coordination", "CoordinatorServer", "LanguageSystem", "Ledger",
             "LedgerSchema", "PKI",
             "PostgresAccess", "ProgramLog", "ProgramMetrics", "RankerMath", "Rankers",
+            "TLSDiagnosis",
         ],
         "Benchmarking": ["LanguageSystem", "RankerMath", "Rankers"],
         // The one program that plays both sides: it loads the ledger and drives workers against it.

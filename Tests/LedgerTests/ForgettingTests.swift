@@ -146,7 +146,9 @@ extension TestLedger {
                 select ls.create_join_token('home', '1 hour', 'me', jsonb_build_object('user', \(quoted)));
                 select ls.create_join_token('else', '1 hour', 'me', jsonb_build_object('user', \(quoted) || ',ben', 'note', 'x'));
                 select ls.add_route_rule('one', 'pin', 'code.listwise@1', 1, \(quoted)), ls.add_route_rule('two', 'pin', 'code.listwise@1'), ls.add_route_rule('three', 'pin', 'hers@1');
-                insert into ls.home_weights (digest, worker_id, lost_at, lost_because) select digest, 2, now(), 'x' from ls.ranker_version where version_id = 1;
+                insert into ls.home_weights (digest, worker_id, byte_count, lost_at, lost_because) select digest, 2, 9, now(), 'x' from ls.ranker_version where version_id = 1;
+                insert into ls.evaluation_check (version_id, feature_set_id, configuration, worker_id, reason, holds, report, decided_at, verdict, because, found)
+                select version_id, feature_set_id, configuration, worker_id, 'sample', false, report, now(), 'confirmed', 'x', '{}' from ls.evaluation limit 1;
                 insert into ls.refusal (task_id, worker_id, reason) select task_id, 2, 'x' from ls.attempt where state = 'failed' limit 1;
                 insert into ls.promotion_decision (version_id, promoted, reason) values (1, false, 'x');
                 update ls.worker set quarantined_at = now(), quarantined_because = 'x', paused_until = now(), paused_because = 'x', labels = jsonb_build_object('user', \(quoted), 'x', 'y') where name = 'w';

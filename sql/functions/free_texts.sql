@@ -12,6 +12,7 @@ as $$
         ('task', 'owner'), ('task', 'requested_by'), ('task', 'ended_because'),
         ('task_archive', 'owner'), ('task_archive', 'requested_by'), ('task_archive', 'ended_because'), ('task_archive', 'attempts'),
         ('refusal', 'reason'), ('ranker_version', 'added_by'), ('ranker_version', 'report'), ('evaluation', 'report'),
+        ('evaluation_check', 'report'), ('evaluation_check', 'found'), ('evaluation_check', 'because'),
         ('sweep', 'name'), ('sweep', 'requested_by'), ('tag', 'value'), ('tag', 'set_by'), ('note', 'text'), ('note', 'written_by'),
         ('feature_set', 'imported_by'), ('home_weights', 'lost_because'),
         ('join_token', 'created_by'), ('join_token', 'labels'), ('worker', 'labels'), ('worker', 'revoked_by'),

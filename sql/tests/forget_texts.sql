@@ -19,7 +19,7 @@ create temporary table decided as select relation, column_name from ls.free_text
         'api_key.users', 'api_key.name', 'route_rule.user_name', 'route_rule.target', 'feature_set.user_name', 'ranker.user_name', 'decision.user_name', 'tag.key',
         -- names that something is registered under
         'base_model.name', 'domain.name', 'ranker.name', 'worker.name', 'join_token.worker_name', 'coordinator.name', 'route_rule.name', 'route_rule.domain_pattern', 'api_key.domains',
-        'api_key.base_models', 'decision.model', 'decision.domain', 'decision.rule', 'worker_presence.coordinator', 'worker_presence.domains', 'coordinator.address',
+        'api_key.base_models', 'decision.model', 'decision.domain', 'decision.rule', 'worker_presence.coordinator', 'worker_presence.domains', 'coordinator.address', 'event_day.actor',
         -- words, digests and numbers of ours; what a base model is
         'alias_history.alias', 'ranker_alias.alias', 'api_key.api_key_id', 'attempt.state', 'audit_log.action', 'audit_log.role', 'base_model.revision', 'base_model.norm', 'base_model.pooling',
         'base_model.dtype', 'base_model.template_digest', 'certificate.serial', 'certificate_authority.certificate_pem', 'certificate_authority.previous_certificate_pem',
@@ -27,7 +27,9 @@ create temporary table decided as select relation, column_name from ls.free_text
         'join_token.join_token_id', 'ranker.kind', 'ranker.configuration', 'ranker.training', 'retention.what', 'route_rule.action', 'sweep.request_key', 'sweep.evaluation',
         'sweep_entry.configuration', 'task.kind', 'task.state', 'task.configuration', 'task.request_key', 'task_archive.kind', 'task_archive.state', 'task_archive.configuration',
         'task_archive_count.kind', 'task_archive_count.state', 'task_kind.kind', 'task_transition.from_state', 'task_transition.to_state', 'task_transition.made_by',
-        'task_trial.unknown_to_version', 'worker_presence.program_version', 'worker_presence.task_kinds', 'schema_migration.name', 'schema_migration.checksum', 'schema_files.name', 'schema_files.checksum',
+        'task_trial.unknown_to_version', 'worker_presence.program_version', 'worker_presence.task_kinds', 'worker_presence.instance', 'worker_presence.place', 'worker_presence.replaced_instances', 'event_day.action',
+        'decision.api_key_id', 'decision_volume.api_key_id', 'baseline.configuration', 'evaluation_check.configuration', 'evaluation_check.reason', 'evaluation_check.verdict', 'schema_object.object',
+        'schema_migration.name', 'schema_migration.checksum', 'schema_files.name', 'schema_files.checksum',
         -- what stands in other users' feature files
         'query.query_id', 'query.level']) c;
 select is_empty($$ select c.relname, a.attname from pg_class c join pg_attribute a on a.attrelid = c.oid
