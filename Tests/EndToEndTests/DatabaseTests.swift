@@ -149,6 +149,10 @@ import Testing
                 #expect(!line.contains(server.password), "\(line)")
                 seen.insert(id)
             }
+            // Else psql waits for its answer.
+            _ = try await server.psql(
+                "select pg_cancel_backend(pid) from pg_stat_activity where query like 'select pg_sleep(120)%'"
+            )
             let programs = [
                 byEnvironment.program, byArgument.program, byEqualSign.program, psql, worker,
             ]
