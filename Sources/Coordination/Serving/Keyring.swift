@@ -28,6 +28,8 @@ public final class Keyring: Service, @unchecked Sendable {
     private static let surpriseInterval: Duration = .seconds(1)
     /// How long the caller with that key waits.
     private static let patience: Duration = .seconds(2)
+    /// How long one with a key that nobody knows waits for the hint that it was made a moment ago.
+    private static let hintPatience: Duration = .milliseconds(300)
 
     private let ledger: LedgerStore
     private let hints: LedgerHints
@@ -56,7 +58,15 @@ public final class Keyring: Service, @unchecked Sendable {
             readAt.map { clock.now - $0 > Self.surpriseInterval } ?? true
         }
         // Only the first of them waits for a database that is away, and not for long.
-        if wasReadLongAgo { _ = try? await value(of: beginReading(), within: Self.patience) }
+        if wasReadLongAgo {
+            _ = try? await value(of: beginReading(), within: Self.patience)
+        } else {
+            // It may have been made since, and the hint be on its way.
+            let end = clock.now + Self.hintPatience
+            while known(presented.id) == nil, clock.now < end {
+                try await clock.sleep(for: Self.hintPatience / 10)
+            }
+        }
         guard let key = known(presented.id) else { throw CoordinatorError.keyRefused() }
         return try presented.checked(key, clock.now)
     }
