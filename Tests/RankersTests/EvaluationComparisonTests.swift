@@ -102,4 +102,19 @@ import Testing
             EvaluationComparison.difference(of: figures, from: report, labelRange: range)?
                 .hasPrefix("found 600 groups of 30 queries, it said 1") == true)
     }
+
+    @Test(arguments: [1e30, -1e30, 1e15, .infinity, .nan] as [Double])
+    func `whatever number is said, it is a difference in words`(said: Double) throws {
+        let (report, range) = try Self.found()
+        var figures = try Self.figures(of: report)
+        figures.queryValues?[0] = Float(said)
+        #expect(
+            EvaluationComparison.difference(of: figures, from: report, labelRange: range)?
+                .contains("have another label") == true)
+        figures.queryValues = nil
+        figures.accuracy = said
+        #expect(
+            EvaluationComparison.difference(of: figures, from: report, labelRange: 1e-30)?
+                .contains("have another label") == true)
+    }
 }

@@ -34,9 +34,13 @@ begin
     end if;
     if jsonb_typeof(p_report -> 'query_values') <> 'array'
         or jsonb_array_length(p_report -> 'query_values') <> (p_report ->> 'query_count')::bigint
-        or exists (select from jsonb_array_elements(p_report -> 'query_values') v where jsonb_typeof(v) <> 'number' or abs(v::numeric) > 1e30)
+        or exists (select from jsonb_array_elements(p_report -> 'query_values') v where case
+            when jsonb_typeof(v) <> 'number' then true
+            when v_set.label_kind = 'binary' then v::numeric not between 0 and 1
+            else abs(v::numeric) > ls.magnitude_max() end)
     then
-        perform ls.refuse('LS001', format('cannot take an evaluation: expected query_values to be %s numbers', p_report ->> 'query_count'));
+        perform ls.refuse('LS001', format('cannot take an evaluation: expected query_values to be %s numbers that labels can have',
+            p_report ->> 'query_count'));
     end if;
     select array_agg(v::double precision) into v_values from jsonb_array_elements_text(p_report -> 'query_values') v;
     -- They are float32, accuracy is not.

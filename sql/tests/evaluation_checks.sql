@@ -28,10 +28,10 @@ select is(pg_temp.refusal('{"first_sample": 0.97}'), 'LS001 cannot take an evalu
 select is(pg_temp.refusal('{"majority": 0.97}'), 'LS001 cannot take an evaluation: found majority 0.97, more than the oracle''s 0.96', 'nor the majority');
 select is(pg_temp.refusal('{"highest_log_probability": 1}'), 'LS001 cannot take an evaluation: found highest_log_probability 1, more than the oracle''s 0.96', 'nor the likeliest');
 select is(pg_temp.refusal('{"query_count": 4, "group_count": 80}'), 'LS001 cannot take an evaluation: found query_count 4, the feature set has 3', 'the set has so many queries');
-select is(pg_temp.refusal('{"query_values": "0.5"}'), 'LS001 cannot take an evaluation: expected query_values to be 3 numbers', 'query_values are a list');
-select is(pg_temp.refusal('{"query_values": [0.5, 0.5]}'), 'LS001 cannot take an evaluation: expected query_values to be 3 numbers', 'one for each query');
-select is(pg_temp.refusal('{"query_values": [0.5, 0.5, null]}'), 'LS001 cannot take an evaluation: expected query_values to be 3 numbers', 'each a number');
-select is(pg_temp.refusal('{"query_values": [0.5, 0.5, 1e40]}'), 'LS001 cannot take an evaluation: expected query_values to be 3 numbers', 'of sensible size');
+select is(pg_temp.refusal('{"query_values": "0.5"}'), 'LS001 cannot take an evaluation: expected query_values to be 3 numbers that labels can have', 'query_values are a list');
+select is(pg_temp.refusal('{"query_values": [0.5, 0.5]}'), 'LS001 cannot take an evaluation: expected query_values to be 3 numbers that labels can have', 'one for each query');
+select is(pg_temp.refusal('{"query_values": [0.5, 0.5, null]}'), 'LS001 cannot take an evaluation: expected query_values to be 3 numbers that labels can have', 'each a number');
+select is(pg_temp.refusal('{"query_values": [1e15, -1e15, 0.5]}'), 'LS001 cannot take an evaluation: expected query_values to be 3 numbers that labels can have', 'of a size that labels have, also where they cancel out');
 select is(pg_temp.refusal('{"query_values": [0.5, 0.5, 0.8]}'), 'LS001 cannot take an evaluation: found accuracy 0.5, the mean of its query_values is 0.6', 'of which accuracy is the mean');
 select is(pg_temp.refusal('{"query_values": [0.25, 0.5, 0.75]}'), 'counted', 'all of that right');
 select results_eq('select query_values, report ? ''query_values'' from ls.evaluation', $$ values ('{0.25,0.5,0.75}'::real[], false) $$, 'is kept, once');

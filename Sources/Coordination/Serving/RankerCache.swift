@@ -21,11 +21,10 @@ final class RankerCache: @unchecked Sendable {
         var byteCountMax = 0
     }
 
-    private struct Pin {
-        /// The version that is pinned now.
-        var digest: Digest
-        /// The keys that want it: it stays as long as one does.
-        var holders: Set<String>
+    /// A key's wish: its own, whatever others pin of the same ranker.
+    private struct PinID: Hashable {
+        let ranker: RankerID
+        let holder: String
     }
 
     /// How long nobody waits after a read that took longer, while no other ended.
@@ -39,11 +38,13 @@ final class RankerCache: @unchecked Sendable {
     private let lock = NSLock()
     private var ready: ByteBoundedCache<Digest, RankerScorer>
     private var loading: [Digest: Task<RankerScorer, any Error>] = [:]
-    /// Whose newest version stays in memory.
-    private var pins: [RankerID: Pin] = [:]
-    /// Who holds which of them.
+    /// The version that each pin holds now.
+    private var pins: [PinID: Digest] = [:]
+    /// Who holds a version of a ranker.
+    private var holders: [RankerID: Set<String>] = [:]
+    /// And which a key holds.
     private var holdings: [String: Set<RankerID>] = [:]
-    /// How many pins a version has: rankers may have the same weights.
+    /// How many pins a version has: keys may want the same, rankers may have the same weights.
     private var pinCounts: [Digest: Int] = [:]
     private var hitCount = 0
     private var missCount = 0
@@ -115,9 +116,11 @@ final class RankerCache: @unchecked Sendable {
                     readAt = clock.now
                     loads.recordNanoseconds((ContinuousClock.now - began).nanoseconds)
                     ready.insert(scorer, for: digest, byteCount: scorer.byteCount)
-                    if let ranker, let pin = pins[ranker] {
-                        movePin(of: ranker, to: digest, holders: pin.holders)
-                        if ready.pinnedByteCount > ready.byteCountMax / 2 { release(ranker) }
+                    guard let ranker else { return }
+                    for holder in holders[ranker] ?? [] {
+                        let pin = PinID(ranker: ranker, holder: holder)
+                        move(pin, to: digest)
+                        if ready.pinnedByteCount > ready.byteCountMax / 2 { release(pin) }
                     }
                 }
                 return try loaded.get()
@@ -131,41 +134,43 @@ final class RankerCache: @unchecked Sendable {
     ///
     /// - Throws: `tooLarge` when more than a quarter of the cache would be pinned for this key, or more than half for all.
     func pin(_ ranker: RankerID, _ digest: Digest, for holder: String) throws(CoordinatorError) {
+        let pin = PinID(ranker: ranker, holder: holder)
         let refusal: CoordinatorError? = lock.withLock {
             let others = (holdings[holder] ?? []).subtracting([ranker]).reduce(0) { sum, held in
-                sum + (pins[held].flatMap { ready.byteCount(of: $0.digest) } ?? 0)
+                let digest = pins[PinID(ranker: held, holder: holder)]
+                return sum + (digest.flatMap { ready.byteCount(of: $0) } ?? 0)
             }
             guard others + (ready.byteCount(of: digest) ?? 0) <= ready.byteCountMax / 4 else {
                 return .pinsOfKeyFull()
             }
-            let before = pins[ranker]
-            movePin(of: ranker, to: digest, holders: (before?.holders ?? []).union([holder]))
-            if ready.pinnedByteCount <= ready.byteCountMax / 2, pins[ranker]?.digest == digest {
-                return nil
-            }
-            release(ranker)
-            if let before {
-                movePin(of: ranker, to: before.digest, holders: before.holders)
-            }
+            let before = pins[pin]
+            move(pin, to: digest)
+            if ready.pinnedByteCount <= ready.byteCountMax / 2, pins[pin] == digest { return nil }
+            release(pin)
+            if let before { move(pin, to: before) }
             return .pinsFull()
         }
         if let refusal { throw refusal }
     }
 
-    func isPinned(_ ranker: RankerID, by holder: String) -> Bool {
-        lock.withLock { pins[ranker]?.holders.contains(holder) ?? false }
+    /// Whether this version is; of any version, without one.
+    func isPinned(_ ranker: RankerID, _ digest: Digest? = nil, by holder: String) -> Bool {
+        lock.withLock {
+            let pinned = pins[PinID(ranker: ranker, holder: holder)]
+            return pinned != nil && (digest == nil || digest == pinned)
+        }
     }
 
     /// It stays pinned as long as another key wants it.
     func unpin(_ ranker: RankerID, by holder: String) {
-        lock.withLock { letGo(ranker, holder) }
+        lock.withLock { release(PinID(ranker: ranker, holder: holder)) }
     }
 
     /// What was pinned by other keys than these is so no longer.
-    func keepPins(of holders: Set<String>) {
+    func keepPins(of keys: Set<String>) {
         lock.withLock {
-            for (holder, rankers) in holdings where !holders.contains(holder) {
-                for ranker in rankers { letGo(ranker, holder) }
+            for (holder, rankers) in holdings where !keys.contains(holder) {
+                for ranker in rankers { release(PinID(ranker: ranker, holder: holder)) }
             }
         }
     }
@@ -182,46 +187,31 @@ final class RankerCache: @unchecked Sendable {
     func drop(_ digests: some Sequence<Digest>) {
         lock.withLock {
             for digest in digests {
-                for ranker in pins.filter({ $0.value.digest == digest }).keys { release(ranker) }
+                for pin in pins.filter({ $0.value == digest }).keys { release(pin) }
                 ready.remove(digest)
             }
         }
     }
 
-    private func letGo(_ ranker: RankerID, _ holder: String) {
-        guard var pin = pins[ranker], pin.holders.remove(holder) != nil else { return }
-        if pin.holders.isEmpty {
-            release(ranker)
-            return
-        }
-        pins[ranker] = pin
-        hold(ranker, by: holder, false)
-    }
-
-    private func movePin(of ranker: RankerID, to digest: Digest, holders: Set<String>) {
-        release(ranker)
+    private func move(_ pin: PinID, to digest: Digest) {
+        release(pin)
         guard ready.pin(digest) else { return }
-        pins[ranker] = Pin(digest: digest, holders: holders)
+        pins[pin] = digest
         pinCounts[digest, default: 0] += 1
-        for holder in holders { hold(ranker, by: holder, true) }
+        holders[pin.ranker, default: []].insert(pin.holder)
+        holdings[pin.holder, default: []].insert(pin.ranker)
     }
 
-    private func release(_ ranker: RankerID) {
-        guard let pin = pins.removeValue(forKey: ranker) else { return }
-        for holder in pin.holders { hold(ranker, by: holder, false) }
-        pinCounts[pin.digest, default: 1] -= 1
-        guard pinCounts[pin.digest] == 0 else { return }
-        pinCounts[pin.digest] = nil
-        ready.unpin(pin.digest)
-    }
-
-    private func hold(_ ranker: RankerID, by holder: String, _ holds: Bool) {
-        guard !holds else {
-            holdings[holder, default: []].insert(ranker)
-            return
-        }
-        holdings[holder]?.remove(ranker)
-        if holdings[holder]?.isEmpty == true { holdings[holder] = nil }
+    private func release(_ pin: PinID) {
+        guard let digest = pins.removeValue(forKey: pin) else { return }
+        holders[pin.ranker]?.remove(pin.holder)
+        if holders[pin.ranker]?.isEmpty == true { holders[pin.ranker] = nil }
+        holdings[pin.holder]?.remove(pin.ranker)
+        if holdings[pin.holder]?.isEmpty == true { holdings[pin.holder] = nil }
+        pinCounts[digest, default: 1] -= 1
+        guard pinCounts[digest] == 0 else { return }
+        pinCounts[digest] = nil
+        ready.unpin(digest)
     }
 }
 

@@ -406,7 +406,7 @@ public final class Reranker: Service, Sendable {
         }
         return Prefetched(
             route: route, wasCached: wasCached,
-            isPinned: cache.isPinned(route.rankerID, by: holder))
+            isPinned: cache.isPinned(route.rankerID, route.digest, by: holder))
     }
 
     /// What other keys than these pinned may leave: they were revoked, or expired.

@@ -2,6 +2,8 @@
 // measured again. What needs no ranker is the same to the last digit that is written; what the ranker picked may differ
 // in near ties, for processors add in different orders.
 
+import LanguageSystem
+
 /// The figures of a report that are compared. A report of an older worker has no `queryValues`.
 public struct ReportedFigures: Sendable, Hashable, Codable {
     public var accuracy: Double
@@ -72,12 +74,12 @@ public enum EvaluationComparison {
             differing =
                 abs(reported.accuracy - found.accuracy) * Double(found.groupCount) / labelRange
         }
-        // They are float32: a whole number of picks all the same.
-        guard differing.rounded() <= allowed else {
-            return
-                "accuracy is \(found.accuracy), it said \(reported.accuracy); of \(found.groupCount) picks at least \(Int(differing.rounded())) have another label"
-        }
-        return nil
+        // They are float32: a whole number of picks all the same. What was said may be any number.
+        let isSame = differing.rounded() <= allowed
+        guard !isSame else { return nil }
+        let count = min(Int(nearest: differing), found.groupCount)
+        return
+            "accuracy is \(found.accuracy), it said \(reported.accuracy); of \(found.groupCount) picks at least \(count) have another label"
     }
 
     private static func areSame(_ a: Double, _ b: Double) -> Bool {

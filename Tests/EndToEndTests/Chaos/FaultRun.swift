@@ -48,9 +48,10 @@ final class FaultRun {
     }
 
     private func take(_ step: FaultStep) async throws {
-        try await keepBusy()
+        // Again and again: a quick machine may be done before anybody looks.
         try await eventually(within: 120, "training is under way") {
-            try await site.sql(
+            try await keepBusy()
+            return try await site.sql(
                 "select count(*) > 0 from ls.task_progress() where state = 'leased' and progress > 0"
             ) == "t"
         }
