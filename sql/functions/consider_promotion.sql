@@ -3,11 +3,12 @@
 --   no champion yet            the first evaluated version, or the first at all without test sets
 --   same test sets, K, seed    a newer version that is not worse; an older one only if it is better
 --   has been champion before   never by itself: someone rolled it back, and may promote it by hand (not so when a coordinator
---                              did, which measured its figures again)
---   figures in dispute         not before a coordinator has measured them again
+--                              did, which measured figures again, or chose the champion last)
+--   figures in dispute         not before a coordinator has measured them again; those that could not be measured
+--                              hold on while ls.check_policy says so (ls.reopen_evaluation_check)
 --   trained and measured by one worker, for others than its own users: a coordinator measures again, right after or, when
 --                              ls.check_policy says so, before
---   its trainer in quarantine  never by itself
+--   made in quarantine alone   never by itself
 -- The champion's figures are asked for when they are missing; their arrival decides. With another
 -- configuration than the default it is a person who asks, and who asks again when they are there.
 -- Called by: evaluate_new_version, complete_evaluation, an operator.
@@ -25,18 +26,23 @@ declare
     v_theirs double precision;
     v_promoted boolean;
     v_reason text;
-    v_holds boolean;
+    v_taken_by text;
+    v_moved_by text;
 begin
     select * into strict v_ranker from ls.ranker where ranker_id = ls.version_ranker(p_version_id) for no key update;
     select * into strict v_version from ls.ranker_version where version_id = p_version_id;
     select v.* into v_champion from ls.ranker_alias a join ls.ranker_version v using (version_id)
     where a.ranker_id = v_ranker.ranker_id and a.alias = 'champion';
-    if v_champion.version_id = p_version_id or exists (
-        select from ls.alias_history where ranker_id = v_ranker.ranker_id and alias = 'champion' and to_version_id = p_version_id)
-        and coalesce((select moved_by from ls.alias_history
-            where ranker_id = v_ranker.ranker_id and alias = 'champion' and from_version_id = p_version_id
-            order by alias_history_id desc limit 1) <> 'evaluation check', true)
-    then
+    if v_champion.version_id = p_version_id then
+        return null;
+    end if;
+    select ls.mover(moved_by, reason) into v_taken_by from ls.alias_history
+    where ranker_id = v_ranker.ranker_id and alias = 'champion' and from_version_id = p_version_id
+    order by alias_history_id desc limit 1;
+    select ls.mover(moved_by, reason) into v_moved_by from ls.alias_history
+    where ranker_id = v_ranker.ranker_id and alias = 'champion' order by alias_history_id desc limit 1;
+    -- Where the evaluation check chose last, what the gate said before counts no more; what a person said does.
+    if v_taken_by = 'person' or (v_taken_by <> 'check' and v_moved_by <> 'check') then
         return null;
     end if;
     select coalesce(array_agg(c.feature_set_id), '{}') into v_sets
@@ -70,20 +76,12 @@ begin
             to_char(100 * v_mine, 'FM990.00'), v_champion.number, to_char(100 * v_theirs, 'FM990.00'), cardinality(v_sets),
             coalesce(v_configuration ->> 'candidate_count', '?'), coalesce(v_configuration ->> 'seed', '?'));
     end if;
-    if v_promoted and v_version.worker_id is not null and ls.serves_others(v_ranker.ranker_id, v_version.worker_id) then
-        if exists (select from ls.worker where worker_id = v_version.worker_id and quarantined_at is not null) then
-            v_promoted := false;
-            v_reason := format('not by itself: worker ''%s'', which trained it, is in quarantine',
-                (select name from ls.worker where worker_id = v_version.worker_id));
-        else
-            select holds_promotions into v_holds from ls.check_policy;
-            perform ls.open_evaluation_check(e.evaluation_id, 'trained and measured', v_holds) from ls.evaluation e
-            where e.version_id in (p_version_id, v_champion.version_id) and e.configuration = v_configuration
-                and e.feature_set_id = any (v_sets) and e.worker_id = v_version.worker_id;
-            if ls.waits_for_check(array[p_version_id, v_champion.version_id], v_sets, v_configuration) then
-                return null;
-            end if;
-        end if;
+    if v_promoted and ls.made_in_quarantine(p_version_id) then
+        v_promoted := false;
+        v_reason := format('not by itself: worker ''%s'', which trained it, is in quarantine',
+            (select name from ls.worker where worker_id = v_version.worker_id));
+    elsif v_promoted and ls.check_own_word(p_version_id, v_champion.version_id, v_sets, v_configuration) then
+        return null;
     end if;
     insert into ls.promotion_decision (version_id, champion_version_id, promoted, reason)
     values (p_version_id, v_champion.version_id, v_promoted, v_reason);

@@ -4,7 +4,7 @@
 -- Sets at home with a worker are among a user's own, those of the worker that offered one last (one task has
 -- one home); of nobody's they are never taken unless named: a worker must not choose what all learn from.
 -- Reads the domains concerned, and one index entry for each: not the sets of other users, however many.
--- Called by: request_training, request_evaluation, consider_promotion, route, view ranker_status.
+-- Called by: request_training, request_evaluation, choose_champion, consider_promotion, route, view ranker_status.
 create or replace function ls.current_feature_sets(p_base_model_id bigint, p_domain text, p_split text, p_user text)
 returns table (feature_set_id bigint, domain text)
 language sql stable security definer set search_path = pg_catalog, pg_temp

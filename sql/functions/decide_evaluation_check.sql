@@ -1,9 +1,11 @@
 -- ls.decide_evaluation_check(check, verdict, because, found) -> whether it was open: what a coordinator found when it measured again.
---   confirmed   the worker's figures stand, and what needs no ranker is known for good
+--   confirmed   the worker was right as far as rounding goes: the coordinator's figures take the place of its own, under its name,
+--               and what needs no ranker is known for good
 --   refuted     the coordinator's figures take their place; the worker is in quarantine; all that it measured for others is
---               measured again; when the ranker's champion became that by these figures, it goes back to the one before
---   failed      it could not be measured again: nothing is known, and nobody is blamed
--- Then the promotion gate looks again. Decided before: nothing happens, so that two coordinators may come to an end.
+--               measured again; the ranker's champion is chosen anew
+--   failed      it could not be measured again: nothing is known, and nobody is blamed; what it holds waits on
+-- Then the promotion gate looks again. What it cannot decide is in the audit log, and undoes nothing. Decided before: nothing
+-- happens, so that two coordinators may come to an end.
 -- Called by: claim_evaluation_check, LedgerStore.decideEvaluationCheck.
 create or replace function ls.decide_evaluation_check(p_check_id bigint, p_verdict text, p_because text, p_found jsonb default null)
 returns boolean
@@ -13,12 +15,8 @@ declare
     v_check ls.evaluation_check;
     v_old ls.evaluation;
     v_ranker ls.ranker;
-    v_champion bigint;
-    v_move ls.alias_history;
+    v_step text;
     v_now timestamptz := clock_timestamp();
-    v_is_gate boolean;
-    v_is_rolled_back boolean := false;
-    c_by constant text := 'evaluation check';
 begin
     if p_verdict is null or p_verdict not in ('confirmed', 'refuted', 'failed') or coalesce(p_because, '') = ''
         or (p_verdict <> 'failed' and jsonb_typeof(p_found) is distinct from 'object')
@@ -39,7 +37,6 @@ begin
     where r.ranker_id = ls.version_ranker(v_check.version_id) for no key update;
     update ls.evaluation_check set decided_at = v_now, verdict = p_verdict, because = p_because, found = p_found - 'query_values'
     where evaluation_check_id = p_check_id;
-    v_is_gate := v_check.configuration = ls.default_evaluation_configuration();
     if p_verdict <> 'failed' then
         insert into ls.baseline as b (feature_set_id, configuration, first_sample, majority, highest_log_probability, oracle, confirmed_at)
         values (v_check.feature_set_id, v_check.configuration, (p_found ->> 'first_sample')::double precision,
@@ -60,33 +57,32 @@ begin
         where e.worker_id = v_check.worker_id and ls.serves_others(v.ranker_id, v_check.worker_id)
         -- Those that serve now first.
         order by not exists (select from ls.ranker_alias a where a.ranker_id = v.ranker_id and a.version_id = v.version_id), e.evaluation_id;
-
-        select version_id into v_champion from ls.ranker_alias where ranker_id = v_ranker.ranker_id and alias = 'champion';
-        select * into v_move from ls.alias_history
-        where ranker_id = v_ranker.ranker_id and alias = 'champion' order by alias_history_id desc limit 1;
-        if v_is_gate and v_champion is not null and v_move.moved_by = 'promotion gate'
-            and v_check.version_id in (v_move.to_version_id, v_move.from_version_id)
-        then
-            if v_move.from_version_id is null then
-                perform ls.remove_alias(v_ranker.name, 'champion', p_because, c_by);
-            else
-                perform ls.set_alias(v_move.from_version_id, 'champion', p_because, c_by, true);
-            end if;
-            v_is_rolled_back := true;
+    elsif p_verdict = 'confirmed' then
+        delete from ls.evaluation where evaluation_id = v_check.evaluation_id returning * into v_old;
+        if found then  -- the same row: its id, task and worker stay
+            insert into ls.evaluation overriding system value
+            select (jsonb_populate_record(v_old, coalesce((select jsonb_object_agg(key, value) from jsonb_each(p_found)
+                where key in ('accuracy', 'standard_error', 'first_sample', 'majority', 'highest_log_probability', 'oracle', 'query_values')), '{}')
+                || jsonb_build_object('report', p_found - 'query_values'))).*;
+            update ls.evaluation_check set evaluation_id = v_old.evaluation_id where evaluation_check_id = p_check_id;
         end if;
     end if;
-    if v_is_gate then
-        perform ls.reconsider(v_check.version_id);
-        if v_is_rolled_back then
-            perform ls.consider_promotion(v_champion);
-            -- Others were compared with what is champion no more.
-            perform ls.reconsider(c.version_id) from (
-                select v.version_id from ls.ranker_version v
-                where v.ranker_id = v_ranker.ranker_id and v.forgotten_at is null
-                    and exists (select from ls.evaluation e where e.version_id = v.version_id)
-                    and (v_move.from_version_id is null or v.version_id = v_move.from_version_id)
-                order by v.number) c;
-        end if;
+    if v_check.configuration = ls.default_evaluation_configuration() then
+        foreach v_step in array case p_verdict when 'refuted' then '{choose champion,reconsider}' else '{reconsider}' end::text[] loop
+            begin
+                if v_step = 'reconsider' then
+                    perform ls.reconsider(v_check.version_id);
+                else
+                    perform ls.choose_champion(v_check.version_id,
+                        coalesce((p_found ->> 'accuracy')::double precision < (v_check.report ->> 'accuracy')::double precision, true), p_because);
+                end if;
+            -- Whoever loses a race tries again from the start; what else goes wrong here undoes nothing of the above.
+            exception
+                when serialization_failure or deadlock_detected or lock_not_available then raise;
+                when others then
+                    perform ls.record_audit('lscoord', 'not decided', format('%s: %s', v_ranker.name, v_step), sqlerrm);
+            end;
+        end loop;
     end if;
     return true;
 end

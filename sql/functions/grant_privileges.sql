@@ -10,7 +10,7 @@ declare
         'default_ranker_configuration', 'default_training_configuration', 'wait_for_tasks'];
     v_operators text[] := array['request_training', 'request_evaluation', 'request_transfer_matrix', 'request_sweep',
         'request_scaling_curve', 'request_matrix', 'set_tag', 'remove_tag', 'add_note',
-        'set_alias', 'remove_alias', 'promote', 'rollback', 'consider_promotion', 'cancel_task', 'redrive',
+        'set_alias', 'remove_alias', 'promote', 'rollback', 'consider_promotion', 'reopen_evaluation_check', 'cancel_task', 'redrive',
         'add_route_rule', 'remove_route_rule', 'place_ranker', 'unplace_ranker'];
     v_admins text[] := array['register_base_model', 'register_domain', 'register_ranker', 'add_version', 'import_feature_file',
         'drop_feature_set',

@@ -1,6 +1,6 @@
 -- ls.reconsider(version): its figures of the promotion gate's configuration came in, or were measured again. The gate looks at the
 -- version, and when it is the champion, at the newer ones that waited for its figures. Versions of a sweep wait for its
--- end instead. Called by: complete_evaluation, decide_evaluation_check.
+-- end instead. Called by: complete_evaluation, decide_evaluation_check, choose_champion.
 create or replace function ls.reconsider(p_version_id bigint)
 returns void
 language plpgsql

@@ -1,6 +1,6 @@
 -- ls.remove_alias(ranker, alias, reason, by) -> whether it was there.
 -- Takes an alias away: what it named is named no more, and without a champion the ranker serves nobody.
--- Recorded as a move to no version. Called by: forget_user, an operator.
+-- Recorded as a move to no version. Called by: choose_champion, forget_user, an operator.
 create or replace function ls.remove_alias(p_ranker text, p_alias text, p_reason text, p_by text default null)
 returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp

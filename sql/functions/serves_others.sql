@@ -1,5 +1,5 @@
 -- ls.serves_others(ranker, worker) -> whether the ranker serves others than the worker's own users (its label 'user'): then its word
--- alone is not enough. Called by: insert_evaluation, consider_promotion, decide_evaluation_check, leaves_to_another.
+-- alone is not enough. Called by: insert_evaluation, check_own_word, made_in_quarantine, decide_evaluation_check, leaves_to_another.
 create or replace function ls.serves_others(p_ranker_id bigint, p_worker_id bigint)
 returns boolean
 language sql stable

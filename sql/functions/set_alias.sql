@@ -1,7 +1,7 @@
 -- ls.set_alias(version, alias, reason, by) -> whether the alias moved.
 -- Points the alias of the version's ranker at the version; already there: nothing happens.
 -- Every coordinator hears of it on channel ls_alias (ls.notify_alias), after the commit.
--- Called by: promote, rollback, consider_promotion, LedgerStore.setAlias, an admin.
+-- Called by: promote, rollback, consider_promotion, choose_champion, LedgerStore.setAlias, an admin.
 create or replace function ls.set_alias(p_version_id bigint, p_alias text, p_reason text,
     p_by text default null, p_is_rollback boolean default false)
 returns boolean

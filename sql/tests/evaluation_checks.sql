@@ -1,7 +1,7 @@
 -- ls.check_report, compare_with_baseline, claim_evaluation_check, decide_evaluation_check, leaves_to_another: one worker's word, and what
 -- becomes of it when a coordinator measures again.
 begin;
-select plan(111);
+select plan(185);
 select fixture.base_model();
 select fixture.feature_set('code', 'train'), fixture.feature_set('code', 'test');
 select fixture.ranker('code');
@@ -195,5 +195,137 @@ select is(pg_temp.hand_in(1, 0.6), true, 'and measures');
 select is((select count(*) from pg_temp.open_check where version like '~ada%'), 2::bigint, 'and what decides is measured again');
 select isnt_empty($$ select * from ls.forget_user('ada', 'asked') $$, 'the user is forgotten');
 select is((select count(*) from ls.evaluation_check_status where version like '~ada%'), 0::bigint, 'with the check');
+-- The champion is chosen anew from all versions, on the figures that stand then.
+select ls.set_check_policy(0, false, 'test');
+update ls.worker_presence set task_byte_count_max = null;
+create function pg_temp.fresh(p_domain text) returns text language sql as $$
+    update ls.worker set quarantined_at = null, quarantined_because = null;
+    update ls.evaluation_check set decided_at = now(), verdict = 'failed', holds = false where decided_at is null;
+    update ls.task set state = 'cancelled', ended_at = now(), ended_because = 'test' where ended_at is null;
+    select ls.register_domain(p_domain);
+    select fixture.feature_set(p_domain, 'train'); select fixture.feature_set(p_domain, 'test'); select fixture.ranker(p_domain); $$;
+create function pg_temp.champion_of(p_ranker text) returns integer language sql as $$
+    select number from ls.ranker r join ls.ranker_alias a using (ranker_id) join ls.ranker_version v using (ranker_id, version_id)
+    where r.name = p_ranker and a.alias = 'champion'; $$;
+create function pg_temp.version_id(p_version text) returns bigint language sql as $$
+    select version_id from ls.ranker r join ls.ranker_version v using (ranker_id) where r.name || '@' || v.number = p_version; $$;
+-- Trained by one, measured by another -> the champion after that.
+create function pg_temp.made(p_ranker text, p_trainer bigint, p_measurer bigint, p_accuracy double precision) returns integer language plpgsql as $$ begin
+    perform ls.request_training(p_ranker, p_seed => (select 1 + count(*) from ls.task));
+    perform fixture.train(p_trainer, p_ranker || (select count(*) from ls.ranker_version));
+    perform pg_temp.hand_in(p_measurer, p_accuracy);
+    return pg_temp.champion_of(p_ranker);
+end $$;
+-- What a coordinator finds -> the champion after that.
+create function pg_temp.decide(p_version text, p_verdict text, p_accuracy double precision) returns integer language plpgsql as $$ begin
+    perform ls.open_evaluation_check(evaluation_id, 'sample', false) from ls.evaluation where version_id = pg_temp.version_id(p_version);
+    if not ls.decide_evaluation_check((select evaluation_check_id from ls.evaluation_check
+        where version_id = pg_temp.version_id(p_version) and decided_at is null), p_verdict, 'measured', pg_temp.found(p_accuracy)) then
+        raise 'no check of % was open', p_version;
+    end if;
+    return pg_temp.champion_of(split_part(p_version, '@', 1));
+end $$;
+create view pg_temp.moves as select ranker, from_version, to_version, moved_by, reason from ls.alias_moves;
+
+select is(pg_temp.fresh('twice'), 'twice.listwise', 'a worker lies twice in a row');
+select is(pg_temp.made('twice.listwise', 2, 3, 0.7), 1, 'the first version is honest');
+select is(pg_temp.made('twice.listwise', 1, 1, 0.8), 2, 'the second is a lie');
+select is(pg_temp.made('twice.listwise', 1, 1, 0.9), 3, 'the third one, too');
+select is(pg_temp.decide('twice.listwise@3', 'refuted', 0.2), 1, 'found out, the honest one is champion again, not the other lie');
+select results_eq('select * from pg_temp.moves limit 1', $$ values ('twice.listwise', 3, 1, 'evaluation check',
+    'figures of version 3 were wrong (measured); best on the figures that stand now: accuracy 70.00%') $$, 'and the move says why');
+select is(pg_temp.decide('twice.listwise@2', 'refuted', 0.3), 1, 'and stays when the other lie is found out');
+select is(pg_temp.made('twice.listwise', 2, 3, 0.5), 1, 'what is worse does not take its place');
+
+select is(pg_temp.fresh('slander'), 'slander.listwise', 'a worker speaks ill of a version');
+select is(pg_temp.made('slander.listwise', 2, 1, 0.1), 1, 'which is champion');
+select is(pg_temp.made('slander.listwise', 2, 3, 0.5), 2, 'so that another takes its place');
+select is(pg_temp.made('slander.listwise', 2, 3, 0.6), 3, 'and one more');
+select is(pg_temp.decide('slander.listwise@1', 'refuted', 0.9), 1, 'found out, the best is champion again');
+select is(pg_temp.made('slander.listwise', 2, 3, 0.95), 4, 'a better one takes its place');
+update ls.worker set quarantined_at = null, quarantined_because = null;
+select is(pg_temp.made('slander.listwise', 2, 1, 0.5), 4, 'and one that is not better');
+select is(pg_temp.decide('slander.listwise@5', 'refuted', 0.4), 4, 'a lie that decided nothing moves nothing');
+select isnt(fixture.feature_set('slander', 'test', 'more'), null, 'also when there is a test set more');
+select is(pg_temp.decide('slander.listwise@2', 'refuted', 0.55), 4, 'on which the champion was not measured');
+select is((select count(*) from ls.task_queue where kind = 'evaluate' and version = 4 and ranker = 'slander.listwise'), 1::bigint, 'as it is now');
+
+select is(pg_temp.fresh('person'), 'person.listwise', 'a person decides');
+select is(pg_temp.made('person.listwise', 2, 3, 0.5), 1, 'a version');
+select is(pg_temp.made('person.listwise', 2, 1, 0.6), 2, 'a better one');
+select is(ls.rollback('person.listwise', 'it answers badly'), pg_temp.version_id('person.listwise@1'), 'which a person takes away');
+select is(pg_temp.made('person.listwise', 1, 1, 0.8), 3, 'a lie');
+select is(pg_temp.decide('person.listwise@3', 'refuted', 0.1), 1, 'found out, what the person took away stays away');
+update ls.worker set quarantined_at = null, quarantined_because = null;
+select is(ls.promote(pg_temp.version_id('person.listwise@2'), 'it answers well now'), true, 'the person puts it back');
+select is(pg_temp.decide('person.listwise@2', 'refuted', 0.2), 2, 'and there it stays, whatever its figures');
+select results_eq($$ select ls.mover(w, 'x') from unnest('{promotion gate,promotion (forgotten),evaluation check,(forgotten) check,ann}'::text[]) w $$,
+    $$ values ('gate'), ('gate'), ('check'), ('check'), ('person') $$, 'who moved an alias is known, also where a user of such a name was forgotten');
+select is(ls.mover('ann', 'a user was forgotten'), 'forget', 'forgetting is no opinion of a version');
+
+-- A user is forgotten whose version is the only honest one.
+select is(pg_temp.fresh('gone'), 'gone.listwise', 'a worker lies');
+select isnt(ls.request_training('gone.listwise', array[fixture.feature_set('gone', 'train', 'eve', 3, 'eve')], p_seed => 77), null, 'where a user''s data count');
+select isnt(fixture.train(2, 'of eve'), null, 'trained');
+select is(pg_temp.hand_in(3, 0.7), true, 'measured');
+select is(pg_temp.made('gone.listwise', 1, 1, 0.8), 2, 'a lie takes its place');
+select isnt_empty($$ select * from ls.forget_user('eve', 'asked') $$, 'the user is forgotten');
+select is(pg_temp.decide('gone.listwise@2', 'refuted', 0.3), null, 'the lie is champion no more, and nothing is');
+select isnt((select quarantined_at from ls.worker where name = 'liar'), null, 'its worker is shut out');
+select results_eq($$ select accuracy, worker_id from ls.evaluation where version_id = pg_temp.version_id('gone.listwise@2') $$, $$ values (0.3::float8, null::bigint) $$, 'its figures are the true ones');
+select is(pg_temp.made('gone.listwise', 2, 3, 0.2), 3, 'an honest one is champion, however bad');
+
+-- Two workers make the same bytes.
+select is(pg_temp.fresh('same'), 'same.listwise', 'two workers');
+select is(pg_temp.made('same.listwise', 2, 3, 0.5), 1, 'a version');
+select isnt(ls.request_training('same.listwise', p_seed => 78), null, 'a training');
+select is((select count(*) from (select fixture.train(1, 'good bytes')) t), 1::bigint, 'by one');
+select ls.quarantine_worker(1, 'test');
+select is(pg_temp.hand_in(3, 0.9), true, 'who is shut out before it is measured');
+select is(pg_temp.champion_of('same.listwise'), 1, 'is not promoted');
+select isnt(ls.request_training('same.listwise', p_seed => 78), null, 'the same training');
+select is(fixture.train(2, 'good bytes'), pg_temp.version_id('same.listwise@2'), 'with the same bytes, by another');
+select is(pg_temp.champion_of('same.listwise'), 2, 'is');
+
+-- Promotions wait: one whose figures cannot be measured again waits on.
+select is(pg_temp.fresh('held'), 'held.listwise', 'promotions wait');
+select ls.set_check_policy(0, true, 'test');
+select is(pg_temp.made('held.listwise', 2, 3, 0.7), 1, 'a version');
+select is(pg_temp.made('held.listwise', 1, 1, 0.8), 1, 'one worker''s word');
+create temporary view held as select evaluation_check_id as id from ls.evaluation_check where version_id = pg_temp.version_id('held.listwise@2');
+select throws_ok('select ls.reopen_evaluation_check(id, ''x'') from held', 'LS001', null, 'what is open cannot be reopened');
+select is(ls.decide_evaluation_check((select id from held), 'failed', 'no memory'), true, 'which cannot be measured again');
+select is(pg_temp.champion_of('held.listwise'), 1, 'is not promoted for that');
+select is(ls.consider_promotion(pg_temp.version_id('held.listwise@2')), null, 'asked again, neither');
+select results_eq('select holds, verdict from ls.evaluation_check_status join held on id = evaluation_check_id', $$ values (true, 'failed') $$, 'and the view shows it');
+select throws_ok('select ls.reopen_evaluation_check(id, '''') from held', 'LS001', null, 'to try again needs a reason');
+select throws_ok('select ls.reopen_evaluation_check(-1, ''x'')', 'LS001', null, 'and something to try');
+select lives_ok('select ls.reopen_evaluation_check(id, ''there is memory now'') from held', 'it is tried again');
+select is((select count(*) from ls.audit_entry where action = 'reopen evaluation check' and reason = 'there is memory now'), 1::bigint, 'the audit log has it');
+create temporary table before as select evaluation_id, task_id from ls.evaluation where version_id = pg_temp.version_id('held.listwise@2');
+select is(pg_temp.decide('held.listwise@2', 'confirmed', 0.79), 2, 'right as far as rounding goes, it is promoted');
+select results_eq($$ select evaluation_id, task_id, worker_id, accuracy, (report ->> 'accuracy')::float8 from ls.evaluation where version_id = pg_temp.version_id('held.listwise@2') $$,
+    'select evaluation_id, task_id, 1::bigint, 0.79::float8, 0.79::float8 from before', 'with the coordinator''s figures in the place of the worker''s, under its name');
+select is((select evaluation_id from ls.evaluation_check join held on id = evaluation_check_id), (select evaluation_id from before), 'and is not measured once more');
+select is_empty('select * from ls.broken_rules(true)', 'no rule is broken');
+
+-- What cannot be decided undoes nothing.
+select is(pg_temp.fresh('trouble'), 'trouble.listwise', 'trouble of our own');
+select ls.set_check_policy(0, false, 'test');
+select is(pg_temp.made('trouble.listwise', 1, 1, 0.8), 1, 'a lie');
+create or replace function ls.choose_champion(p_version_id bigint, p_is_worse boolean, p_because text) returns void language plpgsql as $$ begin raise 'trouble'; end $$;
+select is(pg_temp.decide('trouble.listwise@1', 'refuted', 0.3), 1, 'found out, while no champion can be chosen');
+select isnt((select quarantined_at from ls.worker where name = 'liar'), null, 'its worker is shut out all the same');
+select is((select accuracy from ls.evaluation where version_id = pg_temp.version_id('trouble.listwise@1')), 0.3::float8, 'its figures are replaced');
+select results_eq('select subject, reason from ls.audit_entry where action = ''not decided''', $$ values ('trouble.listwise: choose champion', 'trouble') $$, 'the audit log says what was not decided');
+
+-- Of a long queue the first hundred are looked at.
+select is(pg_temp.fresh('queue'), 'queue.listwise', 'a queue');
+insert into ls.evaluation_check (version_id, feature_set_id, configuration, worker_id, reason, holds, report)
+select version_id, feature_set_id, configuration, 1, 'dispute', true, report from ls.evaluation, generate_series(1, 100)
+where version_id = pg_temp.version_id('trouble.listwise@1');
+select is(pg_temp.made('queue.listwise', 1, 1, 0.8), 1, 'what can be measured is the last of a hundred and one');
+select is_empty('select * from ls.claim_evaluation_check(60)', 'it is not seen before one of the others has failed');
+select isnt_empty('select * from ls.claim_evaluation_check(60)', 'and then it is');
 select * from finish();
 rollback;
