@@ -70,6 +70,7 @@ declare
         "accuracy_said": "The accuracy that the worker reported.",
         "because": "What the coordinator found, in words.",
         "check_share": "The share of evaluations that a coordinator measures again, 0 to 1.",
+        "check_policy.check_policy_id": "Always 1: there is one row.",
         "check_policy.share": "The share of evaluations that a coordinator measures again, 0 to 1.",
         "claim_count": "How often a coordinator began to measure it again.",
         "claimed_until": "Until when the coordinator that measures it has it for itself.",

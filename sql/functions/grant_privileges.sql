@@ -41,8 +41,25 @@ begin
     where p.pronamespace = 'ls'::regnamespace and p.prokind in ('f', 'p') and pg_has_role(p.proowner, 'usage');
     select string_agg(format('%I', r.rolname), ', ') into v_roles
     from pg_roles r where r.rolname in ('ls_reader', 'ls_operator', 'ls_admin', 'ls_service');
-    execute format('revoke all on %s from public%s', v_relations, ', ' || v_roles);
-    execute format('revoke all on routine %s from public%s', v_routines, ', ' || v_roles);
+    begin
+        execute format('revoke all on %s from public%s', v_relations, ', ' || v_roles);
+        execute format('revoke all on routine %s from public%s', v_routines, ', ' || v_roles);
+    exception when dependent_objects_still_exist then
+        -- An admin gave one of the four a right to pass on, and it was: that one stays, and is named.
+        for v_grant in
+            select 'table' as kind, c.oid::regclass::text as name from pg_class c
+            where c.relnamespace = 'ls'::regnamespace and c.relkind in ('r', 'p', 'v') and pg_has_role(c.relowner, 'usage')
+            union all
+            select 'routine', p.oid::regprocedure::text from pg_proc p
+            where p.pronamespace = 'ls'::regnamespace and p.prokind in ('f', 'p') and pg_has_role(p.proowner, 'usage')
+        loop
+            begin
+                execute format('revoke all on %s %s from public%s', v_grant.kind, v_grant.name, ', ' || v_roles);
+            exception when dependent_objects_still_exist then
+                raise warning 'rights on % % were passed on by one of ls_reader, ls_operator, ls_admin, ls_service: they stay', v_grant.kind, v_grant.name;
+            end;
+        end loop;
+    end;
     for v_grant in
         select r.rolname, r.rolname = 'ls_service' as everything,
             v_readers || case when r.rolname in ('ls_operator', 'ls_admin') then v_operators else '{}' end

@@ -1,8 +1,9 @@
 -- Weights at home with a worker are its own, by digest and worker: training is deterministic, so two workers, or a worker and
 -- the database, may have the same bytes. What one of them says of a digest (its size, that it has lost it) is said of its own copy.
-alter table ls.home_weights drop constraint home_weights_pkey;
 alter table ls.home_weights add column byte_count bigint;
+-- While there is a key: somebody's publication may ask for one.
 update ls.home_weights h set byte_count = w.byte_count from ls.ranker_weights w where w.digest = h.digest;
+alter table ls.home_weights drop constraint home_weights_pkey;
 -- Whose row another worker took over: what it has, its next offer says.
 insert into ls.home_weights (digest, worker_id, byte_count)
 select distinct v.digest, r.home_worker_id, w.byte_count

@@ -56,8 +56,10 @@ create index evaluation_by_worker on ls.evaluation (worker_id, evaluation_id);
 
 -- How many are measured again, and whether a promotion on one worker's word waits for it.
 create table ls.check_policy (
+    check_policy_id integer primary key default 1,
     share double precision not null default 0.02,
     holds_promotions boolean not null default false,
+    constraint check_policy_is_one check (check_policy_id = 1),
     constraint check_policy_share_is_a_fraction check (share between 0 and 1)
 );
 insert into ls.check_policy default values;

@@ -52,6 +52,7 @@ public final class Connection {
             set idle_in_transaction_session_timeout = \(max(60_000, milliseconds));
             set client_connection_check_interval = 5000;
             set idle_session_timeout = 0;
+            set extra_float_digits = 1;
             """)
     }
 

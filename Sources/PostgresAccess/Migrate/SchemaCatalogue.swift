@@ -104,6 +104,8 @@ struct SchemaCatalogue {
                 u.type || ' ' || replace(u.identity, 'pg_catalog.', '') as uses
             from o join pg_depend d on d.refclassid = o.catalogue and d.refobjid = o.oid
             left join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid
+                -- (Another rule is somebody's own.)
+                and r.rulename = '_RETURN'
             -- A view uses a thing through its rule.
             cross join lateral (select
                 case when r.oid is null then d.classid else 'pg_class'::regclass end as catalogue,
