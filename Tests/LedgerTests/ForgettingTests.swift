@@ -151,10 +151,13 @@ extension TestLedger {
                 select version_id, feature_set_id, configuration, worker_id, 'sample', false, report, now(), 'confirmed', 'x', '{}' from ls.evaluation limit 1;
                 insert into ls.refusal (task_id, worker_id, reason) select task_id, 2, 'x' from ls.attempt where state = 'failed' limit 1;
                 insert into ls.promotion_decision (version_id, promoted, reason) values (1, false, 'x');
+                insert into ls.task_trial (task_id, worker_id, unknown_to_version) select task_id, 2, 'x' from ls.attempt where state = 'failed' limit 1;
+                insert into ls.event_day (actor, action, day, count, first_at, last_at) values ('x', 'y', '2020-01-01', 1, now(), now());
+                select ls.worker_connected(1, 'c', 'x', 1, '{train}');
                 update ls.worker set quarantined_at = now(), quarantined_because = 'x', paused_until = now(), paused_because = 'x', labels = jsonb_build_object('user', \(quoted), 'x', 'y') where name = 'w';
                 select ls.revoke_worker('v', 'x');
                 select ls.record_decisions(jsonb_build_array(d || jsonb_build_object('user', \(quoted)), d), array['\\x00', '\\x00']::bytea[])
-                from jsonb_build_object('request_id', 'r', 'role', 'serve', 'model', 'tiny', 'version_id', 1, 'reason', 'global', 'is_fallback', false,
+                from jsonb_build_object('request_id', 'r', 'role', 'serve', 'model', 'tiny', 'domain', 'x', 'rule', 'x', 'version_id', 1, 'reason', 'global', 'is_fallback', false,
                     'arithmetic', 'float32', 'hidden_size', 4, 'dtype', 'F32', 'scores', '[1]'::jsonb) d;
                 -- Into every text, past the guards.
                 set session_replication_role = replica;

@@ -34,7 +34,8 @@ begin
     end if;
     if jsonb_typeof(p_report -> 'query_values') <> 'array'
         or jsonb_array_length(p_report -> 'query_values') <> (p_report ->> 'query_count')::bigint
-        or exists (select from jsonb_array_elements(p_report -> 'query_values') v where jsonb_typeof(v) <> 'number' or abs(v::numeric) > 1e30)
+        or exists (select from jsonb_array_elements(p_report -> 'query_values') v where jsonb_typeof(v) <> 'number' or abs(v::numeric) > 1e30
+            or (v::numeric <> 0 and abs(v::numeric) < 1e-45))  -- the least that a float32 tells from 0
     then
         perform ls.refuse('LS001', format('cannot take an evaluation: expected query_values to be %s numbers', p_report ->> 'query_count'));
     end if;
