@@ -88,6 +88,55 @@ import Testing
         }
     }
 
+    @Test func `keeps weights that somebody else adds at this very moment`() async throws {
+        try await TestLedger.with { ledger in
+            try await ledger.weightsOfAdaAndAnother()
+            let forgotten = Box<Int>()
+            try await ledger.database.pool.withConnection { connection in
+                let forgetting = DispatchSemaphore(value: 0)
+                try connection.transaction {
+                    try connection.execute("select fixture.version('code.listwise', 'same')")
+                    Task {
+                        forgotten.value = try? await ledger.store.forgetUser(
+                            "ada", because: "asked"
+                        )
+                        .first { $0.what == "weights" }?.count
+                        forgetting.signal()
+                    }
+                    try connection.waitUntilSomebodyWaits()
+                }
+                forgetting.wait()
+            }
+            #expect(forgotten.value == 0)
+            #expect(try await ledger.count("ls.ranker_weights where bytes is not null") == 1)
+            #expect(try await ledger.brokenRules() == [])
+        }
+    }
+
+    @Test func `that is not committed keeps weights waiting, and then they are new`() async throws {
+        try await TestLedger.with { ledger in
+            try await ledger.weightsOfAdaAndAnother()
+            let added = Box<Bool>()
+            try await ledger.database.pool.withConnection { connection in
+                let adding = DispatchSemaphore(value: 0)
+                try connection.transaction {
+                    try connection.execute("select ls.forget_user('ada', 'asked')")
+                    Task {
+                        added.value =
+                            (try? await ledger.database.pool.execute(
+                                "select fixture.version('code.listwise', 'same')")) != nil
+                        adding.signal()
+                    }
+                    try connection.waitUntilSomebodyWaits()
+                }
+                adding.wait()
+            }
+            #expect(added.value == true)
+            #expect(try await ledger.count("ls.ranker_weights where bytes is not null") == 1)
+            #expect(try await ledger.brokenRules() == [])
+        }
+    }
+
     /// pg_dump's lines: every row of every table as a statement.
     private func dump(_ connectionInfo: String) async throws -> [Substring] {
         let process = Process()
@@ -176,6 +225,18 @@ extension TestLedger {
                 end
                 $$;
                 set session_replication_role = origin;
+                """)
+        }
+    }
+
+    /// A ranker of ada's with a version, and one of nobody's that has none yet.
+    fileprivate func weightsOfAdaAndAnother() async throws {
+        try await ranker("code")
+        try await database.pool.withConnection { connection in
+            try connection.executeScript(
+                """
+                select fixture.ranker('code', p_user => 'ada', p_name => 'hers');
+                select fixture.version('hers', 'same');
                 """)
         }
     }
