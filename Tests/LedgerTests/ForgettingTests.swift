@@ -88,6 +88,55 @@ import Testing
         }
     }
 
+    @Test func `keeps weights that somebody else adds at this very moment`() async throws {
+        try await TestLedger.with { ledger in
+            try await ledger.weightsOfAdaAndAnother()
+            let forgotten = Box<Int>()
+            try await ledger.database.pool.withConnection { connection in
+                let forgetting = DispatchSemaphore(value: 0)
+                try connection.transaction {
+                    try connection.execute("select fixture.version('code.listwise', 'same')")
+                    Task {
+                        forgotten.value = try? await ledger.store.forgetUser(
+                            "ada", because: "asked"
+                        )
+                        .first { $0.what == "weights" }?.count
+                        forgetting.signal()
+                    }
+                    try connection.waitUntilSomebodyWaits()
+                }
+                forgetting.wait()
+            }
+            #expect(forgotten.value == 0)
+            #expect(try await ledger.count("ls.ranker_weights where bytes is not null") == 1)
+            #expect(try await ledger.brokenRules() == [])
+        }
+    }
+
+    @Test func `that is not committed keeps weights waiting, and then they are new`() async throws {
+        try await TestLedger.with { ledger in
+            try await ledger.weightsOfAdaAndAnother()
+            let added = Box<Bool>()
+            try await ledger.database.pool.withConnection { connection in
+                let adding = DispatchSemaphore(value: 0)
+                try connection.transaction {
+                    try connection.execute("select ls.forget_user('ada', 'asked')")
+                    Task {
+                        added.value =
+                            (try? await ledger.database.pool.execute(
+                                "select fixture.version('code.listwise', 'same')")) != nil
+                        adding.signal()
+                    }
+                    try connection.waitUntilSomebodyWaits()
+                }
+                adding.wait()
+            }
+            #expect(added.value == true)
+            #expect(try await ledger.count("ls.ranker_weights where bytes is not null") == 1)
+            #expect(try await ledger.brokenRules() == [])
+        }
+    }
+
     /// pg_dump's lines: every row of every table as a statement.
     private func dump(_ connectionInfo: String) async throws -> [Substring] {
         let process = Process()
@@ -151,10 +200,13 @@ extension TestLedger {
                 select version_id, feature_set_id, configuration, worker_id, 'sample', false, report, now(), 'confirmed', 'x', '{}' from ls.evaluation limit 1;
                 insert into ls.refusal (task_id, worker_id, reason) select task_id, 2, 'x' from ls.attempt where state = 'failed' limit 1;
                 insert into ls.promotion_decision (version_id, promoted, reason) values (1, false, 'x');
+                insert into ls.task_trial (task_id, worker_id, unknown_to_version) select task_id, 2, 'x' from ls.attempt where state = 'failed' limit 1;
+                insert into ls.event_day (actor, action, day, count, first_at, last_at) values ('x', 'y', '2020-01-01', 1, now(), now());
+                select ls.worker_connected(1, 'c', 'x', 1, '{train}');
                 update ls.worker set quarantined_at = now(), quarantined_because = 'x', paused_until = now(), paused_because = 'x', labels = jsonb_build_object('user', \(quoted), 'x', 'y') where name = 'w';
                 select ls.revoke_worker('v', 'x');
                 select ls.record_decisions(jsonb_build_array(d || jsonb_build_object('user', \(quoted)), d), array['\\x00', '\\x00']::bytea[])
-                from jsonb_build_object('request_id', 'r', 'role', 'serve', 'model', 'tiny', 'version_id', 1, 'reason', 'global', 'is_fallback', false,
+                from jsonb_build_object('request_id', 'r', 'role', 'serve', 'model', 'tiny', 'domain', 'x', 'rule', 'x', 'version_id', 1, 'reason', 'global', 'is_fallback', false,
                     'arithmetic', 'float32', 'hidden_size', 4, 'dtype', 'F32', 'scores', '[1]'::jsonb) d;
                 -- Into every text, past the guards.
                 set session_replication_role = replica;
@@ -173,6 +225,18 @@ extension TestLedger {
                 end
                 $$;
                 set session_replication_role = origin;
+                """)
+        }
+    }
+
+    /// A ranker of ada's with a version, and one of nobody's that has none yet.
+    fileprivate func weightsOfAdaAndAnother() async throws {
+        try await ranker("code")
+        try await database.pool.withConnection { connection in
+            try connection.executeScript(
+                """
+                select fixture.ranker('code', p_user => 'ada', p_name => 'hers');
+                select fixture.version('hers', 'same');
                 """)
         }
     }

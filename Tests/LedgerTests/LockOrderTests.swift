@@ -29,6 +29,37 @@ import Testing
         }
     }
 
+    @Test func `let a redrive and a request for the same work come at once`() async throws {
+        try await TestLedger.with { ledger in
+            try await ledger.database.pool.withConnection { connection in
+                try connection.executeScript(
+                    Self.beginning + """
+                        select fixture.version('code.listwise', 'w');
+                        select ls.fail_attempt(1, token, 'x', 'y', false, 'confirmed') from ls.lease_tasks(1, '{evaluate}', 1, 60);
+                        """)
+                #expect(
+                    try connection.execute("select state from ls.task").one().decode() == "dead")
+                let redriving = DispatchSemaphore(value: 0)
+                let refusal = Box<String>()
+                try connection.transaction {
+                    try connection.execute("select from ls.ranker for no key update")
+                    Task {
+                        do {
+                            try await ledger.database.pool.execute("select ls.redrive(1, 'x')")
+                        } catch let error as PostgresError {
+                            refusal.value = error.sqlState
+                        }
+                        redriving.signal()
+                    }
+                    try connection.waitUntilSomebodyWaits()
+                    try connection.execute("select ls.request_evaluation(1)")
+                }
+                redriving.wait()
+                #expect(refusal.value == "LS020")
+            }
+        }
+    }
+
     /// - Returns: How often it was the victim of a deadlock, and how often a call did what it was asked.
     private func play(
         _ pool: ConnectionPool, _ generator: inout SplitMix

@@ -1,6 +1,7 @@
 -- ls.check_blob(worker, digest): refuses a download (LS014) unless the worker needs the bytes: a feature set or weights of a
--- task it holds a lease of, or weights of a ranker that is placed on it. A digest that nobody has and one that is not
--- for this worker read the same. What a worker was told to fetch ahead, its coordinator knows.
+-- task it holds a lease of, or weights of a ranker that is placed on it. Weights that are at home with a worker are never read here:
+-- it named the digest, and may have named anybody's. A digest that nobody has and one that is not for this worker read the
+-- same. What a worker was told to fetch ahead, its coordinator knows.
 -- Called by: LedgerStore.checkBlob, when a download begins and once a second.
 create or replace function ls.check_blob(p_worker_id bigint, p_digest bytea)
 returns void
@@ -14,10 +15,11 @@ begin
         and not exists (
             select from ls.attempt a join ls.task t using (task_id)
                 join ls.ranker_version v on v.version_id = coalesce(t.version_id, t.initial_version_id)
-            where a.worker_id = p_worker_id and a.state = 'open' and v.digest = p_digest)
+                join ls.ranker r on r.ranker_id = v.ranker_id
+            where a.worker_id = p_worker_id and a.state = 'open' and v.digest = p_digest and r.home_worker_id is null)
         and not exists (
             select from ls.ranker r join ls.ranker_version v using (ranker_id)
-            where r.placed_worker_id = p_worker_id and v.digest = p_digest)
+            where r.placed_worker_id = p_worker_id and r.home_worker_id is null and v.digest = p_digest)
     then
         perform ls.refuse('LS014', format('cannot read %s…: no feature set or weights of this digest are stored here for worker ''%s''',
             coalesce(ls.short_digest(p_digest), 'null'), (select name from ls.worker where worker_id = p_worker_id)),

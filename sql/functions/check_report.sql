@@ -36,6 +36,7 @@ begin
         or jsonb_array_length(p_report -> 'query_values') <> (p_report ->> 'query_count')::bigint
         or exists (select from jsonb_array_elements(p_report -> 'query_values') v where case
             when jsonb_typeof(v) <> 'number' then true
+            when v::numeric <> 0 and abs(v::numeric) < 1e-45 then true  -- the least that a float32 tells from 0
             when v_set.label_kind = 'binary' then v::numeric not between 0 and 1
             else abs(v::numeric) > ls.magnitude_max() end)
     then

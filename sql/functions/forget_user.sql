@@ -15,6 +15,7 @@
 -- in other users' feature files, and what lscoord forget --help says of copies outside this database.
 -- Copies on workers' disks are no longer named by anything and leave with the cache's limit. What is at home with a
 -- worker is the user's own to delete; offered again it is refused, for no label names the user.
+-- Weights that only edge-only rankers of others name lose their bytes: those at home are no concern of ours.
 -- A decision that is being recorded at this moment is waited for, and goes, too (ls.user_lock). Coordinators drop what
 -- they have in memory (channel ls_forget). Locks in the one order of the page States.
 -- Called by: an admin.
@@ -34,6 +35,7 @@ declare
     v_sweeps bigint[];
     v_digests bytea[];
     v_archived bigint;
+    v_emptied bigint;
     v_id bigint;
     v_alias record;
     v_clean bigint;
@@ -45,6 +47,7 @@ declare
     v_reason text;
     v_key record;
     v_text record;
+    c_ours constant text := '^[0-9a-f-]{32,64}$';
 begin
     if coalesce(p_user, '') = '' or coalesce(p_reason, '') = '' then
         perform ls.refuse('LS001', 'cannot forget a user: a name and a reason are needed');
@@ -54,6 +57,10 @@ begin
     -- Invitations, all workers (whatever a worker says or offers waits), then tasks, rankers and feature sets.
     perform from ls.join_token where position(p_user in labels::text) > 0 or position(p_user in created_by) > 0
     order by join_token_id for no key update;
+    -- As they are locked when a worker connects: before the worker.
+    perform from ls.worker_presence
+    where position(p_user in concat_ws(' ', program_version, instance, place, array_to_string(domains, ' '), array_to_string(replaced_instances, ' '))) > 0
+    order by worker_id for no key update;
     perform from ls.worker order by worker_id for no key update;
     -- What was under way when we looked may have ended before it was locked. A task that is found late cannot be locked in
     -- order: then all is let go and locked anew. Once all is locked, nothing new can name it.
@@ -71,6 +78,9 @@ begin
                 or ranker_id in (select ranker_id from ls.task where task_id = any (v_all.blocked))
             order by ranker_id for update;
             perform from ls.feature_set where feature_set_id = any (v_all.sets) order by feature_set_id for update;
+            -- Last, so that nobody names them in a version any more: whoever adds one waits.
+            perform from ls.ranker_weights where digest in (select digest from ls.ranker_version where version_id = any (v_all.versions))
+            order by digest for update;
             v_before := to_jsonb(v_all);
             select * into strict v_all from ls.forgettable(p_user);
             exit when to_jsonb(v_all) = v_before or v_round = 10;
@@ -145,7 +155,12 @@ begin
         select from ls.ranker_version v join ls.ranker r using (ranker_id) where v.digest = h.digest and r.home_worker_id = h.worker_id);
     delete from ls.ranker_weights w where w.digest = any (v_digests)
         and not exists (select from ls.ranker_version v where v.digest = w.digest);
-    get diagnostics v_count = row_count; v_counts := v_counts || v_count;
+    get diagnostics v_count = row_count;
+    update ls.ranker_weights w set bytes = null,
+        byte_count = coalesce((select min(h.byte_count) from ls.home_weights h where h.digest = w.digest), 1)
+    where w.digest = any (v_digests) and w.bytes is not null and not exists (
+        select from ls.ranker_version v join ls.ranker r using (ranker_id) where v.digest = w.digest and r.home_worker_id is null);
+    get diagnostics v_emptied = row_count; v_counts := v_counts || (v_count + v_emptied);
     delete from ls.feature_chunk where feature_set_id = any (v_sets);
     delete from ls.query where feature_set_id = any (v_sets);
     get diagnostics v_count = row_count; v_counts := v_counts || v_count;
@@ -182,16 +197,34 @@ begin
 
     -- Every text.
     update ls.audit_log a set subject = '(forgotten)' || substr(a.subject, length(n.name) + 1)
-    from unnest(v_names) n (name) where starts_with(a.subject, n.name) and substr(a.subject, length(n.name) + 1, 1) in ('', ':', '@', ' ');
+    from unnest(v_names) n (name) where a.action <> 'forget user' and starts_with(a.subject, n.name) and substr(a.subject, length(n.name) + 1, 1) in ('', ':', '@', ' ');
     v_kept := ls.names_with(p_user);
+    -- What is counted by actor is counted together.
+    with gone as (
+        delete from ls.event_day e where position(p_user in e.actor) > 0 and ls.without_name(e.actor, p_user, v_kept) <> e.actor returning *)
+    insert into ls.event_day as e (actor, action, day, count, first_at, last_at)
+    select ls.without_name(g.actor, p_user, v_kept), g.action, g.day, sum(g.count), min(g.first_at), max(g.last_at) from gone g group by 1, 2, 3
+    on conflict (actor, action, day) do update set count = e.count + excluded.count,
+        first_at = least(e.first_at, excluded.first_at), last_at = greatest(e.last_at, excluded.last_at);
+    get diagnostics v_texts = row_count;
+    -- A process and a place are digests and numbers of lsworker's; whatever else stands there is a worker's own and told apart no more.
+    update ls.worker_presence p set instance = case when ls.without_name(p.instance, p_user) = p.instance or p.instance ~ c_ours then p.instance end,
+        place = case when ls.without_name(p.place, p_user) = p.place or p.place ~ c_ours then p.place end,
+        replaced_instances = array(select i.name from unnest(p.replaced_instances) with ordinality i (name, ordinal)
+            where ls.without_name(i.name, p_user) = i.name or i.name ~ c_ours order by i.ordinal),
+        domains = case when p.domains is not null then array(select ls.without_name(d.name, p_user, v_kept)
+            from unnest(p.domains) with ordinality d (name, ordinal) order by d.ordinal) end
+    where position(p_user in concat_ws(' ', instance, place, array_to_string(domains, ' '), array_to_string(replaced_instances, ' '))) > 0;
     for v_text in
         select f.relation, f.column_name, format_type(a.atttypid, null) as type from ls.free_texts() f
             join pg_attribute a on a.attrelid = ('ls.' || f.relation)::regclass and a.attname = f.column_name
         order by f.relation, f.column_name
     loop
         execute format('update ls.%1$I t set %2$I = n.text from (select ctid as place, tableoid as part, ls.%3$I(%2$I, $1, $2) as text '
-            'from ls.%1$I where position($3 in %2$I::text) > 0) n where t.ctid = n.place and t.tableoid = n.part and t.%2$I is distinct from n.text',
-            v_text.relation, v_text.column_name, case v_text.type when 'jsonb' then 'json_without_name' else 'without_name' end)
+            'from ls.%1$I where position($3 in %2$I::text) > 0) n where t.ctid = n.place and t.tableoid = n.part and t.%2$I is distinct from n.text%4$s',
+            v_text.relation, v_text.column_name, case v_text.type when 'jsonb' then 'json_without_name' else 'without_name' end,
+            -- By these digits ls.record_decisions knows who was forgotten.
+            case when v_text.relation = 'audit_log' and v_text.column_name = 'subject' then ' and t.action <> ''forget user''' else '' end)
         -- As it stands in JSON: quotes and backslashes are written otherwise there.
         using p_user, v_kept, case v_text.type when 'jsonb' then substr(to_jsonb(p_user)::text, 2, length(to_jsonb(p_user)::text) - 2) else p_user end;
         get diagnostics v_count = row_count; v_texts := v_texts + v_count;

@@ -1,7 +1,8 @@
 -- ls.insert_version(ranker, digest, weights, …) -> version id, whether it is new.
 -- Checks that the bytes are what the digest says (LS003), stores them once, and numbers the version
--- under the ranker's row lock. Of an edge-only ranker digest and size are all there is; bytes that come later, for a central
--- ranker trained alike, fill what was missing, and the coordinators hear of it. A ranker never has two versions of the
+-- under the ranker's row lock. Of an edge-only ranker digest and size are all there is, its worker's word alone: nothing
+-- says whether others have bytes of this digest, or how many. Bytes that come later, for a central ranker trained alike, fill what was
+-- missing, and the coordinators hear of it. A ranker never has two versions of the
 -- same bytes: training again with the same seed on the same features gives the version that is there.
 -- Called by: complete_training, add_version.
 create or replace function ls.insert_version(p_ranker_id bigint, p_digest bytea, p_weights bytea, p_report jsonb,
@@ -13,7 +14,6 @@ as $$
 declare
     v_id bigint;
     v_home bigint;
-    v_stored_byte_count bigint;
     v_is_stored boolean;
 begin
     select home_worker_id into v_home from ls.ranker where ranker_id = p_ranker_id;
@@ -31,21 +31,21 @@ begin
     end if;
     perform from ls.ranker where ranker_id = p_ranker_id for no key update;
     -- Before anything is found to be there: a version that was made without its bytes gets them, too.
-    insert into ls.ranker_weights as w (digest, byte_count, bytes)
-    values (p_digest, coalesce(octet_length(p_weights), p_byte_count), p_weights)
-    on conflict (digest) do nothing;
-    if not found then
-        select w.byte_count, w.bytes is not null into v_stored_byte_count, v_is_stored
-        from ls.ranker_weights w where w.digest = p_digest for no key update;
+    loop
+        insert into ls.ranker_weights as w (digest, byte_count, bytes)
+        values (p_digest, coalesce(octet_length(p_weights), p_byte_count), p_weights)
+        on conflict (digest) do nothing;
+        exit when found;
+        select w.bytes is not null into v_is_stored from ls.ranker_weights w where w.digest = p_digest for no key update;
+        -- Whoever forgot a user took them away while we waited: then they are new.
+        continue when not found;
         if not v_is_stored and p_weights is not null then
             update ls.ranker_weights set byte_count = octet_length(p_weights), bytes = p_weights where digest = p_digest;
             perform ls.notify_alias(a.ranker_id)
             from ls.ranker_version v join ls.ranker_alias a using (ranker_id, version_id) where v.digest = p_digest;
-        elsif v_is_stored and p_weights is null and p_byte_count <> v_stored_byte_count then
-            perform ls.refuse('LS003', format('cannot add a version: its weights %s… have %s bytes, the worker says %s',
-                ls.short_digest(p_digest), v_stored_byte_count, p_byte_count));
         end if;
-    end if;
+        exit;
+    end loop;
     if v_home is not null then
         -- Each worker's own copy: what another says of the same digest changes nothing here.
         insert into ls.home_weights (digest, worker_id, byte_count) values (p_digest, v_home, p_byte_count)

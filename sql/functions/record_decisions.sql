@@ -31,7 +31,7 @@ begin
         where e.value ->> 'user' is not null order by 1) u;
     v_room := ls.prune_decisions();
     perform ls.ensure_decision_partition(h.hour) from (
-        select distinct date_trunc('hour', v_now - make_interval(secs => coalesce((e.value ->> 'age_seconds')::double precision, 0))) as hour
+        select distinct date_trunc('hour', v_now - make_interval(secs => coalesce((e.value ->> 'age_seconds')::double precision, 0)), 'UTC') as hour
         from jsonb_array_elements(p_decisions) e) h;
     with line as (
         select e.value ->> 'request_id' as request_id, coalesce(e.value ->> 'api_key_id', '') as api_key_id, e.value ->> 'role' as role,

@@ -21,6 +21,8 @@ begin
     if v_task.state <> 'dead' then
         perform ls.refuse('LS021', format('cannot redrive task %s: it is %s, only a dead task can be', p_task_id, v_task.state));
     end if;
+    -- Before the key of its work: whoever asks for the same holds the ranker first.
+    perform from ls.ranker where ranker_id = v_task.ranker_id for no key update;
     begin
         update ls.task set state = case kind when 'matrix' then 'blocked' else 'waiting' end, ended_at = null, ended_because = null,
             run_after = clock_timestamp(), turn = ls.next_turn(owner, kind, priority),
@@ -35,7 +37,6 @@ begin
     if v_task.kind = 'matrix' then
         perform ls.advance_matrix(p_task_id);
     end if;
-    perform from ls.ranker where ranker_id = v_task.ranker_id for no key update;
     update ls.sweep s set ended_at = null, best_position = null, best_version_id = null
     where s.ranker_id = v_task.ranker_id and s.ended_at is not null and exists (
         select from ls.sweep_result r where r.sweep_id = s.sweep_id and r.state in ('waiting', 'measuring'));

@@ -1,7 +1,7 @@
 -- ls.forget_user and a user's name wherever it may stand; ls.kept_weights. The functions that only forget_user calls:
 -- without_name, json_without_name, free_texts, names_with, user_lock.
 begin;
-select plan(39);
+select plan(54);
 -- A word of its own, and nothing else.
 select is(ls.without_name(t, 'al'), w, t) from (values
     ('al', '(forgotten)'), ('asked by al.', 'asked by (forgotten).'), ('al, al-a and (al)', '(forgotten), (forgotten)-a and ((forgotten))'),
@@ -16,10 +16,11 @@ select is(ls.json_without_name('{"al": ["al", 1, null, {"x": "of al"}], "e": [],
 create temporary table decided as select relation, column_name from ls.free_texts()
     union all select split_part(c, '.', 1), split_part(c, '.', 2) from unnest(array[
         -- deleted with the user, or taken care of one by one
+        'worker_presence.instance', 'worker_presence.place', 'worker_presence.replaced_instances', 'worker_presence.domains',
         'api_key.users', 'api_key.name', 'route_rule.user_name', 'route_rule.target', 'feature_set.user_name', 'ranker.user_name', 'decision.user_name', 'tag.key',
         -- names that something is registered under
         'base_model.name', 'domain.name', 'ranker.name', 'worker.name', 'join_token.worker_name', 'coordinator.name', 'route_rule.name', 'route_rule.domain_pattern', 'api_key.domains',
-        'api_key.base_models', 'decision.model', 'decision.domain', 'decision.rule', 'worker_presence.coordinator', 'worker_presence.domains', 'coordinator.address', 'event_day.actor',
+        'api_key.base_models', 'worker_presence.coordinator', 'coordinator.address',
         -- words, digests and numbers of ours; what a base model is
         'alias_history.alias', 'ranker_alias.alias', 'api_key.api_key_id', 'attempt.state', 'audit_log.action', 'audit_log.role', 'base_model.revision', 'base_model.norm', 'base_model.pooling',
         'base_model.dtype', 'base_model.template_digest', 'certificate.serial', 'certificate_authority.certificate_pem', 'certificate_authority.previous_certificate_pem',
@@ -27,7 +28,7 @@ create temporary table decided as select relation, column_name from ls.free_text
         'join_token.join_token_id', 'ranker.kind', 'ranker.configuration', 'ranker.training', 'retention.what', 'route_rule.action', 'sweep.request_key', 'sweep.evaluation',
         'sweep_entry.configuration', 'task.kind', 'task.state', 'task.configuration', 'task.request_key', 'task_archive.kind', 'task_archive.state', 'task_archive.configuration',
         'task_archive_count.kind', 'task_archive_count.state', 'task_kind.kind', 'task_transition.from_state', 'task_transition.to_state', 'task_transition.made_by',
-        'task_trial.unknown_to_version', 'worker_presence.program_version', 'worker_presence.task_kinds', 'worker_presence.instance', 'worker_presence.place', 'worker_presence.replaced_instances', 'event_day.action',
+        'worker_presence.task_kinds', 'event_day.action',
         'decision.api_key_id', 'decision_volume.api_key_id', 'baseline.configuration', 'evaluation_check.configuration', 'evaluation_check.reason', 'evaluation_check.verdict', 'schema_object.object',
         'schema_migration.name', 'schema_migration.checksum', 'schema_files.name', 'schema_files.checksum',
         -- what stands in other users' feature files
@@ -91,6 +92,41 @@ select is((select text from ls.note order by note_id desc limit 1), 'by (forgott
 select is((select count(*) from ls.join_token where labels ->> 'note' = 'for (forgotten)'), 2::bigint, 'in JSON, too');
 select is((select count from ls.forget_user('(x|.*)', 'x') where deleted = 'mentions'), 1::bigint, 'a name with a pattern in it');
 select is((select count from ls.forget_user('train', 'x') where deleted = 'mentions'), 0::bigint, 'a user who is called as a kind of task is');
+
+-- What is counted, what programs say of themselves, and what a request named.
+select ls.worker_connected(3, 'c', 'build of ned', 1, '{train}', '{code/ned,code}', null, null, 'ned', 'at-ned');
+update ls.worker_presence set replaced_instances = '{"ned",0123456789abcdef0123456789abcdef}' where worker_id = 3;
+select ls.worker_connected(1, 'c', '1.0', 1, '{train}', null, null, null, '0123456789abcdef-0123-0000-ned-0123456789', 'ab12');
+insert into ls.task_trial (task_id, worker_id, unknown_to_version) select task_id, 3, 'build of ned' from failed;
+insert into ls.event_day (actor, action, day, count, first_at, last_at) values
+    ('ned', 'x', '2020-01-01', 2, '2020-01-01 10:00Z', '2020-01-01 11:00Z'), ('(forgotten)', 'x', '2020-01-01', 3, '2020-01-01 09:00Z', '2020-01-01 10:30Z'),
+    ('ned', 'x', '2020-01-02', 1, '2020-01-02 10:00Z', '2020-01-02 10:00Z'), ('nedda', 'x', '2020-01-02', 1, '2020-01-02 10:00Z', '2020-01-02 10:00Z');
+select ls.record_decisions(jsonb_build_array('{"request_id": "r", "role": "serve", "model": "~ned/code.listwise", "domain": "code/ned", "rule": "for ned", "version_id": 1,
+    "reason": "global", "is_fallback": false, "arithmetic": "float32", "hidden_size": 4, "dtype": "F32", "scores": [1]}'::jsonb), array['\x00'::bytea]);
+select isnt((select count from ls.forget_user('ned', 'asked') where deleted = 'mentions'), 0::bigint, 'ned is forgotten');
+select results_eq($$ select program_version, instance, place, replaced_instances, domains from ls.worker_presence where worker_id = 3 $$,
+    $$ values ('build of (forgotten)', null::text, null::text, '{0123456789abcdef0123456789abcdef}'::text[], '{code/(forgotten),code}'::text[]) $$, 'what a worker said of itself');
+select results_eq($$ select instance, place from ls.worker_presence where worker_id = 1 $$, $$ values (null::text, 'ab12') $$, 'what is no number of ours is told apart no more');
+select is((select unknown_to_version from ls.task_trial where worker_id = 3), 'build of (forgotten)', 'what its program did not know');
+select results_eq($$ select actor, day, count, first_at, last_at from ls.event_day where action = 'x' order by 2, 1 $$, $$ values
+    ('(forgotten)', '2020-01-01'::date, 5::bigint, '2020-01-01 09:00Z'::timestamptz, '2020-01-01 11:00Z'::timestamptz),
+    ('(forgotten)', '2020-01-02', 1, '2020-01-02 10:00Z', '2020-01-02 10:00Z'), ('nedda', '2020-01-02', 1, '2020-01-02 10:00Z', '2020-01-02 10:00Z') $$, 'counts of who is forgotten are one');
+select results_eq('select model, domain, rule from ls.decision', $$ values ('~(forgotten)/code.listwise', 'code/(forgotten)', 'for (forgotten)') $$, 'what others asked for');
+
+-- Words of ours are nobody's name: functions look for them.
+select is(ls.without_name(t, u), w, t) from (values ('promotion gate, by gate', 'gate', 'promotion gate, by (forgotten)'), ('(forgotten) is forgotten', 'forgotten', '(forgotten) is (forgotten)'),
+    ('worker w, a worker', 'worker', 'worker w, a (forgotten)')) v (t, u, w);
+select ls.record_audit(a, 'test', 'ours', 'of gate') from unnest('{lscoord,worker w,promotion gate,evaluation check}'::text[]) a;
+select ls.set_alias(1, 'g', 'x', 'promotion gate'), ls.set_alias(1, 'c', 'x', 'evaluation check');
+create temporary table ours as select audit_log_id, actor, subject from ls.audit_log where action in ('test', 'forget user');
+select lives_ok($$ select f.* from unnest('{gate,check,user,lscoord,promotion,evaluation,worker,forgotten}'::text[]) u, ls.forget_user(u, 'asked') f $$, 'users whose names are words of ours');
+select is_empty($$ select * from ours o join ls.audit_log a using (audit_log_id) where (a.actor, a.subject) <> (o.actor, o.subject) $$, 'who acted, and who was forgotten, reads as before');
+select results_eq($$ select moved_by from ls.alias_history where alias in ('g', 'c') order by 1 $$, $$ values ('evaluation check'), ('promotion gate') $$, 'so does who moved an alias');
+select is_empty($$ select text from ls.note where text like '%((%' $$, 'what was overwritten stays so');
+select is((select min(reason) from ls.audit_log where action = 'test'), 'of (forgotten)', 'the names go elsewhere');
+select ls.record_decisions(jsonb_build_array('{"request_id": "r2", "user": "ned", "age_seconds": 60, "role": "serve", "model": "tiny", "version_id": 1,
+    "reason": "global", "is_fallback": false, "arithmetic": "float32", "hidden_size": 4, "dtype": "F32", "scores": [1]}'::jsonb), array['\x00'::bytea]);
+select is((select count(*) from ls.decision where request_id = 'r2'), 0::bigint, 'who was forgotten is known as before');
 select is((select count(*) from ls.broken_rules(true)), 0::bigint, 'all rules hold');
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- Who may ask (keys), what comes before the chain (rules), where it is scored (placement), and what is kept of it.
 begin;
-select plan(142);
+select plan(143);
 select fixture.base_model();
 select fixture.worker('edge-1');
 create function pg_temp.add(p_domain text, p_kind text default 'listwise', p_user text default null) returns bigint language sql as $$
@@ -202,5 +202,8 @@ select is((select clock_timestamp() - served_at between '119 minutes' and '121 m
 select is((select count from ls.forget_user('ada', 'asked') where deleted = 'decisions'), 1::bigint, 'a user''s decisions are forgotten with the user');
 select is(ls.record_decisions(jsonb_set(pg_temp.decided('r7'), '{0,age_seconds}', '10'), array['\x01'::bytea]), 0, 'and what waited meanwhile');
 select is(ls.record_decisions(pg_temp.decided('r8'), array['\x01'::bytea]), 1, 'who comes back is somebody new');
+set local timezone = 'Asia/Kolkata';
+select is((select sum(ls.record_decisions(jsonb_set(pg_temp.decided('k' || s, 'zoe'), '{0,age_seconds}', to_jsonb(s)), array['\x01'::bytea]))
+    from generate_series(28800, 14400, -900) s), 17::bigint, 'hours begin where they do in UTC, also for who is half an hour beside it');
 select * from finish();
 rollback;

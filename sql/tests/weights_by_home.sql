@@ -1,7 +1,7 @@
 -- One digest, several homes: training is deterministic, so an edge-only ranker and a central one, or two edge-only ones, may have
 -- the same weights. Who names a digest without its bytes keeps nobody else's out, and loses only what is its own.
 begin;
-select plan(47);
+select plan(59);
 select fixture.base_model();
 select fixture.feature_set('code', 'train');
 select fixture.worker('hers'), fixture.worker('his'), fixture.worker('central');
@@ -63,10 +63,13 @@ select throws_ok($$ select pg_temp.train('shared', 3, sha256('same'), 'different
 update ls.task set state = 'cancelled', ended_at = now(), ended_because = 'test' where ended_at is null;
 update ls.attempt set state = 'cancelled', ended_at = now() where state = 'open';
 
--- Central first, then an edge-only one: a size that cannot be is refused, the right one is taken.
-select throws_ok($$ select pg_temp.train('~ben/mine', 2, sha256('same'), null, 5) $$, 'LS003',
-    format('cannot add a version: its weights %s… have 4 bytes, the worker says 5', ls.short_digest(sha256('same'))), 'a size that the bytes do not have');
-select isnt(pg_temp.train('~ben/mine', 2, sha256('same'), null, 4), null, 'the size they have');
+-- Central first, then an edge-only one, which may name anybody's: nothing tells it whether they are here, or their size, and
+-- its tasks do not read them.
+select lives_ok($$ select pg_temp.train('~ben/mine', 2, sha256('same'), null, 5) $$, 'a size that the bytes do not have is his word');
+select ls.request_evaluation((select version_id from ls.version_lineage where version = '~ben/mine@1'), array[1]::bigint[], '{"candidate_count": 2, "groups_per_query": 2, "seed": 1}');
+select is((select weights_byte_count from ls.lease_tasks(2, '{evaluate}', 1, 60)), 5::bigint, 'which he hears again');
+select throws_ok($$ select ls.check_blob(2, sha256('same')) $$, 'LS014', null, 'his own task does not read what others have of it');
+select isnt(pg_temp.train('~ben/mine', 2, sha256('same'), null, 4, 2), null, 'another size is his word, too');
 select is(ls.read_weights(sha256('same')), 'same'::bytea, 'the bytes stay here');
 
 -- Two homes of one digest: neither takes the other's over.
@@ -101,5 +104,19 @@ select is(ls.read_weights(sha256('same')), 'same'::bytea, 'the bytes of others s
 select is_empty($$ select ls.broken_rules(true) $$, 'no rule is broken');
 select isnt_empty($$ select * from ls.forget_user('ada', 'asked') $$, 'so is she');
 select is_empty($$ select * from ls.home_weights $$, 'nothing is at home any more');
+
+-- Forgetting who brought bytes in, while others at home name them.
+select pg_temp.register('bobs', 'bob', null), pg_temp.register('~eve/mine', 'eve', 'his'), pg_temp.register('~eve/other', 'eve', 'hers');
+select isnt(ls.add_version('bobs', sha256('secret'), 'secret'), null, 'his are stored');
+select lives_ok($$ select pg_temp.train('~eve/mine', 2, sha256('secret'), null, 19) $$, 'she names them');
+select lives_ok($$ select pg_temp.train('~eve/other', 1, sha256('secret'), null, 18) $$, 'twice');
+select is((select array_agg(w) from ls.kept_weights(array[sha256('secret')]) w), array[sha256('secret')], 'they are kept');
+select is((select count from ls.forget_user('bob', 'asked') where deleted = 'weights'), 1::bigint, 'he is forgotten, and they count');
+select results_eq($$ select * from pg_temp.weights('secret') $$, $$ values (18::bigint, null::text) $$, 'nothing of the bytes is left, nor how many they were');
+select throws_ok($$ select ls.read_weights(sha256('secret')) $$, 'LS014', null, 'nobody reads them');
+select is_empty($$ select ls.kept_weights(array[sha256('secret')]) $$, 'who has them in memory hears it');
+select results_eq($$ select version, byte_count from ls.version_lineage where home is not null order by 1 $$,
+    $$ values ('~eve/mine@1', 19::bigint), ('~eve/other@1', 18::bigint) $$, 'hers are as they were');
+select is_empty($$ select ls.broken_rules(true) $$, 'no rule is broken');
 select * from finish();
 rollback;
