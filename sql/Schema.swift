@@ -141,6 +141,7 @@ public enum LedgerSchema {
         File(name: "lock_tasks", bytes: PackageResources.lock_tasks_sql),
         File(name: "lose_home", bytes: PackageResources.lose_home_sql),
         File(name: "magnitude_max", bytes: PackageResources.magnitude_max_sql),
+        File(name: "may_ask_others", bytes: PackageResources.may_ask_others_sql),
         File(name: "meet_dependency", bytes: PackageResources.meet_dependency_sql),
         File(name: "names_with", bytes: PackageResources.names_with_sql),
         File(name: "next_turn", bytes: PackageResources.next_turn_sql),
