@@ -90,6 +90,7 @@ public enum LedgerSchema {
         File(name: "domain_id", bytes: PackageResources.domain_id_sql),
         File(name: "domain_is_within", bytes: PackageResources.domain_is_within_sql),
         File(name: "domain_matches", bytes: PackageResources.domain_matches_sql),
+        File(name: "doubtful_refusals", bytes: PackageResources.doubtful_refusals_sql),
         File(name: "drop_decisions", bytes: PackageResources.drop_decisions_sql),
         File(name: "drop_feature_set", bytes: PackageResources.drop_feature_set_sql),
         File(name: "end_attempt", bytes: PackageResources.end_attempt_sql),

@@ -1,8 +1,8 @@
 -- What one worker says of tasks, and what becomes of it: ls.fail_attempt and ls.refuse_result by one and by two workers,
 -- ls.is_kept_from, ls.consider_pause, ls.leased_work. The functions that only these call: note_failure, note_unknown,
--- may_ask_others, count_refusals.
+-- may_ask_others, count_refusals, doubtful_refusals, quarantine_worker.
 begin;
-select plan(83);
+select plan(86);
 select fixture.base_model();
 select fixture.feature_set('code', 'train');
 select fixture.ranker('code');
@@ -216,5 +216,23 @@ select pg_temp.begin(20);
 select ls.worker_connected(1, 'c', '1', 2000000000, '{train,evaluate}');
 select is((select count(ls.fail_attempt(1, token, 'x', 'no', true)) from ls.lease_tasks(1, '{train}', 64, 60)), 20::bigint, 'twenty said to have failed');
 select is((select state from ls.worker_status where name = 'a'), 'paused', 'are a pause, whatever the worker says that it does at once');
+
+-- What a worker in quarantine did better counts against nobody.
+select pg_temp.connect(1), pg_temp.connect(2), pg_temp.connect(3), pg_temp.begin(4);
+select pg_temp.refuse(1) from generate_series(1, 4);
+select count(*) from (select pg_temp.ready()) r, ls.lease_tasks(2, '{train}', 4, 60) l, ls.complete_training(2, l.token, sha256(l.token::text::bytea), l.token::text::bytea, '{}');
+select ls.expire_leases();
+select ls.quarantine_worker(2, 'it lied');
+select pg_temp.ask(1);
+select pg_temp.refuse(1);
+select count(*) from (select pg_temp.ready()) r, ls.lease_tasks(3, '{train}', 4, 60) l, ls.complete_training(3, l.token, sha256(l.token::text::bytea), l.token::text::bytea, '{}');
+select ls.expire_leases();
+select results_eq($$ select state, refused, ls.doubtful_refusals(1) from ls.worker_status where name = 'a' $$, $$ values ('connected', 5, 4) $$, 'five refused results, four of them on the word of a liar: no quarantine');
+update ls.worker set quarantined_at = null, quarantined_because = null where worker_id = 2;
+select is(ls.count_refusals(1), true, 'on the word of an honest worker it is one');
+select ls.quarantine_worker(2, 'it lied after all');
+select is((select reason from ls.audit_entry where action = 'doubt quarantine' and subject = 'a'),
+    '4 of the 5 refused results that count against it were done by worker ''b'', which is in quarantine itself: lscoord worker release a lets it back',
+    'and when that one is caught the audit log says whom to let back');
 select * from finish();
 rollback;
