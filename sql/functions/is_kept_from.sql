@@ -17,7 +17,7 @@ as $$
                     select from ls.task k, ls.worker_presence p join ls.worker w using (worker_id)
                     where k.task_id = p_task_id and k.home_worker_id is null and p.worker_id <> p_worker_id
                         and p.disconnected_at is null and p.seen_at > clock_timestamp() - interval '1 minute'
-                        and k.kind = any (p.task_kinds) and ls.task_suits(p_task_id, p.domains, p.task_byte_count_max)
+                        and k.kind = any (p.task_kinds) and (p.domains is null and p.task_byte_count_max is null or ls.task_suits(p_task_id, p.domains, p.task_byte_count_max))
                         and w.revoked_at is null and w.quarantined_at is null
                         and (w.paused_until is null or w.paused_until <= clock_timestamp())
                         and not exists (select from ls.task_trial o where o.task_id = p_task_id and o.worker_id = p.worker_id
