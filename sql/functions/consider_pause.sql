@@ -1,6 +1,7 @@
 -- ls.consider_pause(worker, reason): a worker that failed one task after the other is leased nothing for a while. That is
 -- five different tasks that others did meanwhile, or twenty that nobody settled and of which the worker said that it failed, or
--- twenty that it lost (or twice what it does at once, 128 at most: one that leaves with its hands full is none), with no success between them, in ten minutes. A task that failed there
+-- twenty that it lost (or twice what it does at once, 128 at most: one that leaves with its hands full is none; what it came back
+-- without is only lost, for a machine may be restarted now and then), with no success between them, in ten minutes. A task that failed there
 -- before is not counted again, and one that two workers called hopeless not at all: a sweep whose trainings diverge must
 -- not take its workers along. The first pause lasts a minute, each that follows without a success twice as long, at
 -- most an hour; 30 seconds to two minutes while nobody else is connected, for then nobody gains by a longer one. It ends
@@ -31,7 +32,9 @@ begin
         return;
     end if;
     select max(ended_at) into v_success from ls.attempt where worker_id = p_worker_id and state = 'succeeded';
-    select count(*), count(*) filter (where exists (select from ls.attempt a where a.task_id = t.task_id and a.state = 'succeeded')),
+    select count(*), count(*) filter (where exists (select from ls.attempt a where a.task_id = t.task_id and a.state = 'succeeded')
+            and exists (select from ls.attempt a
+                where a.task_id = t.task_id and a.worker_id = p_worker_id and a.state in ('failed', 'expired'))),
         count(*) filter (where exists (select from ls.attempt a
             where a.task_id = t.task_id and a.worker_id = p_worker_id and a.state = 'failed'))
     into v_failed, v_done_by_others, v_said

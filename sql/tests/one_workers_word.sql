@@ -2,7 +2,7 @@
 -- ls.is_kept_from, ls.consider_pause, ls.leased_work. The functions that only these call: note_failure, note_unknown,
 -- may_ask_others, count_refusals, doubtful_refusals, quarantine_worker.
 begin;
-select plan(86);
+select plan(87);
 select fixture.base_model();
 select fixture.feature_set('code', 'train');
 select fixture.ranker('code');
@@ -180,6 +180,12 @@ select is(pg_temp.come_back(1, 8), 16::bigint, 'a worker that comes back again a
 select is(pg_temp.states(), 'waiting', 'and makes none of them dead');
 select is((select count(*) from ls.task_trial where task_id > (select first_id from next_ids) and failure_count = 2), 8::bigint, 'what it came back without counts as failed there');
 select is((select count(*) from ls.lease_tasks(2, '{train}', 64, 60)), 8::bigint, 'the other gets them');
+select pg_temp.begin(6);
+select pg_temp.come_back(1, 1);
+select count(*) from (select pg_temp.ready()) r, ls.lease_tasks(2, '{train}', 6, 60) l, ls.complete_training(2, l.token, sha256(l.token::text::bytea), l.token::text::bytea, '{}');
+select pg_temp.ask(6);
+select pg_temp.come_back(1, 1);
+select is((select state from ls.worker_status where name = 'a'), 'connected', 'a worker that is restarted now and then is not paused, though others did its tasks');
 select pg_temp.begin(130);
 select pg_temp.come_back(1, 4);
 select is((select state from ls.worker_status where name = 'a'), 'paused', 'a worker that comes back without one task after the other is paused');
