@@ -1,12 +1,13 @@
 -- ls.consider_pause(worker, reason): a worker that failed one task after the other is leased nothing for a while. That is
--- five different tasks that others did meanwhile, or twenty that nobody settled (or twice what the worker does at once: one
--- that leaves with its hands full is none), with no success between them, in ten minutes. A task that failed there
+-- five different tasks that others did meanwhile, or twenty that nobody settled and of which the worker said that it failed, or
+-- twenty that it lost (or twice what it does at once, 128 at most: one that leaves with its hands full is none; what it came back
+-- without is only lost, for a machine may be restarted now and then), with no success between them, in ten minutes. A task that failed there
 -- before is not counted again, and one that two workers called hopeless not at all: a sweep whose trainings diverge must
 -- not take its workers along. The first pause lasts a minute, each that follows without a success twice as long, at
 -- most an hour; 30 seconds to two minutes while nobody else is connected, for then nobody gains by a longer one. It ends
 -- by itself or with ls.release_worker(). A paused worker stays connected and keeps its leases. In the audit log, and in
 -- ls.worker_status.
--- The caller holds the worker's lock. Called by: fail_attempt, refuse_result, expire_leases.
+-- The caller holds the worker's lock. Called by: fail_attempt, refuse_result, expire_leases, release_leases.
 create or replace function ls.consider_pause(p_worker_id bigint, p_reason text)
 returns void
 language plpgsql
@@ -17,6 +18,7 @@ declare
     v_success timestamptz;
     v_failed integer;
     v_done_by_others integer;
+    v_said integer;
     v_lasts interval;
     v_because text;
 begin
@@ -30,12 +32,16 @@ begin
         return;
     end if;
     select max(ended_at) into v_success from ls.attempt where worker_id = p_worker_id and state = 'succeeded';
-    select count(*), count(*) filter (where exists (select from ls.attempt a where a.task_id = t.task_id and a.state = 'succeeded'))
-    into v_failed, v_done_by_others
+    select count(*), count(*) filter (where exists (select from ls.attempt a where a.task_id = t.task_id and a.state = 'succeeded')
+            and exists (select from ls.attempt a
+                where a.task_id = t.task_id and a.worker_id = p_worker_id and a.state in ('failed', 'expired'))),
+        count(*) filter (where exists (select from ls.attempt a
+            where a.task_id = t.task_id and a.worker_id = p_worker_id and a.state = 'failed'))
+    into v_failed, v_done_by_others, v_said
     from ls.task_trial t
     where t.worker_id = p_worker_id and t.first_failed_at > greatest(v_now - interval '10 minutes', v_worker.failures_since, v_success);
-    if v_done_by_others < 5
-        and v_failed < greatest(20, 2 * (select capacity from ls.worker_presence where worker_id = p_worker_id))
+    if v_done_by_others < 5 and v_said < 20
+        and v_failed < greatest(20, 2 * (select least(capacity, 64) from ls.worker_presence where worker_id = p_worker_id))
     then
         return;
     end if;

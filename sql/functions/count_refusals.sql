@@ -1,6 +1,6 @@
 -- ls.count_refusals(worker, reason) -> whether the worker is in quarantine now.
--- Adds the refused results that others did meanwhile to the worker's count. At five the worker is in quarantine: its
--- leases are given back and nothing is taken from it until ls.release_worker(). The caller holds the worker's lock and no
+-- Adds the refused results that others did meanwhile to the worker's count. At five the worker is in quarantine
+-- (ls.quarantine_worker), but for those that only a worker in quarantine did (ls.doubtful_refusals). The caller holds the worker's lock and no
 -- task's but those of refuse_result. Called by: refuse_result, expire_leases.
 create or replace function ls.count_refusals(p_worker_id bigint, p_reason text default null)
 returns boolean
@@ -15,14 +15,13 @@ begin
         delete from ls.refusal where worker_id = p_worker_id and counted_at is not null returning counted_at, reason)
     select count(*), coalesce(p_reason, (array_agg(c.reason order by c.counted_at desc))[1]) into v_counted, v_because from counted c;
     update ls.worker set refusal_count = refusal_count + v_counted where worker_id = p_worker_id returning * into strict v_worker;
-    if v_worker.quarantined_at is not null or v_worker.revoked_at is not null or v_worker.refusal_count < 5 then
+    if v_worker.quarantined_at is not null or v_worker.revoked_at is not null or v_worker.refusal_count < 5
+        or v_worker.refusal_count - ls.doubtful_refusals(p_worker_id) < 5
+    then
         return v_worker.quarantined_at is not null;
     end if;
     v_because := format('%s of its results were refused, the last because: %s', v_worker.refusal_count, coalesce(v_because, 'no reason given'));
-    update ls.worker set quarantined_at = clock_timestamp(), quarantined_because = v_because where worker_id = p_worker_id;
-    perform ls.release_leases(p_worker_id, '{}', format('worker ''%s'' is in quarantine', v_worker.name));
-    perform pg_notify('ls_worker', p_worker_id::text);
-    perform ls.record_audit('lscoord', 'quarantine worker', v_worker.name, v_because);
+    perform ls.quarantine_worker(p_worker_id, v_because);
     return true;
 end
 $$;

@@ -1,6 +1,6 @@
 -- ls.expire_leases() -> the attempts that were ended, and what became of their tasks.
 -- Every lease that ran out: leased -> waiting at once (no pause: the worker is gone, the task is not to
--- blame), or -> dead after the last attempt. An attempt that ran past the deadline of its kind ends here,
+-- blame), or -> dead after the last attempt (ls.end_attempt). An attempt that ran past the deadline of its kind ends here,
 -- too, with a pause. Any number of coordinators may call it at once: rows that
 -- another one is working on are skipped. A worker that loses task after task is paused; and whose refused results others
 -- did meanwhile is put in quarantine (ls.count_refusals), before any task is locked.
@@ -38,6 +38,7 @@ begin
         where a.task_id = any (v_ids) and a.state = 'open' and a.leased_until <= v_now
         order by a.task_id for no key update of a skip locked
     loop
+        perform ls.note_failure(v_late.task_id, v_late.worker_id, false);
         return query
             select v_late.task_id, v_late.number, v_late.name,
                 case when v_late.ends_by <= v_now
@@ -45,7 +46,6 @@ begin
                         format('worker ''%s'' did not end it by the deadline of its kind, %s', v_late.name, v_late.ends_by - v_late.leased_at), true, true)
                     else ls.end_attempt(v_late.task_id, v_late.number, 'expired', 'leaseLost',
                         format('worker ''%s'' was not heard of any more', v_late.name), true, false) end;
-        perform ls.note_failure(v_late.task_id, v_late.worker_id, false);
         -- The order is worker, then task: who has the worker now is not waited for.
         perform from ls.worker w where w.worker_id = v_late.worker_id for no key update skip locked;
         if found then

@@ -6,6 +6,7 @@
 -- five seconds at most, so nobody waits for long, and nobody who is alone waits at all.
 -- Moves waiting tasks: waiting -> leased. First come, first served by priority (smaller first), then
 -- by age; among the oldest 64, a task whose feature sets the worker already holds goes first.
+-- What its program does not know is passed over before anything else is asked: there may be many of it.
 -- Two workers never get the same task: rows are taken with skip locked, so nobody waits either. A paused worker gets
 -- nothing, and nobody a task that is not for it (ls.is_kept_from).
 -- Called by: LedgerStore.leaseTasks.
@@ -25,6 +26,7 @@ declare
     v_tokens uuid[];
     v_domains text[];
     v_byte_count_max bigint;
+    v_version text;
     v_takes_any boolean;
     v_is_alone boolean;
 begin
@@ -35,7 +37,7 @@ begin
     if exists (select from ls.worker w where w.worker_id = p_worker_id and w.paused_until > v_now) then
         return;
     end if;
-    select p.domains, p.task_byte_count_max into v_domains, v_byte_count_max from ls.worker_presence p where p.worker_id = p_worker_id;
+    select p.domains, p.task_byte_count_max, p.program_version into v_domains, v_byte_count_max, v_version from ls.worker_presence p where p.worker_id = p_worker_id;
     v_takes_any := v_domains is null and v_byte_count_max is null;
     v_is_alone := not exists (select from ls.worker_presence p
         where p.worker_id <> p_worker_id and p.disconnected_at is null and p.seen_at > v_now - interval '1 minute');
@@ -43,7 +45,8 @@ begin
         select t.task_id from ls.task t
         where t.state = 'waiting' and t.home_worker_id = p_worker_id and t.kind = any (p_kinds) and t.run_after <= v_now
             and (v_takes_any or ls.task_suits(t.task_id, v_domains, v_byte_count_max))
-            and (t.attempt_count = 0 or not ls.is_kept_from(t.task_id, p_worker_id))
+            and (t.attempt_count = 0 or (not exists (select from ls.task_trial k where k.task_id = t.task_id and k.worker_id = p_worker_id
+                    and k.unknown_to_version = v_version) and not ls.is_kept_from(t.task_id, p_worker_id)))
         order by t.priority, t.turn, t.task_id
         limit p_limit
         for no key update skip locked) l;
@@ -66,7 +69,8 @@ begin
                         join ls.feature_set f on f.feature_set_id = tf.feature_set_id and f.digest = any (p_held_digests)
                     group by o.task_id) h on h.task_id = t.task_id
             where t.state = 'waiting' and (v_takes_any or ls.task_suits(t.task_id, v_domains, v_byte_count_max))
-                and (t.attempt_count = 0 or not ls.is_kept_from(t.task_id, p_worker_id))
+                and (t.attempt_count = 0 or (not exists (select from ls.task_trial k where k.task_id = t.task_id and k.worker_id = p_worker_id
+                    and k.unknown_to_version = v_version) and not ls.is_kept_from(t.task_id, p_worker_id)))
                 and (v_is_alone or t.kind <> 'evaluate' or t.run_after < v_now - interval '5 seconds'
                     or not ls.leaves_to_another(t.task_id, p_worker_id))
             order by t.priority, h.held desc, t.turn, t.task_id
@@ -79,7 +83,8 @@ begin
             select t.task_id from ls.task t
             where t.state = 'waiting' and t.home_worker_id is null and t.kind = any (p_kinds) and t.run_after <= v_now
                 and t.task_id <> all (v_ids) and (v_takes_any or ls.task_suits(t.task_id, v_domains, v_byte_count_max))
-                and (t.attempt_count = 0 or not ls.is_kept_from(t.task_id, p_worker_id))
+                and (t.attempt_count = 0 or (not exists (select from ls.task_trial k where k.task_id = t.task_id and k.worker_id = p_worker_id
+                    and k.unknown_to_version = v_version) and not ls.is_kept_from(t.task_id, p_worker_id)))
                 and (v_is_alone or t.kind <> 'evaluate' or t.run_after < v_now - interval '5 seconds'
                     or not ls.leaves_to_another(t.task_id, p_worker_id))
             order by t.priority, t.turn, t.task_id

@@ -29,11 +29,15 @@ begin
             v_count, cardinality(p_kinds), cardinality(p_limits), cardinality(p_held_counts), cardinality(p_held_digests)));
     end if;
     for i in 1 .. v_count loop
-        -- Shared, so that a worker is not revoked between this look and its lease.
-        select w.worker_id into v_worker_id from ls.worker w
-        where w.worker_id = p_worker_ids[i] and w.revoked_at is null and w.quarantined_at is null
-            and (p_connections[i] is null or p_connections[i] = (
-                select p.connection from ls.worker_presence p where p.worker_id = w.worker_id)) for key share;
+        -- Locked, then looked at: a worker is not revoked, and its name does not join again, between this look and its
+        -- lease. Of one that is just being heard the others do not wait: it gets its tasks with the next call.
+        perform from ls.worker w where w.worker_id = p_worker_ids[i] for share skip locked;
+        if found then
+            select w.worker_id into v_worker_id from ls.worker w
+            where w.worker_id = p_worker_ids[i] and w.revoked_at is null and w.quarantined_at is null
+                and (p_connections[i] is null or p_connections[i] = (
+                    select p.connection from ls.worker_presence p where p.worker_id = w.worker_id));
+        end if;
         if found then
             return query select v_worker_id, l.* from ls.lease_tasks(v_worker_id, string_to_array(p_kinds[i], ','), p_limits[i],
                 p_lease_seconds, p_held_digests[v_held + 1 : v_held + p_held_counts[i]]) l;

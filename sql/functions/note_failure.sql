@@ -1,8 +1,9 @@
 -- ls.note_failure(task, worker, final) -> whether that makes the task hopeless. That it is no use to try again counts when
 --   a second worker says so (or has its result refused, which is lscoord saying so): then it was the task's fault,
 --                      and what was noted counts against nobody
---   the same worker says it twice, and no other that does such tasks was seen for ten minutes: nobody is there to ask
--- The caller holds the locks of the worker and of the task. Called by: fail_attempt, refuse_result, expire_leases.
+--   the same worker says it twice, and no other that could do the task was seen for ten minutes: nobody is there to ask
+-- The caller holds the locks of the worker and of the task. Called by: fail_attempt, refuse_result, expire_leases,
+-- release_leases, each before it ends the attempt.
 create or replace function ls.note_failure(p_task_id bigint, p_worker_id bigint, p_is_final boolean)
 returns boolean
 language plpgsql
@@ -19,10 +20,7 @@ begin
     values (p_task_id, p_worker_id, 1, p_is_final, clock_timestamp(), clock_timestamp())
     on conflict (task_id, worker_id) do update set failure_count = t.failure_count + 1, is_final = t.is_final or excluded.is_final,
         first_failed_at = coalesce(t.first_failed_at, excluded.first_failed_at), last_failed_at = excluded.last_failed_at;
-    return p_is_final and v_said_so and not exists (
-        select from ls.task k, ls.worker_presence p join ls.worker w using (worker_id)
-        where k.task_id = p_task_id and p.worker_id <> p_worker_id and p.seen_at > clock_timestamp() - interval '10 minutes'
-            and k.kind = any (p.task_kinds) and w.revoked_at is null and w.quarantined_at is null);
+    return p_is_final and v_said_so and not ls.may_ask_others(p_task_id, p_worker_id);
 end
 $$;
 comment on function ls.note_failure(bigint, bigint, boolean) is 'Notes that a task failed with a worker, and says whether that makes it hopeless.';

@@ -4,7 +4,8 @@
 -- layer, layer_fraction) and the weights of edge-only rankers. No row of a set ever comes here. What it had and
 -- does not name is lost (ls.lose_home); what it names again is back. One set that is refused keeps no other out.
 -- A set of a user is taken only from a worker whose label 'user' names that user (several with commas). The same
--- bytes at home with two workers belong to the first, until it is gone. Said twice, it changes nothing. A worker
+-- bytes at home with two workers belong to the first, also while it is away, until it no longer offers them or is revoked: a
+-- digest is no secret, and who merely names it is not to have what waits there. Said twice, it changes nothing. A worker
 -- makes at most 10,000 sets known, those it has dropped included: names stay for ever, and nobody is to fill the table.
 -- Of what it offers and takes back again and again the audit log keeps a hundred lines a day (ls.record_often). An offer over
 -- a session that is not the worker's newest is refused: it says what another machine has.
@@ -79,12 +80,11 @@ begin
                         ls.short_digest(v_digest), v_set ->> 'domain', v_set ->> 'split'));
                 end if;
                 if v_old.home_worker_id <> p_worker_id and v_old.ready_at is not null and exists (
-                    select from ls.worker w join ls.worker_presence p using (worker_id)
-                    where w.worker_id = v_old.home_worker_id and w.revoked_at is null and p.disconnected_at is null
-                        and p.seen_at > clock_timestamp() - interval '1 minute')
+                    select from ls.worker w where w.worker_id = v_old.home_worker_id and w.revoked_at is null)
                 then
-                    perform ls.refuse('LS020', format('cannot take feature set %s… from worker ''%s'': it is at home with worker ''%s'', which is connected',
-                        ls.short_digest(v_digest), v_worker.name, (select name from ls.worker where worker_id = v_old.home_worker_id)));
+                    perform ls.refuse('LS020', format('cannot take feature set %s… from worker ''%s'': it is at home with worker ''%s''',
+                        ls.short_digest(v_digest), v_worker.name, (select name from ls.worker where worker_id = v_old.home_worker_id)),
+                        'it moves when that worker no longer offers it, or is revoked: lscoord worker revoke');
                 end if;
                 if v_old.home_worker_id = p_worker_id and v_old.ready_at is not null then
                     continue;

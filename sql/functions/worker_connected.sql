@@ -23,6 +23,8 @@ declare
     v_is_live boolean;
 begin
     connection := gen_random_uuid();
+    -- As everywhere: the worker, which may be paused for what it gives back, before its presence and its tasks.
+    perform from ls.worker w where w.worker_id = p_worker_id for no key update;
     insert into ls.worker_presence as p (worker_id, connection, coordinator, program_version, capacity, task_kinds,
         domains, task_byte_count_max, connected_at, seen_at, connection_number, instance, place)
     select w.worker_id, connection, p_coordinator, p_program_version, p_capacity, p_task_kinds,

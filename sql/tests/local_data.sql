@@ -1,7 +1,7 @@
 -- ls.offer_local_data, lose_home, task_home, task_suits and edge-only rankers: what is at home with a worker is work
 -- for that worker alone, and no byte of it is ever asked for here.
 begin;
-select plan(73);
+select plan(75);
 select fixture.base_model();
 select fixture.feature_set('code', 'train'), fixture.feature_set('code', 'test');
 select fixture.worker('a'), fixture.worker('b'), fixture.worker('c');
@@ -37,7 +37,7 @@ select results_eq($$ select message from ls.offer_local_data(2, jsonb_build_arra
     $$ values ('cannot take data of user ''eve'' from worker ''b'': its label ''user'' does not name them'),
         ('cannot use domain ''nowhere'': it is not registered'), ('cannot import features of ''tiny'': found hidden size 5, expected 4'),
         ('cannot take a local feature set: expected its SHA-256 as 64 hexadecimal digits'), ('invalid input syntax for type bigint: "many"'),
-        (format('cannot take feature set %s… from worker ''b'': it is at home with worker ''a'', which is connected', ls.short_digest(sha256('t')))),
+        (format('cannot take feature set %s… from worker ''b'': it is at home with worker ''a''', ls.short_digest(sha256('t')))),
         (format('cannot take feature set %s… as ''math/algebra'' test: the same bytes are known as another set', ls.short_digest(sha256('t')))) $$,
     'each refusal says why');
 select results_eq($$ select home, user_name from ls.feature_set_status where home = 'b' $$, $$ values ('b', 'bob') $$, 'the last one is taken');
@@ -80,8 +80,12 @@ select is_empty($$ select * from ls.offer_local_data(1, jsonb_build_array(pg_tem
 select isnt((select ready_at from ls.feature_set where feature_set_id = pg_temp.id('n')), null, 'and can be used again');
 select ls.request_training('code.listwise', array[pg_temp.id('n')], 9);
 select ls.worker_disconnected(1, (select connection from ls.worker_presence where worker_id = 1));
-select is_empty($$ select * from ls.offer_local_data(2, jsonb_build_array(pg_temp.local('n', 'code', 'train'), pg_temp.local('b6', 'code', 'train', 'bob'))) $$, 'a worker that is away gives way');
-select is((select home from ls.task_queue where kind = 'train' order by task_id desc limit 1), 'b', 'and what waits goes along');
+select results_eq($$ select message from ls.offer_local_data(2, jsonb_build_array(pg_temp.local('n', 'code', 'train'), pg_temp.local('b6', 'code', 'train', 'bob'))) $$,
+    array[format('cannot take feature set %s… from worker ''b'': it is at home with worker ''a''', ls.short_digest(sha256('n')))], 'who names the digest of what is at home with one that is away does not get it');
+select is((select home from ls.task_queue where kind = 'train' order by task_id desc limit 1), 'a', 'nor what waits there');
+select ls.offer_local_data(1, jsonb_build_array(pg_temp.local('t', 'math/algebra', 'train', 'ada'), pg_temp.local('e', 'math/algebra', 'test', 'ada')));
+select is_empty($$ select * from ls.offer_local_data(2, jsonb_build_array(pg_temp.local('n', 'code', 'train'), pg_temp.local('b6', 'code', 'train', 'bob'))) $$, 'what its home no longer has another may have');
+select is((select w.name from ls.feature_set f join ls.worker w on w.worker_id = f.home_worker_id where f.digest = sha256('n')), 'b', 'and is its home then');
 select results_eq($$ select already_stored from ls.begin_feature_set(sha256('n'), 1000, 'tiny', 'code', 'train', null, 'binary', 4, 2, 8) $$, $$ values (false) $$, 'an import brings the bytes here');
 select is((select home_worker_id from ls.feature_set where digest = sha256('n')), null, 'from then on they are here');
 

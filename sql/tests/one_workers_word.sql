@@ -1,7 +1,8 @@
 -- What one worker says of tasks, and what becomes of it: ls.fail_attempt and ls.refuse_result by one and by two workers,
--- ls.is_kept_from, ls.consider_pause, ls.leased_work. The functions that only these call: note_failure, note_unknown, count_refusals.
+-- ls.is_kept_from, ls.consider_pause, ls.leased_work. The functions that only these call: note_failure, note_unknown,
+-- may_ask_others, count_refusals, doubtful_refusals, quarantine_worker.
 begin;
-select plan(64);
+select plan(87);
 select fixture.base_model();
 select fixture.feature_set('code', 'train');
 select fixture.ranker('code');
@@ -140,5 +141,104 @@ select pg_temp.leave(2); select pg_temp.clear(); select pg_temp.ask(25);
 select is((select count(pg_temp.fail(1, false)) from generate_series(1, 100)) < 100, true, 'a single worker');
 select is((select state || round(extract(epoch from paused_until - clock_timestamp()) / 10) from ls.worker_status where name = 'a'), 'paused3', 'has half a minute');
 select is((select role from ls.audit_entry limit 1), session_user::text, 'every line names the role that logged in');
+
+-- The last attempt is one worker's word, too, while another could do the task.
+create temporary table next_ids as select max(task_id) as first_id from ls.task;
+create function pg_temp.states() returns text language sql as $$
+    select string_agg(distinct state, ' ') from ls.task where task_id > (select first_id from next_ids) $$;
+create function pg_temp.begin(p_count integer) returns void language sql as $$
+    select pg_temp.clear(); update next_ids set first_id = (select max(task_id) from ls.task);
+    update ls.worker set paused_until = null, paused_because = null, pause_count = 0, failures_since = clock_timestamp();
+    select pg_temp.ask(p_count) $$;
+-- A worker takes all it can get and comes back without it, or says that it failed.
+create function pg_temp.come_back(p_worker bigint, p_rounds integer, p_takes_over boolean default false) returns bigint language plpgsql as $$
+declare v_count bigint := 0; begin
+    for i in 1 .. p_rounds loop
+        perform ls.worker_connected(p_worker, 'c', '1', 64, '{train,evaluate}', p_instance => case when p_takes_over then 'i' || i else 'i' end,
+            p_place => case when p_takes_over then 'm' || i else 'm' end, p_keeping => '{}');
+        perform pg_temp.ready();
+        v_count := v_count + (select count(*) from ls.lease_tasks(p_worker, '{train}', 64, 60));
+    end loop;
+    perform ls.worker_connected(p_worker, 'c', '1', 64, '{train,evaluate}', p_instance => 'i', p_place => 'm', p_keeping => '{}');
+    return v_count; end $$;
+create function pg_temp.fail_all(p_worker bigint, p_rounds integer) returns bigint language plpgsql as $$
+declare v_count bigint := 0; v_token uuid; begin
+    for i in 1 .. p_rounds loop
+        perform pg_temp.ready();
+        update ls.worker set paused_until = null, paused_because = null where worker_id = p_worker;
+        for v_token in select token from ls.lease_tasks(p_worker, '{train}', 64, 60) loop
+            perform ls.fail_attempt(p_worker, v_token, 'x', 'no', true);
+            v_count := v_count + 1;
+        end loop;
+    end loop;
+    return v_count; end $$;
+create function pg_temp.a_while_passes() returns void language sql as $$
+    update ls.task_trial set first_failed_at = first_failed_at - interval '65 minutes', last_failed_at = last_failed_at - interval '65 minutes' $$;
+
+select pg_temp.connect(2), pg_temp.begin(8);
+select is(pg_temp.come_back(1, 8), 16::bigint, 'a worker that comes back again and again gets each task twice');
+select is(pg_temp.states(), 'waiting', 'and makes none of them dead');
+select is((select count(*) from ls.task_trial where task_id > (select first_id from next_ids) and failure_count = 2), 8::bigint, 'what it came back without counts as failed there');
+select is((select count(*) from ls.lease_tasks(2, '{train}', 64, 60)), 8::bigint, 'the other gets them');
+select pg_temp.begin(6);
+select pg_temp.come_back(1, 1);
+select count(*) from (select pg_temp.ready()) r, ls.lease_tasks(2, '{train}', 6, 60) l, ls.complete_training(2, l.token, sha256(l.token::text::bytea), l.token::text::bytea, '{}');
+select pg_temp.ask(6);
+select pg_temp.come_back(1, 1);
+select is((select state from ls.worker_status where name = 'a'), 'connected', 'a worker that is restarted now and then is not paused, though others did its tasks');
+select pg_temp.begin(130);
+select pg_temp.come_back(1, 4);
+select is((select state from ls.worker_status where name = 'a'), 'paused', 'a worker that comes back without one task after the other is paused');
+select pg_temp.begin(8);
+select pg_temp.come_back(1, 20, true);
+select is(pg_temp.states(), 'waiting', 'machines that take over from each other make none dead either');
+
+select ls.worker_connected(2, 'c', '1', 4, '{train,evaluate}', '{code}', 1000000), pg_temp.begin(8);
+select is(pg_temp.fail_all(1, 6), 16::bigint, 'tasks that failed twice go to another whose owner allows them');
+select ls.worker_connected(2, 'c', '1', 4, '{train,evaluate}', '{math/*}'), pg_temp.begin(8);
+select is(ls.may_ask_others(max(task_id), 1), false, 'whose owner does not allow them is not asked') from ls.task;
+select is(pg_temp.fail_all(1, 6), 40::bigint, 'and does not keep them from the one that is left');
+select is(pg_temp.states(), 'dead', 'which uses their attempts up');
+
+select pg_temp.connect(2), pg_temp.begin(1);
+select is(ls.may_ask_others(max(task_id), 1), true, 'another could do it') from ls.task;
+do $$ begin for i in 1 .. 19 loop perform pg_temp.fail_all(1, 1); perform pg_temp.a_while_passes(); end loop; end $$;
+select is((select format('%s %s of %s', state, attempt_count, attempt_count_max) from ls.task order by task_id desc limit 1), 'waiting 19 of 20', 'one worker alone fails it on and on: it waits for the other');
+select pg_temp.fail_all(1, 1);
+select is((select ended_because from ls.task order by task_id desc limit 1), 'attempt 20 of 20: no', 'but not for ever');
+select pg_temp.begin(1);
+do $$ begin for i in 1 .. 6 loop perform pg_temp.fail_all(1, 1); perform pg_temp.a_while_passes(); end loop; end $$;
+select pg_temp.fail_all(2, 1);
+select is((select ended_because from ls.task order by task_id desc limit 1), 'attempt 7 of 7: no', 'failed with two workers, the last attempt is the last');
+select pg_temp.begin(1);
+select pg_temp.fail_all(1, 3);
+select is(ls.is_kept_from(max(task_id), 1), true, 'two failures keep a worker from a task') from ls.task;
+update ls.task_trial set last_failed_at = last_failed_at - interval '6 minutes';
+select is(ls.is_kept_from(max(task_id), 1), false, 'for five minutes') from ls.task;
+select pg_temp.fail_all(1, 1);
+update ls.task_trial set last_failed_at = last_failed_at - interval '6 minutes';
+select is(ls.is_kept_from(max(task_id), 1), true, 'a third for longer') from ls.task;
+select pg_temp.begin(20);
+select ls.worker_connected(1, 'c', '1', 2000000000, '{train,evaluate}');
+select is((select count(ls.fail_attempt(1, token, 'x', 'no', true)) from ls.lease_tasks(1, '{train}', 64, 60)), 20::bigint, 'twenty said to have failed');
+select is((select state from ls.worker_status where name = 'a'), 'paused', 'are a pause, whatever the worker says that it does at once');
+
+-- What a worker in quarantine did better counts against nobody.
+select pg_temp.connect(1), pg_temp.connect(2), pg_temp.connect(3), pg_temp.begin(4);
+select pg_temp.refuse(1) from generate_series(1, 4);
+select count(*) from (select pg_temp.ready()) r, ls.lease_tasks(2, '{train}', 4, 60) l, ls.complete_training(2, l.token, sha256(l.token::text::bytea), l.token::text::bytea, '{}');
+select ls.expire_leases();
+select ls.quarantine_worker(2, 'it lied');
+select pg_temp.ask(1);
+select pg_temp.refuse(1);
+select count(*) from (select pg_temp.ready()) r, ls.lease_tasks(3, '{train}', 4, 60) l, ls.complete_training(3, l.token, sha256(l.token::text::bytea), l.token::text::bytea, '{}');
+select ls.expire_leases();
+select results_eq($$ select state, refused, ls.doubtful_refusals(1) from ls.worker_status where name = 'a' $$, $$ values ('connected', 5, 4) $$, 'five refused results, four of them on the word of a liar: no quarantine');
+update ls.worker set quarantined_at = null, quarantined_because = null where worker_id = 2;
+select is(ls.count_refusals(1), true, 'on the word of an honest worker it is one');
+select ls.quarantine_worker(2, 'it lied after all');
+select is((select reason from ls.audit_entry where action = 'doubt quarantine' and subject = 'a'),
+    '4 of the 5 refused results that count against it were done by worker ''b'', which is in quarantine itself: lscoord worker release a lets it back',
+    'and when that one is caught the audit log says whom to let back');
 select * from finish();
 rollback;

@@ -1,0 +1,17 @@
+-- ls.may_ask_others(task, worker) -> whether another worker could do this task: it does such tasks, its owner allows it this
+-- one (domains, size), its program did not say that it does not know how, and it was seen in the last ten minutes. A task at
+-- home somewhere is nobody else's. What one worker says of a task is then not the last word.
+-- Called by: note_failure, end_attempt.
+create or replace function ls.may_ask_others(p_task_id bigint, p_worker_id bigint)
+returns boolean
+language sql stable
+as $$
+    select exists (
+        select from ls.task k, ls.worker_presence p join ls.worker w using (worker_id)
+        where k.task_id = p_task_id and k.home_worker_id is null and p.worker_id <> p_worker_id
+            and p.seen_at > clock_timestamp() - interval '10 minutes' and k.kind = any (p.task_kinds)
+            and w.revoked_at is null and w.quarantined_at is null and (p.domains is null and p.task_byte_count_max is null or ls.task_suits(p_task_id, p.domains, p.task_byte_count_max))
+            and not exists (select from ls.task_trial o
+                where o.task_id = p_task_id and o.worker_id = p.worker_id and o.unknown_to_version = p.program_version));
+$$;
+comment on function ls.may_ask_others(bigint, bigint) is 'Whether another worker that could do this task was seen lately.';
