@@ -25,7 +25,7 @@ select throws_ok($$ select pg_temp.hand_in(fixture.report(0.5, '{"group_count": 
 select throws_ok($$ select pg_temp.hand_in(fixture.report(0.5, '{"group_count": 4294967296}')) $$, 'LS001', null, 'a count that fits no column is refused');
 select throws_ok($$ select pg_temp.hand_in(fixture.report(0.5) - 'group_count') $$, 'LS001', 'cannot take an evaluation: found group_count missing, expected a number', 'an absent count is refused');
 select throws_ok($$ select pg_temp.hand_in(fixture.report(0.5, '{"standard_error": 1e-400}')) $$, 'LS001', null, 'nearer to 0 than a number can be is refused');
-select throws_ok($$ select pg_temp.hand_in(fixture.report(0.5, '{"query_values": [0.5, 1, 1e-60]}')) $$, 'LS001', 'cannot take an evaluation: expected query_values to be 3 numbers', 'of each query, too');
+select throws_ok($$ select pg_temp.hand_in(fixture.report(0.5, '{"query_values": [0.5, 1, 1e-60]}')) $$, 'LS001', 'cannot take an evaluation: expected query_values to be 3 numbers that labels can have', 'of each query, too');
 select throws_ok($$ select pg_temp.hand_in('[]') $$, 'LS001', null, 'a report is an object');
 select throws_ok($$ insert into ls.evaluation (version_id, feature_set_id, configuration, accuracy, standard_error, first_sample, oracle, group_count, query_count,
     candidate_count, groups_per_query, seed, report) values (1, 1, '{}', 'NaN', 0, 0, 0, 1, 1, 1, 1, 1, '{}') $$, '23514', null, 'the table itself takes no NaN');
