@@ -39,6 +39,7 @@ public enum LedgerSchema {
     /// Functions, then views (after the views they read), then what their columns mean. Each is made
     /// with `create or replace`; what is not here any more goes.
     public static let functionsAndViews: [File] = [
+        File(name: "able_workers", bytes: PackageResources.able_workers_sql),
         File(name: "add_dependencies", bytes: PackageResources.add_dependencies_sql),
         File(name: "add_note", bytes: PackageResources.add_note_sql),
         File(name: "add_route_rule", bytes: PackageResources.add_route_rule_sql),

@@ -11,6 +11,7 @@ public import PKI
 public import ProgramMetrics
 public import ServiceLifecycle
 
+// Unchecked: all that changes is behind the lock.
 public final class ServerCertificates: CertificateReloader, Service, @unchecked Sendable {
     /// A port in the metrics, whatever its number.
     public enum Port: String, Sendable { case https, workers, grpc }

@@ -14,11 +14,8 @@ as $$
             and (t.unknown_to_version = coalesce((select program_version from ls.worker_presence where worker_id = p_worker_id), '')
                 or ((t.is_final or t.failure_count >= 2) and t.last_failed_at > clock_timestamp()
                     - least(interval '1 hour', interval '5 minutes' * greatest(1, t.failure_count - 1)) and exists (
-                    select from ls.task k, ls.worker_presence p join ls.worker w using (worker_id)
-                    where k.task_id = p_task_id and k.home_worker_id is null and p.worker_id <> p_worker_id
-                        and p.disconnected_at is null and p.seen_at > clock_timestamp() - interval '1 minute'
-                        and k.kind = any (p.task_kinds) and (p.domains is null and p.task_byte_count_max is null or ls.task_suits(p_task_id, p.domains, p.task_byte_count_max))
-                        and w.revoked_at is null and w.quarantined_at is null
+                    select from ls.able_workers(p_task_id, p_worker_id) p join ls.worker w using (worker_id)
+                    where p.disconnected_at is null and p.seen_at > clock_timestamp() - interval '1 minute'
                         and (w.paused_until is null or w.paused_until <= clock_timestamp())
                         and not exists (select from ls.task_trial o where o.task_id = p_task_id and o.worker_id = p.worker_id
                             and (o.is_final or o.failure_count >= 2 or o.unknown_to_version = p.program_version))))));

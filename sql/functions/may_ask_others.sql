@@ -7,10 +7,8 @@ returns boolean
 language sql stable
 as $$
     select exists (
-        select from ls.task k, ls.worker_presence p join ls.worker w using (worker_id)
-        where k.task_id = p_task_id and k.home_worker_id is null and p.worker_id <> p_worker_id
-            and p.seen_at > clock_timestamp() - interval '10 minutes' and k.kind = any (p.task_kinds)
-            and w.revoked_at is null and w.quarantined_at is null and (p.domains is null and p.task_byte_count_max is null or ls.task_suits(p_task_id, p.domains, p.task_byte_count_max))
+        select from ls.able_workers(p_task_id, p_worker_id) p
+        where p.seen_at > clock_timestamp() - interval '10 minutes'
             and not exists (select from ls.task_trial o
                 where o.task_id = p_task_id and o.worker_id = p.worker_id and o.unknown_to_version = p.program_version));
 $$;

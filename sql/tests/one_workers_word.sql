@@ -1,5 +1,5 @@
 -- What one worker says of tasks, and what becomes of it: ls.fail_attempt and ls.refuse_result by one and by two workers,
--- ls.is_kept_from, ls.consider_pause, ls.leased_work. The functions that only these call: note_failure, note_unknown,
+-- ls.is_kept_from, ls.consider_pause, ls.leased_work. The functions that only these call: able_workers, note_failure, note_unknown,
 -- may_ask_others, count_refusals, doubtful_refusals, quarantine_worker.
 begin;
 select plan(87);

@@ -37,6 +37,7 @@ struct PoolEvaluation {
     private static let queriesPerRound = 4
 
     /// What went wrong in one round; whichever thread meets it, the first query's is told.
+    /// Unchecked: what changes is behind the lock.
     private final class Failures: @unchecked Sendable {
         private let lock = NSLock()
         private var least: (place: Int, error: CoordinatorError)?
