@@ -2,7 +2,7 @@
 -- Ends an open attempt without a result; the task goes leased -> waiting, or -> dead when it may not be
 -- tried again. A lost lease uses up an attempt: a worker that crashes on this task must not crash on it
 -- for ever. With backoff the next attempt waits 1, 2, 4, 8 s, a quarter more or less, by the failures so far.
--- The last attempt ends the task when two workers failed it, or no other that could do it was seen for ten minutes
+-- The last attempt ends the task when two workers failed it, or no other that could do it was seen for a minute
 -- (ls.may_ask_others), or it failed four times as often as its kind allows: until then it is one worker's word, and one
 -- worker does not turn the queue into dead letters. A worker that is alone uses up the attempts as they are.
 -- A task that is dead may have been the last of a sweep. The caller holds the locks of the task and of

@@ -1,7 +1,7 @@
 -- ls.fail_attempt(worker, token, code, message, retryable, judgement) -> counted.
 -- An attempt ended without a result. Twice with one token: counted once. Lease lost: not counted. What a worker says is
 -- one worker's word, so that nobody turns the queue into dead letters:
---   retryable                    leased -> waiting after a pause, or -> dead when the attempts are used up
+--   retryable                    leased -> waiting after a pause (at once when it goes to others now), or -> dead when the attempts are used up
 --   not retryable                the same, until a second worker says it, too: then -> dead. Meanwhile the task goes to
 --                                others while there are any (ls.is_kept_from)
 --   not retryable, confirmed     -> dead at once: lscoord sees the same (the configuration cannot be read), a feature set
@@ -24,6 +24,7 @@ declare
     v_message text := left(coalesce(nullif(p_message, ''), 'no reason given'), 2000);
     v_is_final boolean := not coalesce(p_retryable, true);
     v_is_confirmed boolean;
+    v_is_hopeless boolean;
 begin
     perform ls.check_worker(p_worker_id);
     if p_judgement not in ('confirmed', 'unknown here') then
@@ -55,8 +56,10 @@ begin
         end if;
         v_is_final := false;  -- the worker does not say that nobody can do it
     end if;
+    v_is_hopeless := ls.note_failure(v_attempt.task_id, p_worker_id, v_is_final);
+    -- Who is asked for a second opinion need not wait for the first one's pause.
     perform ls.end_attempt(v_attempt.task_id, v_attempt.number, 'failed', v_code, v_message,
-        not ls.note_failure(v_attempt.task_id, p_worker_id, v_is_final), true);
+        not v_is_hopeless, not ls.is_kept_from(v_attempt.task_id, p_worker_id));
     perform ls.consider_pause(p_worker_id, v_message);
     return true;
 end

@@ -1,7 +1,7 @@
 -- ls.note_failure(task, worker, final) -> whether that makes the task hopeless. That it is no use to try again counts when
 --   a second worker says so (or has its result refused, which is lscoord saying so): then it was the task's fault,
 --                      and what was noted counts against nobody
---   the same worker says it twice, and no other that could do the task was seen for ten minutes: nobody is there to ask
+--   the same worker says it twice, and no other that could do the task was seen for a minute: nobody is there to ask
 -- The caller holds the locks of the worker and of the task. Called by: fail_attempt, refuse_result, expire_leases,
 -- release_leases, each before it ends the attempt.
 create or replace function ls.note_failure(p_task_id bigint, p_worker_id bigint, p_is_final boolean)

@@ -2,7 +2,7 @@
 -- ls.is_kept_from, ls.consider_pause, ls.leased_work. The functions that only these call: able_workers, note_failure, note_unknown,
 -- may_ask_others, count_refusals, doubtful_refusals, quarantine_worker.
 begin;
-select plan(87);
+select plan(91);
 select fixture.base_model();
 select fixture.feature_set('code', 'train');
 select fixture.ranker('code');
@@ -10,7 +10,7 @@ select fixture.worker(n) from unnest(array['a', 'b', 'c']) n;
 create function pg_temp.connect(p_worker bigint, p_version text default '1', p_capacity integer default 1) returns void language sql as $$
     select ls.worker_connected(p_worker, 'c', p_version, p_capacity, '{train,evaluate}', null, null) $$;
 create function pg_temp.leave(p_worker bigint) returns void language sql as $$
-    update ls.worker_presence set disconnected_at = now(), seen_at = clock_timestamp() - interval '11 minutes' where worker_id = p_worker $$;
+    update ls.worker_presence set disconnected_at = now(), seen_at = clock_timestamp() - interval '61 seconds' where worker_id = p_worker $$;
 create function pg_temp.ready() returns void language sql as $$ update ls.task set run_after = now() - interval '1 s' where state = 'waiting' $$;
 -- What the worker was leased and failed.
 create function pg_temp.fail(p_worker bigint, p_retryable boolean, p_judgement text default null) returns bigint language plpgsql as $$
@@ -37,6 +37,7 @@ select pg_temp.connect(1), pg_temp.connect(2);
 select pg_temp.ask(1);
 select is(pg_temp.fail(1, false), 1::bigint, 'one worker calls a task hopeless');
 select is((select state from ls.task where task_id = 1), 'waiting', 'that is one worker''s word');
+select is((select run_after <= clock_timestamp() from ls.task where task_id = 1), true, 'the other is asked at once');
 select is(pg_temp.fail(1, false), null, 'it does not get the task again while another is there');
 select is(ls.is_kept_from(1, 1), true, 'from which it is kept');
 select is(ls.is_kept_from(1, 2), false, 'as the other is not');
@@ -54,6 +55,7 @@ select is((select counted from (select pg_temp.ready()) r, ls.lease_tasks(2, '{t
 select pg_temp.ask(1);
 select is(array[pg_temp.fail(1, true), pg_temp.fail(1, true), pg_temp.fail(1, true)], array[2, 2, null]::bigint[], 'twice, then it is for another');
 select is(array[pg_temp.fail(2, true), pg_temp.fail(2, true)], array[2, 2]::bigint[], 'who has as many');
+select is((select run_after > clock_timestamp() from ls.task where task_id = 2), true, 'with nobody left to ask the task waits');
 select is(pg_temp.fail(1, true), 2::bigint, 'who both failed gets it again: the fifth attempt');
 select is((select state from ls.task where task_id = 2), 'dead', 'is the last');
 
@@ -240,5 +242,20 @@ select ls.quarantine_worker(2, 'it lied after all');
 select is((select reason from ls.audit_entry where action = 'doubt quarantine' and subject = 'a'),
     '4 of the 5 refused results that count against it were done by worker ''b'', which is in quarantine itself: lscoord worker release a lets it back',
     'and when that one is caught the audit log says whom to let back');
+
+-- One that was seen a moment ago may come back; one that was not for a minute is not waited for.
+select pg_temp.clear();
+select fixture.worker(n) from unnest(array['y', 'z']) n;
+select ls.revoke_worker(name, 'gone') from ls.worker where name not in ('y', 'z') and revoked_at is null;
+create function pg_temp.id(p_name text) returns bigint language sql as $$ select worker_id from ls.worker where name = p_name $$;
+select pg_temp.connect(pg_temp.id('y')), pg_temp.connect(pg_temp.id('z'));
+update ls.worker_presence set disconnected_at = now(), seen_at = clock_timestamp() - interval '50 seconds' where worker_id = pg_temp.id('z');
+select pg_temp.ask(1);
+select pg_temp.fail(pg_temp.id('y'), false), pg_temp.fail(pg_temp.id('y'), false);
+select is((select state from ls.task order by task_id desc limit 1), 'waiting', 'another that may come back is waited for');
+update ls.worker_presence set seen_at = clock_timestamp() - interval '61 seconds' where worker_id = pg_temp.id('z');
+select pg_temp.fail(pg_temp.id('y'), false);
+select is((select state from ls.task order by task_id desc limit 1), 'dead', 'a minute');
+
 select * from finish();
 rollback;
