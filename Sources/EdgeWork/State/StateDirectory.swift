@@ -35,10 +35,11 @@ public struct StateDirectory: Sendable {
         let machine = ["/etc/machine-id", "/proc/sys/kernel/random/boot_id"].lazy.compactMap {
             try? String(contentsOfFile: $0, encoding: .utf8)
         }.first { !$0.isEmpty }
-        var found = stat()
-        let isFound = stat(path, &found) == 0
-        let text =
-            "lsworker \(machine ?? "") \(isFound ? "\(found.st_dev) \(found.st_ino)" : path)"
+        let found = try? FileManager.default.attributesOfItem(atPath: path)
+        let device = (found?[.systemNumber] as? NSNumber)?.uint64Value
+        let inode = (found?[.systemFileNumber] as? NSNumber)?.uint64Value
+        let directory = if let device, let inode { "\(device) \(inode)" } else { path }
+        let text = "lsworker \(machine ?? "") \(directory)"
         return SHA256.hash(data: Data(text.utf8)).prefix(16).map { byte in
             let hex = String(byte, radix: 16)
             return byte < 16 ? "0" + hex : hex
