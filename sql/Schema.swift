@@ -159,6 +159,7 @@ public enum LedgerSchema {
         File(name: "open_evaluation_check", bytes: PackageResources.open_evaluation_check_sql),
         File(name: "ordered_champions", bytes: PackageResources.ordered_champions_sql),
         File(name: "paper_grid", bytes: PackageResources.paper_grid_sql),
+        File(name: "percentage", bytes: PackageResources.percentage_sql),
         File(name: "place_ranker", bytes: PackageResources.place_ranker_sql),
         File(name: "pooled_accuracy", bytes: PackageResources.pooled_accuracy_sql),
         File(name: "promote", bytes: PackageResources.promote_sql),
