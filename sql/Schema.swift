@@ -137,6 +137,7 @@ public enum LedgerSchema {
         File(name: "leaves_to_another", bytes: PackageResources.leaves_to_another_sql),
         File(name: "little_endian", bytes: PackageResources.little_endian_sql),
         File(name: "json_without_name", bytes: PackageResources.json_without_name_sql),
+        File(name: "keep_named", bytes: PackageResources.keep_named_sql),
         File(name: "kept_weights", bytes: PackageResources.kept_weights_sql),
         File(name: "leased_work", bytes: PackageResources.leased_work_sql),
         File(name: "lock_attempt", bytes: PackageResources.lock_attempt_sql),

@@ -29,7 +29,10 @@ declare
     v_taken_by text;
     v_moved_by text;
 begin
-    select * into strict v_ranker from ls.ranker where ranker_id = ls.version_ranker(p_version_id) for no key update;
+    select * into v_ranker from ls.ranker where ranker_id = ls.version_ranker(p_version_id)
+        for no key update;
+    -- who was waited for may have been a user's forgetting
+    perform ls.version_ranker(p_version_id);
     select * into strict v_version from ls.ranker_version where version_id = p_version_id;
     select v.* into v_champion from ls.ranker_alias a join ls.ranker_version v using (version_id)
     where a.ranker_id = v_ranker.ranker_id and a.alias = 'champion';

@@ -20,6 +20,8 @@ declare
     v_home bigint := ls.task_home(p_ranker_id, p_initial_version_id, p_feature_set_ids);
     v_id bigint;
 begin
+    perform ls.keep_named(p_ranker_id, array[p_version_id, p_initial_version_id],
+        p_feature_set_ids);
     -- Twice at most in practice: the task that stood in the way may end before it is read.
     loop
         insert into ls.task as t (kind, state, ranker_id, version_id, initial_version_id, configuration, priority, run_after,

@@ -14,6 +14,7 @@ begin
             coalesce(length(p_value)::text, 'no')), 'a key is a lower-case word, a value has at most 2000 characters');
     end if;
     select * into strict v_target from ls.tagged_version(p_reference);
+    perform ls.keep_named(v_target.ranker_id, array[v_target.version_id]);
     insert into ls.tag as t (ranker_id, version_id, key, value, set_by)
     values (v_target.ranker_id, v_target.version_id, p_key, p_value, coalesce(p_by, session_user))
     on conflict on constraint tag_is_set_once do update
