@@ -125,6 +125,7 @@ public enum LedgerSchema {
         File(name: "insert_evaluation", bytes: PackageResources.insert_evaluation_sql),
         File(name: "insert_task", bytes: PackageResources.insert_task_sql),
         File(name: "insert_version", bytes: PackageResources.insert_version_sql),
+        File(name: "is_connected", bytes: PackageResources.is_connected_sql),
         File(name: "is_kept_from", bytes: PackageResources.is_kept_from_sql),
         File(name: "is_list_of_counts", bytes: PackageResources.is_list_of_counts_sql),
         File(name: "is_withheld", bytes: PackageResources.is_withheld_sql),

@@ -40,7 +40,7 @@ begin
     select p.domains, p.task_byte_count_max, p.program_version into v_domains, v_byte_count_max, v_version from ls.worker_presence p where p.worker_id = p_worker_id;
     v_takes_any := v_domains is null and v_byte_count_max is null;
     v_is_alone := not exists (select from ls.worker_presence p
-        where p.worker_id <> p_worker_id and p.disconnected_at is null and p.seen_at > v_now - interval '1 minute');
+        where p.worker_id <> p_worker_id and ls.is_connected(p.disconnected_at, p.seen_at, v_now));
     select coalesce(array_agg(l.task_id), '{}') into v_ids from (
         select t.task_id from ls.task t
         where t.state = 'waiting' and t.home_worker_id = p_worker_id and t.kind = any (p_kinds) and t.run_after <= v_now
