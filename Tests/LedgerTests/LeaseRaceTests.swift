@@ -115,6 +115,26 @@ import Testing
         }
     }
 
+    /// Either way of leasing: for one worker, which waits, and for all of a coordinator's, which
+    /// passes it over.
+    @Test func `for a task get none while the worker is being revoked`() async throws {
+        try await TestLedger.with { ledger in
+            try await ledger.featureSet("code", .train)
+            _ = try await ledger.store.requestTraining(try await ledger.ranker("code"))
+            _ = try await ledger.worker("w")
+            let refusal = try await ledger.answer(
+                whileUncommitted: { try $0.execute("select ls.revoke_worker('w', 'x')") }
+            ) {
+                let passedOver = try await $0.count(
+                    "ls.lease_tasks_for_workers('{1}', '{train}', '{1}', '{0}', '{}', 60)")
+                #expect(passedOver == 0)
+                return await $0.refusal(of: "select * from ls.lease_tasks(1, '{train}', 1, 60)")
+            }
+            #expect(refusal == "LS031")
+            #expect(try await ledger.count("ls.attempt") == 0)
+        }
+    }
+
     /// Leases so short that completion, renewal and sweep meet at any point.
     @Test(arguments: [1, 2, 3] as [UInt64])
     func `completion, renewal and expiry at once leave one outcome`(seed: UInt64) async throws {

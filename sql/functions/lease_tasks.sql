@@ -7,8 +7,9 @@
 -- Moves waiting tasks: waiting -> leased. First come, first served by priority (smaller first), then
 -- by age; among the oldest 64, a task whose feature sets the worker already holds goes first.
 -- What its program does not know is passed over before anything else is asked: there may be many of it.
--- Two workers never get the same task: rows are taken with skip locked, so nobody waits either. A paused worker gets
--- nothing, and nobody a task that is not for it (ls.is_kept_from).
+-- Two workers never get the same task: rows are taken with skip locked, so nobody waits either, but
+-- for the worker itself that is just being heard or revoked. A paused worker gets nothing, and
+-- nobody a task that is not for it (ls.is_kept_from).
 -- Called by: LedgerStore.leaseTasks.
 create or replace function ls.lease_tasks(p_worker_id bigint, p_kinds text[], p_limit integer,
     p_lease_seconds double precision, p_held_digests bytea[] default '{}')
@@ -30,6 +31,9 @@ declare
     v_takes_any boolean;
     v_is_alone boolean;
 begin
+    -- Locked, then looked at: it is not revoked, and its name does not join again, between this
+    -- look and its lease.
+    perform from ls.worker w where w.worker_id = p_worker_id for share;
     perform ls.check_worker(p_worker_id);
     if p_lease_seconds is null or p_lease_seconds not between 0.001 and 86400 or p_limit is null or p_limit < 0 then
         perform ls.refuse('LS001', format('cannot lease %s tasks for %s seconds', p_limit, p_lease_seconds));
