@@ -1,6 +1,7 @@
 -- ls.set_tag(reference, key, value, by): puts a tag on a ranker ('ranker') or a version ('ranker@3',
 -- 'ranker:champion': the version it is now). The same key again replaces the value. A key is a lower-case
--- word of at most 100 characters, a value has at most 2,000 (LS001).
+-- word of at most 100 characters, a value has at most 2,000 (LS001). As a note, it keeps who set it
+-- and when (ls.ranker_tag), and is no part of the audit log: it decides nothing.
 -- Called by: an operator.
 create or replace function ls.set_tag(p_reference text, p_key text, p_value text, p_by text default null)
 returns void
