@@ -45,23 +45,10 @@ import Testing
     @Test func `waits for a decision that is being recorded, and deletes it`() async throws {
         try await TestLedger.with { ledger in
             let version = try await ledger.servedVersion()
-            let forgotten = Box<Int>()
-            try await ledger.database.pool.withConnection { connection in
-                let forgetting = DispatchSemaphore(value: 0)
-                try connection.transaction {
-                    try connection.record(version, of: "ada")
-                    Task {
-                        forgotten.value = try? await ledger.store.forgetUser(
-                            "ada", because: "asked"
-                        )
-                        .first { $0.what == "decisions" }?.count
-                        forgetting.signal()
-                    }
-                    try connection.waitUntilSomebodyWaits()
-                }
-                forgetting.wait()
-            }
-            #expect(forgotten.value == 1)
+            let forgotten = try await ledger.answer(
+                whileUncommitted: { try $0.record(version, of: "ada") }
+            ) { try await $0.forgetAda("decisions") }
+            #expect(forgotten == 1)
             #expect(try await ledger.count("ls.decision") == 0)
         }
     }
@@ -70,20 +57,10 @@ import Testing
         try await TestLedger.with { ledger in
             let version = try await ledger.servedVersion()
             let decisions = ["ada", "ben"].map { Decision.test(version, of: $0) }
-            let kept = Box<Int>()
-            try await ledger.database.pool.withConnection { connection in
-                let recording = DispatchSemaphore(value: 0)
-                try connection.transaction {
-                    try connection.execute("select ls.forget_user('ada', 'asked')")
-                    Task {
-                        kept.value = try? await ledger.store.recordDecisions(decisions)
-                        recording.signal()
-                    }
-                    try connection.waitUntilSomebodyWaits()
-                }
-                recording.wait()
+            let kept = try await ledger.answer(whileUncommitted: { try $0.forgetAda() }) {
+                try await $0.store.recordDecisions(decisions)
             }
-            #expect(kept.value == 1)
+            #expect(kept == 1)
             #expect(try await ledger.count("ls.decision where user_name = 'ben'") == 1)
         }
     }
@@ -91,23 +68,12 @@ import Testing
     @Test func `keeps weights that somebody else adds at this very moment`() async throws {
         try await TestLedger.with { ledger in
             try await ledger.weightsOfAdaAndAnother()
-            let forgotten = Box<Int>()
-            try await ledger.database.pool.withConnection { connection in
-                let forgetting = DispatchSemaphore(value: 0)
-                try connection.transaction {
-                    try connection.execute("select fixture.version('code.listwise', 'same')")
-                    Task {
-                        forgotten.value = try? await ledger.store.forgetUser(
-                            "ada", because: "asked"
-                        )
-                        .first { $0.what == "weights" }?.count
-                        forgetting.signal()
-                    }
-                    try connection.waitUntilSomebodyWaits()
+            let forgotten = try await ledger.answer(
+                whileUncommitted: {
+                    try $0.execute("select fixture.version('code.listwise', 'same')")
                 }
-                forgetting.wait()
-            }
-            #expect(forgotten.value == 0)
+            ) { try await $0.forgetAda("weights") }
+            #expect(forgotten == 0)
             #expect(try await ledger.count("ls.ranker_weights where bytes is not null") == 1)
             #expect(try await ledger.brokenRules() == [])
         }
@@ -116,23 +82,54 @@ import Testing
     @Test func `that is not committed keeps weights waiting, and then they are new`() async throws {
         try await TestLedger.with { ledger in
             try await ledger.weightsOfAdaAndAnother()
-            let added = Box<Bool>()
-            try await ledger.database.pool.withConnection { connection in
-                let adding = DispatchSemaphore(value: 0)
-                try connection.transaction {
-                    try connection.execute("select ls.forget_user('ada', 'asked')")
-                    Task {
-                        added.value =
-                            (try? await ledger.database.pool.execute(
-                                "select fixture.version('code.listwise', 'same')")) != nil
-                        adding.signal()
-                    }
-                    try connection.waitUntilSomebodyWaits()
-                }
-                adding.wait()
+            let refusal = try await ledger.answer(whileUncommitted: { try $0.forgetAda() }) {
+                await $0.refusal(of: "select fixture.version('code.listwise', 'same')")
             }
-            #expect(added.value == true)
+            #expect(refusal == nil)
             #expect(try await ledger.count("ls.ranker_weights where bytes is not null") == 1)
+            #expect(try await ledger.brokenRules() == [])
+        }
+    }
+
+    /// Whoever names what is ada's at that moment is not told of a foreign key. Nil: it is made
+    /// anew.
+    @Test(
+        arguments: [
+            ("select ls.add_version('hers', sha256('x'), 'x')", "LS012"),
+            (
+                """
+                select ls.add_version('code.listwise', sha256('x'), 'x', p_parent_version_id => 1)
+                """,
+                "LS013"
+            ),
+            ("select ls.request_training('hers', array[1])", "LS012"),
+            (
+                "select ls.request_training('code.listwise', array[1], p_initial_version_id => 1)",
+                "LS013"
+            ),
+            ("select ls.request_training('code.listwise', array[2])", "LS014"),
+            ("select ls.request_evaluation(1, array[1])", "LS013"),
+            ("select ls.request_sweep('hers', '[{\"epochs\": 2}]')", "LS012"),
+            ("select ls.set_alias(1, 'challenger', 'x')", "LS013"),
+            ("select ls.consider_promotion(1)", "LS013"),
+            ("select ls.add_note('hers', 'x')", "LS012"),
+            ("select ls.set_tag('hers@1', 'a', 'b')", "LS012"),
+            ("select fixture.ranker('code', p_user => 'ada', p_name => 'hers')", nil),
+            ("select fixture.feature_set('code', 'train', 'hers', p_user => 'ada')", nil),
+        ] as [(String, String?)])
+    func `that is not committed keeps who names it waiting, then refuses in words`(
+        call: String, code: String?
+    ) async throws {
+        try await TestLedger.with { ledger in
+            try await ledger.featureSet("code", .train)
+            try await ledger.database.pool.execute(
+                "select fixture.feature_set('code', 'train', 'hers', p_user => 'ada')")
+            try await ledger.featureSet("code", .test)
+            try await ledger.weightsOfAdaAndAnother()
+            let refusal = try await ledger.answer(whileUncommitted: { try $0.forgetAda() }) {
+                await $0.refusal(of: call)
+            }
+            #expect(refusal == code)
             #expect(try await ledger.brokenRules() == [])
         }
     }
@@ -229,6 +226,11 @@ extension TestLedger {
         }
     }
 
+    /// - Returns: How many of these were deleted.
+    fileprivate func forgetAda(_ what: String) async throws -> Int? {
+        try await store.forgetUser("ada", because: "asked").first { $0.what == what }?.count
+    }
+
     /// A ranker of ada's with a version, and one of nobody's that has none yet.
     fileprivate func weightsOfAdaAndAnother() async throws {
         try await ranker("code")
@@ -259,6 +261,10 @@ extension Decision {
 }
 
 extension Connection {
+    fileprivate func forgetAda() throws {
+        try execute("select ls.forget_user('ada', 'asked')")
+    }
+
     fileprivate func record(_ version: RankerVersionID, of user: String) throws {
         try execute(
             """

@@ -106,22 +106,32 @@ import Testing
         try await TestLedger.with { ledger in
             let lease = try await ledger.leaseTraining("code")
             try await ledger.letExpire(lease.taskID)
-            let late = Box<TrainingCompletion>()
-            try await ledger.database.pool.withConnection { connection in
-                let completing = DispatchSemaphore(value: 0)
-                try connection.transaction {
-                    try connection.execute("select ls.expire_leases()")
-                    Task {
-                        late.value = try? await ledger.complete(lease, weights: "late")
-                        completing.signal()
-                    }
-                    try connection.waitUntilSomebodyWaits()
-                }
-                completing.wait()
-            }
-            #expect(late.value == TrainingCompletion(counted: false, versionID: nil))
+            let late = try await ledger.answer(
+                whileUncommitted: { try $0.execute("select ls.expire_leases()") }
+            ) { try await $0.complete(lease, weights: "late") }
+            #expect(late == TrainingCompletion(counted: false, versionID: nil))
             #expect(try await ledger.count("ls.ranker_version") == 0)
             #expect(try await ledger.brokenRules() == [])
+        }
+    }
+
+    /// Either way of leasing: for one worker, which waits, and for all of a coordinator's, which
+    /// passes it over.
+    @Test func `for a task get none while the worker is being revoked`() async throws {
+        try await TestLedger.with { ledger in
+            try await ledger.featureSet("code", .train)
+            _ = try await ledger.store.requestTraining(try await ledger.ranker("code"))
+            _ = try await ledger.worker("w")
+            let refusal = try await ledger.answer(
+                whileUncommitted: { try $0.execute("select ls.revoke_worker('w', 'x')") }
+            ) {
+                let passedOver = try await $0.count(
+                    "ls.lease_tasks_for_workers('{1}', '{train}', '{1}', '{0}', '{}', 60)")
+                #expect(passedOver == 0)
+                return await $0.refusal(of: "select * from ls.lease_tasks(1, '{train}', 1, 60)")
+            }
+            #expect(refusal == "LS031")
+            #expect(try await ledger.count("ls.attempt") == 0)
         }
     }
 
@@ -176,6 +186,39 @@ extension TestLedger {
         let leases = try await store.leaseTasks(
             for: try await worker("w"), kinds: [.train], countMax: 1, lasting: lasting)
         return leases[0]
+    }
+
+    /// Two sessions, of which the second waits for the first.
+    ///
+    /// - Parameters:
+    ///   - first: Not committed while the second begins.
+    ///   - then: What the first still does once the second waits for it.
+    ///   - second: Must have to wait.
+    /// - Returns: What the second answers once the first is committed.
+    func answer<T: Sendable>(
+        whileUncommitted first: @escaping @Sendable (Connection) throws -> Void,
+        then: @escaping @Sendable (Connection) throws -> Void = { _ in },
+        _ second: @escaping @Sendable (TestLedger) async throws -> T
+    ) async throws -> T {
+        let answer = Box<Result<T, any Error>>()
+        try await database.pool.withConnection { connection in
+            let answering = DispatchSemaphore(value: 0)
+            try connection.transaction {
+                try first(connection)
+                Task {
+                    do {
+                        answer.value = .success(try await second(self))
+                    } catch {
+                        answer.value = .failure(error)
+                    }
+                    answering.signal()
+                }
+                try connection.waitUntilSomebodyWaits()
+                try then(connection)
+            }
+            answering.wait()
+        }
+        return try #require(answer.value).get()
     }
 
     func complete(_ lease: LeasedTask, by worker: WorkerID = WorkerID(1), weights: String)

@@ -36,6 +36,26 @@ import Testing
         }
     }
 
+    /// Roles and databases may have settings of their own, and figures that are compared are
+    /// written as texts on their way.
+    @Test func `reads figures to the last digit, whatever the role's settings`() async throws {
+        try await TestLedger.with { ledger in
+            let pool = ConnectionPool(
+                PoolConfiguration(
+                    ledger.database.connectionInfo + " options='-c extra_float_digits=-9'"),
+                logger: TestLedger.quiet)
+            let figure = 0.1 + 0.2
+            let (text, json): (String, String) = try await pool.withConnection { connection in
+                let row = try connection.execute(
+                    "select $1::float8::text as text, to_jsonb($1::float8)::text as json", figure
+                ).one()
+                return (try row.decode("text"), try row.decode("json"))
+            }
+            #expect(Double(text) == figure && Double(json) == figure)
+            await pool.close()
+        }
+    }
+
     @Test func `moves aliases and remembers why`() async throws {
         try await TestLedger.with { ledger in
             let store = ledger.store

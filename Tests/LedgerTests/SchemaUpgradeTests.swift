@@ -45,6 +45,51 @@ import Testing
         }
     }
 
+    /// An admin let a role pass a right on, and it did: PostgreSQL does not take that back without
+    /// taking it from the others, too.
+    @Test func `is migrated although rights on it were passed on`() async throws {
+        try await TestLedger.withoutFixture { database in
+            let pool = database.pool
+            let role = "guest_of_\(database.name)"
+            try await pool.withConnection { connection in
+                try connection.executeScript(
+                    """
+                    create role \(role);
+                    grant select on ls.ranker_status to ls_reader with grant option;
+                    grant execute on function ls.short_digest to ls_operator with grant option;
+                    set role ls_reader;
+                    grant select on ls.ranker_status to \(role);
+                    set role ls_operator;
+                    grant execute on function ls.short_digest to \(role);
+                    reset role;
+                    grant select on ls.worker to ls_reader, public;
+                    grant execute on function ls.housekeep to public;
+                    revoke select on ls.worker_status from ls_reader;
+                    """)
+            }
+            try await migrator.migrate(pool)
+            for (right, isHeld) in [
+                ("has_table_privilege('\(role)', 'ls.ranker_status', 'select')", true),
+                ("has_function_privilege('\(role)', 'ls.short_digest(bytea)', 'execute')", true),
+                ("has_table_privilege('ls_reader', 'ls.ranker_status', 'select')", true),
+                // All else is as this release wants it.
+                ("has_table_privilege('ls_reader', 'ls.worker_status', 'select')", true),
+                ("has_table_privilege('ls_reader', 'ls.worker', 'select')", false),
+                ("has_table_privilege('\(role)', 'ls.worker', 'select')", false),
+                ("has_function_privilege('\(role)', 'ls.housekeep(integer)', 'execute')", false),
+            ] {
+                let found: Bool = try await pool.execute("select \(right)").one().decode()
+                #expect(found == isHeld, "\(right)")
+            }
+            // What was passed on is no owner's grant: it goes with the right that it came from.
+            try await pool.execute("revoke all on ls.ranker_status from ls_reader cascade")
+            try await pool.execute(
+                "revoke all on function ls.short_digest from ls_operator cascade")
+            try await pool.execute("drop owned by \(role)")
+            try await pool.execute("drop role \(role)")
+        }
+    }
+
     private func objects(_ database: ThrowAwayDatabase) async throws -> [String] {
         try await database.pool.execute(
             """

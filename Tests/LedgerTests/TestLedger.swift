@@ -87,6 +87,17 @@ struct TestLedger: Sendable {
         try await database.pool.execute("select count(*) from \(query)").one().decode()
     }
 
+    /// The SQLSTATE that a statement fails with, past LedgerStore, which would try some of them
+    /// again; nil: none.
+    func refusal(of statement: String) async -> String? {
+        do {
+            try await database.pool.execute(statement)
+            return nil
+        } catch {
+            return (error as? PostgresError)?.sqlState ?? "\(error)"
+        }
+    }
+
     /// The rules that hold after every transaction, whoever did what; each as one row where broken.
     func brokenRules() async throws -> [String] {
         let rows = try await database.pool.execute("select ls.broken_rules(true) as rule")

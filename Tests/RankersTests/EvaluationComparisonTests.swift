@@ -72,8 +72,20 @@ import Testing
             values[index + 1] -= 0.05
         }
         figures.queryValues = values
+        values[4] += 0.1
+        figures.queryValues = values
+        let difference = try #require(
+            EvaluationComparison.difference(of: figures, from: report, labelRange: range))
+        // Not "accuracy is 0.7, it said 0.7": what differs is said, the most of it.
+        let found = try #require(report.queryValues?[4])
+        #expect(difference.hasPrefix("of 600 picks at least "))
         #expect(
-            EvaluationComparison.difference(of: figures, from: report, labelRange: range) != nil)
+            difference.hasSuffix(
+                """
+                though accuracy is \(report.accuracy) as it said: in query 4, counted from 0, \
+                their mean is \(found), it said \(values[4])
+                """
+            ))
     }
 
     @Test(arguments: [0.02, -0.02, 0.3])

@@ -1,6 +1,6 @@
 -- ls.able_workers(task, but) -> the workers, but for one, that know how to do such a task and may do this one: its kind, what their owners
 -- allow, neither revoked nor in quarantine. Of a task at home with a worker there is no other. Whether they are there is the
--- caller's to ask. Called by: is_kept_from, may_ask_others.
+-- caller's to ask. Called by: is_kept_from, may_ask_others, leaves_to_another.
 create or replace function ls.able_workers(p_task_id bigint, p_but bigint)
 returns setof ls.worker_presence
 language sql stable

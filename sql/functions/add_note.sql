@@ -13,6 +13,7 @@ begin
             left(p_reference, 400), coalesce(length(p_text), 0)));
     end if;
     select * into strict v_target from ls.tagged_version(p_reference);
+    perform ls.keep_named(v_target.ranker_id, array[v_target.version_id]);
     insert into ls.note (ranker_id, version_id, text, written_by)
     values (v_target.ranker_id, v_target.version_id, p_text, coalesce(p_by, session_user));
 end

@@ -8,13 +8,12 @@ returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
+    v_ranker_id bigint := ls.ranker_id(p_ranker);
     v_version_id bigint;
 begin
-    if p_parent_version_id is not null then
-        perform ls.version_ranker(p_parent_version_id);
-    end if;
+    perform ls.keep_named(v_ranker_id, array[p_parent_version_id]);
     select v.version_id into strict v_version_id
-    from ls.insert_version(ls.ranker_id(p_ranker), p_digest, p_weights, p_report, p_parent_version_id,
+    from ls.insert_version(v_ranker_id, p_digest, p_weights, p_report, p_parent_version_id,
         null, null, null, p_by) v;
     perform ls.evaluate_new_version(v_version_id, coalesce(p_by, session_user));
     return v_version_id;

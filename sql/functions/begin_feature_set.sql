@@ -37,18 +37,20 @@ begin
             p_domain, p_split, p_label_kind, p_query_count, p_response_count, p_byte_count));
     end if;
 
-    insert into ls.feature_set as f (base_model_id, domain_id, split, user_name, digest, byte_count, label_kind,
-        query_count, response_count, imported_by)
-    values (v_base.base_model_id, v_domain_id, p_split, p_user, p_digest, p_byte_count, p_label_kind,
-        p_query_count, p_response_count, coalesce(p_by, session_user))
-    on conflict on constraint feature_set_digest_is_unique do nothing
-    returning f.feature_set_id into v_id;
-    if v_id is not null then
-        return query select v_id, false;
-        return;
-    end if;
-
-    select f.* into strict v_old from ls.feature_set f where f.digest = p_digest for update;
+    loop
+        insert into ls.feature_set as f (base_model_id, domain_id, split, user_name, digest,
+            byte_count, label_kind, query_count, response_count, imported_by)
+        values (v_base.base_model_id, v_domain_id, p_split, p_user, p_digest, p_byte_count,
+            p_label_kind, p_query_count, p_response_count, coalesce(p_by, session_user))
+        on conflict on constraint feature_set_digest_is_unique do nothing
+        returning f.feature_set_id into v_id;
+        if v_id is not null then
+            return query select v_id, false;
+            return;
+        end if;
+        select f.* into v_old from ls.feature_set f where f.digest = p_digest for update;
+        exit when found;  -- else whoever forgot its user took it away while we waited
+    end loop;
     if (v_old.base_model_id, v_old.domain_id, v_old.split, v_old.user_name)
         is distinct from (v_base.base_model_id, v_domain_id, p_split, p_user)
     then

@@ -1,6 +1,6 @@
 -- ls.check_feature_sets(ranker, ids): refuses sets that are unknown or dropped (LS014), named twice
 -- (LS001), or of another base model than the ranker's (LS004).
--- Called by: request_training, request_evaluation.
+-- Called by: keep_named, request_evaluation, request_sweep.
 create or replace function ls.check_feature_sets(p_ranker_id bigint, p_feature_set_ids bigint[])
 returns void
 language plpgsql stable

@@ -57,7 +57,8 @@ begin
             continue when v_candidate.version_id is distinct from v_champion
                 and ls.check_own_word(v_candidate.version_id, null, v_sets, v_configuration);
             v_chosen := v_candidate.version_id;
-            v_reason := format('%s; best on the figures that stand now: accuracy %s%%', v_reason, to_char(100 * v_candidate.accuracy, 'FM990.00'));
+            v_reason := format('%s; best on the figures that stand now: accuracy %s', v_reason,
+                ls.percentage(v_candidate.accuracy));
             exit;
         end loop;
     end if;

@@ -27,7 +27,7 @@ begin
     order by c.evaluation_check_id limit 1;
     if found then
         perform ls.decide_evaluation_check(v_id, 'failed', case when v_claim_count < 3
-            then 'its weights or its features are not here any more' else 'three tries came to no end' end);
+            then 'its weights or its features are not here' else 'three tries came to no end' end);
     end if;
     select c.evaluation_check_id into v_id from ls.evaluation_check c
     where c.evaluation_check_id = any (v_first) and c.decided_at is null and (c.claimed_until is null or c.claimed_until < v_now)

@@ -50,7 +50,7 @@ begin
         v_worker.pause_count := 0;
     end if;
     if exists (select from ls.worker_presence p join ls.worker w using (worker_id)
-        where p.worker_id <> p_worker_id and p.disconnected_at is null and p.seen_at > v_now - interval '1 minute'
+        where p.worker_id <> p_worker_id and ls.is_connected(p.disconnected_at, p.seen_at, v_now)
             and w.revoked_at is null and w.quarantined_at is null)
     then
         v_lasts := least(interval '1 hour', interval '1 minute' * 2 ^ least(v_worker.pause_count, 10));

@@ -29,7 +29,10 @@ declare
     v_taken_by text;
     v_moved_by text;
 begin
-    select * into strict v_ranker from ls.ranker where ranker_id = ls.version_ranker(p_version_id) for no key update;
+    select * into v_ranker from ls.ranker where ranker_id = ls.version_ranker(p_version_id)
+        for no key update;
+    -- who was waited for may have been a user's forgetting
+    perform ls.version_ranker(p_version_id);
     select * into strict v_version from ls.ranker_version where version_id = p_version_id;
     select v.* into v_champion from ls.ranker_alias a join ls.ranker_version v using (version_id)
     where a.ranker_id = v_ranker.ranker_id and a.alias = 'champion';
@@ -60,7 +63,7 @@ begin
     if v_champion.version_id is null then
         v_promoted := true;
         v_reason := case when cardinality(v_sets) = 0 then 'first version, not measured: there is no test feature set'
-            else format('first evaluated version: accuracy %s%%', to_char(100 * v_mine, 'FM990.00')) end;
+            else format('first evaluated version: accuracy %s', ls.percentage(v_mine)) end;
     elsif cardinality(v_sets) = 0 then
         v_promoted := false;
         v_reason := 'kept the champion: there is no test feature set to compare on';
@@ -71,9 +74,11 @@ begin
             return null;
         end if;
         v_promoted := v_mine > v_theirs or (v_mine = v_theirs and v_version.number > v_champion.number);
-        v_reason := format('%s: accuracy %s%%, champion version %s has %s%%, on the same %s feature set(s), K %s, seed %s',
+        v_reason := format('%s: accuracy %s, champion version %s has %s, on the same %s feature '
+            'set(s), K %s, seed %s',
             case when v_promoted then 'not worse than the champion' else 'kept the champion' end,
-            to_char(100 * v_mine, 'FM990.00'), v_champion.number, to_char(100 * v_theirs, 'FM990.00'), cardinality(v_sets),
+            ls.percentage(v_mine, v_theirs), v_champion.number, ls.percentage(v_theirs, v_mine),
+            cardinality(v_sets),
             coalesce(v_configuration ->> 'candidate_count', '?'), coalesce(v_configuration ->> 'seed', '?'));
     end if;
     if v_promoted and ls.made_in_quarantine(p_version_id) then

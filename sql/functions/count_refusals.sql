@@ -21,7 +21,7 @@ begin
         return v_worker.quarantined_at is not null;
     end if;
     v_because := format('%s of its results were refused, the last because: %s', v_worker.refusal_count, coalesce(v_because, 'no reason given'));
-    perform ls.quarantine_worker(p_worker_id, v_because);
+    perform ls.quarantine_worker(p_worker_id, v_because, 'refusals');
     return true;
 end
 $$;

@@ -1,8 +1,9 @@
 -- ls.decide_evaluation_check(check, verdict, because, found) -> whether it was open: what a coordinator found when it measured again.
 --   confirmed   the worker was right as far as rounding goes: the coordinator's figures take the place of its own, under its name,
 --               and what needs no ranker is known for good
---   refuted     the coordinator's figures take their place; the worker is in quarantine; all that it measured for others is
---               measured again; the ranker's champion is chosen anew
+--   refuted     the coordinator's figures take their place; the worker is in quarantine, and whom
+--               it had brought there is not (ls.quarantine_worker); all that it measured for others
+--               is measured again; the ranker's champion is chosen anew
 --   failed      it could not be measured again: nothing is known, and nobody is blamed; what it holds waits on
 -- Then the promotion gate looks again. What it cannot decide is in the audit log, and undoes nothing. Decided before: nothing
 -- happens, so that two coordinators may come to an end.

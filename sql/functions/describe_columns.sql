@@ -211,6 +211,7 @@ declare
         "public_key_sha256": "SHA-256 of the public key.",
         "quarantined_at": "When it was shut out until an admin lets it back; null when it is not.",
         "quarantined_because": "Why.",
+        "worker.quarantined_for": "For refusals or for figures; null when it is not.",
         "pause_count": "How many pauses it had with no success between them; each is twice as long.",
         "paused_because": "Why it is leased nothing for now; null when it is not paused.",
         "paused_until": "Until when it is leased nothing, because task after task failed there; null when it is not paused.",

@@ -15,6 +15,8 @@ begin
         v_name := 'task_archive_' || to_char(v_month, 'YYYY_MM');
         continue when to_regclass('ls.' || v_name) is not null;
         execute format('create table ls.%I (like ls.task_archive including defaults including constraints)', v_name);
+        -- Its rows have no key: who publishes them (logical replication) knows each by all of it.
+        execute format('alter table ls.%I replica identity full', v_name);
         execute format('comment on table ls.%I is %L', v_name, 'Tasks that ended in ' || to_char(v_month, 'FMMonth YYYY') || '.');
         execute format('alter table ls.task_archive attach partition ls.%I for values from (%L) to (%L)',
             v_name, v_month at time zone 'UTC', (v_month + interval '1 month') at time zone 'UTC');

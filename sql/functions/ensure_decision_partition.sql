@@ -16,6 +16,8 @@ begin
         return;
     end if;
     execute format('create table ls.%I (like ls.decision including defaults including constraints including storage)', v_name);
+    -- Its rows have no key: who publishes them (logical replication) knows each by all of it.
+    execute format('alter table ls.%I replica identity full', v_name);
     execute format('comment on table ls.%I is %L', v_name, 'Decisions of ' || to_char(v_hour, 'YYYY-MM-DD HH24') || ':00 UTC.');
     execute format('alter table ls.decision attach partition ls.%I for values from (%L) to (%L)',
         v_name, v_hour at time zone 'UTC', (v_hour + interval '1 hour') at time zone 'UTC');

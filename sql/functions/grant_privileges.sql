@@ -5,7 +5,9 @@
 -- taken back first, because functions stay over a release; what was granted to other roles is not touched.
 do $$
 declare
-    v_readers text[] := array['route', 'route_plan', 'share_bucket', 'request_bucket', 'rule_version', 'base_model_contract', 'resolve', 'task_progress', 'status_summary', 'default_evaluation_configuration',
+    v_readers text[] := array['route', 'route_plan', 'is_connected', 'share_bucket',
+        'request_bucket', 'rule_version', 'base_model_contract', 'resolve', 'task_progress',
+        'status_summary', 'default_evaluation_configuration',
         'domain_matches', 'domain_is_within', 'short_digest', 'current_feature_sets', 'paper_grid', 'broken_rules',
         'default_ranker_configuration', 'default_training_configuration', 'wait_for_tasks'];
     v_operators text[] := array['request_training', 'request_evaluation', 'request_transfer_matrix', 'request_sweep',

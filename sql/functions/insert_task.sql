@@ -1,9 +1,10 @@
 -- ls.insert_task(…) -> task id: of the new task, or of the open one that asks for the same.
 -- The new task is waiting, or blocked while a task it needs is not done. The order of the feature sets
 -- counts: training visits them in this order. A sweep's tasks are its own: the same training asked for
--- outside it is another task, whose version goes straight to the gate. When a task is to run, and after
--- which others, is no part of what it asks for: asked again, the open task keeps its own.
--- Of sets and weights that are at home with a worker only that worker can make use: the task is its alone.
+-- outside it is another task, whose version goes straight to the gate. When a task is to run,
+-- before and after which others (run_after, priority, after), is no part of what it asks for: asked
+-- again, the open task keeps its own. Of sets and weights that are at home with a worker only that
+-- worker can make use: the task is its alone.
 -- Called by: request_training, request_evaluation, request_sweep, resume_sweep.
 create or replace function ls.insert_task(p_kind text, p_ranker_id bigint, p_version_id bigint,
     p_initial_version_id bigint, p_configuration jsonb, p_feature_set_ids bigint[], p_priority smallint, p_by text,
@@ -20,6 +21,8 @@ declare
     v_home bigint := ls.task_home(p_ranker_id, p_initial_version_id, p_feature_set_ids);
     v_id bigint;
 begin
+    perform ls.keep_named(p_ranker_id, array[p_version_id, p_initial_version_id],
+        p_feature_set_ids);
     -- Twice at most in practice: the task that stood in the way may end before it is read.
     loop
         insert into ls.task as t (kind, state, ranker_id, version_id, initial_version_id, configuration, priority, run_after,

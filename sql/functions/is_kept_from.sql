@@ -15,7 +15,7 @@ as $$
                 or ((t.is_final or t.failure_count >= 2) and t.last_failed_at > clock_timestamp()
                     - least(interval '1 hour', interval '5 minutes' * greatest(1, t.failure_count - 1)) and exists (
                     select from ls.able_workers(p_task_id, p_worker_id) p join ls.worker w using (worker_id)
-                    where p.disconnected_at is null and p.seen_at > clock_timestamp() - interval '1 minute'
+                    where ls.is_connected(p.disconnected_at, p.seen_at, clock_timestamp())
                         and (w.paused_until is null or w.paused_until <= clock_timestamp())
                         and not exists (select from ls.task_trial o where o.task_id = p_task_id and o.worker_id = p.worker_id
                             and (o.is_final or o.failure_count >= 2 or o.unknown_to_version = p.program_version))))));

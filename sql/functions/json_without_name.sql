@@ -1,6 +1,7 @@
 -- ls.json_without_name(json, name, kept): ls.without_name of every text in a JSON value; keys stay.
 -- Called by: forget_user.
-create or replace function ls.json_without_name(p_json jsonb, p_name text, p_kept text[] default '{}')
+create or replace function ls.json_without_name(p_json jsonb, p_name text,
+    p_kept jsonb default '{}')
 returns jsonb
 language sql immutable
 as $$
@@ -12,4 +13,5 @@ as $$
             from jsonb_each(p_json) e)
         else p_json end;
 $$;
-comment on function ls.json_without_name(jsonb, text, text[]) is 'A JSON value with (forgotten) in place of a name in its texts.';
+comment on function ls.json_without_name(jsonb, text, jsonb) is
+    'A JSON value with (forgotten) in place of a name in its texts.';

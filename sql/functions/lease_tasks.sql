@@ -7,8 +7,9 @@
 -- Moves waiting tasks: waiting -> leased. First come, first served by priority (smaller first), then
 -- by age; among the oldest 64, a task whose feature sets the worker already holds goes first.
 -- What its program does not know is passed over before anything else is asked: there may be many of it.
--- Two workers never get the same task: rows are taken with skip locked, so nobody waits either. A paused worker gets
--- nothing, and nobody a task that is not for it (ls.is_kept_from).
+-- Two workers never get the same task: rows are taken with skip locked, so nobody waits either, but
+-- for the worker itself that is just being heard or revoked. A paused worker gets nothing, and
+-- nobody a task that is not for it (ls.is_kept_from).
 -- Called by: LedgerStore.leaseTasks.
 create or replace function ls.lease_tasks(p_worker_id bigint, p_kinds text[], p_limit integer,
     p_lease_seconds double precision, p_held_digests bytea[] default '{}')
@@ -30,6 +31,9 @@ declare
     v_takes_any boolean;
     v_is_alone boolean;
 begin
+    -- Locked, then looked at: it is not revoked, and its name does not join again, between this
+    -- look and its lease.
+    perform from ls.worker w where w.worker_id = p_worker_id for share;
     perform ls.check_worker(p_worker_id);
     if p_lease_seconds is null or p_lease_seconds not between 0.001 and 86400 or p_limit is null or p_limit < 0 then
         perform ls.refuse('LS001', format('cannot lease %s tasks for %s seconds', p_limit, p_lease_seconds));
@@ -40,7 +44,7 @@ begin
     select p.domains, p.task_byte_count_max, p.program_version into v_domains, v_byte_count_max, v_version from ls.worker_presence p where p.worker_id = p_worker_id;
     v_takes_any := v_domains is null and v_byte_count_max is null;
     v_is_alone := not exists (select from ls.worker_presence p
-        where p.worker_id <> p_worker_id and p.disconnected_at is null and p.seen_at > v_now - interval '1 minute');
+        where p.worker_id <> p_worker_id and ls.is_connected(p.disconnected_at, p.seen_at, v_now));
     select coalesce(array_agg(l.task_id), '{}') into v_ids from (
         select t.task_id from ls.task t
         where t.state = 'waiting' and t.home_worker_id = p_worker_id and t.kind = any (p_kinds) and t.run_after <= v_now

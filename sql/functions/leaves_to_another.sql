@@ -7,11 +7,11 @@ language sql stable
 as $$
     select exists (select from ls.task t join ls.ranker_version v on v.version_id = t.version_id
             where t.task_id = p_task_id and v.worker_id = p_worker_id and ls.serves_others(t.ranker_id, p_worker_id))
-        and exists (select from ls.worker_presence p join ls.worker w using (worker_id)
-            where p.worker_id <> p_worker_id and p.disconnected_at is null and p.seen_at > clock_timestamp() - interval '1 minute'
-                and 'evaluate' = any (p.task_kinds) and w.revoked_at is null and w.quarantined_at is null
+        and exists (select from ls.able_workers(p_task_id, p_worker_id) p
+                join ls.worker w using (worker_id)
+            where ls.is_connected(p.disconnected_at, p.seen_at, clock_timestamp())
                 and (w.paused_until is null or w.paused_until <= clock_timestamp())
-                and (select count(*) from ls.attempt a where a.worker_id = p.worker_id and a.state = 'open') < p.capacity
-                and ls.task_suits(p_task_id, p.domains, p.task_byte_count_max));
+                and (select count(*) from ls.attempt a where a.worker_id = p.worker_id
+                    and a.state = 'open') < p.capacity);
 $$;
 comment on function ls.leaves_to_another(bigint, bigint) is 'Whether a version that a worker trained is better measured by another, who is there.';

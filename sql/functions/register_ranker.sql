@@ -54,10 +54,15 @@ begin
             v_name, coalesce(v_configuration ->> 'hidden_size', 'null'), p_base_model, v_hidden_size));
     end if;
 
-    insert into ls.ranker (name, base_model_id, user_name, domain_id, kind, configuration, training, home_worker_id)
-    values (v_name, v_base_model_id, p_user, v_domain_id, p_kind, v_configuration, v_training, v_home)
-    on conflict on constraint ranker_name_is_unique do nothing;
-    select r.* into strict v_old from ls.ranker r where r.name = v_name;
+    loop
+        insert into ls.ranker (name, base_model_id, user_name, domain_id, kind, configuration,
+            training, home_worker_id)
+        values (v_name, v_base_model_id, p_user, v_domain_id, p_kind, v_configuration, v_training,
+            v_home)
+        on conflict on constraint ranker_name_is_unique do nothing;
+        select r.* into v_old from ls.ranker r where r.name = v_name;
+        exit when found;  -- else whoever forgot its user took it away while we waited
+    end loop;
     if (v_old.base_model_id, v_old.user_name, v_old.domain_id, v_old.kind, v_old.configuration, v_old.training, v_old.home_worker_id)
         is distinct from (v_base_model_id, p_user, v_domain_id, p_kind, v_configuration, v_training, v_home)
     then

@@ -21,6 +21,7 @@ begin
     end if;
     delete from ls.refusal where worker_id = v_worker.worker_id;
     update ls.worker set refusal_count = 0, quarantined_at = null, quarantined_because = null,
+        quarantined_for = null,
         paused_until = null, paused_because = null, pause_count = 0, failures_since = clock_timestamp()
     where worker_id = v_worker.worker_id;
     perform ls.record_audit(p_by, 'release worker', p_name, p_reason);

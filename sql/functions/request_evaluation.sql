@@ -25,7 +25,9 @@ begin
         perform from ls.task where task_id = any (p_after) order by task_id for share;
     end if;
     -- Two requests for one ranker look at what is open one after the other.
-    select * into strict v_ranker from ls.ranker where ranker_id = v_ranker_id for no key update;
+    select * into v_ranker from ls.ranker where ranker_id = v_ranker_id for no key update;
+    -- who was waited for may have been a user's forgetting
+    perform ls.version_ranker(p_version_id);
     select name into v_domain from ls.domain where domain_id = v_ranker.domain_id;
     if jsonb_typeof(v_configuration) <> 'object' then
         perform ls.refuse('LS001', format('cannot evaluate version %s: the configuration must be a JSON object', p_version_id));

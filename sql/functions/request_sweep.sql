@@ -22,7 +22,11 @@ declare
     v_sweep_id bigint;
 begin
     -- One after the other for a ranker, and before its tasks end: as everywhere, the ranker before the sweep.
-    select * into strict v_ranker from ls.ranker where ranker_id = ls.ranker_id(p_ranker) for no key update;
+    select * into v_ranker from ls.ranker where ranker_id = ls.ranker_id(p_ranker)
+        for no key update;
+    if not found then  -- who was waited for was its user's forgetting
+        perform ls.ranker_id(p_ranker);
+    end if;
     select name into v_domain from ls.domain where domain_id = v_ranker.domain_id;
     v_configurations := ls.sweep_configurations(v_ranker, p_configurations, p_seed);
     if v_train is null then

@@ -29,7 +29,6 @@ begin
         perform ls.refuse('LS014', format('cannot train ranker ''%s'': there is no train feature set of %s', p_ranker,
             coalesce('domain ''' || v_domain || '''', 'any domain')), 'import one: lscoord features import FILE');
     end if;
-    perform ls.check_feature_sets(v_ranker.ranker_id, v_sets);
     if p_initial_version_id is not null
         and (select b.base_model_id from ls.ranker b where b.ranker_id = ls.version_ranker(p_initial_version_id)) <> v_ranker.base_model_id
     then

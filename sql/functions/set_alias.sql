@@ -19,7 +19,9 @@ begin
         perform ls.refuse('LS001', format('cannot move alias ''%s'': a reason is needed', p_alias));
     end if;
     -- Moves of one ranker's aliases happen one after the other.
-    select name into strict v_name from ls.ranker where ranker_id = v_ranker_id for no key update;
+    select name into v_name from ls.ranker where ranker_id = v_ranker_id for no key update;
+    -- who was waited for may have been a user's forgetting
+    perform ls.version_ranker(p_version_id);
     select version_id into v_from from ls.ranker_alias where ranker_id = v_ranker_id and alias = p_alias;
     if v_from = p_version_id then
         return false;

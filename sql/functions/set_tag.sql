@@ -1,6 +1,7 @@
 -- ls.set_tag(reference, key, value, by): puts a tag on a ranker ('ranker') or a version ('ranker@3',
 -- 'ranker:champion': the version it is now). The same key again replaces the value. A key is a lower-case
--- word of at most 100 characters, a value has at most 2,000 (LS001).
+-- word of at most 100 characters, a value has at most 2,000 (LS001). As a note, it keeps who set it
+-- and when (ls.ranker_tag), and is no part of the audit log: it decides nothing.
 -- Called by: an operator.
 create or replace function ls.set_tag(p_reference text, p_key text, p_value text, p_by text default null)
 returns void
@@ -14,6 +15,7 @@ begin
             coalesce(length(p_value)::text, 'no')), 'a key is a lower-case word, a value has at most 2000 characters');
     end if;
     select * into strict v_target from ls.tagged_version(p_reference);
+    perform ls.keep_named(v_target.ranker_id, array[v_target.version_id]);
     insert into ls.tag as t (ranker_id, version_id, key, value, set_by)
     values (v_target.ranker_id, v_target.version_id, p_key, p_value, coalesce(p_by, session_user))
     on conflict on constraint tag_is_set_once do update

@@ -15,7 +15,7 @@ as $$
         ls.row_count('ls.evaluation'),
         (select count(*) from ls.worker where revoked_at is null),
         (select count(*) from ls.worker_presence
-            where disconnected_at is null and seen_at > clock_timestamp() - interval '1 minute'),
+            where ls.is_connected(disconnected_at, seen_at, clock_timestamp())),
         (select count(*) from ls.task where state = 'blocked'),
         (select count(*) from ls.task where state = 'waiting'),
         (select count(*) from ls.attempt where state = 'open'),

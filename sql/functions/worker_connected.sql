@@ -37,7 +37,7 @@ begin
         -- Of two that come at once the second sees the first.
         select p.* into v_old from ls.worker_presence p where p.worker_id = p_worker_id for no key update;
         v_now := clock_timestamp();
-        v_is_live := v_old.disconnected_at is null and v_old.seen_at > v_now - interval '1 minute';
+        v_is_live := ls.is_connected(v_old.disconnected_at, v_old.seen_at, v_now);
     end if;
     -- Looked at under the lock: a name that joins again changes this row after the worker's.
     perform ls.check_worker(p_worker_id);

@@ -64,6 +64,16 @@ create table ls.check_policy (
 );
 insert into ls.check_policy default values;
 
+-- Why a worker is in quarantine: for 'refusals', which rest on what other workers did, or for
+-- 'figures' that a coordinator measured itself. Only the first can turn out to be somebody else's
+-- fault.
+alter table ls.worker add column quarantined_for text;
+update ls.worker set quarantined_for = 'refusals' where quarantined_at is not null;
+alter table ls.worker add constraint worker_quarantine_is_for_something_known
+    check (quarantined_for in ('refusals', 'figures'));
+create index audit_log_of_refusals on ls.audit_log (actor, at) where action = 'result refused';
+create index audit_log_of_releases on ls.audit_log (subject, at) where action = 'release worker';
+
 comment on table ls.baseline is 'What needs no ranker, of each feature set and evaluation configuration: every evaluation must agree with it.';
 comment on table ls.evaluation_check is 'Evaluations that a coordinator measures again, why, and what it found.';
 comment on table ls.check_policy is 'One row: the share of evaluations that is measured again, and whether promotions wait for it.';

@@ -38,3 +38,21 @@ alter table ls.retention add constraint retention_is_given_but_for_the_archive
 insert into ls.retention (what, keep) values ('certificate', '90 days'), ('audit', null);
 
 comment on table ls.event_day is 'How often somebody did on one day (UTC) what the audit log keeps singly a hundred times at most.';
+
+-- Rows of these have no key: who publishes them (logical replication) knows each by all of it, and
+-- forgetting a user may change them.
+do $$
+declare
+    v_part regclass;
+begin
+    for v_part in
+        select c.oid::regclass from pg_class c
+        where c.oid in ('ls.decision'::regclass, 'ls.task_archive'::regclass)
+            or exists (select from pg_inherits i
+                where i.inhrelid = c.oid and i.inhparent in ('ls.decision'::regclass,
+                    'ls.task_archive'::regclass))
+    loop
+        execute format('alter table %s replica identity full', v_part);
+    end loop;
+end
+$$;

@@ -1,6 +1,6 @@
 -- ls.consider_promotion, promote, rollback, set_alias: which version is champion, and why.
 begin;
-select plan(37);
+select plan(40);
 select fixture.base_model();
 select fixture.ranker('code');
 select fixture.worker('w');
@@ -83,5 +83,11 @@ select throws_ok($$ select ls.set_alias(99, 'champion', 'x') $$, 'LS013', null, 
 select throws_ok($$ insert into ls.ranker_alias values ((select ranker_id from ls.register_ranker('tiny', 'pointwise', '{"kind": "pointwise", "hidden_size": 4}', '{}')), 'champion', 1) $$,
     '23503', null, 'an alias points at its own ranker''s versions');
 select throws_ok('delete from ls.alias_history', 'LS021', null, 'history is not deleted');
+-- Figures that would read the same are written out.
+select is(ls.percentage(0.7, 0.7), '70.00%', 'the same is written as the same');
+select is(ls.percentage(0.70001, 0.7) || ' ' || ls.percentage(0.7, 0.70001)
+    || ' ' || ls.percentage(0.30000000000000004, 0.3) || ' ' || ls.percentage(0.701, 0.7),
+    '70.001% 70% 30.000000000000004% 70.10%', 'what differs reads differently');
+select is(ls.percentage(12.5), '1250.00%', 'of scores a figure may be any number');
 select * from finish();
 rollback;

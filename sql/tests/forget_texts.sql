@@ -1,13 +1,16 @@
 -- ls.forget_user and a user's name wherever it may stand; ls.kept_weights. The functions that only forget_user calls:
 -- without_name, json_without_name, free_texts, names_with, user_lock.
 begin;
-select plan(54);
+select plan(67);
 -- A word of its own, and nothing else.
 select is(ls.without_name(t, 'al'), w, t) from (values
     ('al', '(forgotten)'), ('asked by al.', 'asked by (forgotten).'), ('al, al-a and (al)', '(forgotten), (forgotten)-a and ((forgotten))'),
     ('algebra, pal, al_2, halal', 'algebra, pal, al_2, halal'), ('~al/code.listwise@1', '~(forgotten)/code.listwise@1'), ('', ''), ('AL', 'AL'), ('al''s', '(forgotten)''s')) v (t, w);
 select is(ls.without_name(null, 'al'), null, 'nothing stays nothing');
-select is(ls.without_name('math/algebra of math, mathematics', 'math', '{math/algebra}'), 'math/algebra of (forgotten), mathematics', 'what is registered under a longer name is that');
+select is(ls.without_name('math/algebra of math, mathematics', 'math',
+    '{"name math/algebra": true, "before ": [12], "places": [1]}'),
+    'math/algebra of (forgotten), mathematics',
+    'what is registered under a longer name is that');
 select is(ls.without_name('李说 李 a李b', '李'), '(forgotten)说 (forgotten) a(forgotten)b', 'scripts without spaces have no words');
 select is(ls.without_name('a.*b a.xb', 'a.*b'), '(forgotten) a.xb', 'a name is no pattern');
 select is(ls.json_without_name('{"al": ["al", 1, null, {"x": "of al"}], "e": [], "o": {}}', 'al'), '{"al": ["(forgotten)", 1, null, {"x": "of (forgotten)"}], "e": [], "o": {}}', 'in JSON: texts, not keys');
@@ -27,7 +30,9 @@ create temporary table decided as select relation, column_name from ls.free_text
         'decision.role', 'decision.reason', 'decision.arithmetic', 'decision.dtype', 'evaluation.configuration', 'feature_set.split', 'feature_set.label_kind',
         'join_token.join_token_id', 'ranker.kind', 'ranker.configuration', 'ranker.training', 'retention.what', 'route_rule.action', 'sweep.request_key', 'sweep.evaluation',
         'sweep_entry.configuration', 'task.kind', 'task.state', 'task.configuration', 'task.request_key', 'task_archive.kind', 'task_archive.state', 'task_archive.configuration',
-        'task_archive_count.kind', 'task_archive_count.state', 'task_kind.kind', 'task_transition.from_state', 'task_transition.to_state', 'task_transition.made_by',
+        'task_archive_count.kind', 'task_archive_count.state', 'task_kind.kind',
+        'task_transition.from_state', 'task_transition.to_state', 'task_transition.made_by',
+        'worker.quarantined_for',
         'worker_presence.task_kinds', 'event_day.action',
         'decision.api_key_id', 'decision_volume.api_key_id', 'baseline.configuration', 'evaluation_check.configuration', 'evaluation_check.reason', 'evaluation_check.verdict', 'schema_object.object',
         'schema_migration.name', 'schema_migration.checksum', 'schema_files.name', 'schema_files.checksum',
@@ -127,6 +132,22 @@ select is((select min(reason) from ls.audit_log where action = 'test'), 'of (for
 select ls.record_decisions(jsonb_build_array('{"request_id": "r2", "user": "ned", "age_seconds": 60, "role": "serve", "model": "tiny", "version_id": 1,
     "reason": "global", "is_fallback": false, "arithmetic": "float32", "hidden_size": 4, "dtype": "F32", "scores": [1]}'::jsonb), array['\x00'::bytea]);
 select is((select count(*) from ls.decision where request_id = 'r2'), 0::bigint, 'who was forgotten is known as before');
+-- Names that others are registered under, wherever in them the user's stands, and however many.
+select ls.register_domain('kim/kim'), ls.register_base_model('of kim & co', 4),
+    ls.register_domain('kim-' || i) from generate_series(1, 500) i;
+select is(ls.names_with('kim') - (select array_agg(k) from jsonb_object_keys(ls.names_with('kim')) k
+    where k like 'name kim-%'),
+    '{"name kim/kim": true, "name of kim & co": true, "before ": [5, 6, 7], "before kim/": [7], '
+    '"before of ": [11], "places": [1, 4, 5]}', 'are kept by the place where it begins');
+select is((select count(*) from jsonb_object_keys(ls.names_with('kim')) k
+    where k like 'name kim-%'), 500::bigint, 'each of them');
+select is(ls.names_with('nobody'), '{}', 'none contain a name that nothing is called after');
+select is(ls.without_name(t, 'kim', ls.names_with('kim')), w, t)
+    from (values ('kim', '(forgotten)'), ('kim/kim', 'kim/kim'), ('kim/kim/kim', 'kim/kim/kim'),
+    ('kim/x, x/kim', '(forgotten)/x, x/(forgotten)'),
+    ('kim-77 of kim', 'kim-77 of (forgotten)'), ('kim-501', 'kim-501'),
+    ('kim-7 kim-x', 'kim-7 (forgotten)-x'), ('of kim & co by kim', 'of kim & co by (forgotten)'),
+    ('of kim & coal', 'of kim & coal'), ('off kim & c', 'off (forgotten) & c')) v (t, w);
 select is((select count(*) from ls.broken_rules(true)), 0::bigint, 'all rules hold');
 select * from finish();
 rollback;

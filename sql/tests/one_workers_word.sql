@@ -2,7 +2,7 @@
 -- ls.is_kept_from, ls.consider_pause, ls.leased_work. The functions that only these call: able_workers, note_failure, note_unknown,
 -- may_ask_others, count_refusals, doubtful_refusals, quarantine_worker.
 begin;
-select plan(91);
+select plan(98);
 select fixture.base_model();
 select fixture.feature_set('code', 'train');
 select fixture.ranker('code');
@@ -241,7 +241,33 @@ select is(ls.count_refusals(1), true, 'on the word of an honest worker it is one
 select ls.quarantine_worker(2, 'it lied after all');
 select is((select reason from ls.audit_entry where action = 'doubt quarantine' and subject = 'a'),
     '4 of the 5 refused results that count against it were done by worker ''b'', which is in quarantine itself: lscoord worker release a lets it back',
-    'and when that one is caught the audit log says whom to let back');
+    'and when that one is caught by other workers'' word the audit log says whom to let back');
+select is((select state from ls.worker_status where name = 'a'), 'quarantined',
+    'but that alone lets back nobody: a liar must not free another');
+
+-- A coordinator's own measuring is no worker's word: who was shut out by what that liar did is let
+-- back, also a day later.
+update ls.task set ended_at = ended_at - interval '1 day',
+    requested_at = requested_at - interval '1 day' where state = 'done';
+select ls.archive_tasks(1000);
+select ls.quarantine_worker(2, 'its figures were wrong', 'figures');
+select results_eq($$ select state, refused, quarantined_because from ls.worker_status
+    where name = 'a' $$, $$ values ('connected', 1, null) $$,
+        'one refusal is left, of which an honest worker did the task');
+select results_eq($$ select actor, reason from ls.audit_entry where action = 'release worker'
+    and subject = 'a' order by at desc limit 1 $$,
+    $$ values ('lscoord',
+        '4 of the 5 refused results that counted against it were done by workers such as ''b'', '
+        'whose figures a coordinator found wrong') $$, 'the audit log says so');
+select is((select quarantined_because from ls.worker where worker_id = 2), 'its figures were wrong',
+    'the liar is here for its figures now');
+select is((select count(*) from ls.audit_entry where action = 'doubt quarantine'), 1::bigint,
+    'nobody is left to doubt');
+select is(ls.doubtful_refusals(1), 0, 'what was taken off is not taken off again');
+select ls.quarantine_worker(1, 'caught', 'figures');
+select ls.quarantine_worker(2, 'again', 'figures');
+select is((select state from ls.worker_status where name = 'a'), 'quarantined',
+    'who is here for figures is let back by nobody''s fault');
 
 -- One that was seen a moment ago may come back; one that was not for a minute is not waited for.
 select pg_temp.clear();

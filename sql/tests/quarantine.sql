@@ -63,7 +63,9 @@ select results_eq($$ select state, quarantined_because from ls.worker_status whe
 select is((select action from ls.audit_entry limit 1), 'quarantine worker', 'so does the audit log');
 select is((select count(*) from ls.attempt where worker_id = 1 and state = 'open'), 0::bigint, 'it holds no lease');
 select is((select count(*) from ls.task where state = 'leased'), 0::bigint, 'its tasks wait for others');
-select results_eq($$ select worker_id, message from ls.refused_sessions('{1,99}', array[gen_random_uuid(), gen_random_uuid()], array[null, null], array[null, null]) $$,
+select results_eq($$ select worker_id, message
+    from ls.refused_sessions('{1,99}', array[gen_random_uuid(), gen_random_uuid()],
+        array[null, null], array[null, null]) order by 1 $$,
     $$ values (1::bigint, 'cannot serve worker ''a'': it is in quarantine: 5 of its results were refused, the last because: five'),
         (99, 'cannot serve worker 99: no worker has this id') $$, 'its session is among the refused');
 select throws_ok($$ select * from ls.lease_tasks(1, '{train}', 1, 60) $$, 'LS031',

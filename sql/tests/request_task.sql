@@ -1,6 +1,7 @@
--- ls.request_training, request_evaluation: what is asked, from which sets, and only once while open.
+-- ls.request_training, request_evaluation, keep_named: what is asked, from which sets, and only
+-- once while open.
 begin;
-select plan(20);
+select plan(21);
 select fixture.base_model();
 select fixture.ranker(d) from unnest(array['math/algebra', 'math', 'code', null]) d;
 select throws_ok($$ select ls.request_training('math/algebra.listwise') $$, 'LS014',
@@ -35,5 +36,8 @@ select fixture.evaluate(fixture.worker('e'), 0.5);
 select is(ls.request_evaluation(1), null, 'figures that are known are not measured again');
 select isnt(ls.request_evaluation(1, p_configuration => '{"candidate_count": 4}'), null, 'another K is another question');
 select is((select count(*) from ls.evaluation), 2::bigint, 'one row for each feature set');
+-- What is forgotten at this very moment: ForgettingTests, with two sessions.
+select throws_ok($$ select ls.keep_named(-1, '{}') $$, 'LS012',
+    'cannot use this ranker: its user was forgotten meanwhile', 'a ranker that is gone');
 select * from finish();
 rollback;

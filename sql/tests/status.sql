@@ -1,6 +1,6 @@
--- ls.task_progress, status_summary and the views of tasks and workers.
+-- ls.task_progress, status_summary, is_connected and the views of tasks and workers.
 begin;
-select plan(12);
+select plan(16);
 select fixture.base_model();
 select fixture.feature_set('code', 'train'), fixture.feature_set('code', 'test');
 select fixture.ranker('code');
@@ -27,5 +27,15 @@ select results_eq('select rankers, versions, champions, feature_sets, evaluation
     $$ values (1::bigint, 1::bigint, 1::bigint, 2::bigint, 1::bigint, 2::bigint, 0::bigint) $$, 'the summary counts');
 select is_empty('select * from ls.task_progress()', 'nothing is open');
 select results_eq('select name, champion, accuracy_percent, first_sample_percent, open_tasks from ls.ranker_status', $$ values ('code.listwise', 1, 50.00, 38.00, 0::bigint) $$, 'the ranker');
+select is(ls.is_connected(null, now() - interval '59 s', now()), true,
+    'who was heard of within a minute is connected');
+select is(ls.is_connected(null, now() - interval '60 s', now()), false, 'who was not is away');
+select is(ls.is_connected(now(), now(), now()), false, 'so is who has gone');
+create function pg_temp.plan_of(p_query text) returns setof text language plpgsql as
+    $$ begin return query execute 'explain (verbose) ' || p_query; end $$;
+select is_empty($$ select l
+    from pg_temp.plan_of('select from ls.worker_presence where ls.is_connected(disconnected_at, '
+        'seen_at, now())') l where l like '%is_connected%' $$,
+    'it is inlined where it is used');
 select * from finish();
 rollback;

@@ -1,7 +1,7 @@
 -- One digest, several homes: training is deterministic, so an edge-only ranker and a central one, or two edge-only ones, may have
 -- the same weights. Who names a digest without its bytes keeps nobody else's out, and loses only what is its own.
 begin;
-select plan(59);
+select plan(62);
 select fixture.base_model();
 select fixture.feature_set('code', 'train');
 select fixture.worker('hers'), fixture.worker('his'), fixture.worker('central');
@@ -111,6 +111,23 @@ select isnt(ls.add_version('bobs', sha256('secret'), 'secret'), null, 'his are s
 select lives_ok($$ select pg_temp.train('~eve/mine', 2, sha256('secret'), null, 19) $$, 'she names them');
 select lives_ok($$ select pg_temp.train('~eve/other', 1, sha256('secret'), null, 18) $$, 'twice');
 select is((select array_agg(w) from ls.kept_weights(array[sha256('secret')]) w), array[sha256('secret')], 'they are kept');
+-- Bytes of others are not looked at for who names them: a check of her figures would be one of his
+-- weights, and one of weights at home nobody could do.
+select ls.insert_evaluation(v.version_id, 1, ls.default_evaluation_configuration(),
+    fixture.report(0.5), null, 2)
+from ls.ranker_version v where v.digest = sha256('secret') and v.worker_id = 2;
+select ls.open_evaluation_check(evaluation_id, 'dispute', true) from ls.evaluation
+    where worker_id = 2;
+select is_empty($$ select * from ls.evaluation_check_status where worker = 'his' $$,
+    'what is said of weights at home is not measured here');
+insert into ls.evaluation_check (evaluation_id, version_id, feature_set_id, configuration,
+    worker_id, reason, holds, report)
+select evaluation_id, version_id, feature_set_id, configuration, worker_id, 'dispute', true, report
+    from ls.evaluation where worker_id = 2;
+select is_empty('select * from ls.claim_evaluation_check(60)', 'nor claimed');
+select results_eq('select verdict, because from ls.evaluation_check', $$
+    values ('failed', 'its weights or its features are not here') $$,
+        'one that an older lscoord asked for has failed');
 select is((select count from ls.forget_user('bob', 'asked') where deleted = 'weights'), 1::bigint, 'he is forgotten, and they count');
 select results_eq($$ select * from pg_temp.weights('secret') $$, $$ values (18::bigint, null::text) $$, 'nothing of the bytes is left, nor how many they were');
 select throws_ok($$ select ls.read_weights(sha256('secret')) $$, 'LS014', null, 'nobody reads them');

@@ -5,7 +5,7 @@ select w.worker_id, w.name,
         when w.quarantined_at is not null then 'quarantined'
         when w.paused_until > clock_timestamp() then 'paused'
         when p.worker_id is null then 'never connected'
-        when p.disconnected_at is null and p.seen_at > clock_timestamp() - interval '1 minute' then 'connected'
+        when ls.is_connected(p.disconnected_at, p.seen_at, clock_timestamp()) then 'connected'
         else 'away' end as state,
     p.coordinator, p.program_version, p.capacity, p.task_kinds, p.connected_at, p.seen_at,
     (select count(*) from ls.attempt a where a.worker_id = w.worker_id and a.state = 'open') as leases,

@@ -78,8 +78,22 @@ public enum EvaluationComparison {
         let isSame = differing.rounded() <= allowed
         guard !isSame else { return nil }
         let count = min(Int(nearest: differing), found.groupCount)
+        let picks = "of \(found.groupCount) picks at least \(count) have another label"
+        guard reported.accuracy == found.accuracy else {
+            return "accuracy is \(found.accuracy), it said \(reported.accuracy); \(picks)"
+        }
+        // What cancels out in accuracy: the query that differs most shows it.
+        let queries = zip(found.queryValues ?? [], reported.queryValues ?? [])
+        guard
+            let (index, (actual, said)) = queries.enumerated().max(by: {
+                abs($0.element.0 - $0.element.1) < abs($1.element.0 - $1.element.1)
+            })
+        else { return picks }
         return
-            "accuracy is \(found.accuracy), it said \(reported.accuracy); of \(found.groupCount) picks at least \(count) have another label"
+            """
+            \(picks), though accuracy is \(found.accuracy) as it said: in query \(index), \
+            counted from 0, their mean is \(actual), it said \(said)
+            """
     }
 
     private static func areSame(_ a: Double, _ b: Double) -> Bool {
