@@ -29,12 +29,19 @@ import Testing
                 ("", "it is empty"),
                 ("host=127.0.0.1 \(server.password)", "a word without '='"),
                 (server.url() + "?sslmode=require", "SSL was required"),
+                (server.url() + "?channel_binding=require&sslmode=disable", "channel binding"),
+                (server.url() + "?gssencmode=require", "GSSAPI encryption required"),
+                (server.url() + "?keepalives_idle=soon", "invalid integer value"),
+                (
+                    server.url() + "?options=-c%20work_mem%3D\(server.password)",
+                    "does not take a setting of the connection"
+                ),
             ]
             for (url, words) in wrong {
                 for command in [
                     ["migrate"], ["serve"], ["status"], ["psql", "-w", "-c", "select 1"],
                 ] {
-                    // psql's own words are psql's own; it is told where to go only when that is plain.
+                    // psql's own words are psql's own, and repeat what it was given; it is told where to go only when that is plain.
                     if command[0] == "psql", url.hasPrefix("postgres://app"), !words.contains("'@'")
                     {
                         continue
@@ -79,6 +86,24 @@ import Testing
             ending = try await lscoord(
                 ["migrate"], ["LSCOORD_DATABASE": server.url().replacing("app:", with: "guest:")])
             #expect(ending.status == 77, "\(ending)")
+        }
+    }
+
+    @Test func `that only reads is refused by who would write`() async throws {
+        try await PasswordServer.with { server in
+            try await migrate(server)
+            _ = try await server.psql("alter role app set default_transaction_read_only = on")
+            let environment = [
+                "LSCOORD_DATABASE": server.url(), "LSCOORD_DATA_DIR": server.home.path + "/none",
+            ]
+            for command in [["migrate"], ["serve"], ["register", "domain", "d"]] {
+                let ending = try await lscoord(command, environment)
+                #expect(ending.status == 78, "\(command): \(ending)")
+                #expect(
+                    ending.errors.contains("default_transaction_read_only is on"), "\(ending)")
+            }
+            let status = try await lscoord(["status"], environment)
+            #expect(status.status == 0, "\(status)")
         }
     }
 
@@ -235,6 +260,17 @@ import Testing
             coordinator.program.stop()
             for words in ["already exists", "connects again", "does not exist"] {
                 #expect(!coordinator.program.text.contains(words), "\(coordinator.program.text)")
+            }
+
+            try await server.startPooler(mode: "session", size: 1, program)
+            for command in [["serve"], ["migrate"], ["status"]] {
+                let ending = try await lscoord(
+                    command,
+                    environment.merging(["LSCOORD_DATA_DIR": server.home.path + "/none"]) {
+                        a, _ in a
+                    })
+                #expect(ending.status == 78, "\(command): \(ending)")
+                #expect(ending.errors.contains("so a pooler allows only one"), "\(ending)")
             }
 
             for mode in ["transaction", "statement"] {
