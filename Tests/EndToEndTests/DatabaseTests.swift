@@ -107,6 +107,23 @@ import Testing
         }
     }
 
+    @Test func `tells a script of psql's that a statement failed`() async throws {
+        try await PasswordServer.with { server in
+            let script = server.home.path + "/script.sql"
+            try "select 1 / 0;\nselect 'went on';\n".write(
+                toFile: script, atomically: true, encoding: .utf8)
+            let environment = ["LSCOORD_DATABASE": server.url()]
+            let stopped = try await lscoord(["psql", "-XqAt", "-f", script], environment)
+            #expect(stopped.status == 3 && stopped.output.isEmpty, "\(stopped)")
+            let wenton = try await lscoord(
+                ["psql", "-XqAt", "-v", "ON_ERROR_STOP=0", "-f", script], environment)
+            #expect(wenton.status == 0 && wenton.output == "went on\n", "\(wenton)")
+            let one = try await lscoord(
+                ["psql", "-XqAt", "-c", "select 1 / 0", "-c", "select 2"], environment)
+            #expect(one.status == 1 && one.output.isEmpty, "\(one)")
+        }
+    }
+
     @Test func `that is away is waited for aloud`() async throws {
         let home = FileManager.default.temporaryDirectory.appendingPathComponent(
             "ls-away-\(UUID().uuidString.prefix(8))")
