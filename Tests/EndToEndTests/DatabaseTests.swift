@@ -221,8 +221,15 @@ import Testing
             #expect(red.status == 22)
             #expect(
                 red.output.contains(
-                    "cannot work on: the database was migrated under this coordinator: the database schema is version"
+                    "cannot use the database any longer: it was migrated while this coordinator ran: the database schema is version"
                 ), "\(red)")
+            // Who asks every second or two does not repeat it.
+            _ = try await server.psql("select pg_sleep(5)")
+            let said = coordinator.program.text.split(separator: "\n").filter {
+                $0.contains("cannot use the database any longer")
+                    && !$0.contains("request failed")
+            }
+            #expect(said.count == 1, "\(said)")
             let back = try await server.psql(
                 "delete from ls.schema_migration where name = 'later'",
                 in: PasswordServer.databaseName)
