@@ -88,7 +88,8 @@ let package = Package(
         .testTarget(
             name: "PostgresAccessTests",
             dependencies: [
-                "CoordinationTesting", "LanguageSystem", "PostgresAccess", logging, lifecycle,
+                "CLibPQ", "CoordinationTesting", "LanguageSystem", "PostgresAccess", logging,
+                lifecycle,
             ],
             swiftSettings: strict),
         .target(

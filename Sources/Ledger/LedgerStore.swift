@@ -19,6 +19,13 @@ public struct LedgerStore: Sendable {
     /// Why nothing is asked of the database: it was migrated by another release.
     public var refusal: CoordinatorError? { schema?.refusal }
 
+    /// Whether `error` is that refusal and nothing else: the log has it already, once, and who asks
+    /// again and again does not repeat it.
+    public func isLogged(_ error: any Error) -> Bool {
+        guard let refusal else { return false }
+        return error as? CoordinatorError == refusal
+    }
+
     /// One statement, which is its own transaction.
     ///
     /// Two transactions that got in each other's way are rolled back whole, so the statement is

@@ -49,6 +49,14 @@ public struct PostgresError: Error, Sendable, Equatable, CustomStringConvertible
     /// look-up found nothing. Run again, the statement finds out from the start.
     public var isLostRow: Bool { sqlState == "23503" || sqlState == "P0002" }
 
+    /// Somebody else's lock, for longer than this transaction cared to wait, or its own turn about.
+    var isOfLock: Bool { sqlState == "55P03" || sqlState == "40P01" }
+
+    /// A setting of the session that this server does not know or take.
+    var isOfSetting: Bool {
+        kind == .server && (sqlState?.hasPrefix("22") == true || sqlState?.hasPrefix("42") == true)
+    }
+
     public var description: String {
         sqlState.map { "\(message) (SQLSTATE \($0))" } ?? message
     }

@@ -81,8 +81,18 @@ enum Database {
             await pool.close()
             return value
         } catch {
+            let error = error is PostgresError ? CoordinatorError(database: error) : error
+            var refusal: CoordinatorError?
+            // Asked only now: commands that read do without.
+            if (error as? CoordinatorError)?.code == .unavailable {
+                do throws(CoordinatorError) {
+                    try await pool.checkWritable()
+                } catch {
+                    if error.code == .invalidSettings { refusal = error }
+                }
+            }
             await pool.close()
-            throw error is PostgresError ? CoordinatorError(database: error) : error
+            throw refusal ?? error
         }
     }
 

@@ -29,12 +29,19 @@ import Testing
                 ("", "it is empty"),
                 ("host=127.0.0.1 \(server.password)", "a word without '='"),
                 (server.url() + "?sslmode=require", "SSL was required"),
+                (server.url() + "?channel_binding=require&sslmode=disable", "channel binding"),
+                (server.url() + "?gssencmode=require", "GSSAPI encryption required"),
+                (server.url() + "?keepalives_idle=soon", "invalid integer value"),
+                (
+                    server.url() + "?options=-c%20work_mem%3D\(server.password)",
+                    "does not take a setting of the connection"
+                ),
             ]
             for (url, words) in wrong {
                 for command in [
                     ["migrate"], ["serve"], ["status"], ["psql", "-w", "-c", "select 1"],
                 ] {
-                    // psql's own words are psql's own; it is told where to go only when that is plain.
+                    // psql's own words are psql's own, and repeat what it was given; it is told where to go only when that is plain.
                     if command[0] == "psql", url.hasPrefix("postgres://app"), !words.contains("'@'")
                     {
                         continue
@@ -79,6 +86,41 @@ import Testing
             ending = try await lscoord(
                 ["migrate"], ["LSCOORD_DATABASE": server.url().replacing("app:", with: "guest:")])
             #expect(ending.status == 77, "\(ending)")
+        }
+    }
+
+    @Test func `that only reads is refused by who would write`() async throws {
+        try await PasswordServer.with { server in
+            try await migrate(server)
+            _ = try await server.psql("alter role app set default_transaction_read_only = on")
+            let environment = [
+                "LSCOORD_DATABASE": server.url(), "LSCOORD_DATA_DIR": server.home.path + "/none",
+            ]
+            for command in [["migrate"], ["serve"], ["register", "domain", "d"]] {
+                let ending = try await lscoord(command, environment)
+                #expect(ending.status == 78, "\(command): \(ending)")
+                #expect(
+                    ending.errors.contains("default_transaction_read_only is on"), "\(ending)")
+            }
+            let status = try await lscoord(["status"], environment)
+            #expect(status.status == 0, "\(status)")
+        }
+    }
+
+    @Test func `tells a script of psql's that a statement failed`() async throws {
+        try await PasswordServer.with { server in
+            let script = server.home.path + "/script.sql"
+            try "select 1 / 0;\nselect 'went on';\n".write(
+                toFile: script, atomically: true, encoding: .utf8)
+            let environment = ["LSCOORD_DATABASE": server.url()]
+            let stopped = try await lscoord(["psql", "-XqAt", "-f", script], environment)
+            #expect(stopped.status == 3 && stopped.output.isEmpty, "\(stopped)")
+            let wenton = try await lscoord(
+                ["psql", "-XqAt", "-v", "ON_ERROR_STOP=0", "-f", script], environment)
+            #expect(wenton.status == 0 && wenton.output == "went on\n", "\(wenton)")
+            let one = try await lscoord(
+                ["psql", "-XqAt", "-c", "select 1 / 0", "-c", "select 2"], environment)
+            #expect(one.status == 1 && one.output.isEmpty, "\(one)")
         }
     }
 
@@ -179,8 +221,15 @@ import Testing
             #expect(red.status == 22)
             #expect(
                 red.output.contains(
-                    "cannot work on: the database was migrated under this coordinator: the database schema is version"
+                    "cannot use the database any longer: it was migrated while this coordinator ran: the database schema is version"
                 ), "\(red)")
+            // Who asks every second or two does not repeat it.
+            _ = try await server.psql("select pg_sleep(5)")
+            let said = coordinator.program.text.split(separator: "\n").filter {
+                $0.contains("cannot use the database any longer")
+                    && !$0.contains("request failed")
+            }
+            #expect(said.count == 1, "\(said)")
             let back = try await server.psql(
                 "delete from ls.schema_migration where name = 'later'",
                 in: PasswordServer.databaseName)
@@ -235,6 +284,17 @@ import Testing
             coordinator.program.stop()
             for words in ["already exists", "connects again", "does not exist"] {
                 #expect(!coordinator.program.text.contains(words), "\(coordinator.program.text)")
+            }
+
+            try await server.startPooler(mode: "session", size: 1, program)
+            for command in [["serve"], ["migrate"], ["status"]] {
+                let ending = try await lscoord(
+                    command,
+                    environment.merging(["LSCOORD_DATA_DIR": server.home.path + "/none"]) {
+                        a, _ in a
+                    })
+                #expect(ending.status == 78, "\(command): \(ending)")
+                #expect(ending.errors.contains("so a pooler allows only one"), "\(ending)")
             }
 
             for mode in ["transaction", "statement"] {

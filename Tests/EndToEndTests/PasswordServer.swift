@@ -92,8 +92,10 @@ final class PasswordServer {
         ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].first { access($0, X_OK) == 0 }
     }
 
-    /// - Parameter mode: PgBouncer's `pool_mode`.
-    func startPooler(mode: String, _ program: String) async throws {
+    /// - Parameters:
+    ///   - mode: PgBouncer's `pool_mode`.
+    ///   - size: How many connections it opens to the server.
+    func startPooler(mode: String, size: Int = 30, _ program: String) async throws {
         pooler?.stop()
         let settings = """
             [databases]
@@ -105,7 +107,7 @@ final class PasswordServer {
             auth_type = plain
             auth_file = \(home.path)/users
             pool_mode = \(mode)
-            default_pool_size = 30
+            default_pool_size = \(size)
             max_client_conn = 200
 
             """

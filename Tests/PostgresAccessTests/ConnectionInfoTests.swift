@@ -1,5 +1,6 @@
 // Connection strings that are wrong, most of them by a password with a character too many: refused
 // before anything is tried, and not a piece of the password is in the words.
+import CLibPQ
 import CoordinationTesting
 import Foundation
 import LanguageSystem
@@ -35,6 +36,19 @@ import Testing
         (
             "host=db sslmode=yes",
             "its sslmode is not one of disable, allow, prefer, require, verify-ca, verify-full"
+        ),
+        ("postgres://ada@db/l%00s", "it has a zero byte (%00)"),
+        ("postgres://ada@db/l%0s", "it has a '%' that is not followed by two hexadecimal digits"),
+        ("host=db dbname=l\0s", "it has a zero byte"),
+        ("postgres://ada@[hunter2]/ls", "its host in brackets is no IPv6 address"),
+        ("postgres://[hunter2]:5432/ls", "its host in brackets is no IPv6 address"),
+        (
+            "host=db dbname=ls;password=hunter2",
+            "its dbname has an '=': a URL's parameters begin with '?', keyword=value pairs are set apart by blanks"
+        ),
+        (
+            "postgres://db/ls&user=ada",
+            "its dbname has an '=': a URL's parameters begin with '?', keyword=value pairs are set apart by blanks"
         ),
         ("host=db secret", "it has a word without '=': a value with blanks needs quotes"),
     ]) func `that are wrong are refused with the reason`(text: String, reason: String) {
@@ -120,6 +134,15 @@ import Testing
         ("ВАЖНО:  28P01: пользователь не прошёл проверку", true),
         ("Connection refused", false), ("server does not support SSL, but SSL was required", true),
         ("SSL error: certificate verify failed", true),
+        ("invalid integer value \"soon\" for connection option \"keepalives_idle\"", true),
+        ("channel binding required, but SSL not in use", true),
+        (
+            "channel binding is required, but server did not offer an authentication method that supports channel binding",
+            true
+        ),
+        ("GSSAPI encryption required but was impossible", true),
+        ("requirepeer specifies another peer", true),
+        ("could not open certificate file: No such file or directory", true),
     ]) func `is final when the same settings can never do`(words: String, isPermanent: Bool) {
         let failure = ConnectFailure(Self.at + words, verboseText: Self.at + words)
         #expect(failure.isPermanent == isPermanent)
@@ -128,6 +151,81 @@ import Testing
         let other = Self.at + "FATAL:  3D000: none\n" + Self.at + words
         if words.contains(":  ") {
             #expect(ConnectFailure(other, verboseText: other).isPermanent == isPermanent)
+        }
+    }
+
+    /// The server repeats the value, in a language of its own.
+    @Test(arguments: ["22023", "22P02", "42704", "42601", "55P02", "0A000"])
+    func `for a setting is final, in words of ours`(state: String) {
+        for severity in ["FATAL", "FATALE", "ВАЖНО"] {
+            let words = Self.at + "\(severity):  \(state): wert «hunter2» hunter2"
+            let failure = ConnectFailure(
+                words.replacing("\(state): ", with: ""), verboseText: words)
+            #expect(failure.isPermanent && failure.hint?.contains("PGOPTIONS") == true)
+            #expect(
+                failure.message == Self.at + "the server does not take a setting of the connection")
+        }
+        let pooler = Self.at + "FATAL:  08P01: unsupported startup parameter: options"
+        #expect(ConnectFailure(pooler, verboseText: pooler).isPermanent)
+        let silent = ConnectFailure(Self.at + "FATAL:  invalid value \"hunter2\"")
+        #expect(!silent.message.contains("hunter2"))
+    }
+
+    @Test func `hides what the settings hold where it stands as a word`() {
+        let failure = ConnectFailure(
+            Self.at + "requirepeer specifies \"db\", but is require, required",
+            secrets: ["require", "db"])
+        #expect(
+            failure.message
+                == "connection to server at \"…\" (10.0.0.1), port 5432 failed: requirepeer specifies \"…\", but is …, required"
+        )
+    }
+
+    /// Whichever of libpq's options somebody put a secret into, with whatever hanging on it.
+    @Test func `never says what the options hold`() async throws {
+        try await ThrowAwayDatabase.with { database in
+            let canary = "Zk7QxwV9Jm"
+            let defaults = try #require(PQconndefaults())
+            defer { PQconninfoFree(defaults) }
+            var keywords: [String] = []
+            var option = defaults
+            while let keyword = option.pointee.keyword {
+                keywords.append(String(cString: keyword))
+                option += 1
+            }
+            #expect(keywords.contains("options") && keywords.contains("requirepeer"))
+            let names = ["host", "hostaddr", "user", "dbname", "service"]
+            var forms = keywords.flatMap { keyword in
+                [canary, "1;password=\(canary)", "/x y;password=\(canary)", "require \(canary)"]
+                    .filter { !names.contains(keyword) || $0.contains("=") }
+                    .map { "\(keyword)='\($0)'" }
+            }
+            forms += [
+                "-c work_mem=\(canary)", "-c \(canary)=1", "-c role=\(canary)", "--\(canary)",
+                "-c port=\(canary)", "-c DateStyle=\(canary)", "-c x.y=\(canary) -c work_mem=1x",
+                "-c client_connection_check_interval=\(canary)",
+            ].map { "options='\($0)'" }
+            let lines = Locked<[String]>([])
+            var logger = Logger(label: "test") { _ in LineLog(lines: lines) }
+            logger.logLevel = .trace
+            for server in [database.connectionInfo, "host=127.0.0.1 port=9 dbname=x"] {
+                for form in forms {
+                    let text = "\(server) \(form)"
+                    var words = await coordinatorError { try ConnectionInfo(text) }
+                        .map { "\($0) \($0.cause ?? "")" }
+                    if words == nil {
+                        // At once: nothing of this is waited for.
+                        words = await postgresError {
+                            let connection = try Connection(
+                                ConnectionConfiguration(text), interrupt: Interrupt(),
+                                logger: logger)
+                            try connection.executeScript("select 1")
+                        }.map { "\($0.message) \($0.hint ?? "") \($0.coordinatorError)" }
+                    }
+                    #expect(words?.contains(canary) != true, "\(form): \(words ?? "")")
+                }
+            }
+            #expect(!lines.withLock { $0.joined() }.contains(canary))
         }
     }
 
@@ -148,8 +246,11 @@ import Testing
     /// From a real server: at once, although the caller would wait ten minutes.
     @Test(arguments: [
         ("dbname=", "dbname=no_such_", "3D000"), ("user=postgres", "user=nobody", "28000"),
+        ("user=postgres", "user=postgres options=-cwork_mem=x", "22023"),
+        ("user=postgres", "user=postgres options=-cshared_buffers=9", "55P02"),
+        ("user=postgres", "user=postgres gssencmode=require", nil),
     ])
-    func `by a server ends every wait at once`(words: String, others: String, state: String)
+    func `by a server ends every wait at once`(words: String, others: String, state: String?)
         async throws
     {
         try await ThrowAwayDatabase.with { database in
@@ -166,7 +267,7 @@ import Testing
             for error in errors {
                 #expect(error?.kind == .refused && error?.sqlState == state)
                 #expect(error?.coordinatorError.code == .invalidSettings)
-                #expect(error?.hint != nil)
+                #expect(error?.hint != nil || state == nil)
             }
             await pool.close()
         }

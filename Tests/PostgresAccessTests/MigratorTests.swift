@@ -1,5 +1,7 @@
 import CoordinationTesting
+import Dispatch
 import LanguageSystem
+import Logging
 import Testing
 
 @testable import PostgresAccess
@@ -110,6 +112,138 @@ import Testing
             }
             #expect(reports.count { $0.from == 0 && $0.appliedFiles } == 1)
             #expect(reports.count { $0.from == 2 && !$0.appliedFiles } == 19)
+            await pool.close()
+        }
+    }
+
+    /// Somebody reads a table for long: who comes after us does not wait behind us, and the one that is
+    /// waited for is named.
+    @Test func `does not queue behind a long reader, and names it`() async throws {
+        try await ThrowAwayDatabase.with { database in
+            try await migrator([first]).migrate(database.pool)
+            let lines = Locked<[String]>([])
+            var waiting = Migrator(
+                migrations: [first, second], functions: [],
+                logger: Logger(label: "test") { _ in LineLog(lines: lines) })
+            waiting.lockPatience = .seconds(1)
+            let readers = database.pool { $0.connection.applicationName = "nightly report" }
+            let isRead = Gate(), isOver = Gate()
+            let reader = Task {
+                try await readers.transaction { connection in
+                    try connection.execute("select n from ls.t")
+                    let process = try connection.execute("select pg_backend_pid()").one()
+                        .decode(Int.self)
+                    Task { await isRead.open() }
+                    // Two attempts, and a reader that came after.
+                    while lines.withLock({ $0.count }) < 2 {
+                        try connection.execute("select pg_sleep(0.01)")
+                    }
+                    return process
+                }
+            }
+            await isRead.wait()
+            let other = Task {
+                try await readers.withConnection { connection in
+                    while lines.withLock({ $0.isEmpty }) {
+                        try connection.execute("select n from ls.t")
+                    }
+                }
+                await isOver.open()
+            }
+            let report = try await waiting.migrate(database.pool)
+            #expect(report == .init(from: 1, to: 2, appliedFiles: true))
+            let process = try await reader.value
+            await isOver.wait()
+            try await other.value
+            let line = try #require(lines.withLock { $0.first { $0.contains("yet") } })
+            #expect(
+                line.hasPrefix(
+                    "warning: cannot migrate yet: process \(process) (nightly report, user postgres, "
+                ) && line.contains("last query at ")
+                    && line.hasSuffix(") holds a lock that it needs; trying again"), "\(line)")
+            await readers.close()
+        }
+    }
+
+    @Test func `ends when its time is over, with the name of who was in the way`() async throws {
+        try await ThrowAwayDatabase.with { database in
+            try await migrator([first]).migrate(database.pool)
+            // A table, and the turn itself.
+            for lock in ["select n from ls.t", "select pg_advisory_xact_lock(7814710077892485492)"]
+            {
+                let holders = database.pool { $0.connectionCountMax = 1 }
+                let process = try await backend(holders)
+                let held = Gate(), over = Gate()
+                let holder = Task {
+                    try await holders.withConnection { connection in
+                        try connection.transaction {
+                            try connection.execute(lock)
+                            Task { await held.open() }
+                            let done = DispatchSemaphore(value: 0)
+                            Task {
+                                await over.wait()
+                                done.signal()
+                            }
+                            done.wait()
+                        }
+                    }
+                }
+                await held.wait()
+                var late = migrator([first, second])
+                late.deadline = .seconds(3)
+                late.lockPatience = .seconds(1)
+                let error = await coordinatorError { try await late.migrate(database.pool) }
+                #expect(error?.code == .busy)
+                #expect(
+                    error?.message.hasPrefix("cannot migrate within 3 s: process \(process) (")
+                        == true, "\(error?.message ?? "")")
+                #expect(error?.hint?.contains("pg_terminate_backend") == true)
+                await over.open()
+                try await holder.value
+                await holders.close()
+            }
+            try await migrator([first, second]).migrate(database.pool)
+        }
+    }
+
+    @Test func `refuses a schema that others filled before`() async throws {
+        try await ThrowAwayDatabase.with { database in
+            let pool = database.pool
+            for (statement, words) in [
+                (
+                    "create function ls.answer() returns int language sql as 'select 1'",
+                    "function ls.answer()"
+                ),
+                ("create view ls.report as select 1 as n", "view ls.report"),
+                ("create table ls.note (n int)", "table ls.note"),
+                ("create type ls.mood as enum ('good')", "type ls.mood"),
+            ] {
+                try await pool.execute("create schema ls")
+                try await pool.execute(statement)
+                let error = await coordinatorError {
+                    try await migrator([first], [answer]).migrate(pool)
+                }
+                #expect(error?.code == .schemaMismatch)
+                #expect(
+                    error?.message
+                        == "cannot make schema ls in this database: there is one already, with \(words)"
+                )
+                try await pool.execute("drop schema ls cascade")
+            }
+            // Made beforehand, and empty.
+            try await pool.execute("create schema ls")
+            try await migrator([first], [answer]).migrate(pool)
+        }
+    }
+
+    @Test func `refuses a database that only reads because it was told to`() async throws {
+        try await ThrowAwayDatabase.with { database in
+            try await database.pool.execute(
+                "alter database \(database.name) set default_transaction_read_only = on")
+            let pool = database.pool { _ in }
+            let error = await coordinatorError { try await migrator([first]).migrate(pool) }
+            #expect(error?.code == .invalidSettings)
+            #expect(error?.message.contains("default_transaction_read_only is on") == true)
             await pool.close()
         }
     }

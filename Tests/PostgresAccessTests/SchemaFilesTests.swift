@@ -134,6 +134,120 @@ import Testing
         }
     }
 
+    /// What an admin allowed goes over to what stands in a thing's place, and what he set of a view stays;
+    /// what nothing stands in for is named.
+    @Test func `keep the rights and options that others gave them, or name what is lost`()
+        async throws
+    {
+        try await ThrowAwayDatabase.with { database in
+            let lines = Locked<[String]>([])
+            let logger = Logger(label: "test") { _ in LineLog(lines: lines) }
+            let gone = SQLFile(
+                name: "gone",
+                sql: "create or replace function ls.gone() returns int language sql as 'select 1'")
+            try await apply([Self.half, gone, Self.first, Self.second], database)
+            let role = "ada_of_\(database.name)"
+            try await database.pool.withConnection { connection in
+                try connection.executeScript(
+                    """
+                    create role \(role);
+                    grant execute on function ls.half to \(role) with grant option;
+                    grant execute on function ls.gone to \(role);
+                    grant select (n) on ls.first to \(role);
+                    grant select (half) on ls.first to \(role);
+                    grant select on ls.second to \(role);
+                    alter view ls.first set (security_barrier = true);
+                    alter view ls.second set (security_invoker = true, security_barrier = false);
+                    """)
+            }
+            // An argument more and another result; a column of another type, and one less.
+            let changed = [
+                SQLFile(
+                    name: "half",
+                    sql:
+                        "create or replace function ls.half(p int, q int default 2) returns bigint immutable language sql as 'select p::bigint / q'"
+                ),
+                SQLFile(
+                    name: "first",
+                    sql: "create or replace view ls.first as select ls.half(n) as half from ls.t"),
+                SQLFile(
+                    name: "second",
+                    sql:
+                        "create or replace view ls.second with (security_barrier) as select half from ls.first"
+                ),
+            ]
+            // Dropped and made anew; then replaced where it stands.
+            for files in [changed, changed + [SQLFile(name: "none", sql: "select 1")]] {
+                try await apply(files, database, logger)
+                let isKept = try await database.pool.execute(
+                    """
+                    select has_function_privilege($1, 'ls.half(int, int)', 'execute with grant option')
+                        and has_column_privilege($1, 'ls.first', 'half', 'select')
+                        and has_table_privilege($1, 'ls.second', 'select')
+                        and (select reloptions from pg_class where oid = 'ls.first'::regclass)
+                            = '{security_barrier=true}'
+                        and (select reloptions @> '{security_barrier=true,security_invoker=true}'
+                            from pg_class where oid = 'ls.second'::regclass)
+                    """, role
+                ).one().decode(Bool.self)
+                #expect(isKept)
+            }
+            let lost = lines.withLock { $0.filter { $0.hasPrefix("warning: ") } }
+            #expect(
+                Set(lost) == [
+                    "warning: a right is lost with what it was on: select (n) on view ls.first to \(role)",
+                    "warning: a right is lost with what it was on: execute on function ls.gone() to \(role)",
+                ])
+            try await database.pool.execute("drop owned by \(role)")
+            try await database.pool.execute("drop role \(role)")
+        }
+    }
+
+    /// A rule is somebody's own, unlike the one that makes a view a view.
+    @Test func `that carry somebody's rule keep it, or it is named`() async throws {
+        try await ThrowAwayDatabase.with { database in
+            try await apply([Self.half, Self.first], database)
+            try await database.pool.execute(
+                "create rule noted as on insert to ls.first do instead nothing")
+            let wider = SQLFile(
+                name: "first", sql: Self.first.sql.replacing(" from", with: ", m from"))
+            try await apply([Self.half, wider], database)
+            let rules = "select count(*) from pg_rewrite where rulename = 'noted'"
+            #expect(try await answer(rules, database) == 1)
+            let half = SQLFile(
+                name: "half", sql: Self.half.sql.replacing("returns int", with: "returns bigint"))
+            let error = await coordinatorError { try await apply([half, wider], database) }
+            #expect(error?.code == .schemaMismatch)
+            #expect(
+                error?.message.hasSuffix("others use: rule noted on ls.first uses view ls.first")
+                    == true, "\(error?.message ?? "")")
+            #expect(try await answer(rules, database) == 1)
+        }
+    }
+
+    @Test func `replace nothing that somebody else made by the same name`() async throws {
+        try await ThrowAwayDatabase.with { database in
+            try await apply([Self.half], database)
+            for (theirs, words) in [
+                ("view ls.first as select 7 as n, 7 as half", "view ls.first"),
+                ("view ls.first as select 'seven' as own", "view ls.first"),
+            ] {
+                try await database.pool.execute("create \(theirs)")
+                let error = await coordinatorError {
+                    try await apply([Self.half, Self.first], database)
+                }
+                #expect(error?.code == .schemaMismatch)
+                #expect(
+                    error?.message
+                        == "cannot bring schema ls to this release: it has something of its own by the name of what others made there: \(words)"
+                )
+                #expect(try await answer("select count(*) from ls.first", database) == 1)
+                try await database.pool.execute("drop view ls.first")
+            }
+            try await apply([Self.half, Self.first], database)
+        }
+    }
+
     /// One that has another result, one that is gone, a view with a column less: all that others
     /// have built on them is named at once, and stays as it was.
     @Test func `that others use are named with their users, and nothing is touched`() async throws {
@@ -282,7 +396,8 @@ import Testing
             let lines = Locked<[String]>([])
             let logger = Logger(label: "test") { _ in LineLog(lines: lines) }
             let held = Gate()
-            let pool = database.pool { _ in }
+            let pool = database.pool { $0.connectionCountMax = 1 }
+            let process = try await backend(pool)
             async let other: Void = pool.transaction { connection in
                 try connection.execute("select pg_advisory_xact_lock(7814710077892485492)")
                 Task { await held.open() }
@@ -293,7 +408,10 @@ import Testing
             await held.wait()
             try await apply([Self.half], database, logger)
             try await other
-            #expect(lines.withLock { $0 }.contains { $0.contains("another program is migrating") })
+            #expect(
+                lines.withLock { $0 }.contains {
+                    $0.contains("another program is migrating this database (process \(process))")
+                })
             await pool.close()
         }
     }

@@ -327,7 +327,9 @@ public actor DispatchHub: Service {
                         ])
                 }
             } catch {
-                logger.warning("cannot expire leases", metadata: ["error": "\(error)"])
+                if !ledger.isLogged(error) {
+                    logger.warning("cannot expire leases", metadata: ["error": "\(error)"])
+                }
             }
             await endRefused()
             fill()
@@ -357,7 +359,9 @@ public actor DispatchHub: Service {
                     of: allowance.taskKinds, countMax: Self.upcomingCountMax,
                     domains: allowance.domains, byteCountMax: allowance.byteCountMax)
             } catch {
-                logger.warning("cannot look ahead", metadata: ["error": "\(error.message)"])
+                if !ledger.isLogged(error) {
+                    logger.warning("cannot look ahead", metadata: ["error": "\(error.message)"])
+                }
                 return
             }
             for (place, id) in busy.enumerated() {
@@ -393,7 +397,9 @@ public actor DispatchHub: Service {
                 end(id, because: refused.reason)
             }
         } catch {
-            logger.warning("cannot look for revoked workers", metadata: ["error": "\(error)"])
+            if !ledger.isLogged(error) {
+                logger.warning("cannot look for revoked workers", metadata: ["error": "\(error)"])
+            }
         }
     }
 
@@ -422,7 +428,9 @@ public actor DispatchHub: Service {
                 leases, seen: batch.seen, over: connections, lasting: settings.leaseDuration)
         } catch {
             heartbeats.putBack(batch)
-            logger.warning("cannot renew leases", metadata: ["error": "\(error)"])
+            if !ledger.isLogged(error) {
+                logger.warning("cannot renew leases", metadata: ["error": "\(error)"])
+            }
             return false
         }
         var isRoom = false
@@ -510,7 +518,9 @@ public actor DispatchHub: Service {
             vainFillCount += 1
             return vainFillCount < min(candidates.count, Self.vainFillCountMax)
         } catch {
-            logger.warning("cannot lease tasks", metadata: ["error": "\(error)"])
+            if !ledger.isLogged(error) {
+                logger.warning("cannot lease tasks", metadata: ["error": "\(error)"])
+            }
             return false
         }
     }

@@ -49,7 +49,9 @@ public struct Housekeeping: Service {
             }
             return report.archivedCount == Self.batchCount
         } catch {
-            logger.warning("cannot keep house", metadata: ["error": "\(error)"])
+            if !ledger.isLogged(error) {
+                logger.warning("cannot keep house", metadata: ["error": "\(error)"])
+            }
             return false
         }
     }

@@ -142,7 +142,7 @@ public final class PeerReranks: Service, @unchecked Sendable {
             running = try await ledger.coordinatorSeen(name, at: address)
         } catch {
             // What is known goes on being used.
-            if failedAt == nil {
+            if failedAt == nil, !ledger.isLogged(error) {
                 logger.warning(
                     "cannot read where workers are", metadata: ["error": "\(error.message)"])
             }

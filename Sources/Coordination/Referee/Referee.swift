@@ -50,7 +50,9 @@ public struct Referee: Service {
         } catch is CancellationError {
             return false
         } catch {
-            logger.warning("cannot measure again", metadata: ["error": "\(error)"])
+            if !ledger.isLogged(error) {
+                logger.warning("cannot measure again", metadata: ["error": "\(error)"])
+            }
             return false
         }
     }

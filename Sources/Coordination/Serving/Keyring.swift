@@ -156,7 +156,9 @@ public final class Keyring: Service, @unchecked Sendable {
             if let running = lock.withLock({ reading }) { _ = try? await running.value }
             try await read()
         } catch {
-            logger.warning("cannot read the API keys", metadata: ["error": "\(error)"])
+            if !ledger.isLogged(error) {
+                logger.warning("cannot read the API keys", metadata: ["error": "\(error)"])
+            }
         }
     }
 

@@ -15,21 +15,27 @@ struct ConnectFailure: Equatable {
     ///   - text: What libpq says; a line for each host tried.
     ///   - verboseText: The same with SQLSTATEs, if the server answered.
     ///   - needsPassword: The server wanted one and there was none.
-    init(_ text: String, verboseText: String = "", needsPassword: Bool = false) {
+    ///   - secrets: What the settings hold beside names: nothing of it is repeated.
+    init(
+        _ text: String, verboseText: String = "", needsPassword: Bool = false,
+        secrets: [String] = []
+    ) {
         let isOfConnection = text.hasPrefix("connection to server")
         let isOfName = text.hasPrefix("could not translate host name")
-        let line = text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
-            .joined(separator: "; ")
-        // What libpq says of an option repeats its value.
-        message =
-            isOfConnection || isOfName
-            ? line : line.replacing(/".*"|".*$/, with: "\"…\"")
-        sqlState = Self.sqlState(in: verboseText)
         let isOfOption =
             !isOfConnection && !isOfName
             && Self.optionWords.contains { text.hasPrefix($0) }
-        let isOfTLS = Self.tlsWords.contains { text.contains($0) }
-        switch sqlState {
+        let isOfSetting = Self.settingWords.contains { text.contains($0) }
+        let state = Self.sqlState(in: verboseText)
+        sqlState = state
+        var words = text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+            .joined(separator: "; ")
+        for secret in secrets { words = Self.hide(secret, in: words) }
+        // What libpq says of an option repeats its value; so does a server that was not asked twice.
+        let isQuoting =
+            isOfConnection ? state == nil && Self.isServerSpeaking(text) : !isOfName
+        if isQuoting { words = words.replacing(/".*"|".*$/, with: "\"…\"") }
+        switch state {
         case let state? where state.hasPrefix("28"):
             isPermanent = true
             hint =
@@ -37,16 +43,23 @@ struct ConnectFailure: Equatable {
         case "3D000":
             isPermanent = true
             hint = "create that database first, or name another one"
-        case "42501", "42704":
+        case "42501":
             isPermanent = true
             hint = nil
+        case let state? where Self.isOfSetting(state, text):
+            // The server's sentence repeats values, and in its own language.
+            isPermanent = true
+            words = Self.place(in: words) + "the server does not take a setting of the connection"
+            hint =
+                "see options and client_encoding in --database or LSCOORD_DATABASE, PGOPTIONS, and ignore_startup_parameters of a PgBouncer between"
         default:
-            isPermanent = needsPassword || isOfOption || isOfTLS
+            isPermanent = needsPassword || isOfOption || isOfSetting
             hint =
                 needsPassword
                 ? "write it into LSCOORD_DATABASE or the settings file, PGPASSWORD or ~/.pgpass"
                 : nil
         }
+        message = words
     }
 
     /// Whether the server spoke: its severity is followed by two blanks.
@@ -57,14 +70,46 @@ struct ConnectFailure: Equatable {
         text.matches(of: #/:  ([0-9A-Z]{5}): /#).last.map { String($0.1) }
     }
 
+    /// A value, a name or a syntax that no server takes, one that cannot be set in a session, and
+    /// what a pooler does not hand on.
+    private static func isOfSetting(_ state: String, _ text: String) -> Bool {
+        ["22", "42", "0A"].contains { state.hasPrefix($0) } || state == "55P02"
+            || (state == "08P01" && text.contains("startup parameter"))
+    }
+
+    /// "connection to server at … failed: ", of the host that ended the attempt.
+    private static func place(in words: String) -> String {
+        guard let begin = words.range(of: "connection to server", options: .backwards),
+            let end = words.range(of: " failed: ", range: begin.lowerBound..<words.endIndex)
+        else { return "" }
+        return String(words[begin.lowerBound..<end.upperBound])
+    }
+
+    /// Where the value stands as a word of its own: "prefer" is no part of "preferred".
+    private static func hide(_ secret: String, in words: String) -> String {
+        var (hidden, rest) = ("", words[...])
+        while let found = rest.range(of: secret, options: .literal) {
+            let isPart = [rest[..<found.lowerBound].last, rest[found.upperBound...].first]
+                .contains { $0?.isLetter == true || $0?.isNumber == true }
+            hidden += rest[..<found.lowerBound] + (isPart ? rest[found] : "…")
+            rest = rest[found.upperBound...]
+        }
+        return hidden + rest
+    }
+
     private static let optionWords = [
         "invalid ", "could not match ", "definition of service ", "service file ",
         "could not parse network address", "syntax error in service file",
-        "nested service specifications", "sslmode value",
+        "nested service specifications", "sslmode value", "gssencmode value",
     ]
 
-    private static let tlsWords = [
-        "root certificate file", "certificate verify failed", "does not match host name",
-        "server does not support SSL, but SSL was required",
+    /// Of libpq itself, at whichever host: no server would make another answer of it.
+    private static let settingWords = [
+        "invalid integer value", "channel binding required", "channel binding is required",
+        "GSSAPI encryption required", "does not support GSSAPI encryption",
+        "doesn't support GSSAPI encryption", "requirepeer", "root certificate file",
+        "certificate file", "private key file", "certificate verify failed",
+        "does not match host name", "server does not support SSL, but SSL was required",
+        "SSL protocol version", "is too long (maximum", "authentication not supported",
     ]
 }

@@ -46,14 +46,21 @@ public final class Connection {
             throw .cannotConnect("the socket cannot be made non-blocking")
         }
         let milliseconds = statementTimeout.milliseconds
-        try executeScript(
-            """
-            set statement_timeout = \(milliseconds);
-            set idle_in_transaction_session_timeout = \(max(60_000, milliseconds));
-            set client_connection_check_interval = 5000;
-            set idle_session_timeout = 0;
-            set extra_float_digits = 1;
-            """)
+        do {
+            try executeScript(
+                """
+                set statement_timeout = \(milliseconds);
+                set idle_in_transaction_session_timeout = \(max(60_000, milliseconds));
+                set client_connection_check_interval = 5000;
+                set idle_session_timeout = 0;
+                set extra_float_digits = 1;
+                """)
+        } catch {
+            guard error.isOfSetting else { throw error }
+            throw PostgresError(
+                .refused, "cannot use this PostgreSQL server: \(error.message)",
+                sqlState: error.sqlState, hint: error.hint)
+        }
     }
 
     deinit { PQfinish(handle) }
@@ -84,16 +91,50 @@ public final class Connection {
                 throw .cannotConnect(
                     ConnectFailure(
                         text, verboseText: String(cString: PQerrorMessage(handle)),
-                        needsPassword: needsPassword))
+                        needsPassword: needsPassword, secrets: secrets(of: handle)))
             }
         }
         let version = PQserverVersion(handle)
         if version < 150_000 {
             PQfinish(handle)
-            throw .cannotConnect(
-                "the server is PostgreSQL \(version / 10_000), 15 or later is needed")
+            throw PostgresError(
+                .refused,
+                "cannot connect to PostgreSQL: the server is version \(version / 10_000), 15 or later is needed"
+            )
         }
         return handle
+    }
+
+    /// What the settings hold that no complaint may repeat: everything but the names of hosts, of
+    /// the user and of the database, and these, too, when something else hangs on them.
+    private static func secrets(of handle: OpaquePointer) -> [String] {
+        let names = ["host", "hostaddr", "port", "user", "dbname", "fallback_application_name"]
+        return options(of: handle).filter { option in
+            names.contains(option.keyword)
+                ? option.value.contains("=")
+                : option.value.count > 2 && option.value != option.preset
+        }.map(\.value)
+    }
+
+    /// What libpq understood, with what it would have taken by itself.
+    private static func options(of handle: OpaquePointer)
+        -> [(keyword: String, value: String, preset: String?)]
+    {
+        guard let settings = PQconninfo(handle) else { return [] }
+        defer { PQconninfoFree(settings) }
+        var options: [(keyword: String, value: String, preset: String?)] = []
+        var option = settings
+        while let keyword = option.pointee.keyword {
+            if let value = option.pointee.val {
+                options.append(
+                    (
+                        String(cString: keyword), String(cString: value),
+                        option.pointee.compiled.map { String(cString: $0) }
+                    ))
+            }
+            option += 1
+        }
+        return options
     }
 
     /// libpq's own last sentence, on one line.
@@ -430,17 +471,7 @@ public final class Connection {
 
     /// What the log should say of how this connection is protected, if anything.
     var securityWarning: String? {
-        guard let settings = PQconninfo(handle) else { return nil }
-        defer { PQconninfoFree(settings) }
-        var values: [String: String] = [:]
-        var option = settings
-        while let keyword = option.pointee.keyword {
-            let name = String(cString: keyword)
-            if ["sslmode", "sslrootcert"].contains(name), let value = option.pointee.val {
-                values[name] = String(cString: value)
-            }
-            option += 1
-        }
+        let values = Dictionary(Self.options(of: handle).map { ($0.keyword, $0.value) }) { $1 }
         return ConnectionSecurity.warning(
             host: PQhost(handle).map { String(cString: $0) } ?? "",
             sslMode: values["sslmode"] ?? "", rootCertificate: values["sslrootcert"] ?? "",
@@ -460,6 +491,15 @@ public final class Connection {
             isSpent = true
             return false
         }
+    }
+
+    /// Whether the server is the primary and yet refuses every write of this session, because it was
+    /// told to; false when it (or a pooler between) does not say.
+    var isReadOnlyBySetting: Bool {
+        func status(_ name: String) -> String? {
+            PQparameterStatus(handle, name).map { String(cString: $0) }
+        }
+        return status("in_hot_standby") == "off" && status("default_transaction_read_only") == "on"
     }
 
     /// Prepares for one use. A deadline longer than the server's statement_timeout moves that.

@@ -15,6 +15,7 @@ public struct ConnectionInfo: Sendable {
     public init(_ text: String) throws(CoordinatorError) {
         let text = text.trimmingCharacters(in: .whitespacesAndNewlines)
         guard !text.isEmpty else { throw .unreadableDatabase("it is empty") }
+        guard !text.utf8.contains(0) else { throw .unreadableDatabase("it has a zero byte") }
         if let scheme = text.firstMatch(of: /^([A-Za-z][A-Za-z0-9+.\-]*):\/\//)?.1 {
             guard scheme == "postgres" || scheme == "postgresql" else {
                 throw .unreadableDatabase("it begins with \(scheme.prefix(20))://")
@@ -57,6 +58,12 @@ public struct ConnectionInfo: Sendable {
         guard authority.count(where: { $0 == "@" }) <= 1 else {
             throw .unreadableDatabase("it has more than one '@'", percentHint)
         }
+        let hosts = authority.split(separator: "@", omittingEmptySubsequences: false).last ?? ""
+        for host in hosts.split(separator: ",") where host.hasPrefix("[") {
+            let address = host.dropFirst().prefix { $0 != "]" && $0 != "%" }
+            guard address.contains(":"), address.allSatisfy({ $0.isHexDigit || ":.".contains($0) })
+            else { throw .unreadableDatabase("its host in brackets is no IPv6 address") }
+        }
         let path = place.dropFirst(authority.count + 1)
         guard !path.contains(where: { $0 == "@" || $0 == "/" }) else {
             throw .unreadableDatabase("its database name has an '@' or a '/'", percentHint)
@@ -87,8 +94,9 @@ public struct ConnectionInfo: Sendable {
     /// libpq's complaint without what it quotes.
     private static func reason(_ words: String) -> String {
         let known = [
+            // (This one's sentence has the next one's words.)
+            ("forbidden value %00", "it has a zero byte (%00)"),
             ("percent-encoded", "it has a '%' that is not followed by two hexadecimal digits"),
-            ("forbidden value %00", "it has a zero byte"),
             ("unterminated quoted string", "it has a quote that does not end"),
             ("missing \"=\"", "it has a word without '=': a value with blanks needs quotes"),
             ("missing key/value separator", "it has a parameter without '='"),
@@ -124,6 +132,11 @@ public struct ConnectionInfo: Sendable {
             case "dbname", "user":
                 guard !value.contains(where: \.isNewline) else {
                     throw .unreadableDatabase("its \(keyword) has a line break")
+                }
+                guard !value.contains("=") else {
+                    throw .unreadableDatabase(
+                        "its \(keyword) has an '=': a URL's parameters begin with '?', keyword=value pairs are set apart by blanks"
+                    )
                 }
             default: break
             }

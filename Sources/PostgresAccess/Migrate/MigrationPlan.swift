@@ -77,6 +77,39 @@ extension CoordinatorError {
             hint: "a released migration is never changed: run the program that applied it")
     }
 
+    /// The last who was seen to be in the way is named.
+    static func migrationWaited(
+        _ duration: Duration, _ holders: [String], _ error: PostgresError? = nil
+    ) -> Self {
+        Self(
+            .busy,
+            "cannot migrate within \(duration.inSeconds): \(Migrator.reason(holders)); nothing was changed",
+            hint:
+                "migrate when it has ended, or end it: select pg_terminate_backend(pid)",
+            cause: error?.description)
+    }
+
+    static func schemaIsOthers(_ objects: [String], _ schema: String) -> Self {
+        Self(
+            .schemaMismatch,
+            "cannot make schema \(schema) in this database: there is one already, with \(listed(objects))",
+            hint:
+                "use another database, or move these elsewhere first: alter … set schema, or drop")
+    }
+
+    static func wouldReplaceOthers(_ objects: [String], _ schema: String) -> Self {
+        Self(
+            .schemaMismatch,
+            "cannot bring schema \(schema) to this release: it has something of its own by the name of what others made there: \(listed(objects))",
+            hint: "nothing was changed: give these another name or schema, and migrate again")
+    }
+
+    /// At most twenty by name.
+    static func listed(_ words: [String], separator: String = ", ") -> String {
+        words.sorted().prefix(20).joined(separator: separator)
+            + (words.count > 20 ? "\(separator)and \(words.count - 20) more" : "")
+    }
+
     static func encodingIsNotUTF8(_ encoding: String) -> Self {
         Self(
             .invalidSettings,

@@ -1,6 +1,7 @@
 // Brings a database to the schema that this program knows, forward only, all steps in one
 // transaction under an advisory lock: any number of coordinators may start at once, the first one
-// migrates, the others find it done. The plan is MigrationPlan's.
+// migrates, the others find it done. The plan is MigrationPlan's. A table that somebody reads is not
+// queued for: whoever comes after would wait behind us, so the attempt is given up and made again.
 public import LanguageSystem
 public import Logging
 
@@ -23,6 +24,10 @@ public struct Migrator: Sendable {
 
     /// A table change may rewrite much.
     public var deadline: Duration = .seconds(600)
+
+    /// How long one attempt waits for a lock on a table. Longer than PostgreSQL needs to end an
+    /// automatic vacuum that is in the way (`deadlock_timeout`).
+    public var lockPatience: Duration = .seconds(3)
 
     /// "lsmigrat" in ASCII: every coordinator asks for the same lock.
     private static let lockNumber: Int64 = 0x6C73_6D69_6772_6174
@@ -50,16 +55,61 @@ public struct Migrator: Sendable {
     /// Applies what is missing; all of it or nothing.
     @discardableResult
     public func migrate(_ pool: ConnectionPool) async throws(CoordinatorError) -> Report {
-        do {
-            return try await pool.transaction(deadline: deadline) { connection in
-                try checkEncoding(connection)
-                try takeTurn(connection)
-                try prepareBooks(connection)
-                return try apply(connection)
+        try await pool.checkWritable()
+        let watch = LockWatch(pool)
+        // Ends with this call.
+        async let _ = watch.run()
+        let end = ContinuousClock.now + deadline
+        var failureCount = 0
+        while true {
+            let words: String
+            do {
+                return try await attempt(pool, until: end, watch)
+            } catch let error as PostgresError where error.isOfLock {
+                words = "cannot migrate yet: \(Self.reason(watch.holders))"
+            } catch let error as PostgresError
+                where ContinuousClock.now >= end && !watch.presentHolders.isEmpty
+            {
+                throw .migrationWaited(deadline, watch.holders, error)
+            } catch {
+                throw CoordinatorError(database: error)
             }
-        } catch {
-            throw CoordinatorError(database: error)
+            failureCount += 1
+            let pause = Backoff(first: .milliseconds(500)).pause(failureCount: failureCount)
+            guard ContinuousClock.now + pause < end else {
+                throw .migrationWaited(deadline, watch.holders)
+            }
+            logger.warning("\(words); trying again")
+            do {
+                try await Task.sleep(for: pause)
+            } catch {
+                throw CoordinatorError(database: error)
+            }
         }
+    }
+
+    /// - Throws: An error that `isOfLock` when somebody held a table for longer than `lockPatience`.
+    private func attempt(
+        _ pool: ConnectionPool, until end: ContinuousClock.Instant, _ watch: LockWatch
+    ) async throws -> Report {
+        try await pool.transaction(deadline: end - .now) { connection in
+            watch.follow(
+                process: try connection.execute("select pg_backend_pid()").one().decode())
+            try checkEncoding(connection)
+            // A role's own lock_timeout is for its own work.
+            try connection.executeScript("set local lock_timeout = 0")
+            try takeTurn(connection)
+            try connection.executeScript(
+                "set local lock_timeout = \(lockPatience.milliseconds)")
+            try prepareBooks(connection)
+            return try apply(connection)
+        }
+    }
+
+    static func reason(_ holders: [String]) -> String {
+        holders.isEmpty
+            ? "somebody holds a lock that it needs"
+            : "\(holders.joined(separator: ", ")) \(holders.count == 1 ? "holds" : "hold") a lock that it needs"
     }
 
     /// Throws `schemaMismatch` unless the database has exactly this program's schema.
@@ -94,7 +144,15 @@ public struct Migrator: Sendable {
             "select pg_try_advisory_xact_lock($1)", Self.lockNumber
         ).one().decode(Bool.self)
         if isFree { return }
-        logger.notice("another program is migrating this database: waiting for it")
+        let holder = try connection.execute(
+            """
+            select pid from pg_locks where locktype = 'advisory' and granted and objsubid = 1
+                and classid::bigint = $1::bigint >> 32 and objid::bigint = $1::bigint & 4294967295
+                and database = (select oid from pg_database where datname = current_database())
+            """, Self.lockNumber
+        ).oneOrNone()?.decode(Int.self, "pid")
+        let words = holder.map { " (process \($0))" } ?? ""
+        logger.notice("another program is migrating this database\(words): waiting for it")
         try connection.execute("select pg_advisory_xact_lock($1)", Self.lockNumber)
     }
 
@@ -104,7 +162,16 @@ public struct Migrator: Sendable {
         guard encoding == "UTF8" else { throw CoordinatorError.encodingIsNotUTF8(encoding) }
     }
 
+    /// Before the first migration the schema is empty: what somebody else made there would be taken
+    /// for ours, and replaced or dropped.
     private func prepareBooks(_ connection: Connection) throws {
+        let catalogue = SchemaCatalogue(schema: schema, connection: connection)
+        if try !catalogue.hasTable("schema_migration") {
+            let strangers = try catalogue.everything()
+            guard strangers.isEmpty else {
+                throw CoordinatorError.schemaIsOthers(strangers, schema)
+            }
+        }
         try connection.executeScript(
             """
             create schema if not exists \(schema);
@@ -147,7 +214,7 @@ public struct Migrator: Sendable {
         do throws(PostgresError) {
             try connection.executeScript(sql)
         } catch {
-            guard error.kind == .server else { throw error }
+            guard error.kind == .server, !error.isOfLock else { throw error }
             throw CoordinatorError.migrationFailed(what, error)
         }
     }

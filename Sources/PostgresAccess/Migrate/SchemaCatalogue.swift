@@ -37,7 +37,24 @@ struct SchemaGrant {
     let object: SchemaObject
     /// Of one column of a view.
     let column: String?
-    let statement: String
+    /// "grant select" or "grant select (name)".
+    let right: String
+    /// "to ada with grant option".
+    let receiver: String
+
+    func statement(on object: SchemaObject) -> String {
+        "\(right) on \(object.isView ? "table" : "routine") \(object.identity) \(receiver)"
+    }
+
+    /// "select (name) on view ls.ranker_status to ada".
+    var words: String { "\(right.dropFirst("grant ".count)) on \(object.words) \(receiver)" }
+}
+
+/// One storage parameter of a view.
+struct SchemaOption: Hashable {
+    let view: String
+    let name: String
+    let value: String
 }
 
 struct SchemaCatalogue {
@@ -70,6 +87,33 @@ struct SchemaCatalogue {
                 kind: try row.decode("kind"), name: try row.decode("name"),
                 identity: try row.decode("identity"), version: try row.decode("version"))
         }
+    }
+
+    func hasTable(_ name: String) throws -> Bool {
+        try connection.execute("select to_regclass($1) is not null", "\(schema).\(name)")
+            .one().decode(Bool.self)
+    }
+
+    /// Whatever stands in the schema and belongs to no extension: "view ls.report".
+    func everything() throws -> [String] {
+        try connection.execute(
+            """
+            select i.type || ' ' || i.identity as words
+            from (
+                select 'pg_class'::regclass::oid as catalogue, oid from pg_class
+                where relnamespace = to_regnamespace($1)
+                    and relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')
+                union all
+                select 'pg_type'::regclass, oid from pg_type
+                where typnamespace = to_regnamespace($1) and typtype in ('e', 'd')
+                union all
+                select 'pg_proc'::regclass, oid from pg_proc
+                where pronamespace = to_regnamespace($1)
+            ) o, pg_identify_object(o.catalogue, o.oid, 0) i
+            where not exists (select from pg_depend e
+                where e.classid = o.catalogue and e.objid = o.oid and e.deptype in ('e', 'i'))
+            """, schema
+        ).map { try $0.decode(String.self, "words") }
     }
 
     /// What the last release made; nil when that was not yet written down.
@@ -141,30 +185,66 @@ struct SchemaCatalogue {
             """
         return try connection.execute(
             """
-            select a.column_name, format('grant %s%s on %s %s to %I%s', g.privilege_type,
-                '(' || quote_ident(a.column_name) || ')', $2::text, $3::text, r.rolname,
-                case when g.is_grantable then ' with grant option' end) as statement
+            select a.column_name, format('grant %s%s', lower(g.privilege_type),
+                    ' (' || quote_ident(a.column_name) || ')') as allowed,
+                format('to %I%s', r.rolname,
+                    case when g.is_grantable then ' with grant option' end) as receiver
             from (\(access)) a, aclexplode(a.acl) g join pg_roles r on r.oid = g.grantee
             where g.grantee <> a.owner
-            """, object.oid, object.isView ? "table" : "routine", object.identity
+            """, object.oid
         ).map { row in
             SchemaGrant(
                 object: object, column: try row.decode("column_name"),
-                statement: try row.decode("statement"))
+                right: try row.decode("allowed"), receiver: try row.decode("receiver"))
         }
     }
 
-    /// Gives again what was allowed, where the new object still has that shape.
-    func restore(_ grant: SchemaGrant) throws {
-        let isThere = try connection.execute(
+    /// Gives again what was allowed, to what stands in the object's place: the same one, made anew,
+    /// or the only one of its name now, when arguments came or went.
+    ///
+    /// - Returns: False when nothing does, or it has no such column.
+    func restore(_ grant: SchemaGrant, among objects: [SchemaObject]) throws -> Bool {
+        let namesakes = objects.filter {
+            $0.name == grant.object.name && $0.isView == grant.object.isView
+        }
+        guard
+            let object = namesakes.first(where: { $0.identity == grant.object.identity })
+                ?? (namesakes.count == 1 ? namesakes[0] : nil)
+        else { return false }
+        if let column = grant.column {
+            let isThere = try connection.execute(
+                """
+                select exists (select from pg_attribute
+                    where attrelid = $1::bigint::oid and attname = $2 and not attisdropped)
+                """, object.oid, column
+            ).one().decode(Bool.self)
+            guard isThere else { return false }
+        }
+        try connection.executeScript(grant.statement(on: object))
+        return true
+    }
+
+    /// What `alter view … set` was said of a view: `security_barrier=true`.
+    func options() throws -> [SchemaOption] {
+        try connection.execute(
             """
-            select case when $2::bool
-                then to_regclass($1) is not null and ($3::text is null or exists (select
-                    from pg_attribute where attrelid = to_regclass($1) and attname = $3))
-                else to_regprocedure($1) is not null end as found
-            """, grant.object.identity, grant.object.isView, grant.column
-        ).one().decode(Bool.self, "found")
-        if isThere { try connection.executeScript(grant.statement) }
+            select c.oid::bigint, c.relname::text as name, o.option_name, o.option_value
+            from pg_class c, pg_options_to_table(c.reloptions) o
+            where c.relnamespace = $1::text::regnamespace and c.relkind = 'v'
+            """, schema
+        ).map { row in
+            SchemaOption(
+                view: try row.decode("name"), name: try row.decode("option_name"),
+                value: try row.decode("option_value"))
+        }
+    }
+
+    func set(_ option: SchemaOption) throws {
+        let statement = try connection.execute(
+            "select format('alter view %I.%I set (%I = %L)', $1::text, $2::text, $3::text, $4::text)",
+            schema, option.view, option.name, option.value
+        ).one().decode(String.self)
+        try connection.executeScript(statement)
     }
 
     func drop(_ object: SchemaObject) throws {

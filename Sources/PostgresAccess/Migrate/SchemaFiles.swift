@@ -19,20 +19,31 @@ struct SchemaFiles {
         let catalogue = SchemaCatalogue(schema: schema, connection: connection)
         let listed = try catalogue.listed()
         // An older release kept no list: all that was in its schema was its own.
-        let ours = try catalogue.objects().filter { listed?.contains($0.words) ?? true }
+        let found = try catalogue.objects()
+        let ours = found.filter { listed?.contains($0.words) ?? true }
+        let others = Set(found).subtracting(ours)
+        let options = try catalogue.options()
         var doomed: Set<SchemaObject> = []
         while true {
             try connection.executeScript("savepoint files")
             let closure = try withDependents(doomed, among: ours, catalogue)
             let grants = try closure.flatMap { try catalogue.grants(on: $0) }
             try drop(closure, catalogue)
-            switch try attempt(among: Set(ours).subtracting(closure), catalogue, connection) {
+            let left = Set(ours).subtracting(closure)
+            switch try attempt(among: left, beside: others, catalogue, connection) {
             case .obstacles(let obstacles):
                 try connection.executeScript("rollback to savepoint files")
                 doomed.formUnion(obstacles)
             case .made(let objects):
                 try connection.executeScript("release savepoint files")
-                for grant in grants { try catalogue.restore(grant) }
+                let replaced = others.subtracting(try catalogue.objects())
+                guard replaced.isEmpty else {
+                    throw CoordinatorError.wouldReplaceOthers(replaced.map(\.words), schema)
+                }
+                for grant in grants where try !catalogue.restore(grant, among: objects) {
+                    logger.warning("a right is lost with what it was on: \(grant.words)")
+                }
+                try keep(options, of: objects, catalogue)
                 try catalogue.list(objects)
                 let words = Set(objects.map(\.words))
                 for object in closure.filter({ !words.contains($0.words) }) {
@@ -40,6 +51,18 @@ struct SchemaFiles {
                 }
                 return
             }
+        }
+    }
+
+    /// What somebody set of a view is gone once its file ran; what the file itself says stays.
+    private func keep(
+        _ options: [SchemaOption], of objects: [SchemaObject], _ catalogue: SchemaCatalogue
+    ) throws {
+        let views = Set(objects.filter(\.isView).map(\.name))
+        let said = Set(try catalogue.options().map { [$0.view, $0.name] })
+        for option in options
+        where views.contains(option.view) && !said.contains([option.view, option.name]) {
+            try catalogue.set(option)
         }
     }
 
@@ -53,7 +76,8 @@ struct SchemaFiles {
     /// Runs every file. A refusal ends the attempt only when no obstacle explains it: beside an
     /// older overload, or over an older function, much fails that is not wrong.
     private func attempt(
-        among ours: Set<SchemaObject>, _ catalogue: SchemaCatalogue, _ connection: Connection
+        among ours: Set<SchemaObject>, beside others: Set<SchemaObject>,
+        _ catalogue: SchemaCatalogue, _ connection: Connection
     ) throws -> Outcome {
         let before = Set(try catalogue.objects())
         var refusals: [(file: SQLFile, error: PostgresError)] = []
@@ -64,7 +88,7 @@ struct SchemaFiles {
                 try connection.executeScript(file.sql)
                 try connection.executeScript("release savepoint file")
             } catch {
-                guard error.kind == .server else { throw error }
+                guard error.kind == .server, !error.isOfLock else { throw error }
                 try connection.executeScript("rollback to savepoint file")
                 refusals.append((file, error))
                 if error.meansCannotReplace {
@@ -80,6 +104,11 @@ struct SchemaFiles {
             ours.intersection(objects).filter { !refusedNames.contains($0.name) })
         if !obstacles.isEmpty { return .obstacles(obstacles) }
         if let (file, error) = refusals.first {
+            let names = names(in: file)
+            let namesakes = others.filter { names.contains($0.name) }
+            if error.meansCannotReplace, !namesakes.isEmpty {
+                throw CoordinatorError.wouldReplaceOthers(namesakes.map(\.words), schema)
+            }
             throw CoordinatorError.migrationFailed(file.name, error)
         }
         return .made(objects.filter { !before.contains($0) })
@@ -142,12 +171,11 @@ extension PostgresError {
 
 extension CoordinatorError {
     static func othersUse(_ dependents: Set<SchemaDependent>, _ schema: String) -> Self {
-        let words = dependents.map { "\($0.words) uses \($0.uses)" }.sorted()
-        let shown = words.prefix(20).joined(separator: "; ")
+        let words = dependents.map { "\($0.words) uses \($0.uses)" }
         return Self(
             .schemaMismatch,
             "cannot bring schema \(schema) to this release: it changes or drops what others use: "
-                + shown + (words.count > 20 ? "; and \(words.count - 20) more" : ""),
+                + listed(words, separator: "; "),
             hint: "nothing was changed: drop these, migrate again, and make them anew")
     }
 }

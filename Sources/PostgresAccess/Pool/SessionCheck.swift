@@ -34,7 +34,15 @@ extension ConnectionPool {
         try await withConnection(deadline: deadline) { sender in
             var patience = configuration
             patience.statementDeadline = .seconds(2)
-            let listener = try Connection(patience, interrupt: Interrupt(), logger: logger)
+            let listener: Connection
+            do throws(PostgresError) {
+                listener = try Connection(patience, interrupt: Interrupt(), logger: logger)
+            } catch {
+                guard error.kind == .deadline else { throw error }
+                // A server that answers the first one is neither stopped nor too busy.
+                try sender.executeScript("select 1")
+                throw CoordinatorError.connectionIsOnlyOne
+            }
             do throws(PostgresError) {
                 guard try Self.hears(listener, from: sender) else {
                     throw PostgresError.usage("no notification came")
@@ -43,6 +51,21 @@ extension ConnectionPool {
                 guard error.meansSharedSession else { throw error }
                 throw CoordinatorError.sessionIsShared
             }
+        }
+    }
+
+    /// For programs that write: a standby may become the primary and is waited for, a setting stays.
+    ///
+    /// - Throws: `invalidSettings` when the server only reads because it was told to.
+    public func checkWritable() async throws(CoordinatorError) {
+        do {
+            try await withConnection { connection in
+                // (A parameter's status comes with the answer to a statement.)
+                try connection.executeScript("select 1")
+                if connection.isReadOnlyBySetting { throw CoordinatorError.databaseOnlyReads }
+            }
+        } catch {
+            throw CoordinatorError(database: error)
         }
     }
 
@@ -84,6 +107,20 @@ extension PostgresError {
 }
 
 extension CoordinatorError {
+    static let databaseOnlyReads = CoordinatorError(
+        .invalidSettings,
+        "cannot write to this database: its sessions only read, because default_transaction_read_only is on",
+        hint:
+            "look for it: select setting, source from pg_settings where name = 'default_transaction_read_only'; alter role, database or system … reset default_transaction_read_only"
+    )
+
+    static let connectionIsOnlyOne = CoordinatorError(
+        .invalidSettings,
+        "cannot work on this database connection: a second one got no answer while the first was open, so a pooler allows only one",
+        hint:
+            "let PgBouncer open at least 12 for each coordinator (default_pool_size, pool_size, max_db_connections, max_user_connections), or name PostgreSQL itself in --database"
+    )
+
     static let sessionIsShared = CoordinatorError(
         .invalidSettings,
         "cannot work on this database connection: a notification to ourselves did not come back, so a pooler shares the session with others",

@@ -12,6 +12,10 @@ struct Psql: AsyncParsableCommand {
               lscoord psql
               lscoord psql -c 'select * from ls.ranker_status'
               lscoord psql -c "select ls.request_training('math/algebra.listwise')"
+              lscoord psql -f roles.sql
+
+            The first statement of a script that fails ends it, with status 3 (ON_ERROR_STOP); with
+            -v ON_ERROR_STOP=0 it goes on.
 
             Which database: LSCOORD_DATA_DIR or LSCOORD_DATABASE, or --config in LSCOORD_CONFIG.
             """)
@@ -27,7 +31,9 @@ struct Psql: AsyncParsableCommand {
         if let password = connection["password"] { setenv("PGPASSWORD", password, 1) }
         guard connection["sslpassword"] == nil else { throw CoordinatorError.psqlWithKeyPassword }
         setenv("PGAPPNAME", "lscoord psql", 1)
-        let values = ["psql", "-d", connection.withoutSecrets] + arguments
+        // Else a script whose statements failed ends with 0. Before theirs: of two the later counts,
+        // and so does what ~/.psqlrc says. At the prompt it changes nothing.
+        let values = ["psql", "-v", "ON_ERROR_STOP=1", "-d", connection.withoutSecrets] + arguments
         var pointers: [UnsafeMutablePointer<CChar>?] = values.map { strdup($0) }
         pointers.append(nil)
         execvp("psql", pointers)

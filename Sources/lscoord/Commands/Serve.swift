@@ -125,6 +125,7 @@ struct Serve: AsyncParsableCommand {
             try await migrator.migrate(pool)
         } else {
             try await pool.checkSession()
+            try await pool.checkWritable()
             try await migrator.check(pool)
         }
 
