@@ -195,7 +195,7 @@ let package = Package(
             dependencies: [
                 "EdgeWork", "LanguageSystem", "PKI", "RankerMath", "Rankers", "WorkerWire",
                 certificates, crypto, grpc, grpcTransport, hummingbird, hummingbirdTLS, logging,
-                nio,
+                nio, nioPosix,
                 nioSSL, protobuf,
             ],
             swiftSettings: strict),

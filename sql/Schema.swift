@@ -244,6 +244,7 @@ public enum LedgerSchema {
         File(name: "task_suits", bytes: PackageResources.task_suits_sql),
         File(name: "tasks_at_home", bytes: PackageResources.tasks_at_home_sql),
         File(name: "unplace_ranker", bytes: PackageResources.unplace_ranker_sql),
+        File(name: "unregistered", bytes: PackageResources.unregistered_sql),
         File(name: "upcoming_features", bytes: PackageResources.upcoming_features_sql),
         File(name: "user_lock", bytes: PackageResources.user_lock_sql),
         File(name: "valid_api_keys", bytes: PackageResources.valid_api_keys_sql),

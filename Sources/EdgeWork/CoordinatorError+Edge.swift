@@ -17,6 +17,15 @@ extension CoordinatorError {
             hint: "for example --coordinator coordinator.example.org:8443")
     }
 
+    /// - Parameter place: The host and port in it; nil: there are none that could be used.
+    static func coordinatorIsURL(_ text: String, meant place: String?) -> Self {
+        Self(
+            .invalidSettings,
+            "cannot use the coordinator '\(text.printable(80))': found a URL, "
+                + "expected host or host:port",
+            hint: "write --coordinator \(place ?? "coordinator.example.org:8443")")
+    }
+
     static func unreadableState(_ path: String) -> Self {
         Self(
             .invalidSettings, "cannot read \(path): it is not what lsworker writes",
@@ -138,7 +147,24 @@ extension CoordinatorError {
         )
     }
 
+    /// Of an error that nobody foresaw others hear its kind: its words may hold anything of this
+    /// machine.
     static func workFailed(_ cause: any Error) -> Self {
-        Self(.internal, "cannot finish: \(String("\(cause)".prefix(300)))")
+        Self(
+            .internal, "cannot finish: found an unexpected error of type \(type(of: cause))",
+            hint: "the worker's log says more", cause: "\(cause)")
+    }
+
+    /// The same sentence with names instead of places on this machine, which are nobody else's
+    /// business; the log still has the places.
+    ///
+    /// - Parameter places: Directories after what lies in them.
+    func naming(_ places: [(path: String, name: String)]) -> Self {
+        let named = places.reduce(message) { text, place in
+            text.replacingOccurrences(of: place.path, with: place.name)
+        }
+        if named == message { return self }
+        return Self(
+            code, named, hint: hint, cause: cause.map { "\(message): \($0)" } ?? message)
     }
 }

@@ -56,7 +56,6 @@ public actor EdgeWorker {
         case prefetch(NamedBlob)
     }
 
-    private static let upkeepInterval: Duration = .milliseconds(250)
     /// Nothing heard for longer than this many heartbeats, or ten seconds: the line is dead.
     private static let silentHeartbeatCountMax = 4
     /// How many intervals a worker without leases lets pass.
@@ -77,12 +76,16 @@ public actor EdgeWorker {
     let local: LocalFiles?
     let home: HomeWeights
     private let reranks: RerankDesk
+    private let upkeepInterval: Duration
+    /// Ends when the worker has drained.
+    private let draining: AsyncStream<Void>
+    private let endDraining: AsyncStream<Void>.Continuation
     private let starts: AsyncStream<Start>
     let startsInput: AsyncStream<Start>.Continuation
 
     private var identity: WorkerIdentity
     private let process: WorkerProcess?
-    var book: LeaseBook
+    var book: LeaseBook { didSet { endIfDrained() } }
     var stops: [WireLeaseToken: StopSignal] = [:]
     var outbound: AsyncStream<WorkerReport>.Continuation?
     private var endSession: AsyncStream<Void>.Continuation?
@@ -98,7 +101,7 @@ public actor EdgeWorker {
     private var isTakenForExpired = false
     private var renewalBackoff = Backoff(initial: .seconds(5), maximum: .seconds(300))
     /// Refusals that are still to be said.
-    private var refusalCount = 0
+    private var refusalCount = 0 { didSet { endIfDrained() } }
     private var completedCount = 0
     private var failedCount = 0
     private var lostCount = 0
@@ -118,6 +121,18 @@ public actor EdgeWorker {
     public init(
         identity: WorkerIdentity, state: StateDirectory, settings: EdgeSettings, logger: Logger
     ) throws(CoordinatorError) {
+        try self.init(
+            identity: identity, state: state, settings: settings,
+            upkeepInterval: .milliseconds(250), logger: logger)
+    }
+
+    /// - Parameter upkeepInterval: How often it looks at what time alone changes.
+    init(
+        identity: WorkerIdentity, state: StateDirectory, settings: EdgeSettings,
+        upkeepInterval: Duration, logger: Logger
+    ) throws(CoordinatorError) {
+        self.upkeepInterval = upkeepInterval
+        (draining, endDraining) = AsyncStream.makeStream()
         self.identity = identity
         process = WorkerProcess(instance: UUID().uuidString, place: state.place)
         self.state = state
@@ -151,7 +166,8 @@ public actor EdgeWorker {
                 group.addTask { try await self.keepUp() }
                 group.addTask { try await self.watchLocalFiles() }
                 group.addTask { await self.reranks.run { await self.sayInventory() } }
-                // Whoever ends first ends all: keepUp when drained, stayConnected when refused.
+                group.addTask { for await _ in self.draining {} }
+                // Whoever ends first ends all: who waits for the drain, stayConnected when refused.
                 defer { group.cancelAll() }
                 let first = await group.nextResult()
                 self.stopAll(because: .leaving)
@@ -166,15 +182,26 @@ public actor EdgeWorker {
         logger.notice("stopped", metadata: ["tasks.completed": "\(completedCount)"])
     }
 
-    /// Takes no more tasks, gives the running ones `drainDuration`, then `run` returns.
+    /// Takes no more tasks, gives the running ones `drainDuration`, then `run` returns; at once
+    /// when there are none, whatever the clocks do.
     public func drain() {
         guard drainDeadline == nil else { return }
         drainDeadline = clock.now + settings.drainDuration
         book.drain()
-        reranks.drain()
+        // Not structured: said from a thread that must not wait for an actor.
+        reranks.drain { Task { await self.endIfDrained() } }
         stop(book.tokens.filter { book.isWaiting($0) }, because: .leaving)
         outbound?.yield(.draining)
         logger.notice("draining", metadata: ["tasks": "\(book.all.count)"])
+        endIfDrained()
+    }
+
+    /// Asked whenever something ends: nobody waits for a clock when there is nothing to wait for.
+    private func endIfDrained() {
+        guard let drainDeadline, book.isEmpty, refusalCount == 0,
+            reranks.isIdle || clock.now >= drainDeadline
+        else { return }
+        endDraining.finish()
     }
 
     // MARK: Attempts
@@ -549,21 +576,16 @@ public actor EdgeWorker {
 
     // MARK: Upkeep
 
-    /// Returns when the worker has drained.
     private func keepUp() async throws {
         var ticks = 0
         while true {
-            try await clock.sleep(for: Self.upkeepInterval)
+            try await clock.sleep(for: upkeepInterval)
             stop(book.overdue(at: clock.now), because: .abandoned)
             holdToMemory()
             sayAvailability()
-            if let drainDeadline {
-                if book.isEmpty, refusalCount == 0,
-                    reranks.isIdle || clock.now >= drainDeadline
-                {
-                    return
-                }
-                if clock.now >= drainDeadline { stop(book.tokens, because: .leaving) }
+            if let drainDeadline, clock.now >= drainDeadline {
+                stop(book.tokens, because: .leaving)
+                endIfDrained()
             }
             if Date() >= nextRenewal, connectedSince != nil,
                 renewalRetry.map({ clock.now >= $0 }) ?? true

@@ -34,7 +34,14 @@ public enum HostAddress {
     private static func nameFault(in text: String) -> String? {
         if text.isEmpty { return "it is empty" }
         if text.utf8.count > 253 { return "it is longer than 253 characters" }
+        if text.contains("://") { return "it is a URL: write its host alone" }
+        if text.hasPrefix("["), text.hasSuffix("]"),
+            bytes(of: String(text.dropFirst().dropLast())) != nil
+        {
+            return "an IPv6 address that has no port is written without brackets"
+        }
         if text.contains("%") { return "certificates hold no zone of an IPv6 address ('%')" }
+        if isHostWithPort(text) { return "it names a port: write its host alone" }
         if text.contains(":") { return "it is no IPv6 address, and a name holds no ':'" }
         if text.contains("_") { return "TLS libraries refuse names with '_'" }
         if text.hasSuffix(".") { return "certificates hold no name with a dot at its end" }
@@ -53,6 +60,14 @@ public enum HostAddress {
             return "it ends in a number and is no IPv4 address"
         }
         return nil
+    }
+
+    /// `host:port` or `[address]:port`, as other settings want it.
+    private static func isHostWithPort(_ text: String) -> Bool {
+        guard let colon = text.lastIndex(of: ":"), UInt16(text[text.index(after: colon)...]) != nil
+        else { return false }
+        let host = text[..<colon]
+        return host.hasSuffix("]") || !host.isEmpty && !host.contains(":")
     }
 
     private static func isLetterOrDigit(_ byte: UInt8) -> Bool {

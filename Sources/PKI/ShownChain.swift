@@ -122,6 +122,14 @@ extension CoordinatorError {
         }
     }
 
+    /// Another program's port, or one where a proxy has taken TLS away.
+    public static func speaksNoTLS(_ address: String) -> Self {
+        Self(
+            .invalidSettings,
+            "cannot use \(address): it does not speak TLS, as every port of lscoord does",
+            hint: "name the HTTPS port, 8443 unless lscoord serve --rest-address says another")
+    }
+
     /// The workers' port was asked for what the HTTPS port does.
     public static func asksForCertificate(_ address: String) -> Self {
         Self(

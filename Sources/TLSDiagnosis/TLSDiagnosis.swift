@@ -34,6 +34,7 @@ public enum TLSDiagnosis {
         showsCertificate: Bool, at now: Date = Date()
     ) async -> CoordinatorError? {
         guard let sight = await look(at: host, port, waits: !showsCertificate) else { return nil }
+        if !sight.speaksTLS { return .speaksNoTLS(address) }
         if let rootsPEM, let chain = ShownChain(der: sight.chain),
             let fault = chain.fault(for: host, trusting: rootsPEM, at: now)
         {
@@ -46,6 +47,8 @@ public enum TLSDiagnosis {
         /// In DER, the server's own first.
         var chain: [[UInt8]] = []
         var asksForCertificate = false
+        /// False when it answered with something else.
+        var speaksTLS = true
     }
 
     private static func look(at host: String, _ port: Int, waits: Bool) async -> Sight? {
@@ -114,6 +117,8 @@ private final class Look: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if "\(error)".contains("CERTIFICATE_REQUIRED") { sight.asksForCertificate = true }
+        // The first bytes are no record of TLS, but HTTP's or another protocol's.
+        if "\(error)".contains("WRONG_VERSION_NUMBER") { sight.speaksTLS = false }
         context.close(promise: nil)
     }
 

@@ -41,12 +41,30 @@ extension Settings {
     var clusterDirectory: String { dataDirectory + "/postgres" }
     /// The certificate authority's: ca.pem for all to read, ca-key.pem for nobody else.
     var authorityDirectory: String { dataDirectory + "/ca" }
+    /// What the running coordinator says of where workers join.
+    var joinAddressPath: String { dataDirectory + "/join-address" }
+    /// Where workers join, from wherever they are: under a name that was given for clients, or
+    /// under this machine's when everybody may connect.
+    ///
+    /// - Parameter restPort: The one that is open; nil: the configured one.
+    func joinAddress(restPort: Int? = nil) -> ListenAddress {
+        var address = restAddress
+        if let restPort { address.port = restPort }
+        if let name = serverNames.first {
+            address.host = name
+        } else if address.isLoopback {
+            address.host = "localhost"
+        } else if address.isEverywhere {
+            address.host = ProcessInfo.processInfo.hostName
+        }
+        return address
+    }
     /// The host under which other coordinators reach the workers' port.
     var peerHost: String {
         if let peerAddress { return peerAddress.host }
-        let host = workerAddress.host
         // Listening everywhere says nothing of where that is.
-        return host == "0.0.0.0" || host == "::" ? ProcessInfo.processInfo.hostName : host
+        return workerAddress.isEverywhere
+            ? ProcessInfo.processInfo.hostName : workerAddress.host
     }
     /// - Parameter workerPort: The one that is open.
     func peerAddress(workerPort: Int) -> ListenAddress {
@@ -64,7 +82,7 @@ struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
 
     init(_ text: String, setting: String) throws(CoordinatorError) {
         guard let colon = text.lastIndex(of: ":"),
-            let port = UInt16(text[text.index(after: colon)...])
+            let port = UInt16(text[text.index(after: colon)...]), !text.contains("://")
         else { throw .malformedAddress(text, setting: setting) }
         var host = String(text[..<colon])
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
@@ -74,6 +92,9 @@ struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
     }
 
     var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+
+    var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+    var isEverywhere: Bool { host == "0.0.0.0" || host == "::" }
 }
 
 /// The flags that every command shares: which installation is meant.
@@ -353,8 +374,10 @@ extension Settings {
 extension CoordinatorError {
     static func malformedAddress(_ text: String, setting: String) -> Self {
         Self(
-            .invalidSettings, "cannot use \(setting) '\(text)': it is not host:port",
-            hint: "for example \(setting) 0.0.0.0:8443")
+            .invalidSettings,
+            "cannot use \(setting) '\(text.printable(80))': "
+                + (text.contains("://") ? "it is a URL" : "it is not host:port"),
+            hint: "write host:port, for example \(setting) 0.0.0.0:8443")
     }
 
     static func unusableHost(_ host: String, setting: String, because fault: String) -> Self {

@@ -98,6 +98,27 @@ extension TestDispatch {
         }
     }
 
+    @Test func `two of before with one identity do not take each other's place for ever`()
+        async throws
+    {
+        try await TestDispatch.with { dispatch in
+            try await dispatch.other { other in
+                let worker = try await dispatch.worker("edge-1")
+                var streams: [AsyncStream<WorkerInstruction>] = []
+                for hub in [dispatch.hub, other, dispatch.hub, other] {
+                    streams.append(try await hub.open(worker, dispatch.hello(nil)).1)
+                }
+                // Whoever has it now keeps it, and the other one comes back later.
+                let refused = await #expect(throws: CoordinatorError.self) {
+                    _ = try await dispatch.hub.open(worker, dispatch.hello(nil))
+                }
+                #expect(refused?.code == .unavailable)
+                #expect(await other.counts.workers == 1)
+                withExtendedLifetime(streams) {}
+            }
+        }
+    }
+
     @Test func `what is said over an older session changes nothing`() async throws {
         try await TestDispatch.with { dispatch in
             // This coordinator hears of nothing: it does not run.

@@ -1,6 +1,5 @@
 // One coordinator hands a rerank to another, which has the worker: over mutual TLS, and nobody else may.
 import CoordinationTesting
-import CoordinatorServer
 import Foundation
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
@@ -14,6 +13,7 @@ import Testing
 import WorkerWire
 
 @testable import Coordination
+@testable import CoordinatorServer
 
 /// A coordinator with the workers' port of its own.
 private struct TestCoordinator: Sendable {
@@ -23,7 +23,7 @@ private struct TestCoordinator: Sendable {
 
     static func start(
         _ name: String, port: Int = 0, _ ledger: LedgerStore, _ database: ThrowAwayDatabase,
-        _ authority: CertificateAuthority
+        _ authority: CertificateAuthority, patience: CallPatience = CallPatience()
     ) async throws -> TestCoordinator {
         let hub = DispatchHub(
             ledger: ledger,
@@ -40,7 +40,7 @@ private struct TestCoordinator: Sendable {
             enrolment: Enrolment(
                 authority: authority, ledger: ledger, logger: PeerSite.quiet
             ) { 0 },
-            logger: PeerSite.quiet, onListening: { opened.yield($0) })
+            patience: patience, logger: PeerSite.quiet, onListening: { opened.yield($0) })
         let running = [Task { try await endpoint.run() }, Task { try await hub.run() }]
         var iterator = ports.makeAsyncIterator()
         return TestCoordinator(
@@ -67,13 +67,16 @@ private struct PeerSite: Sendable {
     let one: TestCoordinator
     let worker: Worker
 
-    static func with(_ body: (PeerSite) async throws -> Void) async throws {
+    static func with(
+        patience: CallPatience = CallPatience(), _ body: (PeerSite) async throws -> Void
+    ) async throws {
         try await ThrowAwayDatabase.with(template) { database in
             let ledger = LedgerStore(pool: database.pool)
             let authority = try CertificateAuthority.ephemeral()
             try await ledger.setCertificateAuthority(
                 pem: authority.certificatePEM, publicKeySHA256: authority.publicKeySHA256)
-            let one = try await TestCoordinator.start("one", ledger, database, authority)
+            let one = try await TestCoordinator.start(
+                "one", ledger, database, authority, patience: patience)
             let id = try await database.pool.execute(
                 "insert into ls.worker (name, public_key_sha256) values ('edge-1', sha256('k')) returning worker_id"
             ).one().decode(WorkerID.self, "worker_id")
@@ -132,9 +135,21 @@ private struct PeerSite: Sendable {
             traceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
     }
 
+    /// A certificate of the worker, as joining gives it.
+    func workerCertificate() async throws -> (chain: [String], keyPEM: String) {
+        let key = WorkerKey()
+        let issued = try authority.issueWorkerCertificate(
+            try authority.check(certificateRequest: try key.certificateRequest(name: "edge-1")),
+            workerName: "edge-1")
+        try await ledger.recordCertificate(
+            of: worker.id, serial: issued.serial, notBefore: issued.notBefore,
+            notAfter: issued.notAfter, issuer: authority.publicKeySHA256)
+        return ([issued.chainPEM], key.pem)
+    }
+
     /// The error of a call to the coordinator's port, with any certificate.
     func refusal(
-        _ chain: [String], _ keyPEM: String,
+        _ chain: [String], _ keyPEM: String, within limit: Duration = .seconds(10),
         _ call: @Sendable (GRPCClient<HTTP2ClientTransport.Posix>, CallOptions) async throws -> Void
     ) async throws -> RPCError {
         let transport = try HTTP2ClientTransport.Posix(
@@ -149,7 +164,7 @@ private struct PeerSite: Sendable {
             })
         var options = CallOptions.defaults
         options.waitForReady = false
-        options.timeout = .seconds(10)
+        options.timeout = limit
         do {
             try await withGRPCClient(transport: transport) { try await call($0, options) }
         } catch let error as RPCError {
@@ -336,15 +351,8 @@ private struct PeerSite: Sendable {
                         candidateCount: 1, hiddenSize: 1, deadline: .seconds(1))))
 
             // A worker, with a certificate that is good for its own service.
-            let key = WorkerKey()
-            let issued = try site.authority.issueWorkerCertificate(
-                try site.authority.check(
-                    certificateRequest: try key.certificateRequest(name: "edge-1")),
-                workerName: "edge-1")
-            try await site.ledger.recordCertificate(
-                of: site.worker.id, serial: issued.serial, notBefore: issued.notBefore,
-                notAfter: issued.notAfter, issuer: site.authority.publicKeySHA256)
-            var error = try await site.refusal([issued.chainPEM], key.pem) { client, options in
+            let worker = try await site.workerCertificate()
+            var error = try await site.refusal(worker.chain, worker.keyPEM) { client, options in
                 _ = try await Languagesystem_V1_CoordinatorService.Client(wrapping: client)
                     .rerank(message, options: options)
             }
@@ -394,5 +402,87 @@ private struct PeerSite: Sendable {
                 #expect(error.code == .unavailable)
             }
         }
+    }
+}
+
+@Suite(.timeLimit(.minutes(5))) struct `A workers' port that is stopped` {
+    @Test func `ends in order while calls are being opened`() async throws {
+        try await PeerSite.with { site in
+            for round in 1...20 {
+                let one = try await TestCoordinator.start(
+                    "stopped-\(round)", site.ledger, site.database, site.authority)
+                let links = site.links()
+                let calls = (0..<32).map { _ in
+                    Task {
+                        _ = await links.rerank(
+                            by: site.worker.id, PeerSite.work(), at: site.place(one.port),
+                            within: .seconds(5))
+                    }
+                }
+                await one.stop()
+                for call in calls { call.cancel() }
+                for call in calls { await call.value }
+                await links.keep(only: [])
+            }
+        }
+    }
+}
+
+@Suite(.timeLimit(.minutes(5))) struct `A caller that says nothing` {
+    typealias Calls = Languagesystem_V1_WorkerService.Client<HTTP2ClientTransport.Posix>
+
+    private static let soon = CallPatience(first: .milliseconds(100), next: .milliseconds(100))
+
+    /// Until whoever waits for it is cancelled.
+    @Sendable private static func silence() async {
+        let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
+        for await _ in stream {}
+        withExtendedLifetime(continuation) {}
+    }
+
+    @Test(arguments: ["session", "upload", "upload that began"])
+    func `loses its call`(kind: String) async throws {
+        try await PeerSite.with(patience: Self.soon) { site in
+            let worker = try await site.workerCertificate()
+            let error = try await site.refusal(
+                worker.chain, worker.keyPEM, within: .seconds(240)
+            ) { client, options in
+                let calls = Calls(wrapping: client)
+                if kind == "session" {
+                    try await calls.session(options: options) { _ in
+                        await Self.silence()
+                    } onResponse: {
+                        for try await _ in $0.messages {}
+                    }
+                } else {
+                    _ = try await calls.completeTraining(options: options) { writer in
+                        if kind == "upload that began" {
+                            let header = TrainingResultHeader(
+                                token: try WireLeaseToken(wire: UUID().uuidString.lowercased()),
+                                digest: Digest(bytes: [UInt8](repeating: 1, count: 32))!,
+                                byteCount: 9, report: "{}", weightsStay: false)
+                            try await writer.write(Languagesystem_V1_TrainingUpload(header))
+                        }
+                        await Self.silence()
+                    }
+                }
+            }
+            #expect(error.code == .deadlineExceeded)
+            #expect(error.message.hasPrefix("cannot follow this call: its next message"))
+        }
+    }
+
+    @Test func `is waited for without end where silence is no fault`() async throws {
+        let (stream, input) = AsyncThrowingStream.makeStream(
+            of: Int.self, throwing: (any Error).self)
+        let messages = TimelyMessages(
+            base: RPCAsyncSequence(wrapping: stream), first: .seconds(60), next: nil)
+        input.yield(1)
+        var iterator = messages.makeAsyncIterator()
+        #expect(try await iterator.next() == 1)
+        input.yield(2)
+        input.finish()
+        #expect(try await iterator.next() == 2)
+        #expect(try await iterator.next() == nil)
     }
 }

@@ -178,3 +178,25 @@ extension BlobCache {
         }
     }
 }
+
+@Suite struct `What others read of a failure` {
+    @Test func `names files as they do, and keeps their places for the log`() throws {
+        let cache = try BlobCache(
+            directory: NSTemporaryDirectory() + UUID().uuidString, byteCountMax: 1)
+        defer { try? FileManager.default.removeItem(atPath: cache.directory) }
+        let home = HomeWeights(directory: "/home/ada/weights")
+        let digest = LanguageSystem.Digest(hex: String(repeating: "ab", count: 32))!
+        let blob = NamedBlob(digest: digest, byteCount: 1, name: "math@3")
+        let places = home.places(of: [blob], in: cache)
+        for path in cache.paths(of: digest) + ["/home/ada/weights/\(digest).safetensors"] {
+            let error = CoordinatorError.cannotCache(path, cause: "no space").naming(places)
+            #expect(error.message == "cannot keep math@3: no space")
+            #expect(error.cause?.contains(path) == true)
+        }
+        #expect(
+            CoordinatorError.unusableState("/home/ada/weights", cause: "it is full")
+                .naming(places).message.contains("the weights at home"))
+        let unforeseen = CoordinatorError.workFailed(CocoaError(.fileNoSuchFile))
+        #expect(unforeseen.message.hasSuffix("an unexpected error of type CocoaError"))
+    }
+}

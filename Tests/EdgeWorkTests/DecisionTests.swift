@@ -163,4 +163,15 @@ import WorkerWire
         let error = #expect(throws: CoordinatorError.self) { try CoordinatorAddress(text) }
         #expect(error?.code == .invalidSettings)
     }
+
+    @Test(arguments: [
+        ("https://host", "host:8443"), ("http://host:8080/", "host:8080"),
+        ("https://[::1]:5?x", "[::1]:5"), ("https://", "coordinator.example.org:8443"),
+        ("https://my_host", "coordinator.example.org:8443"),
+    ])
+    func `that is a URL is refused with what to write instead`(text: String, meant: String) {
+        let error = #expect(throws: CoordinatorError.self) { try CoordinatorAddress(text) }
+        #expect(error?.message.hasSuffix("found a URL, expected host or host:port") == true)
+        #expect(error?.hint == "write --coordinator \(meant)")
+    }
 }

@@ -5,6 +5,7 @@ import HummingbirdTLS
 import LanguageSystem
 import Logging
 import NIOCore
+import NIOPosix
 import NIOSSL
 import PKI
 import Testing
@@ -92,6 +93,21 @@ actor JoinServer {
             try JSONEncoder().encode(
                 JoinReply(worker: "edge-7", certificateChain: issued.chainPEM, workerPort: 8444))
         )
+    }
+}
+
+/// Answers whatever comes with the same bytes and hangs up, as HTTP's servers do.
+private final class PlainServer: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let greeting: String
+
+    init(_ greeting: String) { self.greeting = greeting }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: greeting)), promise: nil)
+        context.close(promise: nil)
     }
 }
 
@@ -280,6 +296,35 @@ func rotatedAuthority(in directory: String) throws -> (
                     == CoordinatorError(
                         .tokenRefused, "cannot join: the token has expired", hint: "ask"))
         }
+    }
+
+    @Test(arguments: ["HTTP/1.1 400 Bad Request\r\n\r\n", "\0\0\u{06}\u{04}\0\0\0\0\0"])
+    func `says that a port does not speak TLS`(greeting: String) async throws {
+        let server = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(PlainServer(greeting))
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = try #require(server.localAddress?.port)
+        try await withDirectory { directory in
+            let joining = Joining(
+                address: try CoordinatorAddress("127.0.0.1:\(port)"),
+                token: try JoinToken(
+                    authorityPin: try CertificateAuthority.ephemeral().publicKeySHA256, id: "abc",
+                    secret: Self.secret),
+                name: "edge",
+                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+            let error = await #expect(throws: CoordinatorError.self) {
+                try await joining.join(StateDirectory(directory))
+            }
+            #expect(error?.code == .invalidSettings)
+            let words =
+                "cannot use 127.0.0.1:\(port): it does not speak TLS, as every port of lscoord"
+            #expect(error?.message == words + " does")
+        }
+        try await server.close()
     }
 
     @Test func `says that nobody answers`() async throws {

@@ -133,12 +133,20 @@ actor ScriptedCoordinator {
         port = try #require(try await transport.listeningAddress.ipv4?.port)
     }
 
-    /// Without a goodbye, as a crash.
+    /// Ends what is under way at once. Not by cancelling alone: a server that is cancelled while
+    /// a stream is being opened drops it, and ends the program.
     func stop() async {
         outbound?.finish()
         outbound = nil
-        serving?.cancel()
-        _ = await serving?.result
+        server?.beginGracefulShutdown()
+        if let serving {
+            let cancelling = Task {
+                try await Task.sleep(for: .milliseconds(300))
+                serving.cancel()
+            }
+            _ = await serving.result
+            cancelling.cancel()
+        }
         serving = nil
         server = nil
     }

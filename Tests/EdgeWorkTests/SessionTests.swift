@@ -30,7 +30,7 @@ struct Arrangement {
     static func with(
         host: String = "127.0.0.1", capacity: Int = 1,
         policy: WorkPolicy = WorkPolicy(), memory: Int64? = nil, data: String? = nil,
-        drain: Duration = .seconds(10),
+        drain: Duration = .seconds(10), upkeepInterval: Duration = .milliseconds(250),
         lifetime: Duration = .seconds(24 * 3600),
         issuedAgo: TimeInterval = 0, issuer: CertificateAuthority? = nil, startsServer: Bool = true,
         rotated: Rotated = .nobody,
@@ -65,7 +65,7 @@ struct Arrangement {
                     capacity: capacity, policy: policy, threadCount: 1,
                     memoryByteCountMax: memory, dataDirectory: data, cacheByteCountMax: 64 << 20,
                     drainDuration: drain),
-                logger: logger)
+                upkeepInterval: upkeepInterval, logger: logger)
             let running = Task { try await worker.run() }
             do {
                 try await body(
@@ -358,8 +358,37 @@ struct Arrangement {
         }
     }
 
+    @Test func `says what failed without saying where this machine keeps it`() async throws {
+        try await Arrangement.with { all in
+            try await all.connected()
+            let name = "math/precalculus train"
+            let features = await all.coordinator.add(Array("no features".utf8), name: name)
+            await all.coordinator.say(.task(try all.work(1, features)))
+            try await eventually("it failed") { await all.coordinator.failures.count == 1 }
+            let failure = try #require(await all.coordinator.failures.first)
+            #expect(failure.code == ErrorCode.invalidFeatures.rawValue)
+            #expect(failure.message.contains(name), "\(failure.message)")
+            #expect(!failure.message.contains(all.state.path))
+            #expect(try all.state.status()?.errors.first?.message.contains(name) ?? true)
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func `drains at once when it has no task, whatever the clock does`(isConnected: Bool)
+        async throws
+    {
+        try await Arrangement.with(
+            drain: .seconds(3_600), upkeepInterval: .seconds(3_600), startsServer: isConnected
+        ) { all in
+            if isConnected { try await all.connected() }
+            await all.worker.drain()
+            try await all.running.value
+            #expect(try all.state.status()?.connection == .stopped)
+        }
+    }
+
     @Test func `drains: the running task may finish, then it leaves`() async throws {
-        try await Arrangement.with(drain: .seconds(120)) { all in
+        try await Arrangement.with(drain: .seconds(3_600), upkeepInterval: .seconds(3_600)) { all in
             try await all.connected()
             let features = await all.coordinator.add(
                 try Arrangement.features("train"), name: "train")

@@ -61,6 +61,24 @@ import Testing
             try await installation.lscoord("features", "import", unknown), status: 66,
             says: "math/astrology")
 
+        // Of a whole directory all that is missing, and nothing of it is stored.
+        let directory = installation.home.appendingPathComponent("features")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        _ = try write("features/a.safetensors", good)
+        for subject in ["astrology", "numerology"] {
+            _ = try write(
+                "features/\(subject).safetensors", renamed(good, "geometry", subject))
+        }
+        let all = try await installation.lscoord("features", "import", directory.path)
+        expect(
+            all, status: 66, says: "these 3 files",
+            "domains 'math/astrology', 'math/numerology' are not registered; nothing was imported")
+        #expect(
+            all.errors.contains(
+                "hint: lscoord register domain math/astrology && "
+                    + "lscoord register domain math/numerology"), "\(all)")
+        #expect(!all.output.contains("queries"), "\(all)")
+
         let other = try await installation.lscoord(
             "register", "base-model", "other", "--hidden-size", "4096")
         try #require(other.status == 0, "\(other)")

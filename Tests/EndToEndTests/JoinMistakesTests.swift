@@ -20,6 +20,23 @@ import Testing
             }
             let rest = installation.restPort
 
+            // The command that is shown leads to the port that is open, here for this machine alone.
+            let shown = try await installation.lscoord("token", "create")
+            #expect(
+                shown.output.contains("lsworker join --coordinator localhost:\(rest) --token LS1"),
+                "\(shown)")
+            #expect(shown.output.contains("--server-name NAME"), "\(shown)")
+            // Nobody listens there: what is shown first is what the certificate names first.
+            var other = installation.environment
+            other["LSCOORD_SERVER_NAMES"] = "coordinator.example.org,10.0.0.7"
+            try FileManager.default.removeItem(
+                atPath: installation.dataDirectory + "/join-address")
+            let elsewhere = try await run(
+                Programs.path("lscoord"), ["token", "create"], environment: other)
+            #expect(
+                elsewhere.output.contains("--coordinator coordinator.example.org:\(rest) "),
+                "\(elsewhere)")
+
             // Another port of the coordinator.
             var ending = try await join("localhost:\(installation.workerPort)", token)
             #expect(ending.status == 78, "\(ending)")

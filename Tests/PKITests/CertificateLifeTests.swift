@@ -111,7 +111,10 @@ import Testing
     @Test(arguments: [
         ("my_host", "'_'"), ("a_b.example.org", "'_'"), ("", "empty"), ("x..y", "between two dots"),
         (".x", "between two dots"), ("host.", "a dot at its end"), ("-x.org", "'-'"),
-        ("x-.org", "'-'"), ("fe80::1%eth0", "zone"), ("1:2", "no IPv6"),
+        ("x-.org", "'-'"), ("fe80::1%eth0", "zone"), ("1:2:3", "no IPv6"),
+        ("[::1]", "written without brackets"), ("[fe80::1]", "written without brackets"),
+        ("host.org:8443", "names a port"), ("[::1]:8443", "names a port"),
+        ("https://host.org", "is a URL"), ("http://[::1]:8443/", "is a URL"), ("[host]", "other"),
         ("a b", "other characters"),
         ("évry.fr", "other characters"), ("evil\u{0}.org", "other characters"),
         ("*.example.org", "other characters"), ("10.0.0.256", "ends in a number"),

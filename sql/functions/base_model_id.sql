@@ -10,7 +10,8 @@ begin
     select base_model_id into v_id from ls.base_model where name = p_name;
     if v_id is null then
         perform ls.refuse('LS010', format('cannot use base model ''%s'': it is not registered', left(p_name, 200)),
-            'register it first: select ls.register_base_model(''name'', hidden_size)');
+            format('register it first: select ls.register_base_model(%L, hidden_size)',
+                left(p_name, 200)));
     end if;
     return v_id;
 end

@@ -371,6 +371,7 @@ declare
         "connection_number": "Counts its connections; of two the one with the larger number is the newer.",
         "instance": "Which process its newest connection is of: made anew by each; null: an lsworker of before.",
         "place": "The machine and state directory of that process, as a digest; null: an lsworker of before.",
+        "quick_replacements": "Of lsworkers of before: how often in a row one took the place of another.",
         "replaced_instances": "Processes that another took the place of, the last 16; refused while the newer one is connected.",
         "event_day.day": "Which day, in UTC.",
         "event_day.count": "How often it happened on that day.",

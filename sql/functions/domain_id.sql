@@ -10,7 +10,7 @@ begin
     select domain_id into v_id from ls.domain where name = p_name;
     if v_id is null then
         perform ls.refuse('LS011', format('cannot use domain ''%s'': it is not registered', left(p_name, 130)),
-            'register it first: select ls.register_domain(''math/algebra'')');
+            format('register it first: select ls.register_domain(%L)', left(p_name, 130)));
     end if;
     return v_id;
 end

@@ -8,6 +8,11 @@
 -- does, too: the older is told (NOTIFY ls_worker), stops for good, and is refused should it come back while the newer
 -- is connected. When the older was still connected from another place, two machines use one identity: that is in the
 -- audit log, and the attempts that the older loses by it are not counted against their tasks.
+-- Processes of before do not say which they are: one that comes back looks like another machine,
+-- and two machines would evict each other several times a second. So a live session of a worker
+-- that changed hands three times in a row, each time within two minutes, is left alone for 5 s,
+-- then 10 s, 20 s, 40 s, a minute: who comes meanwhile is refused and tries again (LS050). The
+-- audit log says so once, and no attempt is counted for leases that are lost by it.
 -- Called by: LedgerStore.workerConnected.
 create or replace function ls.worker_connected(p_worker_id bigint, p_coordinator text, p_program_version text,
     p_capacity integer, p_task_kinds text[], p_domains text[] default null, p_task_byte_count_max bigint default null,
@@ -21,6 +26,7 @@ declare
     v_old ls.worker_presence;
     v_name text;
     v_is_live boolean;
+    v_turns integer := 0;
 begin
     connection := gen_random_uuid();
     -- As everywhere: the worker, which may be paused for what it gives back, before its presence and its tasks.
@@ -52,26 +58,46 @@ begin
         perform ls.refuse('LS031', format('cannot serve worker ''%s'': another machine uses this identity', v_name),
             'a state directory is for one machine: move it away here, and join with a token of its own');
     end if;
+    if v_is_live and p_instance is null and v_old.instance is null
+        and v_old.connected_at > v_now - interval '2 minutes'
+    then
+        v_turns := v_old.quick_replacements;
+        if v_turns >= 3 and v_old.connected_at
+            > v_now - least(interval '5 s' * 2 ^ least(v_turns - 3, 10), interval '1 minute')
+        then
+            perform ls.refuse('LS050', format('cannot open a session for worker ''%s'': one of it '
+                    'is open, and such sessions took each other''s place %s times in a row',
+                    v_name, v_turns),
+                'if two machines have one state directory, give each its own and a token of its '
+                'own; one machine is let in within a minute');
+        end if;
+        v_turns := least(v_turns + 1, 100);
+    end if;
     took_over := v_is_live and v_old.instance is distinct from p_instance and coalesce(v_old.place <> p_place, true);
     number := coalesce(v_old.connection_number, 0) + 1;
     if v_old.worker_id is not null then
         update ls.worker_presence p set connection = worker_connected.connection, coordinator = p_coordinator, program_version = p_program_version,
             capacity = p_capacity, task_kinds = p_task_kinds, domains = p_domains, task_byte_count_max = p_task_byte_count_max,
             connected_at = v_now, seen_at = v_now, disconnected_at = null, connection_number = worker_connected.number,
-            instance = p_instance, place = p_place,
+            instance = p_instance, place = p_place, quick_replacements = v_turns,
             replaced_instances = case when v_old.instance is distinct from p_instance and v_old.instance is not null
                 then (array_remove(array_remove(v_old.replaced_instances, p_instance), v_old.instance) || v_old.instance)[greatest(1,
                     cardinality(array_remove(array_remove(v_old.replaced_instances, p_instance), v_old.instance)) - 14):]
                 else array_remove(v_old.replaced_instances, p_instance) end
         where p.worker_id = p_worker_id;
     end if;
-    released := case when p_keeping is null then 0 when took_over
+    released := case when p_keeping is null then 0 when took_over or v_turns >= 3
         then ls.release_leases(p_worker_id, p_keeping, 'another machine took over the identity of its worker', true)
         else ls.release_leases(p_worker_id, p_keeping) end;
     if took_over then
         perform ls.record_often('worker ' || v_name, 'take over identity', v_name,
             format('another machine was connected to coordinator ''%s'' with the same identity, since %s; it is told to stop', v_old.coordinator,
                 to_char(v_old.connected_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"')));
+    end if;
+    if v_turns = 3 then
+        perform ls.record_often('worker ' || v_name, 'take turns', v_name,
+            'its sessions took each other''s place three times in a row: two machines with one '
+            'state directory? Each now waits up to a minute');
     end if;
     if v_is_live and v_old.instance is distinct from p_instance then
         perform pg_notify('ls_worker', p_worker_id::text);
@@ -83,4 +109,5 @@ $$;
 comment on function ls.worker_connected(bigint, text, text, integer, text[], text[], bigint, text, text, text, uuid[]) is
     'Notes that a worker connected and what it says of itself and its owner allows, gives back the leases it no longer has, and returns the '
     'connection: its id, its number, whether it took over from another machine. Refuses an unknown or revoked worker, a certificate from before the '
-    'name joined again, and a process whose identity another machine uses now (LS016, LS031).';
+    'name joined again, a process whose identity another machine uses now, and for up to a minute '
+    'one of before whose sessions take each other''s place again and again (LS016, LS031, LS050).';

@@ -11,6 +11,10 @@ alter table ls.worker_presence
     add column place text,
     -- Those that another took the place of, the last ones.
     add column replaced_instances text[] not null default '{}',
+    -- Of processes that do not say which they are: how often in a row one took another's place
+    -- quickly.
+    add column quick_replacements integer not null default 0,
+    add constraint worker_presence_counts_up_from_none check (quick_replacements between 0 and 100),
     add constraint worker_presence_instance_is_short check (octet_length(instance) <= 64 and octet_length(place) <= 64),
     add constraint worker_presence_remembers_few check (cardinality(replaced_instances) <= 16);
 

@@ -1,6 +1,6 @@
 -- ls.begin_feature_set, finish_feature_set, drop_feature_set, read_blob: only whole, right bytes become ready.
 begin;
-select plan(23);
+select plan(25);
 select fixture.base_model();
 select is(fixture.feature_set('math/algebra', 'train'), 1::bigint, 'a set is imported');
 select results_eq($$ select feature_set_id, already_stored from ls.begin_feature_set(sha256('math/algebratrain'), 17, 'tiny', 'math/algebra', 'train',
@@ -43,5 +43,10 @@ select lives_ok('select ls.drop_feature_set(id, ''space'') from set_id', 'a set 
 select throws_ok($$ select * from ls.read_blob(sha256('abc'), 0) $$, 'LS014', null, 'and its bytes are gone');
 select results_eq($$ select already_stored from ls.begin_feature_set(sha256('abc'), 3, 'tiny', 'code', 'train', null, 'binary', 4, 2, 4) $$,
     $$ values (false) $$, 'its bytes may come again');
+select results_eq(
+    $$ select * from ls.unregistered('{tiny,nano}', '{math,poetry,math/algebra,poetry}') $$,
+    $$ values ('base model', 'nano'), ('domain', 'poetry') $$,
+    'what an import would miss, each once');
+select is_empty($$ select * from ls.unregistered('{}', null) $$, 'of nothing nothing is missing');
 select * from finish();
 rollback;

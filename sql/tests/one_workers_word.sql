@@ -8,6 +8,7 @@ select fixture.feature_set('code', 'train');
 select fixture.ranker('code');
 select fixture.worker(n) from unnest(array['a', 'b', 'c']) n;
 create function pg_temp.connect(p_worker bigint, p_version text default '1', p_capacity integer default 1) returns void language sql as $$
+    update ls.worker_presence set disconnected_at = now() where worker_id = p_worker;
     select ls.worker_connected(p_worker, 'c', p_version, p_capacity, '{train,evaluate}', null, null) $$;
 create function pg_temp.leave(p_worker bigint) returns void language sql as $$
     update ls.worker_presence set disconnected_at = now(), seen_at = clock_timestamp() - interval '61 seconds' where worker_id = p_worker $$;

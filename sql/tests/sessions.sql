@@ -1,7 +1,7 @@
 -- One identity, several machines: a name that joins again shuts its former machine out, wherever that is connected; two
 -- processes with one identity are told apart, and the newer one stays.
 begin;
-select plan(56);
+select plan(65);
 select fixture.base_model();
 select fixture.feature_set('code', 'train');
 select fixture.ranker('code');
@@ -83,6 +83,30 @@ select is(pg_temp.connect('old', 'c2', null, null), true, 'one from before takes
 select is(pg_temp.connect('old again', 'c2', null, null), false, 'and replaces its own session');
 select is(pg_temp.refusal('old', null, 'c2'), 'replaced', 'as ever');
 select matches(pg_temp.refusal('restarted', 'i3', 'c2'), 'another machine uses this identity', 'who says who it is, is told');
+
+-- Two of before, with one state directory, look like one that comes back again and again: each is
+-- left alone for longer.
+select is((select quick_replacements from ls.worker_presence), 1, 'once is no wonder');
+select is(pg_temp.connect('old 2', 'c2', null, null) or pg_temp.connect('old 3', 'c2', null, null),
+    false, 'nor are three times in a row');
+select results_eq($$ select actor, action, subject from ls.audit_entry limit 1 $$,
+    $$ values ('worker edge', 'take turns', 'edge') $$, 'but the audit log has it');
+select throws_ok($$ select pg_temp.connect('old 4', 'c2', null, null) $$, 'LS050',
+    'cannot open a session for worker ''edge'': one of it is open, and such sessions took each '
+    'other''s place 3 times in a row', 'the next is told to wait');
+update ls.worker_presence set connected_at = clock_timestamp() - interval '5 s';
+select is(pg_temp.connect('old 4', 'c2', null, null), false, 'five seconds');
+update ls.worker_presence set connected_at = clock_timestamp() - interval '6 s';
+select throws_ok($$ select pg_temp.connect('old 5', 'c2', null, null) $$, 'LS050', null,
+    'then ten');
+update ls.worker_presence
+    set connected_at = clock_timestamp() - interval '61 s', quick_replacements = 100;
+select is(pg_temp.connect('old 5', 'c2', null, null), false, 'and never more than a minute');
+select is((select count(*) from ls.audit_entry where action = 'take turns'), 1::bigint,
+    'which is said once');
+update ls.worker_presence set connected_at = clock_timestamp() - interval '3 minutes';
+select is(pg_temp.connect('old 6', 'c2', null, null) or pg_temp.connect('old 7', 'c2', null, null),
+    false, 'who stayed for two minutes is one machine');
 
 -- Bounded, whatever a worker says.
 do $$ begin for i in 1 .. 40 loop perform pg_temp.connect('many', 'c2', 'many' || i, 'm' || i); end loop; end $$;

@@ -24,21 +24,19 @@ public final class Keyring: Service, @unchecked Sendable {
 
     /// How often keys are read although no hint came.
     private static let interval: Duration = .seconds(30)
-    /// How often they are read because of a key nobody knows: it may have been made a moment ago.
-    private static let surpriseInterval: Duration = .seconds(1)
-    /// How long the caller with that key waits.
+    /// Keys that nobody knows have them read no more often than this, however many are tried.
+    private static let spacing: Duration = .milliseconds(100)
+    /// How long the caller with such a key waits: it may have been made a moment ago.
     private static let patience: Duration = .seconds(2)
-    /// How long one with a key that nobody knows waits for the hint that it was made a moment ago.
-    private static let hintPatience: Duration = .milliseconds(300)
 
     private let ledger: LedgerStore
     private let hints: LedgerHints
     private let logger: Logger
     private let clock = ContinuousClock()
+    private let readings = Rereading(spacing: Keyring.spacing)
     private let lock = NSLock()
     private var keys: [String: Key] = [:]
-    private var readAt: ContinuousClock.Instant?
-    private var reading: Task<Void, any Error>?
+    private var wereRead = false
     private var followers: [@Sendable (Set<String>) -> Void] = []
 
     public init(ledger: LedgerStore, hints: LedgerHints, logger: Logger) {
@@ -54,19 +52,9 @@ public final class Keyring: Service, @unchecked Sendable {
     public func key(_ text: some StringProtocol) async throws -> KnownKey {
         let presented = try Presented(text)
         if let key = known(presented.id) { return try presented.checked(key, clock.now) }
-        let wasReadLongAgo = lock.withLock {
-            readAt.map { clock.now - $0 > Self.surpriseInterval } ?? true
-        }
-        // Only the first of them waits for a database that is away, and not for long.
-        if wasReadLongAgo {
-            _ = try? await value(of: beginReading(), within: Self.patience)
-        } else {
-            // It may have been made since, and the hint be on its way.
-            let end = clock.now + Self.hintPatience
-            while known(presented.id) == nil, clock.now < end {
-                try await clock.sleep(for: Self.hintPatience / 10)
-            }
-        }
+        // A database that is away is not waited for long.
+        _ = try? await value(of: reading(), within: Self.patience)
+        try Task.checkCancellation()
         guard let key = known(presented.id) else { throw CoordinatorError.keyRefused() }
         return try presented.checked(key, clock.now)
     }
@@ -83,7 +71,7 @@ public final class Keyring: Service, @unchecked Sendable {
     public func onRead(_ body: @escaping @Sendable (Set<String>) -> Void) {
         let ids = lock.withLock {
             followers.append(body)
-            return readAt == nil ? nil : Set(keys.keys)
+            return wereRead ? Set(keys.keys) : nil
         }
         if let ids { body(ids) }
     }
@@ -120,19 +108,13 @@ public final class Keyring: Service, @unchecked Sendable {
         }
     }
 
-    /// Reads all keys; one reading for all who ask at the same time.
+    /// Reads all keys as they are now; one reading for all who ask at the same time.
     public func read() async throws {
-        try await beginReading().value
+        try await reading().value
     }
 
-    private func beginReading() -> Task<Void, any Error> {
-        lock.withLock {
-            if let reading { return reading }
-            readAt = clock.now
-            let task = Task { try await self.readOnce() }
-            reading = task
-            return task
-        }
+    private func reading() -> Task<Void, any Error> {
+        readings.fromNow { try await self.readOnce() }
     }
 
     public func run() async throws {
@@ -150,10 +132,8 @@ public final class Keyring: Service, @unchecked Sendable {
         }
     }
 
-    /// A reading that is under way may have begun before what is to be heard of happened.
     private func readAgain() async {
         do {
-            if let running = lock.withLock({ reading }) { _ = try? await running.value }
             try await read()
         } catch {
             if !ledger.isLogged(error) {
@@ -164,11 +144,11 @@ public final class Keyring: Service, @unchecked Sendable {
 
     private func readOnce() async throws {
         let asked = clock.now
-        let found = await Task { try await ledger.validAPIKeys() }.result
-        let (ids, followers) = try lock.withLock {
-            reading = nil
+        let found = try await ledger.validAPIKeys()
+        let (ids, followers) = lock.withLock {
+            wereRead = true
             keys = Dictionary(
-                try found.get().map { key in
+                found.map { key in
                     (
                         key.id,
                         Key(

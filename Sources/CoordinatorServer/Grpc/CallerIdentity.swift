@@ -50,6 +50,7 @@ extension ServerContext {
 
 struct CallerIdentityInterceptor: ServerInterceptor {
     let ledger: LedgerStore
+    let patience: CallPatience
     let logger: Logger
 
     func intercept<Input: Sendable, Output: Sendable>(
@@ -80,6 +81,13 @@ struct CallerIdentityInterceptor: ServerInterceptor {
                         id: id, name: identity.workerName, serial: identity.serial),
                     process: WorkerProcess(request.metadata))
             }
+            var request = request
+            let isSession =
+                context.descriptor == Languagesystem_V1_WorkerService.Method.Session.descriptor
+            request.messages = RPCAsyncSequence(
+                wrapping: TimelyMessages(
+                    base: request.messages, first: patience.first,
+                    next: isSession ? nil : patience.next))
             let response = try await next(request, context)
             return telling(response, isOfCoordinators, context)
         } catch let error as CoordinatorError {

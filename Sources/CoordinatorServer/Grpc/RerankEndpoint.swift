@@ -57,7 +57,7 @@ public struct RerankEndpoint: Service {
             group.addTask {
                 do {
                     try await withGracefulShutdownHandler {
-                        try await server.serve()
+                        try await server.serveUntilStopped()
                     } onGracefulShutdown: {
                         // This surface is told first, and balancers ask the other one.
                         admission.beginLeaving()

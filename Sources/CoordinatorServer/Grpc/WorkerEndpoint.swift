@@ -18,7 +18,8 @@ public struct WorkerEndpoint: Service {
 
     public init(
         host: String, port: Int, certificates: ServerCertificates, hub: DispatchHub,
-        ledger: LedgerStore, enrolment: Enrolment, logger: Logger,
+        ledger: LedgerStore, enrolment: Enrolment, patience: CallPatience = CallPatience(),
+        logger: Logger,
         onListening: @escaping @Sendable (Int) async -> Void
     ) throws {
         self.hub = hub
@@ -55,7 +56,9 @@ public struct WorkerEndpoint: Service {
                     enrolment: enrolment, logger: logger),
                 CoordinatorService(hub: hub, logger: logger),
             ],
-            interceptors: [CallerIdentityInterceptor(ledger: ledger, logger: logger)])
+            interceptors: [
+                CallerIdentityInterceptor(ledger: ledger, patience: patience, logger: logger)
+            ])
     }
 
     /// - Throws: `addressInUse` when the port is taken.
@@ -64,7 +67,7 @@ public struct WorkerEndpoint: Service {
             group.addTask {
                 do {
                     try await withGracefulShutdownHandler {
-                        try await server.serve()
+                        try await server.serveUntilStopped()
                     } onGracefulShutdown: {
                         server.beginGracefulShutdown()
                         // Not structured: the handler is synchronous, and ending sessions is what

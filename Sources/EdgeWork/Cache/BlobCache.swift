@@ -238,7 +238,14 @@ public actor BlobCache {
         return partial
     }
 
-    private func path(_ digest: LanguageSystem.Digest) -> String { "\(directory)/\(digest)" }
+    private nonisolated func path(_ digest: LanguageSystem.Digest) -> String {
+        "\(directory)/\(digest)"
+    }
+
+    /// Where a blob may lie, the part that is being fetched first.
+    nonisolated func paths(of digest: LanguageSystem.Digest) -> [String] {
+        [path(digest) + Self.partialSuffix, path(digest)]
+    }
 
     private static func now() -> Int64 { Int64(Date().timeIntervalSince1970 * 1_000) }
 

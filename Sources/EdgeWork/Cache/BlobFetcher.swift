@@ -39,7 +39,11 @@ package struct BlobFetcher: Sendable {
         for number in 1...Self.tryCountMax {
             if case .whole(let path) = try await cache.presence(of: blob) { return path }
             if let path = await local?.path(of: blob.digest) {
-                try await copy(blob, from: path)
+                do {
+                    try await copy(blob, from: path)
+                } catch let error as CoordinatorError {
+                    throw error.naming([(path, blob.name)])
+                }
             } else {
                 try await link.call { client in try await receive(blob, from: client) }
             }

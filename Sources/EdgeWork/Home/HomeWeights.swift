@@ -4,6 +4,7 @@ import Crypto
 import Foundation
 package import LanguageSystem
 import PKI
+import WorkerWire
 
 package struct HomeWeights: Sendable {
     private static let suffix = ".safetensors"
@@ -42,6 +43,16 @@ package struct HomeWeights: Sendable {
                 hint: "restore the file from this machine's backup, or train the ranker again")
         }
         return bytes
+    }
+
+    /// What others call the files that these blobs may lie in here, for `CoordinatorError.naming`.
+    func places(of blobs: some Sequence<NamedBlob>, in cache: BlobCache) -> [(
+        path: String, name: String
+    )] {
+        blobs.flatMap { blob in
+            [(path(blob.digest), blob.name)]
+                + cache.paths(of: blob.digest).map { (path: $0, name: blob.name) }
+        } + [(directory, "the weights at home"), (cache.directory, "the cache")]
     }
 
     private func path(_ digest: LanguageSystem.Digest) -> String {

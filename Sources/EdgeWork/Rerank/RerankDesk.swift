@@ -33,6 +33,8 @@ final class RerankDesk: Sendable {
         var openCount = 0
         var openByteCount = 0
         var isDraining = false
+        /// Told once, when the last has been answered.
+        var whenIdle: (@Sendable () -> Void)?
         /// Being fetched, or to be.
         var wanted: Set<Digest> = []
         /// What could not be had, and until when that is believed.
@@ -97,7 +99,14 @@ final class RerankDesk: Sendable {
     }
 
     /// Takes no more; what it has is answered.
-    func drain() { state.withLock { $0.isDraining = true } }
+    ///
+    /// - Parameter whenIdle: Called once all has been, if something has not yet; from any thread.
+    func drain(whenIdle: @escaping @Sendable () -> Void) {
+        state.withLock { state in
+            state.isDraining = true
+            if state.openCount > 0 { state.whenIdle = whenIdle }
+        }
+    }
 
     /// Whether all that was taken has been answered.
     var isIdle: Bool { state.withLock { $0.openCount == 0 } }
@@ -157,7 +166,7 @@ final class RerankDesk: Sendable {
 
     private func end(_ job: Job, _ answer: RerankScores) {
         let isLate = clock.now >= job.deadline
-        state.withLock { state in
+        let whenIdle = state.withLock { state in
             state.openCount -= 1
             state.openByteCount -= job.work.features.count
             if isLate { state.counts.late += 1 }
@@ -168,8 +177,12 @@ final class RerankDesk: Sendable {
             case .refused(.deadlineExceeded, _): break
             case .refused: state.counts.refused += 1
             }
+            guard state.openCount == 0 else { return nil as (@Sendable () -> Void)? }
+            defer { state.whenIdle = nil }
+            return state.whenIdle
         }
         job.reply(answer)
+        whenIdle?()
         log(job.work, answer, isLate: isLate)
     }
 
@@ -210,7 +223,7 @@ final class RerankDesk: Sendable {
                 end(job, RerankScores(number: work.number, want(blob)))
             }
         } catch {
-            let refusal = error as? CoordinatorError ?? .workFailed(error)
+            let refusal = asOthersRead(error, of: blob)
             logger.warning(
                 "cannot rerank",
                 metadata: ["ranker": "\(work.rankerName)", "error": "\(refusal.message)"])
@@ -239,6 +252,11 @@ final class RerankDesk: Sendable {
             await cache.release(blob.digest)
             throw error
         }
+    }
+
+    private func asOthersRead(_ error: any Error, of blob: NamedBlob) -> CoordinatorError {
+        (error as? CoordinatorError ?? .workFailed(error))
+            .naming(home.places(of: CollectionOfOne(blob), in: cache))
     }
 
     private func keep(_ ready: ReadyScorer, of digest: Digest) -> RankerScorer {
@@ -276,7 +294,7 @@ final class RerankDesk: Sendable {
                 }, of: blob.digest)
             logger.info("ready to rerank", metadata: ["ranker": "\(blob.name)"])
         } catch {
-            let found = error as? CoordinatorError ?? .workFailed(error)
+            let found = asOthersRead(error, of: blob)
             failure = found
             logger.warning(
                 "cannot fetch a ranker",

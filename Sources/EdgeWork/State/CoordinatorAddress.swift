@@ -9,6 +9,10 @@ public struct CoordinatorAddress: Sendable, Hashable, CustomStringConvertible {
     public let port: Int
 
     public init(_ text: String) throws(CoordinatorError) {
+        if let scheme = text.firstRange(of: "://") {
+            let rest = text[scheme.upperBound...].prefix { !"/?#".contains($0) }
+            throw .coordinatorIsURL(text, meant: try? Self(String(rest)).description)
+        }
         var host = text[...]
         var port = JoinPaths.defaultPort
         let colons = text.utf8.count { $0 == UInt8(ascii: ":") }

@@ -29,7 +29,8 @@ struct AttemptRunner: Sendable {
             return completion
         } catch {
             for blob in work.blobs { await cache.release(blob.digest) }
-            throw error
+            let refusal = error as? CoordinatorError
+            throw refusal?.naming(home.places(of: work.blobs, in: cache)) ?? error
         }
     }
 

@@ -21,6 +21,26 @@ extension LedgerStore {
         try await call("select ls.register_domain($1)", name) { try $0.one().decode() }
     }
 
+    /// Of these names those that are not registered.
+    public func unregistered(
+        baseModels: some Sequence<String>, domains: some Sequence<DomainName>
+    ) async throws(CoordinatorError) -> (baseModels: [String], domains: [String]) {
+        try await call(
+            "select * from ls.unregistered($1, $2)", Array(baseModels), domains.map(\.description)
+        ) { rows in
+            var missing: (baseModels: [String], domains: [String]) = ([], [])
+            for row in rows {
+                let name: String = try row.decode("name")
+                if try row.decode(String.self, "kind") == "domain" {
+                    missing.domains.append(name)
+                } else {
+                    missing.baseModels.append(name)
+                }
+            }
+            return missing
+        }
+    }
+
     /// For a user, a domain, both, or (neither) everyone. Again with the same values: the same
     /// ranker. The same name for another one: `alreadyExists`.
     ///

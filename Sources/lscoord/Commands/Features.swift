@@ -34,12 +34,15 @@ struct FeaturesImport: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try await Settings.resolve(common)
-        let files = try FeatureFiles.find(paths)
+        let paths = try FeatureFiles.find(paths)
         let user = user
         try await Database.withLedger(settings) { ledger in
-            // All are checked before the first is stored: one bad file stops the command early.
-            for path in files {
-                let file = try FeatureFile(path: path, user: user)
+            // All are checked before the first is stored, and all that is missing is said at once.
+            let files = try paths.map { path throws(CoordinatorError) in
+                try FeatureFile(path: path, user: user)
+            }
+            try await Self.checkRegistry(files.map(\.description), ledger)
+            for file in files {
                 let imported = try await ledger.importFeatureSet(
                     file.description, queries: file.queries, bytes: file.bytes(in:))
                 let set = file.description
@@ -48,6 +51,62 @@ struct FeaturesImport: AsyncParsableCommand {
                         + (imported.wasAlreadyStored ? " (already stored)" : ""))
             }
         }
+    }
+
+    /// - Throws: `unknownDomain`, `unknownBaseModel`, naming all that is not registered, with the
+    ///   commands for it.
+    private static func checkRegistry(_ sets: [FeatureSetDescription], _ ledger: LedgerStore)
+        async throws(CoordinatorError)
+    {
+        let missing = try await ledger.unregistered(
+            baseModels: Set(sets.map(\.baseModel)), domains: Set(sets.map(\.domain)))
+        if missing.baseModels.isEmpty, missing.domains.isEmpty { return }
+        let commands =
+            missing.baseModels.map { name in
+                var command = "lscoord register base-model \(name.shellQuoted)"
+                if let set = sets.first(where: { $0.baseModel == name }) {
+                    command += " --hidden-size \(set.hiddenSize)"
+                    if let layer = set.layer { command += " --layer \(layer)" }
+                    if let fraction = set.layerFraction {
+                        command += " --layer-fraction \(fraction)"
+                    }
+                }
+                return command
+            } + missing.domains.map { "lscoord register domain \($0)" }
+        throw .unregistered(
+            baseModels: missing.baseModels, domains: missing.domains, files: sets.count,
+            commands: commands)
+    }
+}
+
+extension CoordinatorError {
+    /// The first ten of each by name.
+    static func unregistered(
+        baseModels: [String], domains: [String], files: Int, commands: [String]
+    ) -> Self {
+        func named(_ names: [String], _ one: String, _ several: String) -> String? {
+            if names.isEmpty { return nil }
+            let list = names.prefix(10).map { "'\($0.printable(200))'" }.joined(separator: ", ")
+            let rest = names.count > 10 ? " and \(names.count - 10) more" : ""
+            return "\(names.count == 1 ? one : several) \(list)\(rest)"
+        }
+        let missing = [
+            named(baseModels, "base model", "base models"), named(domains, "domain", "domains"),
+        ].compactMap { $0 }.joined(separator: " and ")
+        let isOne = baseModels.count + domains.count == 1
+        return Self(
+            baseModels.isEmpty ? .unknownDomain : .unknownBaseModel,
+            "cannot import \(files == 1 ? "this file" : "these \(files) files"): \(missing) "
+                + "\(isOne ? "is" : "are") not registered; nothing was imported",
+            hint: commands.joined(separator: " && "))
+    }
+}
+
+extension String {
+    /// As one word of a POSIX shell.
+    fileprivate var shellQuoted: String {
+        if wholeMatch(of: /[A-Za-z0-9._\/:@-]+/) != nil { return self }
+        return "'" + replacing("'", with: "'\\''") + "'"
     }
 }
 

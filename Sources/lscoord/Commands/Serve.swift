@@ -267,6 +267,9 @@ private actor Listening {
         var (rest, workers) = (settings.restAddress, settings.workerAddress)
         rest.port = restPort
         workers.port = openWorkerPort
+        let join = settings.joinAddress(restPort: restPort)
+        // For the commands on this machine; without it they go by their own settings.
+        try? PrivateFile.write(settings.joinAddressPath, Array("\(join)\n".utf8), mode: 0o644)
         var grpcLine = ""
         if var grpc = settings.grpcAddress, let grpcPort {
             grpc.port = grpcPort
@@ -281,13 +284,9 @@ private actor Listening {
             next
               lscoord key create --name app             then send requests with it
               lscoord token create --name edge-1        then, where the worker is:
-              lsworker join --coordinator \(rest.isLoopback ? "localhost" : "HOST"):\(rest.port) --token TOKEN
+              lsworker join --coordinator \(join) --token TOKEN
             """)
         // Whoever reads this through a pipe waits for it.
         fflush(nil)
     }
-}
-
-extension ListenAddress {
-    var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
 }

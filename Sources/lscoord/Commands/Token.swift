@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import LanguageSystem
 import Ledger
 
@@ -46,7 +47,23 @@ struct TokenCreate: AsyncParsableCommand {
         }
         print(token)
         print("\nUse it once, within \(lifetimeMinutes) minutes, on the worker's machine:")
-        print("  lsworker join --coordinator \(settings.restAddress) --token \(token)")
+        let address = Self.joinAddress(settings)
+        print("  lsworker join --coordinator \(address) --token \(token)")
+        if address.isLoopback {
+            print(
+                """
+                That is for workers on this machine. For others start lscoord serve with
+                --rest-address 0.0.0.0:\(address.port) --worker-address 0.0.0.0:8444 --server-name NAME
+                """)
+        }
+    }
+
+    /// As the coordinator said when it last started here; without one, as the settings are.
+    private static func joinAddress(_ settings: Settings) -> ListenAddress {
+        let said = try? String(contentsOfFile: settings.joinAddressPath, encoding: .utf8)
+        let line = said?.trimmingCharacters(in: .whitespacesAndNewlines)
+        return line.flatMap { try? ListenAddress($0, setting: "join-address") }
+            ?? settings.joinAddress()
     }
 
     private func labels() throws -> [String: String] {
