@@ -70,6 +70,7 @@ struct RequestFrame: RouterMiddleware {
         context.read(request.headers)
         var response: Response
         do {
+            try request.checkTransferEncoding()
             response = try await next(request, context)
         } catch {
             response = Response(
