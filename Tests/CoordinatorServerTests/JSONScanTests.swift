@@ -4,6 +4,7 @@ import Coordination
 import Foundation
 import HummingbirdCore
 import LanguageSystem
+import Ledger
 import Rankers
 import Testing
 
