@@ -120,8 +120,33 @@ extension CoordinatorError {
         )
     }
 
+    /// - Parameter path: For the log of this machine; others are told the digest that the file is
+    ///   named for.
     static func cannotCache(_ path: String, cause: String) -> Self {
-        Self(.unavailable, "cannot keep \(path): \(cause)")
+        Self(
+            .unavailable,
+            "cannot keep \(path.fileName.prefix(12))… in this worker's cache: \(cause)", cause: path
+        )
+    }
+
+    static func cannotReadCache(_ path: String, cause: String) -> Self {
+        Self(
+            .unavailable, "cannot read \(path.fileName.prefix(12))… in this worker's cache",
+            cause: "\(path): \(cause)")
+    }
+
+    /// The same for those who are not on this machine: what its directories are called is nothing
+    /// to them, and files are named by what is below these.
+    func without(directories: [String]) -> Self {
+        // The longest first: one may be in another.
+        let hidden = directories.sorted { $0.utf8.count > $1.utf8.count }
+        func said(_ text: String) -> String {
+            hidden.reduce(text) { text, directory in
+                let named = text.replacing("\(directory)/", with: "")
+                return named.replacing(directory, with: "its directory")
+            }
+        }
+        return Self(code, said(message), hint: hint.map(said), cause: cause, field: field)
     }
 
     static func doesNotFit(_ name: String, byteCount: Int64, available: Int64, max: Int64) -> Self {
@@ -167,4 +192,9 @@ extension CoordinatorError {
         return Self(
             code, named, hint: hint, cause: cause.map { "\(message): \($0)" } ?? message)
     }
+}
+
+extension String {
+    /// Of a path.
+    fileprivate var fileName: Substring { split(separator: "/").last ?? self[...] }
 }

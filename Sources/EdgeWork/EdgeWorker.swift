@@ -302,8 +302,9 @@ public actor EdgeWorker {
     private func sayFailed(_ token: WireLeaseToken, _ error: CoordinatorError, retryable: Bool)
         async
     {
+        let directories = [state.path] + (settings.dataDirectory.map { [$0] } ?? [])
         let request = Languagesystem_V1_FailAttemptRequest(
-            token: token, error: error, retryable: retryable)
+            token: token, error: error.without(directories: directories), retryable: retryable)
         let link = link
         let patience: Duration = drainDeadline == nil ? .seconds(30) : .seconds(2)
         // A task of its own: the attempt's may have been cancelled, and this must still be said.

@@ -13,17 +13,28 @@ public struct CoordinatorError: Error, Sendable, Equatable, CustomStringConverti
     public let hint: String?
     /// What lay beneath, for the log only: never sent to a client.
     public let cause: String?
+    /// Which field of a request it is about, where it is about one: `features.shape[0]`.
+    public let field: String?
 
-    public init(_ code: ErrorCode, _ message: String, hint: String? = nil, cause: String? = nil) {
+    public init(
+        _ code: ErrorCode, _ message: String, hint: String? = nil, cause: String? = nil,
+        field: String? = nil
+    ) {
         self.code = code
         self.message = message
         self.hint = hint
         self.cause = cause
+        self.field = field
     }
 
     /// The same sentence, of which the log says more.
     public func caused(by cause: String) -> Self {
-        Self(code, message, hint: hint, cause: cause)
+        Self(code, message, hint: hint, cause: cause, field: field)
+    }
+
+    /// The same sentence, about this field of the request.
+    public func of(field: String) -> Self {
+        Self(code, message, hint: hint, cause: cause, field: field)
     }
 
     public var description: String {

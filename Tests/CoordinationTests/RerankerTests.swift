@@ -103,10 +103,11 @@ struct TestServing: Sendable {
     }
 
     func prefetch(
-        user: String?, pin: Bool?, _ scope: KeyScope = KeyScope(), key: String? = nil
+        _ model: String = "tiny", user: String?, pin: Bool?, _ scope: KeyScope = KeyScope(),
+        key: String? = nil
     ) async throws -> Reranker.Prefetched {
         try await reranker.prefetch(
-            "tiny", user: user, domain: nil, pin: pin,
+            model, user: user, domain: nil, pin: pin,
             for: RerankCaller(requestID: "p", scope: scope, keyID: key))
     }
 
@@ -319,6 +320,11 @@ struct TestServing: Sendable {
                     "nobody@7", fallbacks: ["~ada.pointwise@9", "~ada.pointwise"]))
             #expect(reply.servedModel == "~ada.pointwise@1" && reply.isFallback)
             #expect(reply.explanation.contains("nobody@7 is not there"))
+            // For the base model of a fallback nobody is there, and the reply names no other.
+            try await serving.pool.execute("select ls.register_base_model('bare', 8)")
+            let bare = try await serving.rerank(
+                try TestServing.request("nobody@7", fallbacks: ["bare"]))
+            #expect(bare.servedModel == "bare" && bare.reason == .firstSample)
             let refusal = try await serving.refusal(try TestServing.request("nobody"))
             #expect(refusal.code == .unknownBaseModel)
             let named = try await serving.refusal(try TestServing.request("~ada.pointwise@9"))
@@ -430,6 +436,27 @@ struct TestServing: Sendable {
             await #expect(throws: CoordinatorError.self) {
                 try await serving.prefetch(user: "ada", pin: nil, KeyScope(users: ["ben"]))
             }
+        }
+    }
+
+    @Test(arguments: [
+        ("~ada.pointwise", true), ("~ada.pointwise:champion", true), ("~ada.pointwise@1", false),
+    ])
+    func `a pin by the ranker's name follows its champion, one by a version's does not`(
+        model: String, follows: Bool
+    ) async throws {
+        try await TestServing.with { serving in
+            #expect(try await serving.prefetch(model, user: nil, pin: true).isPinned)
+            try await TestServing.addVersion(4, to: "~ada.pointwise", serving.ledger)
+            try await serving.promoteNewest(of: "~ada.pointwise")
+            try await serving.eventually {
+                try await serving.rerank(try TestServing.request("~ada.pointwise")).servedModel
+                    == "~ada.pointwise@2"
+            }
+            let newest = try await serving.prefetch("~ada.pointwise@2", user: nil, pin: nil)
+            #expect(newest.isPinned == follows)
+            let first = try await serving.prefetch("~ada.pointwise@1", user: nil, pin: nil)
+            #expect(first.isPinned == !follows)
         }
     }
 

@@ -173,6 +173,46 @@ import Testing
         #expect(cache.counts.pinned == 0)
     }
 
+    @Test func `a pin follows a champion that is in memory already, and no pin of a version does`()
+        async throws
+    {
+        let cache = RankerCache(byteCountMax: 1 << 24, patience: Self.patience) { _ in
+            try Self.scorer(Self.file)
+        }
+        let ranker = RankerID(1)
+        for number in 1...3 as ClosedRange<UInt8> {
+            _ = try await cache.scorer(for: Self.digest(number))
+        }
+        try cache.pin(ranker, Self.digest(1), for: "a")
+        try cache.pin(ranker, Self.digest(1), for: "b", follows: false)
+        // As a shadow, or by a name of a version: nobody's champion.
+        #expect(cache.known(Self.digest(2)) != nil)
+        #expect(cache.isPinned(ranker, Self.digest(1), by: "a"))
+        #expect(cache.known(Self.digest(2), of: ranker) != nil)
+        #expect(cache.isPinned(ranker, Self.digest(2), by: "a"))
+        #expect(cache.isPinned(ranker, Self.digest(1), by: "b"))
+        _ = try await cache.scorer(for: Self.digest(4), of: ranker)
+        #expect(cache.isPinned(ranker, Self.digest(4), by: "a"))
+        #expect(cache.isPinned(ranker, Self.digest(1), by: "b") && cache.counts.pinned == 2)
+    }
+
+    @Test(arguments: [1, 3]) func `a ranker that no pin has room for is refused with both sizes`(
+        room: Int
+    ) async throws {
+        let scorer = try Self.scorer(Self.file)
+        // It does not fit at all, or fits and fills more than a key's part.
+        let most = scorer.byteCount * room / 2
+        let cache = RankerCache(byteCountMax: most, patience: Self.patience) { _ in scorer }
+        _ = try await cache.scorer(for: Self.digest(1))
+        let error = #expect(throws: CoordinatorError.self) {
+            try cache.pin(
+                RankerID(1), Self.digest(1), takes: scorer.byteCount, for: "a")
+        }
+        #expect(error?.code == .tooLarge)
+        #expect(error?.message.contains("it takes \(scorer.byteCount) bytes") == true)
+        #expect(error?.message.contains("at most \(most / 4)") == true)
+    }
+
     @Test func `no more than half of the cache is pinned, and a quarter for one key`() async throws
     {
         let size = RankerScorer(try RankerWeights(safetensors: Self.file)).byteCount

@@ -3,6 +3,8 @@
 import Coordination
 import CoordinationTesting
 import Foundation
+import HTTPTypes
+import HummingbirdCore
 import LanguageSystem
 import Ledger
 import Logging
@@ -223,9 +225,10 @@ private struct Sent {
         return Sent(bytes: Array(head.utf8) + body, status: 200, id: id)
     }
 
-    static func other(_ id: String) -> Sent {
+    static func other(_ id: String, version: String = "1.1", more: String = "") -> Sent {
         Sent(
-            bytes: Array("GET /livez HTTP/1.1\r\nhost: a\r\nx-request-id: \(id)\r\n\r\n".utf8),
+            bytes: Array(
+                "GET /livez HTTP/\(version)\r\nhost: a\r\nx-request-id: \(id)\r\n\(more)\r\n".utf8),
             status: 202, id: id)
     }
 }
@@ -535,6 +538,110 @@ private final class Clog: ChannelDuplexHandler, @unchecked Sendable {
             let answer = try #require(try await line.answers(1).first)
             #expect(answer.status == 200 && answer.head.contains("connection: close"))
             try await line.channel.closeFuture.get()
+        }
+    }
+
+    @Test(
+        arguments: [
+            "connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n",
+            "connection: keep-alive, upgrade\r\nupgrade: websocket\r\n",
+        ], [true, false])
+    func `whoever asks for another protocol is answered in this one, and the connection ends`(
+        more: String, isRerank: Bool
+    ) async throws {
+        try await Line.with { line in
+            let sent =
+                isRerank
+                ? Sent.rerank("r", user: "ada", line.key, more: more) : Sent.other("r", more: more)
+            try await line.send(sent.bytes)
+            let answer = try #require(try await line.answers(1).first)
+            #expect(answer.status == sent.status && answer.head.contains("connection: close"))
+            try await line.channel.closeFuture.get()
+        }
+    }
+
+    @Test(arguments: [
+        ("1.0", "", true), ("1.0", "connection: keep-alive\r\n", false), ("1.1", "", false),
+        ("1.1", "connection: Close\r\n", true), ("1.1", "connection: te, close\r\n", true),
+    ])
+    func `the connection ends after what passed, too, as HTTP says`(
+        version: String, more: String, ends: Bool
+    ) async throws {
+        try await Line.with { line in
+            // Both at once: after an answer that ends the connection there is no other.
+            try await line.send(
+                Sent.other("first", version: version, more: more).bytes
+                    + Sent.other("second", version: version, more: more).bytes)
+            let answers = try await line.answers(ends ? 1 : 2)
+            #expect(answers.map(\.id) == (ends ? ["first"] : ["first", "second"]))
+            for answer in answers {
+                #expect(answer.head.contains("connection: close") == ends)
+                #expect(
+                    answer.head.contains("connection: keep-alive") == (!ends && version == "1.0"))
+            }
+            if ends {
+                try await line.channel.closeFuture.get()
+                #expect(try await line.channel.readOutbound(as: ByteBuffer.self) == nil)
+            } else {
+                try await line.send(Sent.rerank("next", user: "ada", line.key).bytes)
+                #expect(try await line.answers(1).map(\.status) == [200])
+            }
+        }
+    }
+
+    @Test(arguments: ["gzip, chunked", "chunked, chunked", "identity, chunked", "x, Chunked"])
+    func `chunks of what is encoded once more are not the shortcut's, and are refused`(
+        encoding: String
+    ) async throws {
+        try await Line.with { line in
+            let sent = Sent.rerank("r", user: "ada", line.key, chunkSize: 50)
+            let text = Array("transfer-encoding: chunked".utf8)
+            let start = try #require(sent.bytes.firstRange(of: text)).lowerBound
+            var bytes = sent.bytes
+            bytes.replaceSubrange(
+                start..<start + text.count, with: Array("transfer-encoding: \(encoding)".utf8))
+            try await line.send(bytes)
+            #expect(try await line.answers(1).map(\.status) == [202])
+        }
+        func request(_ encoding: String) -> Request {
+            Request(
+                head: .init(
+                    method: .post, scheme: "https", authority: "a", path: "/v1/rerank",
+                    headerFields: [.transferEncoding: encoding]),
+                body: .init(buffer: ByteBuffer()))
+        }
+        let error = #expect(throws: CoordinatorError.self) {
+            try request(encoding).checkTransferEncoding()
+        }
+        #expect(error?.code == .invalidArgument && error?.message.contains(encoding) == true)
+        for plain in ["chunked", "Chunked"] {
+            try request(plain).checkTransferEncoding()
+        }
+    }
+
+    @Test func `what was announced and has not come takes no room`() async throws {
+        try await Line.with(byteCountMax: 100_000, heldByteCountMax: 50_000) { line in
+            let sent = Sent.rerank(
+                "slow", user: "ada", line.key, body: [UInt8](repeating: 7, count: 40_000))
+            let head = sent.bytes.dropLast(40_000)
+            try await line.send(Array(head))
+            #expect(await line.inFlightCount() == 1 && line.admission.heldByteCount == 0)
+            try await line.send([UInt8](repeating: 7, count: 10_000))
+            #expect(line.admission.heldByteCount == 10_000)
+            // Others come first: this one is refused once, keeps nothing, and the connection goes
+            // on.
+            try line.admission.hold(35_000, of: 35_000)
+            try await line.send([UInt8](repeating: 7, count: 10_000))
+            #expect(try await line.answers(1).map(\.status) == [429])
+            #expect(line.admission.heldByteCount == 35_000)
+            // What does not fit now is not asked for.
+            try await line.send([UInt8](repeating: 7, count: 20_000) + Array(head))
+            #expect(try await line.answers(1).map(\.status) == [429])
+            line.admission.letGo(35_000)
+            try await line.send([UInt8](repeating: 7, count: 40_000))
+            try await line.send(Sent.rerank("next", user: "ada", line.key).bytes)
+            #expect(try await line.answers(1).map(\.status) == [200])
+            #expect(line.admission.heldByteCount == 0)
         }
     }
 

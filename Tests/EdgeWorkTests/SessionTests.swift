@@ -300,8 +300,25 @@ struct Arrangement {
             #expect(failure.leaseToken == "lease-1")
             #expect(failure.code == "invalidFeatures")
             #expect(!failure.retryable)
-            #expect(!failure.message.isEmpty)
+            // Its bytes are named, and nothing of this machine.
+            #expect(failure.message.hasPrefix("cannot read garbage (\(garbage.digest.short)…): "))
+            #expect(!failure.message.contains("/"))
         }
+    }
+
+    @Test func `what is said to others names no directory of this machine`() {
+        let error = CoordinatorError(
+            .unavailable, "cannot write /srv/state/weights/ab.safetensors: see /srv/state",
+            hint: "look at /data/ada/x.safetensors", cause: "/srv/state")
+        let said = error.without(directories: ["/srv/state", "/data/ada"])
+        #expect(said.message == "cannot write weights/ab.safetensors: see its directory")
+        #expect(said.hint == "look at x.safetensors")
+        #expect(said.cause == "/srv/state")
+        let full = CoordinatorError.cannotCache("/srv/state/cache/0123456789abcdef", cause: "full")
+        #expect(full.message == "cannot keep 0123456789ab… in this worker's cache: full")
+        #expect(
+            CoordinatorError.cannotReadCache("/srv/x/0123", cause: "/srv/x").message
+                == "cannot read 0123… in this worker's cache")
     }
 
     @Test func `does not do what its owner does not allow, whatever the coordinator says`()

@@ -201,7 +201,7 @@ private struct ClientSite {
             (
                 "/v1/rerank", site.key,
                 try json(good.replacing("\"user\"", with: "\"top_n\": 1.5, \"user\"")), 400,
-                "invalidArgument", "'top_n' is not a whole number"
+                "invalidArgument", "'top_n' is 1.5, expected a whole number"
             ),
             (
                 "/v1/rerank", site.key, try json(good.replacing("[3, 8]", with: "[\"3\", 8]")),

@@ -1,6 +1,8 @@
 -- ls.claim_evaluation_check(seconds) -> one evaluation for this coordinator to measure again, with all it needs; no row: none waits.
--- For so many seconds nobody else gets it: a coordinator that dies leaves it to the others. What cannot be measured any more
--- (its weights or features are gone), or was claimed three times and never decided, has failed: that is no word against its worker.
+-- For so many seconds nobody else gets it: a coordinator that dies leaves it to the others. One that was claimed three times and never
+-- decided is left alone for an hour, with the reason, and opened once more: coordinators that were killed may be no fault of its own.
+-- What cannot be measured any more (its weights or features are gone), or was claimed a fourth time in vain, has failed: that is no
+-- word against its worker.
 -- What holds a promotion comes first. Called by: LedgerStore.claimEvaluationCheck.
 create or replace function ls.claim_evaluation_check(p_seconds double precision)
 returns table (evaluation_check_id bigint, weights_digest bytea, features_digest bytea, features_byte_count bigint,
@@ -23,15 +25,22 @@ begin
         order by c.holds desc, (c.reason = 'sample' or c.reason = 'reopened'), c.evaluation_check_id limit 100);
     -- Before anything is locked here: ls.decide_evaluation_check() locks in an order of its own.
     select c.evaluation_check_id, c.claim_count into v_id, v_claim_count from ls.evaluation_check c
-    where c.evaluation_check_id = any (v_first) and (c.claim_count >= 3 or not ls.can_measure_again(c.evaluation_check_id))
+    where c.evaluation_check_id = any (v_first) and (c.claim_count >= 4 or not ls.can_measure_again(c.evaluation_check_id))
     order by c.evaluation_check_id limit 1;
     if found then
-        perform ls.decide_evaluation_check(v_id, 'failed', case when v_claim_count < 3
-            then 'its weights or its features are not here' else 'three tries came to no end' end);
+        perform ls.decide_evaluation_check(v_id, 'failed', case when v_claim_count < 4
+            then 'its weights or its features are not here'
+            else 'four coordinators began to measure it, the last an hour after the others, and none came to an end: each was stopped or took too long' end);
     end if;
+    -- Waits an hour: set here, and by nobody else while it is not decided.
+    update ls.evaluation_check c set claimed_until = v_now + interval '1 hour',
+        because = 'three coordinators began to measure it and none came to an end: each was stopped or took too long; one more tries after an hour'
+    where c.evaluation_check_id in (select d.evaluation_check_id from ls.evaluation_check d
+        where d.evaluation_check_id = any (v_first) and d.claim_count = 3 and d.because is null and d.decided_at is null
+        for update skip locked);
     select c.evaluation_check_id into v_id from ls.evaluation_check c
     where c.evaluation_check_id = any (v_first) and c.decided_at is null and (c.claimed_until is null or c.claimed_until < v_now)
-        and c.claim_count < 3 and ls.can_measure_again(c.evaluation_check_id)
+        and c.claim_count < 4 and ls.can_measure_again(c.evaluation_check_id)
     order by c.holds desc, (c.reason = 'sample' or c.reason = 'reopened'), c.evaluation_check_id
     limit 1 for update skip locked;
     if not found then

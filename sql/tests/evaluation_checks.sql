@@ -1,7 +1,7 @@
 -- ls.check_report, compare_with_baseline, claim_evaluation_check, decide_evaluation_check, leaves_to_another: one worker's word, and what
 -- becomes of it when a coordinator measures again.
 begin;
-select plan(185);
+select plan(190);
 select fixture.base_model();
 select fixture.feature_set('code', 'train'), fixture.feature_set('code', 'test');
 select fixture.ranker('code');
@@ -107,7 +107,7 @@ select is((select number from pg_temp.champion), 7, 'and is promoted now');
 select is((select oracle from ls.baseline), 0.96::float8, 'what needs no ranker is set right');
 select is((select count(*) from ls.worker where quarantined_at is not null), 0::bigint, 'nobody is shut out');
 
--- Never decided: three tries; gone meanwhile: none.
+-- Never decided: three tries, and one more after an hour; gone meanwhile: none.
 update ls.check_policy set share = 1;
 select isnt(fixture.version('code.listwise', 'eighth'), null, 'with a share of one');
 select is(pg_temp.hand_in(2, 0.5), true, 'each evaluation');
@@ -115,7 +115,16 @@ select results_eq('select version, reason, holds from pg_temp.open_check', $$ va
 do $$ begin for i in 1 .. 3 loop
     perform ls.claim_evaluation_check(60); update ls.evaluation_check set claimed_until = '-infinity' where decided_at is null; end loop; end $$;
 select is_empty('select * from ls.claim_evaluation_check(60)', 'claimed three times, and never decided');
-select results_eq('select verdict, because from ls.evaluation_check_status limit 1', $$ values ('failed', 'three tries came to no end') $$, 'has failed');
+select results_eq($$ select verdict, claim_count, because like 'three coordinators began % one more tries after an hour' from ls.evaluation_check_status limit 1 $$,
+    $$ values (null::text, 3, true) $$, 'it says why it waits');
+select is((select claimed_until > clock_timestamp() + interval '59 minutes' from ls.evaluation_check order by 1 desc limit 1), true, 'for an hour');
+select is_empty('select * from ls.claim_evaluation_check(60)', 'until then nobody gets it');
+update ls.evaluation_check set claimed_until = '-infinity' where decided_at is null;
+select is((select ranker from ls.claim_evaluation_check(60)), 'code.listwise@8', 'then it is opened once more');
+update ls.evaluation_check set claimed_until = '-infinity' where decided_at is null;
+select is_empty('select * from ls.claim_evaluation_check(60)', 'and only once');
+select results_eq($$ select verdict, because like 'four coordinators began to measure it% none came to an end%' from ls.evaluation_check_status limit 1 $$,
+    $$ values ('failed', true) $$, 'has failed, and says why');
 select throws_ok($$ select ls.set_check_policy(2, null, 'x') $$, 'LS001', null, 'a share is at most one');
 select throws_ok($$ select ls.set_check_policy(0, null, '') $$, 'LS001', null, 'a reason is needed');
 select lives_ok($$ select ls.set_check_policy(0, true, 'we are careful') $$, 'promotions may wait');

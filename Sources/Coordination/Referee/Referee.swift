@@ -143,7 +143,8 @@ public struct Referee: Service {
             try file.append(piece.bytes)
             offset += Int64(piece.bytes.count)
         }
-        return try FeatureSet(contentsOf: file.path)
+        return try FeatureSet(
+            contentsOf: file.path, name: "the feature set \(check.features.short)…")
     }
 }
 

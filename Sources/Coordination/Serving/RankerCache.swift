@@ -27,6 +27,12 @@ final class RankerCache: @unchecked Sendable {
         let holder: String
     }
 
+    private struct Pin {
+        let digest: Digest
+        /// Whether it goes on to the ranker's next champions; a version that was named stays.
+        let follows: Bool
+    }
+
     /// How long nobody waits after a read that took longer, while no other ended.
     private static let respite: Duration = .seconds(1)
 
@@ -38,8 +44,8 @@ final class RankerCache: @unchecked Sendable {
     private let lock = NSLock()
     private var ready: ByteBoundedCache<Digest, RankerScorer>
     private var loading: [Digest: Task<RankerScorer, any Error>] = [:]
-    /// The version that each pin holds now.
-    private var pins: [PinID: Digest] = [:]
+    /// What each pin holds now.
+    private var pins: [PinID: Pin] = [:]
     /// Who holds a version of a ranker.
     private var holders: [RankerID: Set<String>] = [:]
     /// And which a key holds.
@@ -75,10 +81,13 @@ final class RankerCache: @unchecked Sendable {
     }
 
     /// What is in memory already; counted as a hit.
-    func known(_ digest: Digest) -> RankerScorer? {
+    ///
+    /// - Parameter ranker: Whose champion these weights are, as for `scorer(for:of:)`.
+    func known(_ digest: Digest, of ranker: RankerID? = nil) -> RankerScorer? {
         lock.withLock {
             guard let scorer = ready.value(for: digest) else { return nil }
             hitCount += 1
+            if let ranker { follow(ranker, to: digest) }
             return scorer
         }
     }
@@ -87,7 +96,7 @@ final class RankerCache: @unchecked Sendable {
     /// - Throws: what the source throws; `invalidWeights` when the bytes are no ranker; `unavailable` when reading them
     ///   takes too long, or took others too long a moment ago: they must not hold all places of those who need no read.
     func scorer(for digest: Digest, of ranker: RankerID? = nil) async throws -> RankerScorer {
-        if let scorer = known(digest) { return scorer }
+        if let scorer = known(digest, of: ranker) { return scorer }
         let began = clock.now
         guard lock.withLock({ began >= awayUntil }) else { throw CoordinatorError.weightsAway() }
         if let scorer = try await value(of: load(digest, of: ranker), within: patience) {
@@ -116,12 +125,7 @@ final class RankerCache: @unchecked Sendable {
                     readAt = clock.now
                     loads.recordNanoseconds((ContinuousClock.now - began).nanoseconds)
                     ready.insert(scorer, for: digest, byteCount: scorer.byteCount)
-                    guard let ranker else { return }
-                    for holder in holders[ranker] ?? [] {
-                        let pin = PinID(ranker: ranker, holder: holder)
-                        move(pin, to: digest)
-                        if ready.pinnedByteCount > ready.byteCountMax / 2 { release(pin) }
-                    }
+                    if let ranker { follow(ranker, to: digest) }
                 }
                 return try loaded.get()
             }
@@ -132,20 +136,29 @@ final class RankerCache: @unchecked Sendable {
 
     /// Keeps the ranker's version in memory for a key, and later its next ones. What another key holds is its own.
     ///
+    /// - Parameters:
+    ///   - byteCount: What it takes, also when there was no room to keep it; nil: it is here.
+    ///   - follows: Whether the pin goes on to the ranker's next champions.
     /// - Throws: `tooLarge` when more than a quarter of the cache would be pinned for this key, or more than half for all.
-    func pin(_ ranker: RankerID, _ digest: Digest, for holder: String) throws(CoordinatorError) {
+    func pin(
+        _ ranker: RankerID, _ digest: Digest, takes byteCount: Int? = nil, for holder: String,
+        follows: Bool = true
+    ) throws(CoordinatorError) {
         let pin = PinID(ranker: ranker, holder: holder)
         let refusal: CoordinatorError? = lock.withLock {
+            let byteCount = byteCount ?? ready.byteCount(of: digest) ?? 0
+            let most = ready.byteCountMax / 4
+            guard byteCount <= most else { return .tooLargeToPin(byteCount, max: most) }
             let others = (holdings[holder] ?? []).subtracting([ranker]).reduce(0) { sum, held in
-                let digest = pins[PinID(ranker: held, holder: holder)]
-                return sum + (digest.flatMap { ready.byteCount(of: $0) } ?? 0)
+                let pin = pins[PinID(ranker: held, holder: holder)]
+                return sum + (pin.flatMap { ready.byteCount(of: $0.digest) } ?? 0)
             }
-            guard others + (ready.byteCount(of: digest) ?? 0) <= ready.byteCountMax / 4 else {
-                return .pinsOfKeyFull()
-            }
+            guard others + byteCount <= most else { return .pinsOfKeyFull() }
             let before = pins[pin]
-            move(pin, to: digest)
-            if ready.pinnedByteCount <= ready.byteCountMax / 2, pins[pin] == digest { return nil }
+            move(pin, to: Pin(digest: digest, follows: follows))
+            if ready.pinnedByteCount <= ready.byteCountMax / 2, pins[pin]?.digest == digest {
+                return nil
+            }
             release(pin)
             if let before { move(pin, to: before) }
             return .pinsFull()
@@ -156,7 +169,7 @@ final class RankerCache: @unchecked Sendable {
     /// Whether this version is; of any version, without one.
     func isPinned(_ ranker: RankerID, _ digest: Digest? = nil, by holder: String) -> Bool {
         lock.withLock {
-            let pinned = pins[PinID(ranker: ranker, holder: holder)]
+            let pinned = pins[PinID(ranker: ranker, holder: holder)]?.digest
             return pinned != nil && (digest == nil || digest == pinned)
         }
     }
@@ -187,23 +200,33 @@ final class RankerCache: @unchecked Sendable {
     func drop(_ digests: some Sequence<Digest>) {
         lock.withLock {
             for digest in digests {
-                for pin in pins.filter({ $0.value == digest }).keys { release(pin) }
+                for pin in pins.filter({ $0.value.digest == digest }).keys { release(pin) }
                 ready.remove(digest)
             }
         }
     }
 
-    private func move(_ pin: PinID, to digest: Digest) {
+    /// These are the ranker's champion now: whoever pinned the one before holds them instead.
+    private func follow(_ ranker: RankerID, to digest: Digest) {
+        for holder in holders[ranker] ?? [] {
+            let pin = PinID(ranker: ranker, holder: holder)
+            guard let held = pins[pin], held.follows, held.digest != digest else { continue }
+            move(pin, to: Pin(digest: digest, follows: true))
+            if ready.pinnedByteCount > ready.byteCountMax / 2 { release(pin) }
+        }
+    }
+
+    private func move(_ pin: PinID, to held: Pin) {
         release(pin)
-        guard ready.pin(digest) else { return }
-        pins[pin] = digest
-        pinCounts[digest, default: 0] += 1
+        guard ready.pin(held.digest) else { return }
+        pins[pin] = held
+        pinCounts[held.digest, default: 0] += 1
         holders[pin.ranker, default: []].insert(pin.holder)
         holdings[pin.holder, default: []].insert(pin.ranker)
     }
 
     private func release(_ pin: PinID) {
-        guard let digest = pins.removeValue(forKey: pin) else { return }
+        guard let digest = pins.removeValue(forKey: pin)?.digest else { return }
         holders[pin.ranker]?.remove(pin.holder)
         if holders[pin.ranker]?.isEmpty == true { holders[pin.ranker] = nil }
         holdings[pin.holder]?.remove(pin.ranker)
@@ -220,6 +243,14 @@ extension CoordinatorError {
         Self(
             .unavailable, "cannot read the ranker's weights: the database does not answer in time",
             hint: "rankers in memory go on serving")
+    }
+
+    static func tooLargeToPin(_ byteCount: Int, max: Int) -> Self {
+        Self(
+            .tooLarge,
+            "cannot pin this ranker: it takes \(byteCount) bytes of memory, "
+                + "expected at most \(max), a quarter of the cache",
+            hint: "start lscoord with a larger --ranker-cache-mb")
     }
 
     static func pinsOfKeyFull() -> Self {

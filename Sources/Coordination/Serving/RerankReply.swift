@@ -56,7 +56,12 @@ extension RerankReply {
             servedModel: "\(route.rankerName)@\(route.versionNumber)")
     }
 
-    init(keepingOrderOf request: RerankRequest, missed: [String], timings: Timings) {
+    /// - Parameter model: The base model, by the request or one of its fallbacks, for which nobody
+    ///   is there.
+    init(
+        keepingOrderOf request: RerankRequest, for model: String, missed: [String],
+        timings: Timings
+    ) {
         self.init(
             ranking: (0..<request.candidateCount).map {
                 Place(candidateIndex: $0, score: 0, relevance: 0)
@@ -64,7 +69,7 @@ extension RerankReply {
             route: nil, reason: .firstSample, isFallback: true,
             explanation: (missed + [Self.explanation(of: .firstSample, nil, request)])
                 .joined(separator: "; "),
-            worker: nil, timings: timings, servedModel: request.model)
+            worker: nil, timings: timings, servedModel: model)
     }
 
     /// Whether the request got less than it asked for by name.

@@ -100,12 +100,12 @@ public final class Reranker: Service, Sendable {
             do {
                 var answer = try await route(to: model, request, caller, &attempt)
                 try answer.check(request)
-                var served = try await serve(answer, caller, &attempt)
+                var served = try await serve(answer, of: model, caller, &attempt)
                 if served == nil, attempt.isOutdated {
                     // The database knows by now who is next; asked once.
                     attempt.isOutdated = false
                     answer = try await route(to: model, request, caller, &attempt)
-                    served = try await serve(answer, caller, &attempt)
+                    served = try await serve(answer, of: model, caller, &attempt)
                 }
                 if let reply = served {
                     score(answer.plan.shadows(for: caller.requestID), beside: request, caller)
@@ -116,7 +116,7 @@ public final class Reranker: Service, Sendable {
                     try request.checkFeatures()
                     return metrics.counted(
                         RerankReply(
-                            keepingOrderOf: request, missed: attempt.missed,
+                            keepingOrderOf: request, for: model, missed: attempt.missed,
                             timings: attempt.timings), since: began)
                 }
                 if place == 0 { refusal = CoordinatorError.outOfReach(model) }
@@ -149,7 +149,8 @@ public final class Reranker: Service, Sendable {
         else { return nil }
         try answer.check(request)
         guard let route = answer.plan.choices(for: caller.requestID).first, route.worker == nil,
-            route.isCentral, let scorer = cache.known(route.digest)
+            route.isCentral,
+            let scorer = cache.known(route.digest, of: route.champion(asked: request.model))
         else { return nil }
         routes.countHit()
         var attempt = Attempt(request: request)
@@ -203,7 +204,7 @@ public final class Reranker: Service, Sendable {
 
     /// - Returns: Nil when nothing of the plan could score it.
     private func serve(
-        _ answer: RouteAnswer, _ caller: RerankCaller, _ attempt: inout Attempt
+        _ answer: RouteAnswer, of model: String, _ caller: RerankCaller, _ attempt: inout Attempt
     ) async throws -> RerankReply? {
         let request = attempt.request
         for route in answer.plan.choices(for: caller.requestID) {
@@ -236,7 +237,7 @@ public final class Reranker: Service, Sendable {
             }
             let (scores, scorer): ([Float], RankerScorer)
             do {
-                (scores, scorer) = try await score(route, request, &attempt.timings)
+                (scores, scorer) = try await score(route, of: model, request, &attempt.timings)
             } catch let error as CoordinatorError where error.code == .unknownFeatureSet {
                 // Gone since the plan was made. Everybody else's plan is as old.
                 routes.outdate(route)
@@ -311,15 +312,12 @@ public final class Reranker: Service, Sendable {
 
     /// Scores here.
     private func score(
-        _ route: Route, _ request: RerankRequest, _ timings: inout RerankReply.Timings
+        _ route: Route, of model: String, _ request: RerankRequest,
+        _ timings: inout RerankReply.Timings
     ) async throws -> ([Float], RankerScorer) {
         var mark = clock.now
-        let scorer: RankerScorer
-        if let known = cache.known(route.digest) {
-            scorer = known
-        } else {
-            scorer = try await cache.scorer(for: route.digest, of: route.championOf)
-        }
+        let scorer = try await cache.scorer(
+            for: route.digest, of: route.champion(asked: model))
         timings.load += clock.now - mark
         mark = clock.now
         guard !request.isSmall else {
@@ -397,15 +395,22 @@ public final class Reranker: Service, Sendable {
         guard let route = answer.plan.entries.last(where: { $0.role == .serve })?.route,
             route.isCentral
         else { throw CoordinatorError.nothingToPrefetch(model) }
-        let wasCached = cache.known(route.digest) != nil
-        if !wasCached { _ = try await cache.scorer(for: route.digest, of: route.championOf) }
+        let champion = route.champion(asked: model)
+        let cached = cache.known(route.digest, of: champion)
+        let scorer =
+            if let cached { cached } else {
+                try await cache.scorer(for: route.digest, of: champion)
+            }
         switch pin {
-        case true?: try cache.pin(route.rankerID, route.digest, for: holder)
+        case true?:
+            try cache.pin(
+                route.rankerID, route.digest, takes: scorer.byteCount, for: holder,
+                follows: champion != nil)
         case false?: cache.unpin(route.rankerID, by: holder)
         case nil: break
         }
         return Prefetched(
-            route: route, wasCached: wasCached,
+            route: route, wasCached: cached != nil,
             isPinned: cache.isPinned(route.rankerID, route.digest, by: holder))
     }
 
@@ -414,10 +419,12 @@ public final class Reranker: Service, Sendable {
 }
 
 extension Route {
-    /// Its ranker, when the chain chose it as that ranker's champion: a pin follows champions alone.
-    fileprivate var championOf: RankerID? {
+    /// Its ranker, when it was chosen as that ranker's champion, by the chain or by who asked for
+    /// the ranker and no version of it: a pin follows champions alone.
+    fileprivate func champion(asked model: String) -> RankerID? {
         switch reason {
-        case .named, .rule, .firstSample: nil
+        case .named: model == rankerName || model == "\(rankerName):champion" ? rankerID : nil
+        case .rule, .firstSample: nil
         default: rankerID
         }
     }

@@ -27,12 +27,13 @@ extension RerankCall {
             request: RerankRequest(
                 model: message.model, fallbacks: try Self.fallbacks(message.fallbacks),
                 user: message.hasUser ? message.user : nil,
-                domain: message.hasDomain ? try DomainName(message.domain) : nil,
+                domain: try Self.domain(message.hasDomain ? message.domain : nil),
                 // Copied: aligned, and the message is let go.
                 features: [UInt8](features.data)[...], dtype: dtype, candidateCount: count,
                 hiddenSize: width,
-                contract: features.hasContract
-                    ? FeatureContract(features.contract) : FeatureContract()),
+                contract: try Self.checked(
+                    features.hasContract
+                        ? FeatureContract(features.contract) : FeatureContract())),
             presentation: try RerankPresentation(
                 topN: message.hasTopN ? Int(message.topN) : nil, givesRawScores: message.rawScores,
                 documents: nil))

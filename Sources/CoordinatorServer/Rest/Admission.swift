@@ -1,6 +1,9 @@
 // How many requests are under way, how many bytes are held for them, whether more are let in, and whether this server is
 // leaving. Requests beyond the bounds are refused at once, before their body is read, which keeps the accepted ones
-// quick. Bytes are those of bodies until they are answered, and of answers until their callers took them.
+// quick. Bytes are those of bodies, as they come, until they are answered, and of answers until
+// their callers took them. What was announced and has not come takes no room: whoever sends nothing
+// would keep others out. So a body may be refused halfway, when others came first; it gives back
+// what it held, nobody waits for another, and whoever was first is answered.
 import LanguageSystem
 import Synchronization
 
@@ -57,6 +60,16 @@ public final class Admission: Sendable {
             throw CoordinatorError.tooManyListings(most)
         }
         return try await admit(body)
+    }
+
+    /// Whether a body of so many bytes would fit now: one that would not need not be sent. Holds
+    /// nothing.
+    ///
+    /// - Throws: `busy`.
+    func checkRoom(for byteCount: Int) throws(CoordinatorError) {
+        guard byteCount <= smallByteCountMax || heldByteCount <= byteCountMax - byteCount else {
+            throw .tooManyBytes(byteCountMax)
+        }
     }
 
     /// So many more bytes of a body are held, until they are let go.

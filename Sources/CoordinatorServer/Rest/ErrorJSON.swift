@@ -23,7 +23,9 @@ struct ErrorBody {
         json.string(error.message)
         json.raw(#","type":"#)
         json.string(Self.type(of: error.code))
-        json.raw(#","param":null,"code":"#)
+        json.raw(#","param":"#)
+        json.string((error.field ?? Self.field(of: error.code))?.printable(120))
+        json.raw(#","code":"#)
         json.string(error.code.rawValue)
         if let hint = error.hint {
             json.raw(#","hint":"#)
@@ -33,6 +35,15 @@ struct ErrorBody {
         json.string(requestID)
         json.raw("}}")
         return json
+    }
+
+    /// What these are about, whoever found it.
+    private static func field(of code: ErrorCode) -> String? {
+        switch code {
+        case .unknownBaseModel, .unknownRanker, .unknownVersion: "model"
+        case .contractMismatch, .invalidFeatures: "features"
+        default: nil
+        }
     }
 
     private static func type(of code: ErrorCode) -> String {
@@ -59,6 +70,7 @@ struct RequestFrame: RouterMiddleware {
         context.read(request.headers)
         var response: Response
         do {
+            try request.checkTransferEncoding()
             response = try await next(request, context)
         } catch {
             response = Response(

@@ -1,11 +1,23 @@
 // Numbers of a JSON body that say where they stand when they do not fit there: of 1.5 for a count Foundation says no more
 // than that the body is no JSON.
 
+/// A number that does not fit where it stands.
+struct NumberRefusal: Error {
+    let path: [any CodingKey]
+    let found: String
+    let expected: String
+}
+
 /// One without a fraction.
 struct WholeNumber: Decodable {
     let value: Int
 
     init(from decoder: any Decoder) throws {
+        // Exact where a double is not.
+        if let value = try? decoder.singleValueContainer().decode(Int.self) {
+            self.value = value
+            return
+        }
         let number: Double
         do {
             number = try RealNumber(from: decoder).value
@@ -13,23 +25,21 @@ struct WholeNumber: Decodable {
             throw DecodingError.typeMismatch(Int.self, context)
         }
         guard let value = Int(exactly: number) else {
-            throw DecodingError.typeMismatch(
-                Int.self, .init(codingPath: decoder.codingPath, debugDescription: "no whole number")
-            )
+            let isTooLarge = number.rounded() == number
+            throw NumberRefusal(
+                path: decoder.codingPath, found: "\(number)",
+                expected: isTooLarge
+                    ? "a whole number from \(Int.min) to \(Int.max)" : "a whole number")
         }
         self.value = value
     }
 }
 
+/// JSONScan has refused what no double holds.
 struct RealNumber: Decodable {
     let value: Double
 
     init(from decoder: any Decoder) throws {
-        do {
-            value = try decoder.singleValueContainer().decode(Double.self)
-        } catch DecodingError.dataCorrupted {
-            throw DecodingError.typeMismatch(
-                Double.self, .init(codingPath: decoder.codingPath, debugDescription: "too large"))
-        }
+        value = try decoder.singleValueContainer().decode(Double.self)
     }
 }

@@ -44,13 +44,13 @@ struct ModelQuery {
         for name in query.names where name != "limit" && name != "after" {
             throw .malformedRerank(
                 "found the unknown parameter '\(name.printable(40))', expected limit or after",
-                of: "question for models")
+                of: "question for models", field: name)
         }
         after = query["after"]
         if let after, after.isEmpty || after.utf8.contains(0) {
             throw .malformedRerank(
                 "after is '\(after.printable(40))', expected what 'next' of a page said",
-                of: "question for models")
+                of: "question for models", field: "after")
         }
         guard let text = query["limit"] else {
             limit = Self.countDefault
@@ -59,7 +59,7 @@ struct ModelQuery {
         guard let limit = Int(text), (1...ModelPage.countMax).contains(limit) else {
             throw .malformedRerank(
                 "limit is '\(text.printable(40))', expected 1 to \(ModelPage.countMax)",
-                of: "question for models")
+                of: "question for models", field: "limit")
         }
         self.limit = limit
     }

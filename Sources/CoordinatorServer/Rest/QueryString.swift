@@ -17,11 +17,13 @@ struct QueryString: Sendable {
             }
             guard let value = parts.count == 2 ? Self.decoded(parts[1]) : "" else {
                 throw .malformedRerank(
-                    "the parameter '\(name.printable(40))' is not percent-encoded UTF-8", of: what)
+                    "the parameter '\(name.printable(40))' is not percent-encoded UTF-8", of: what,
+                    field: name)
             }
             guard values.updateValue(value, forKey: name) == nil else {
                 throw .malformedRerank(
-                    "found the parameter '\(name.printable(40))' twice, expected it once", of: what)
+                    "found the parameter '\(name.printable(40))' twice, expected it once", of: what,
+                    field: name)
             }
         }
     }

@@ -28,6 +28,13 @@ enum RerankMediaType {
 }
 
 extension Request {
+    /// - Throws: `invalidArgument` for a body that is compressed on its way: the end of its chunks
+    ///   is found, what they say is not.
+    func checkTransferEncoding() throws(CoordinatorError) {
+        guard let encoding = headers[.transferEncoding], !encoding.isPlainlyChunked else { return }
+        throw .transferEncoded(encoding)
+    }
+
     /// - Throws: `wrongMediaType`, also for a body that is compressed.
     func mediaType() throws(CoordinatorError) -> RerankMediaType {
         if let encoding = headers[.contentEncoding], encoding.lowercased() != "identity" {
@@ -48,21 +55,24 @@ extension Request {
         defer { admission.letGo(heldCount) }
         if let announced = headers[.contentLength].flatMap({ Int($0) }) {
             guard announced <= byteCountMax else { throw CoordinatorError.bodyTooLarge() }
-            try admission.hold(max(0, announced), of: announced)
-            heldCount = max(0, announced)
-            bytes.reserveCapacity(heldCount)
+            try admission.checkRoom(for: announced)
+            // Addresses, not memory, until it comes.
+            bytes.reserveCapacity(max(0, announced))
         }
         for try await chunk in body {
             let count = bytes.count + chunk.readableBytes
             guard count <= byteCountMax else { throw CoordinatorError.bodyTooLarge() }
-            if count > heldCount {
-                try admission.hold(count - heldCount, of: count)
-                heldCount = count
-            }
+            try admission.hold(count - heldCount, of: count)
+            heldCount = count
             bytes.append(contentsOf: chunk.readableBytesView)
         }
         return try await use(bytes)
     }
+}
+
+extension StringProtocol {
+    /// Of a transfer-encoding.
+    var isPlainlyChunked: Bool { lowercased() == "chunked" }
 }
 
 extension CoordinatorError {
@@ -70,6 +80,14 @@ extension CoordinatorError {
         Self(
             .tooLarge, "cannot read the request: its body is larger than this server accepts",
             hint: "send fewer candidates, or float16 instead of float32")
+    }
+
+    static func transferEncoded(_ found: String) -> Self {
+        Self(
+            .invalidArgument,
+            "cannot read the request: its transfer-encoding is '\(found.printable(80))', "
+                + "expected chunked or none",
+            hint: "features hardly get smaller by compression; send float16 or bfloat16")
     }
 
     static func bodyEncoded(_ found: String) -> Self {

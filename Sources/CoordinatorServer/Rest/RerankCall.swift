@@ -4,6 +4,7 @@ import Coordination
 import Foundation
 import HummingbirdCore
 import LanguageSystem
+import Ledger
 
 struct RerankCall: Sendable {
     static let fallbackCountMax = 8
@@ -25,23 +26,47 @@ struct RerankCall: Sendable {
     }
 
     static func checkShape(
-        _ rowCount: Int, _ width: Int, of what: String
+        _ rowCount: Int, _ width: Int, of what: String, field: String = "features"
     ) throws(CoordinatorError) {
         guard (3...RerankRequest.candidateCountMax + 1).contains(rowCount),
             (1...hiddenSizeMax).contains(width)
         else {
             throw .malformedRerank(
-                "\(what) is [\(rowCount), \(width)], expected 3 to \(RerankRequest.candidateCountMax + 1) rows (the instruction, then 2 to \(RerankRequest.candidateCountMax) candidates) of 1 to \(hiddenSizeMax) numbers"
-            )
+                "\(what) is [\(rowCount), \(width)], "
+                    + "expected 3 to \(RerankRequest.candidateCountMax + 1) rows (the instruction, "
+                    + "then 2 to \(RerankRequest.candidateCountMax) candidates) "
+                    + "of 1 to \(hiddenSizeMax) numbers",
+                field: field)
         }
     }
 
     static func fallbacks(_ names: [String]) throws(CoordinatorError) -> [String] {
         guard names.count <= fallbackCountMax else {
             throw .malformedRerank(
-                "found \(names.count) fallbacks, expected at most \(fallbackCountMax)")
+                "found \(names.count) fallbacks, expected at most \(fallbackCountMax)",
+                field: "fallbacks")
         }
         return names
+    }
+
+    static func domain(_ name: String?) throws(CoordinatorError) -> DomainName? {
+        guard let name else { return nil }
+        do {
+            return try DomainName(name)
+        } catch {
+            throw error.of(field: "domain")
+        }
+    }
+
+    /// JSON has no such number; elsewhere it would be told as a contract that is not the base
+    /// model's.
+    static func checked(_ contract: FeatureContract) throws(CoordinatorError) -> FeatureContract {
+        guard contract.layerFraction?.isFinite ?? true else {
+            throw .malformedRerank(
+                "layer_fraction is \(contract.layerFraction ?? .nan), expected a finite number",
+                field: "layer_fraction")
+        }
+        return contract
     }
 }
 
@@ -53,7 +78,9 @@ struct RerankPresentation: Sendable {
     let documents: [String]?
 
     init(topN: Int?, givesRawScores: Bool, documents: [String]?) throws(CoordinatorError) {
-        if let topN, topN < 1 { throw .malformedRerank("top_n is \(topN), expected at least 1") }
+        if let topN, topN < 1 {
+            throw .malformedRerank("top_n is \(topN), expected at least 1", field: "top_n")
+        }
         self.topN = topN
         self.givesRawScores = givesRawScores
         self.documents = documents

@@ -78,6 +78,7 @@ struct RerankBody: Decodable {
         _ type: Body.Type, _ bytes: Data, of what: String = "rerank request"
     ) throws(CoordinatorError) -> Body {
         do {
+            try JSONScan.check(bytes)
             return try JSONDecoder().decode(type, from: bytes)
         } catch {
             throw CoordinatorError(decoding: error, of: what)
@@ -88,32 +89,37 @@ struct RerankBody: Decodable {
     func call() throws(CoordinatorError) -> RerankCall {
         guard features.shape.count == 2 else {
             throw .malformedRerank(
-                "features.shape has \(features.shape.count) numbers, expected 2: [K + 1, D]")
+                "features.shape has \(features.shape.count) numbers, expected 2: [K + 1, D]",
+                field: "features.shape")
         }
         let (rowCount, width) = (features.shape[0].value, features.shape[1].value)
         guard let dtype = FeatureType(jsonName: features.dtype) else {
             throw .malformedRerank(
-                "features.dtype is '\(features.dtype.printable(40))', expected float16, bfloat16 or float32"
-            )
+                "features.dtype is '\(features.dtype.printable(40))', "
+                    + "expected float16, bfloat16 or float32",
+                field: "features.dtype")
         }
-        try RerankCall.checkShape(rowCount, width, of: "features.shape")
+        try RerankCall.checkShape(
+            rowCount, width, of: "features.shape", field: "features.shape")
         guard let data = Data(base64Lines: features.data) else {
-            throw .malformedRerank("features.data is not base64")
+            throw .malformedRerank("features.data is not base64", field: "features.data")
         }
         let expected = rowCount * width * dtype.byteCount
         guard data.count == expected else {
             throw .malformedRerank(
-                "features.data holds \(data.count) bytes, expected \(expected) for [\(rowCount), \(width)] \(features.dtype)"
-            )
+                "features.data holds \(data.count) bytes, "
+                    + "expected \(expected) for [\(rowCount), \(width)] \(features.dtype)",
+                field: "features.data")
         }
         if let documents, documents.count != rowCount - 1 {
             throw .malformedRerank(
-                "found \(documents.count) documents for \(rowCount - 1) candidates' features")
+                "found \(documents.count) documents for \(rowCount - 1) candidates' features",
+                field: "documents")
         }
         return RerankCall(
             request: RerankRequest(
                 model: model, fallbacks: try RerankCall.fallbacks(fallbacks ?? []), user: user,
-                domain: try domain.map { name throws(CoordinatorError) in try DomainName(name) },
+                domain: try RerankCall.domain(domain),
                 features: [UInt8](data)[...], dtype: dtype, candidateCount: rowCount - 1,
                 hiddenSize: width, contract: features.contract?.contract ?? FeatureContract()),
             presentation: try RerankPresentation(
@@ -160,27 +166,42 @@ extension [any CodingKey] {
         }
     }
 
+    /// Nil: the body itself.
+    fileprivate var field: String? { isEmpty ? nil : dotted }
+
     fileprivate var quoted: String { isEmpty ? "the body" : "'\(dotted.printable(80))'" }
 }
 
 extension CoordinatorError {
-    static func malformedRerank(_ found: String, of what: String = "rerank request") -> Self {
-        Self(.invalidArgument, "cannot read the \(what): \(found)")
+    static func malformedRerank(
+        _ found: String, of what: String = "rerank request", field: String? = nil
+    ) -> Self {
+        Self(.invalidArgument, "cannot read the \(what): \(found)", field: field)
     }
 
     /// In JSON's words, not Swift's.
     init(decoding error: any Error, of what: String) {
-        let found =
-            switch error {
-            case DecodingError.keyNotFound(let key, let context):
-                "\((context.codingPath + [key]).quoted) is missing"
-            case DecodingError.valueNotFound(let type, let context):
-                "\(context.codingPath.quoted) is null, expected \(Self.json(type))"
-            case DecodingError.typeMismatch(let type, let context):
-                "\(context.codingPath.quoted) is not \(Self.json(type))"
-            default: "it is not JSON"
-            }
-        self = .malformedRerank(found, of: what)
+        switch error {
+        case let refusal as JSONScan.Refusal:
+            self.init(
+                refusal.code, "cannot read the \(what): \(refusal.found)", field: refusal.field)
+        case let number as NumberRefusal:
+            self = .malformedRerank(
+                "\(number.path.quoted) is \(number.found), expected \(number.expected)", of: what,
+                field: number.path.dotted)
+        case DecodingError.keyNotFound(let key, let context):
+            let path = context.codingPath + [key]
+            self = .malformedRerank("\(path.quoted) is missing", of: what, field: path.dotted)
+        case DecodingError.valueNotFound(let type, let context):
+            self = .malformedRerank(
+                "\(context.codingPath.quoted) is null, expected \(Self.json(type))", of: what,
+                field: context.codingPath.field)
+        case DecodingError.typeMismatch(let type, let context):
+            self = .malformedRerank(
+                "\(context.codingPath.quoted) is not \(Self.json(type))", of: what,
+                field: context.codingPath.field)
+        default: self = .malformedRerank("it is not JSON in UTF-8", of: what)
+        }
     }
 
     private static func json(_ type: Any.Type) -> String {

@@ -100,7 +100,8 @@ struct RerankRoutes: Sendable {
         }.requests
         guard (1...Self.batchCountMax).contains(calls.count) else {
             throw CoordinatorError.malformedRerank(
-                "found \(calls.count) requests, expected 1 to \(Self.batchCountMax)")
+                "found \(calls.count) requests, expected 1 to \(Self.batchCountMax)",
+                field: "requests")
         }
         let replies = try await admission.admitRest(of: calls.count) {
             await withTaskGroup(of: (Int, JSONText).self) { group in
@@ -157,9 +158,7 @@ struct RerankRoutes: Sendable {
             }
             let prefetched = try await reranker.prefetch(
                 body.model, user: body.user,
-                domain: try body.domain.map { name throws(CoordinatorError) in
-                    try DomainName(name)
-                },
+                domain: try RerankCall.domain(body.domain),
                 pin: body.pin, for: caller)
             return try Response.json(PrefetchReplyBody(prefetched))
         }

@@ -18,19 +18,23 @@ enum RerankSafetensors {
         throws(CoordinatorError) -> RerankCall
     {
         for name in query.names where !parameters.contains(name) {
-            throw .malformedRerank("found the unknown parameter '\(name.printable(40))'")
+            throw .malformedRerank(
+                "found the unknown parameter '\(name.printable(40))'", field: name)
         }
-        guard let model = query["model"] else { throw .malformedRerank("'model' is missing") }
+        guard let model = query["model"] else {
+            throw .malformedRerank("'model' is missing", field: "model")
+        }
         var topN: Int?
         if let text = query["top_n"] {
             guard let number = Int(text) else {
                 throw .malformedRerank(
-                    "top_n is '\(text.printable(40))', expected a whole number")
+                    "top_n is '\(text.printable(40))', "
+                        + "expected a whole number from \(Int.min) to \(Int.max)",
+                    field: "top_n")
             }
             topN = number
         }
-        let domain: DomainName? =
-            if let name = query["domain"] { try DomainName(name) } else { nil }
+        let domain = try RerankCall.domain(query["domain"])
         let fallbacks: [String] = (query["fallbacks"] ?? "").split(separator: ",").map {
             String($0)
         }
@@ -53,7 +57,7 @@ enum RerankSafetensors {
         case "true": return true
         case let text?:
             throw .malformedRerank(
-                "\(name) is '\(text.printable(40))', expected true or false")
+                "\(name) is '\(text.printable(40))', expected true or false", field: name)
         }
     }
 
@@ -121,14 +125,15 @@ enum RerankSafetensors {
             guard let text = metadata[name] else { return nil }
             guard let value = Value(text) else {
                 throw .malformedRerank(
-                    "metadata '\(name)' is '\(text.printable(40))', expected a number")
+                    "metadata '\(name)' is '\(text.printable(40))', expected a number", field: name)
             }
             return value
         }
-        return FeatureContract(
-            revision: metadata["revision"], layer: try number("layer"),
-            layerFraction: try number("layer_fraction"), norm: metadata["norm"],
-            pooling: metadata["pooling"], dtype: metadata["dtype"],
-            templateDigest: metadata["template_digest"])
+        return try RerankCall.checked(
+            FeatureContract(
+                revision: metadata["revision"], layer: try number("layer"),
+                layerFraction: try number("layer_fraction"), norm: metadata["norm"],
+                pooling: metadata["pooling"], dtype: metadata["dtype"],
+                templateDigest: metadata["template_digest"]))
     }
 }

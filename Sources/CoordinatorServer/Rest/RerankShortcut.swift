@@ -40,6 +40,12 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         let isKeepAlive: Bool
     }
 
+    /// What the answer to a request that passed must say of the connection.
+    private struct Passed {
+        let version: HTTPVersion
+        var staysOpen: Bool
+    }
+
     private enum State {
         /// Nothing of ours is under way.
         case passing
@@ -60,7 +66,9 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
     /// Ends the connection, unless its answers are taken before.
     private var untaken: Scheduled<Void>?
     /// Requests that passed and are not answered.
-    private var passedCount = 0
+    private var passed = CircularBuffer<Passed>()
+    /// The last request of the connection has come whole: what follows is not answered.
+    private var isPastLast = false
     /// Whether the body of one that passed is still coming.
     private var isPassing = false
     /// When the head of the request came whose body is coming.
@@ -84,6 +92,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
+        guard !isPastLast else { return }
         switch part {
         case .head: bodyBegan = .now()
         case .body where .now() - bodyBegan > Self.bodyTimeout:
@@ -92,23 +101,25 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         case .body, .end: break
         }
         switch (state, part) {
-        case (.passing, .head(let head)) where passedCount == 0 && begin(head, context): break
+        case (.passing, .head(let head)) where passed.isEmpty && begin(head, context): break
         case (.passing, _):
             switch part {
             case .head(let head):
-                passedCount += 1
+                passed.append(Passed(version: head.version, staysOpen: head.staysOpen))
                 isPassing = true
                 // Hummingbird says it to nobody.
                 goOn(head, context)
             case .body: break
-            case .end: isPassing = false
+            case .end:
+                isPassing = false
+                isPastLast = passed.last?.staysOpen == false
             }
             context.fireChannelRead(wrapInboundOut(part))
         case (.gathering(let call), .body(let bytes)):
             let count = body.count + bytes.readableBytes
             do throws(CoordinatorError) {
                 guard count <= routes.bodyByteCountMax else { throw .bodyTooLarge() }
-                if count > heldCount { try hold(count - heldCount, of: count) }
+                try hold(count - heldCount, of: count)
             } catch {
                 body = []
                 letGo()
@@ -122,7 +133,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         case (.gathering(let call), .end): answer(call, context)
         case (.dropping(let endsConnection), .end):
             state = .passing
-            if endsConnection { context.close(promise: nil) }
+            if endsConnection { end(context) }
         case (.dropping, _), (.gathering, .head), (.waiting, _): break
         }
     }
@@ -136,7 +147,8 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
             let key = RerankRoutes.bearer(head.headers.first(name: "authorization")),
             let known = routes.keyring.knownKey(key),
             let type = try? RerankMediaType(head.headers.first(name: "content-type")),
-            head.headers.first(name: "content-encoding") == nil
+            head.headers.first(name: "content-encoding") == nil,
+            head.headers["transfer-encoding"].allSatisfy(\.isPlainlyChunked)
         else { return false }
         let identity = RequestIdentity(
             requestID: head.headers.first(name: "x-request-id"),
@@ -144,19 +156,20 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         do throws(CoordinatorError) {
             try routes.admission.enter()
             do throws(CoordinatorError) {
-                try hold(max(0, announced), of: announced)
+                try routes.admission.checkRoom(for: announced)
             } catch {
                 routes.admission.leave()
                 throw error
             }
         } catch {
-            let stays = staysOpen(head.isKeepAlive)
+            let stays = staysOpen(head.staysOpen)
             state = .dropping(endsConnection: !stays)
             refuse(error, identity, uri, staysOpen: stays, context)
             return true
         }
         goOn(head, context)
-        body.reserveCapacity(announced)
+        // Addresses, not memory, until it comes.
+        body.reserveCapacity(max(0, announced))
         state = .gathering(
             Call(
                 uri: uri, type: type,
@@ -164,7 +177,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
                     requestID: identity.id, key: known,
                     keepsDecision: head.headers.first(name: "x-ls-keep") == "true",
                     traceParent: identity.traceParent),
-                identity: identity, isKeepAlive: head.isKeepAlive))
+                identity: identity, isKeepAlive: head.staysOpen))
         return true
     }
 
@@ -173,7 +186,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         let announced = head.headers.first(name: "content-length").map { Int($0) ?? .max } ?? 0
         // An answer that comes before would be taken for the one to this request.
         guard head.headers.first(name: "expect")?.lowercased() == "100-continue",
-            head.version == .http1_1, announced <= routes.bodyByteCountMax, passedCount <= 1
+            head.version == .http1_1, announced <= routes.bodyByteCountMax, passed.count <= 1
         else { return }
         let goOn = HTTPResponseHead(version: .http1_1, status: .continue)
         context.writeAndFlush(wrapOutboundOut(.head(goOn)), promise: nil)
@@ -267,7 +280,13 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         case .failure(let error):
             refuse(error, call.identity, call.uri, staysOpen: stays, context)
         }
-        if !stays { context.close(promise: nil) }
+        if !stays { end(context) }
+    }
+
+    /// The answer that was last has been written.
+    private func end(_ context: ChannelHandlerContext) {
+        isPastLast = true
+        context.close(promise: nil)
     }
 
     private func refuse(
@@ -314,13 +333,36 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
     // MARK: Out, and the connection
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        var promise = promise
         switch unwrapOutboundIn(data) {
-        case .end: passedCount -= 1
-        case .body(let bytes): promise = counted(bytes.readableBytes, promise, context)
-        case .head: break
+        case .head(let head):
+            context.write(wrapOutboundOut(.head(sayingWhetherItStays(head))), promise: promise)
+        case .body(let bytes):
+            context.write(data, promise: counted(bytes.readableBytes, promise, context))
+        case .end:
+            // One that is answered although it was no request: it could not be read.
+            guard let answered = passed.popFirst(), !answered.staysOpen else {
+                return context.write(data, promise: promise)
+            }
+            let written = promise ?? context.eventLoop.makePromise()
+            let here = NIOLoopBound(context, eventLoop: context.eventLoop)
+            written.futureResult.whenComplete { _ in here.value.close(promise: nil) }
+            context.write(data, promise: written)
         }
-        context.write(data, promise: promise)
+    }
+
+    /// The answer's head to the request that passed first: Hummingbird ends a connection after
+    /// `connection: close` alone, in these letters, and not after a request of HTTP/1.0.
+    private func sayingWhetherItStays(_ head: HTTPResponseHead) -> HTTPResponseHead {
+        guard let first = passed.first, head.status.code >= 200 else { return head }
+        var head = head
+        let stays = first.staysOpen && head.isKeepAlive
+        passed[passed.startIndex].staysOpen = stays
+        if !stays {
+            head.headers.replaceOrAdd(name: "connection", value: "close")
+        } else if first.version == .http1_0 {
+            head.headers.replaceOrAdd(name: "connection", value: "keep-alive")
+        }
+        return head
     }
 
     /// Nothing more is read while an answer is waited for, or was not taken.
@@ -385,7 +427,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         case (is IdleStateHandler.IdleStateEvent, .waiting): break
         case (is IdleStateHandler.IdleStateEvent, _):
             // One that passed whole is being worked on.
-            if passedCount == 0 || isPassing { context.close(promise: nil) }
+            if passed.isEmpty || isPassing { context.close(promise: nil) }
         // It had its time to come.
         case (is ChannelShouldQuiesceEvent, .gathering): context.close(promise: nil)
         // The connection ends with the answer that is under way.
@@ -418,6 +460,16 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         case .passing, .dropping: break
         }
         state = .passing
+    }
+}
+
+extension HTTPRequestHead {
+    /// Not when another protocol is asked for: there is none here, the answer is HTTP/1.1's, and
+    /// nothing that follows is read as a request.
+    fileprivate var staysOpen: Bool {
+        guard isKeepAlive, method != .CONNECT else { return false }
+        return !headers.contains(name: "upgrade")
+            || !headers[canonicalForm: "connection"].contains { $0.lowercased() == "upgrade" }
     }
 }
 

@@ -78,20 +78,13 @@ public func buildRestApplication(
     }
     router.post(RouterPath(JoinPaths.join)) { request, _ in
         let bytes = try await request.body.collect(upTo: JoinPaths.byteCountMax)
-        guard let join = try? JSONDecoder().decode(JoinRequest.self, from: Data(buffer: bytes))
-        else {
-            throw CoordinatorError.malformedJoin()
-        }
+        let join = try CoordinatorError.readingJoin(JoinRequest.self, Data(buffer: bytes))
         return try Response.json(await enrolment.join(join))
     }
 
     router.post(RouterPath(JoinPaths.recover)) { request, _ in
         let bytes = try await request.body.collect(upTo: JoinPaths.byteCountMax)
-        guard
-            let recover = try? JSONDecoder().decode(RecoverRequest.self, from: Data(buffer: bytes))
-        else {
-            throw CoordinatorError.malformedJoin()
-        }
+        let recover = try CoordinatorError.readingJoin(RecoverRequest.self, Data(buffer: bytes))
         return try Response.json(await enrolment.recover(recover))
     }
 
@@ -150,10 +143,15 @@ extension CoordinatorError {
         Self(.unavailable, "cannot take requests: this coordinator is leaving")
     }
 
-    static func malformedJoin() -> Self {
-        Self(
-            .invalidArgument,
-            "cannot read the join request: it is not the JSON that lsworker sends",
-            hint: "are lsworker and lscoord of the same version?")
+    fileprivate static func readingJoin<Body: Decodable>(
+        _ type: Body.Type, _ json: Data
+    ) throws(CoordinatorError) -> Body {
+        do throws(CoordinatorError) {
+            return try RerankBody.decode(type, json, of: "join request")
+        } catch {
+            throw Self(
+                error.code, error.message, hint: "are lsworker and lscoord of the same version?",
+                field: error.field)
+        }
     }
 }

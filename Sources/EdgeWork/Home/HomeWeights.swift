@@ -39,8 +39,10 @@ package struct HomeWeights: Sendable {
         guard LanguageSystem.Digest(bytes: SHA256.hash(data: bytes)) == digest else {
             throw CoordinatorError(
                 .invalidWeights,
-                "cannot use \(path): its SHA-256 is not its name; these weights are nowhere else",
-                hint: "restore the file from this machine's backup, or train the ranker again")
+                "cannot use the weights \(digest.short)… that are at home here: "
+                    + "the SHA-256 of their file is another; they are nowhere else",
+                hint: "restore the file from this machine's backup, or train the ranker again",
+                cause: path)
         }
         return bytes
     }

@@ -53,7 +53,7 @@ struct AttemptRunner: Sendable {
             let ranker = try RankerConfiguration(json: train.rankerConfiguration)
             let training = try TrainingConfiguration(json: train.trainingConfiguration)
             let initial = try initialWeights.map { try RankerWeights(safetensors: $0()) }
-            let sets = try paths.map { try FeatureSet(contentsOf: $0) }
+            let sets = try zip(train.features, paths).map { try featureSet($0, at: $1) }
             try stop.check()
             let (weights, trainingReport) = try Rankers.train(
                 ranker, training, on: sets, initial: initial, threadCount: threadCount
@@ -105,7 +105,7 @@ struct AttemptRunner: Sendable {
                 try stop.check()
                 let place = "feature set \(index + 1) of \(paths.count), \(blob.name)"
                 let figures = try Rankers.evaluate(
-                    weights, on: try FeatureSet(contentsOf: path), configuration,
+                    weights, on: try featureSet(blob, at: path), configuration,
                     threadCount: threadCount
                 ) { progress in
                     try stop.check()
@@ -176,11 +176,17 @@ extension Optional {
     }
 }
 
+/// A cached one, called what people call it: its errors are read elsewhere, where its path means
+/// nothing.
+private func featureSet(_ blob: NamedBlob, at path: String) throws(CoordinatorError) -> FeatureSet {
+    try FeatureSet(contentsOf: path, name: "\(blob.name) (\(blob.digest.short)…)")
+}
+
 /// A cached blob, whole in memory: weights only.
 func readFile(_ path: String) throws -> [UInt8] {
     do {
         return Array(try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped))
     } catch {
-        throw CoordinatorError.cannotCache(path, cause: "\(error)")
+        throw CoordinatorError.cannotReadCache(path, cause: "\(error)")
     }
 }

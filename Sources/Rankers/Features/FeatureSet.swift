@@ -70,8 +70,11 @@ public struct FeatureSet: Sendable {
     }
 
     /// Maps the file; it must not change while the value lives.
-    public init(contentsOf path: String) throws(CoordinatorError) {
-        try self.init(storage: try ByteStorage(mapping: path), name: path)
+    ///
+    /// - Parameter name: What refusals call it; nil: its path.
+    public init(contentsOf path: String, name: String? = nil) throws(CoordinatorError) {
+        let name = name ?? path
+        try self.init(storage: try ByteStorage(mapping: path, name: name), name: name)
     }
 
     public init(
@@ -151,21 +154,21 @@ final class ByteStorage: @unchecked Sendable {
         isMapped = false
     }
 
-    init(mapping path: String) throws(CoordinatorError) {
+    init(mapping path: String, name: String) throws(CoordinatorError) {
         let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { throw .unreadableFile(path, errno) }
+        guard file >= 0 else { throw .unreadableFile(name, errno) }
         defer { close(file) }
         var status = stat()
-        guard fstat(file, &status) == 0 else { throw .unreadableFile(path, errno) }
+        guard fstat(file, &status) == 0 else { throw .unreadableFile(name, errno) }
         guard status.st_mode & S_IFMT == S_IFREG else {
-            throw CoordinatorError(.invalidFeatures, "cannot read \(path): it is not a file")
+            throw CoordinatorError(.invalidFeatures, "cannot read \(name): it is not a file")
         }
         guard status.st_size > 0 else {
-            throw CoordinatorError(.invalidFeatures, "cannot read \(path): found an empty file")
+            throw CoordinatorError(.invalidFeatures, "cannot read \(name): found an empty file")
         }
         guard let start = mmap(nil, status.st_size, PROT_READ, MAP_PRIVATE, file, 0),
             start != MAP_FAILED
-        else { throw .unreadableFile(path, errno) }
+        else { throw .unreadableFile(name, errno) }
         bytes = UnsafeRawBufferPointer(start: start, count: status.st_size)
         isMapped = true
     }
