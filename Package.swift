@@ -262,7 +262,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "EdgeWork", "LanguageSystem", "Ledger", "PKI", "Rankers", "RerankWire",
+                "CoordinationTesting", "EdgeWork", "LanguageSystem", "Ledger", "PKI", "Rankers",
+                "RerankWire",
                 "WorkerWire", "lsbench",
                 "lscoord", "lsworker", "RankerMath", asn1, certificates, crypto, grpc,
                 grpcTransport,

@@ -61,7 +61,7 @@ public struct ThrowAwayDatabase: Sendable {
         let name = try await ThrowAwayServer.shared.makeDatabase(from: template)
         var configuration = PoolConfiguration(server.connectionInfo(database: name))
         configuration.connectionCountMax = connectionCountMax
-        configuration.acquireDeadline = .seconds(20)
+        configuration.acquireDeadline = .seconds(120)
         configuration.closeDeadline = .seconds(2)
         let database = ThrowAwayDatabase(
             name: name, connectionInfo: configuration.connection.connectionInfo,

@@ -1,5 +1,5 @@
-// The server behind ThrowAwayDatabase. Its directory is under the system's temporary directory,
-// named for our process; what a killed run left (its janitor killed, too) is removed by the next.
+// The server behind ThrowAwayDatabase. Its directory is in `FastDirectory`, named
+// for our process; what a killed run left (its janitor killed, too) is removed by the next.
 import Foundation
 import Glibc
 import PostgresAccess
@@ -47,12 +47,12 @@ actor ThrowAwayServer {
         madeCount += 1
         let name = "test_\(madeCount)"
         try await pool().execute(
-            "create database \(name) template \(source)", deadline: .seconds(60))
+            "create database \(name) template \(source)", deadline: .seconds(120))
         return name
     }
 
     func dropDatabase(_ name: String) async throws {
-        try await pool().execute("drop database \(name) with (force)", deadline: .seconds(60))
+        try await pool().execute("drop database \(name) with (force)", deadline: .seconds(120))
     }
 
     private func prepared(_ template: ThrowAwayDatabase.Template) async throws -> String {
@@ -60,7 +60,7 @@ actor ThrowAwayServer {
         let name = "template_\(templates.count + 1)"
         let task = Task {
             let server = try await started()
-            try await pool().execute("create database \(name)", deadline: .seconds(60))
+            try await pool().execute("create database \(name)", deadline: .seconds(120))
             let pool = ConnectionPool(
                 PoolConfiguration(server.connectionInfo(database: name)),
                 logger: ThrowAwayDatabase.quiet)
@@ -84,7 +84,7 @@ actor ThrowAwayServer {
         if let administration { return administration }
         var configuration = PoolConfiguration(server.connectionInfo(database: "postgres"))
         configuration.connectionCountMax = 2
-        configuration.acquireDeadline = .seconds(60)
+        configuration.acquireDeadline = .seconds(120)
         let pool = ConnectionPool(configuration, logger: ThrowAwayDatabase.quiet)
         administration = pool
         return pool
@@ -112,17 +112,7 @@ actor ThrowAwayServer {
         return cluster
     }
 
-    /// A database is 300 small files: in memory they are copied ten times faster than on disk.
-    private static let temporaryDirectory: String = {
-        var status = statvfs()
-        if access("/dev/shm", W_OK | X_OK) == 0, statvfs("/dev/shm", &status) == 0,
-            UInt64(status.f_bavail) * UInt64(status.f_frsize) >= 4 << 30
-        {
-            return "/dev/shm"
-        }
-        let path = NSTemporaryDirectory()
-        return path.hasSuffix("/") ? String(path.dropLast()) : path
-    }()
+    private static let temporaryDirectory = FastDirectory.path
 
     /// `read` returns when the last writing end of the pipe is closed: when we end.
     private static func startJanitor(for path: String) throws {

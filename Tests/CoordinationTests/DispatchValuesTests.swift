@@ -160,7 +160,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(5))) struct `Two coordinators on one database` {
+@Suite(.timeLimit(.minutes(20))) struct `Two coordinators on one database` {
     @Test func `share the work; a task completed through the other frees its place`() async throws {
         try await ThrowAwayDatabase.with(TestDispatch.template, connectionCountMax: 8) { database in
             let ledger = LedgerStore(pool: database.pool)

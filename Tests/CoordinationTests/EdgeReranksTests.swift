@@ -204,8 +204,8 @@ extension EdgeReranks {
     }
 }
 
-@Suite(.timeLimit(.minutes(5))) struct `Dispatch of edge reranks` {
-    private static let long: Duration = .seconds(60)
+@Suite(.timeLimit(.minutes(20))) struct `Dispatch of edge reranks` {
+    private static let long: Duration = .seconds(180)
 
     private func next(_ inbox: Inbox) async throws -> EdgeReranks.Number {
         while let instruction = await inbox.next() {
@@ -265,12 +265,20 @@ extension EdgeReranks {
             let (hub, worker) = (dispatch.hub, try await dispatch.worker("edge-1"))
             let (id, stream) = try await hub.open(worker, dispatch.hello(reranks: true))
             let inbox = Inbox(stream)
-            async let answer = hub.rerank(
-                on: worker.id, group(), within: .milliseconds(250))
-            let number = try await next(inbox)
-            #expect(await hub.takeRerank(number, for: id) != nil)
-            #expect(await answer == .late)
-            await hub.rerankAnswered(number, by: id, .scored([1, 0], compute: .zero))
+            // On a busy machine it may be late before the worker has taken it: once more, then,
+            // with more time.
+            var taken: EdgeReranks.Number?
+            var deadline: Duration = .milliseconds(250)
+            while taken == nil {
+                let limit = deadline
+                async let answer = hub.rerank(on: worker.id, group(), within: limit)
+                let number = try await next(inbox)
+                if await hub.takeRerank(number, for: id) != nil { taken = number }
+                #expect(await answer == .late)
+                deadline *= 2
+            }
+            await hub.rerankAnswered(
+                try #require(taken), by: id, .scored([1, 0], compute: .zero))
             #expect(await hub.lateRerankAnswerCount == 1)
             // The session is none the worse for it.
             async let other = hub.rerank(on: worker.id, group(), within: Self.long)

@@ -8,7 +8,7 @@ import PostgresAccess
 import Testing
 import struct Crypto.SHA256
 
-@Suite(.timeLimit(.minutes(5))) struct `Results of evaluations` {
+@Suite(.timeLimit(.minutes(20))) struct `Results of evaluations` {
     @Test func `that come together all count, in fewer transactions than results`() async throws {
         try await TestDispatch.with { dispatch in
             let worker = try await dispatch.worker("edge-1")

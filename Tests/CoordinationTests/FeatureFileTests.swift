@@ -9,7 +9,7 @@ import PostgresAccess
 import Rankers
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct `Feature files in SQL` {
+@Suite(.timeLimit(.minutes(20))) struct `Feature files in SQL` {
     @Test(arguments: SampleFile.Width.allCases)
     func `are taken, and give back the very bytes`(width: SampleFile.Width) async throws {
         let bytes = SampleFile(width: width, seed: 1).bytes

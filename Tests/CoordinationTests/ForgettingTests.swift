@@ -9,7 +9,7 @@ import Testing
 
 @testable import Coordination
 
-@Suite(.timeLimit(.minutes(2))) struct `A coordinator that hears who is forgotten` {
+@Suite(.timeLimit(.minutes(20))) struct `A coordinator that hears who is forgotten` {
     @Test func `drops routes, weights, pins and decisions of the user, and nobody else's`()
         async throws
     {

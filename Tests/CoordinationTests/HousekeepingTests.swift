@@ -6,7 +6,7 @@ import Ledger
 import PostgresAccess
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct `Keeping house` {
+@Suite(.timeLimit(.minutes(20))) struct `Keeping house` {
     /// Cancelled tasks that ended two hours ago.
     private func endedTasks(_ count: Int, _ pool: ConnectionPool) async throws {
         try await pool.execute(

@@ -11,7 +11,7 @@ import RankerMath
 import Rankers
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct `A referee` {
+@Suite(.timeLimit(.minutes(20))) struct `A referee` {
     @Test func `confirms what is true, also what an older worker says`() async throws {
         try await TestRefereeing.with { refereeing in
             try await refereeing.handIn { $0 }

@@ -146,7 +146,7 @@ struct TestServing: Sendable {
     }
 }
 
-@Suite(.timeLimit(.minutes(5))) struct `Reranking` {
+@Suite(.timeLimit(.minutes(20))) struct `Reranking` {
     @Test func `the user's ranker scores, to the bit as its weights do`() async throws {
         try await TestServing.with { serving in
             let reply = try await serving.rerank(
@@ -535,7 +535,7 @@ struct TestServing: Sendable {
     }
 }
 
-@Suite(.timeLimit(.minutes(5))) struct `API keys` {
+@Suite(.timeLimit(.minutes(20))) struct `API keys` {
     @Test func `are good from the moment they are made until they are revoked`() async throws {
         try await TestServing.with { serving in
             try await serving.keyring.read()

@@ -11,7 +11,7 @@ import Testing
 
 @testable import Coordination
 
-@Suite(.timeLimit(.minutes(5))) struct `Served numbers` {
+@Suite(.timeLimit(.minutes(20))) struct `Served numbers` {
     /// A ranker of eve's whose weights are as large as they may be.
     static func addLoud(_ serving: TestServing) async throws {
         let name: String = try await serving.pool.execute(

@@ -161,7 +161,7 @@ private struct Site: Sendable {
             candidateCount: candidateCount, hiddenSize: Self.hiddenSize)
     }
 
-    func rerank(_ work: EdgeRerank, within deadline: Duration = .seconds(30)) async
+    func rerank(_ work: EdgeRerank, within deadline: Duration = .seconds(180)) async
         -> EdgeRerankAnswer
     {
         await hub.rerank(on: workerID, work, within: deadline)
@@ -171,7 +171,7 @@ private struct Site: Sendable {
     func settled(_ what: String, _ work: EdgeRerank, not unwanted: (EdgeRerankAnswer) -> Bool)
         async throws -> EdgeRerankAnswer
     {
-        let limit = ContinuousClock.now + .seconds(30)
+        let limit = ContinuousClock.now + .seconds(180)
         while true {
             let answer = await rerank(work)
             if !unwanted(answer) { return answer }
@@ -195,7 +195,7 @@ extension EdgeRerankAnswer {
     }
 }
 
-@Suite(.timeLimit(.minutes(5))) struct `Edge serving` {
+@Suite(.timeLimit(.minutes(20))) struct `Edge serving` {
     @Test func `scores as the coordinator itself would, once the worker has the weights`()
         async throws
     {

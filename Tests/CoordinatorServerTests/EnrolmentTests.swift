@@ -11,7 +11,7 @@ import PostgresAccess
 import Testing
 import WorkerWire
 
-@Suite(.timeLimit(.minutes(5))) struct `A certificate's renewal` {
+@Suite(.timeLimit(.minutes(20))) struct `A certificate's renewal` {
     private static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     private static let template = ThrowAwayDatabase.Template("enrolment") { pool in
         try await LedgerStore.migrator(logger: quiet).migrate(pool)

@@ -267,7 +267,7 @@ private final class Clog: ChannelDuplexHandler, @unchecked Sendable {
     }
 }
 
-@Suite(.timeLimit(.minutes(2))) struct `Rerank shortcut` {
+@Suite(.timeLimit(.minutes(20))) struct `Rerank shortcut` {
     @Test func `answers that are not taken are counted, and no body is read beyond the bound`()
         async throws
     {

@@ -121,7 +121,7 @@ func rotatedAuthority(in directory: String) throws -> (
     return (old, try CertificateAuthority.loadOrCreate(in: directory, following: decided))
 }
 
-@Suite(.timeLimit(.minutes(5))) struct `Joining a coordinator` {
+@Suite(.timeLimit(.minutes(20))) struct `Joining a coordinator` {
     static let secret = String(repeating: "5e", count: 32)
 
     func with(

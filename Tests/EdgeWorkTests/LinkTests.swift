@@ -17,7 +17,7 @@ import WorkerWire
                     transportSecurity: .plaintext)))
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(20)))
     func `that the transport forgets is made again on the next connection`() async throws {
         let link = CoordinatorLink()
         let first = try idleClient()
@@ -37,7 +37,7 @@ import WorkerWire
         #expect(count.load(ordering: .relaxed) == 2)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(20)))
     func `ends with its caller`() async throws {
         let link = CoordinatorLink()
         await link.open(try idleClient())
@@ -46,7 +46,7 @@ import WorkerWire
         await #expect(throws: (any Error).self) { try await call.value }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(20)))
     func `ends with the worker, whether it waits or is under way`() async throws {
         for isOpen in [false, true] {
             let link = CoordinatorLink()

@@ -112,7 +112,7 @@ extension Arrangement {
     }
 }
 
-@Suite(.timeLimit(.minutes(5))) struct `Reranks at the edge` {
+@Suite(.timeLimit(.minutes(20))) struct `Reranks at the edge` {
     @Test func `are refused while the weights are fetched, once, then scored as anywhere else`()
         async throws
     {

@@ -9,7 +9,7 @@ import SwiftProtobuf
 import Testing
 
 @Suite(
-    .serialized, .timeLimit(.minutes(5)),
+    .serialized, .timeLimit(.minutes(20)),
     .enabled(
         if: FakeClock.library != nil, "there is no libfaketime: apt-get install libfaketime"))
 struct `Time that passes` {

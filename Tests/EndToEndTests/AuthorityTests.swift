@@ -5,7 +5,7 @@ import LanguageSystem
 import PKI
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct `The authority's key` {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct `The authority's key` {
     @Test func `is rotated and retired while workers go on`() async throws {
         try await Installation.with(workers: ["edge-1"]) { installation in
             try await installation.registerDemo(["geometry"])

@@ -2,7 +2,7 @@
 import Foundation
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct `Bad input` {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct `Bad input` {
     @Test func `each gets one sentence, and the installation goes on`() async throws {
         try await Installation.with { installation in
             try await installation.registerDemo(["geometry"])

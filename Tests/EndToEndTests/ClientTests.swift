@@ -102,7 +102,7 @@ private struct ClientSite {
     static func relevance(_ score: Float) -> Double { Double((1 + score) / 2) }
 }
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct `Public clients` {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct `Public clients` {
     @Test func `curl gets the ranker's scores for JSON and for safetensors`() async throws {
         try await ClientSite.with { site in
             let json = try site.file(

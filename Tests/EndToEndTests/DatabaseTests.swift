@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct `A database of yours` {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct `A database of yours` {
     private func lscoord(
         _ arguments: [String], _ environment: [String: String], within seconds: Double = 60
     ) async throws -> Ending {
@@ -125,7 +125,7 @@ import Testing
     }
 
     @Test func `that is away is waited for aloud`() async throws {
-        let home = FileManager.default.temporaryDirectory.appendingPathComponent(
+        let home = Programs.temporaryDirectory.appendingPathComponent(
             "ls-away-\(UUID().uuidString.prefix(8))")
         try FileManager.default.createDirectory(at: home, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: home) }
@@ -243,11 +243,11 @@ import Testing
     @Test func `that ends idle sessions is no matter`() async throws {
         try await PasswordServer.with { server in
             try await migrate(server)
-            _ = try await server.psql("alter role app set idle_session_timeout = '100ms'")
+            _ = try await server.psql("alter role app set idle_session_timeout = '2s'")
             let coordinator = try YourCoordinator(
                 environment: ["LSCOORD_DATABASE": server.url()], in: server.home)
             try await coordinator.becomesReady()
-            _ = try await server.psql("select pg_sleep(1)")
+            _ = try await server.psql("select pg_sleep(4)")
             #expect(try await coordinator.get("/readyz").status == 0)
             coordinator.program.stop()
             for words in ["abnormally", "connects again", "connection to PostgreSQL was lost"] {
@@ -317,7 +317,7 @@ import Testing
 
     /// The embedded server is ours: what steers libpq elsewhere does not steer it.
     @Test func `named in PG… variables does not disturb the embedded one`() async throws {
-        let home = FileManager.default.temporaryDirectory.appendingPathComponent(
+        let home = Programs.temporaryDirectory.appendingPathComponent(
             "ls-env-\(UUID().uuidString.prefix(8))")
         try FileManager.default.createDirectory(at: home, withIntermediateDirectories: true)
         chmod(home.path, 0o755)

@@ -4,7 +4,7 @@ import Foundation
 import LanguageSystem
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct `The words of an error` {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct `The words of an error` {
     @Test func `are the same on every surface`() async throws {
         try await Installation.with { installation in
             try await installation.registerDemo(["geometry"])

@@ -9,7 +9,7 @@ import RerankWire
 import SwiftProtobuf
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct `Reranks over gRPC` {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct `Reranks over gRPC` {
     static let width = 8
     static let numbers = (0..<3 * width).map { Float16(($0 * 7) % 11 - 5) / 8 }
 

@@ -13,7 +13,7 @@ import WorkerWire
 import X509
 import enum Crypto.P256
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct `Handshakes` {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct `Handshakes` {
     @Test func `that are not a worker's are refused, logged once, and harm nobody`() async throws {
         try await Installation.with(workers: ["edge-1", "edge-2"]) { installation in
             try await installation.registerDemo(["geometry"])
@@ -261,7 +261,7 @@ struct Caller {
             return try await withGRPCClient(transport: transport) { client in
                 var options = CallOptions.defaults
                 options.waitForReady = false
-                options.timeout = .seconds(10)
+                options.timeout = .seconds(120)
                 let request = Languagesystem_V1_FailAttemptRequest()
                 _ = try await Languagesystem_V1_WorkerService.Client(wrapping: client)
                     .failAttempt(request, options: options)

@@ -6,7 +6,7 @@ import LanguageSystem
 import Testing
 import WorkerWire
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct `A worker that fails everything` {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct `A worker that fails everything` {
     @Test func `makes no dead letters while another is there, and is paused`() async throws {
         try await Installation.with { installation in
             try await installation.registerDemo(["geometry"])

@@ -8,7 +8,7 @@ import WorkerWire
 
 @testable import EdgeWork
 
-@Suite(.serialized, .timeLimit(.minutes(10))) struct `A machine with an old identity` {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct `A machine with an old identity` {
     @Test func `does not get back in with the token it used, once its name has joined elsewhere`()
         async throws
     {
@@ -189,7 +189,7 @@ import WorkerWire
     }
 }
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct `One worker` {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct `One worker` {
     @Test func `reads what its tasks need, and no other user's features`() async throws {
         try await Installation.with { installation in
             try await installation.registerDemo(["geometry", "algebra"])

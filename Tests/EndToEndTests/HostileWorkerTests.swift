@@ -13,7 +13,7 @@ import Testing
 import WorkerWire
 import struct Crypto.SHA256
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct `A hostile worker` {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct `A hostile worker` {
     @Test func `is refused with the reason and shut out; its tasks are done by another`()
         async throws
     {

@@ -28,7 +28,7 @@ final class Installation: @unchecked Sendable {
     }
 
     init() throws {
-        home = FileManager.default.temporaryDirectory
+        home = Programs.temporaryDirectory
             .appendingPathComponent("ls-e2e-\(UUID().uuidString.prefix(8))")
         try FileManager.default.createDirectory(
             at: home, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
@@ -112,7 +112,7 @@ final class Installation: @unchecked Sendable {
     }
 
     func curl(_ path: String, body: String? = nil) async throws -> Ending {
-        var arguments = ["-sS", "--fail-with-body", "--max-time", "20", "--cacert", authorityPath]
+        var arguments = ["-sS", "--fail-with-body", "--max-time", "120", "--cacert", authorityPath]
         if let apiKey { arguments += ["-H", "authorization: Bearer \(apiKey)"] }
         if let body {
             let file = home.appendingPathComponent("body-\(UUID().uuidString).json")

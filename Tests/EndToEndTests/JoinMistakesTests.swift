@@ -2,7 +2,7 @@
 import Foundation
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct `A mistake on the way in` {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct `A mistake on the way in` {
     @Test func `is said in words that lead out of it`() async throws {
         let grpcPort = try freePort()
         try await Installation.with(grpcPort: grpcPort) { installation in

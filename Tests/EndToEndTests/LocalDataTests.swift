@@ -2,7 +2,7 @@
 import Foundation
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct `Data that stays home` {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct `Data that stays home` {
     @Test func `trains its user's ranker there, outlives a kill, and is lost with its worker`()
         async throws
     {

@@ -2,7 +2,7 @@
 import Foundation
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct `Work in order` {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct `Work in order` {
     @Test
     func `a matrix asked for with its trainings follows them, and a forgotten user leaves nothing`()
         async throws

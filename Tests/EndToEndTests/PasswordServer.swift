@@ -32,7 +32,7 @@ final class PasswordServer {
         tools = try PostgresTools.find()
         port = try freePort()
         poolerPort = try freePort()
-        home = FileManager.default.temporaryDirectory.appendingPathComponent(
+        home = Programs.temporaryDirectory.appendingPathComponent(
             "ls-own-\(UUID().uuidString.prefix(8))")
         try FileManager.default.createDirectory(
             at: home.appendingPathComponent("run"), withIntermediateDirectories: true)

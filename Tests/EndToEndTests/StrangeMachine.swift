@@ -82,7 +82,7 @@ actor StrangeMachine {
                 self.ended(CoordinatorError(.internal, "\(error)"))
             }
         }
-        let deadline = ContinuousClock.now + .seconds(20)
+        let deadline = Patience.end(of: 20)
         while !isWelcome, !isOver, .now < deadline { try await Task.sleep(for: .milliseconds(10)) }
     }
 

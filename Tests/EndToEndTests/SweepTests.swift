@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct `A sweep` {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct `A sweep` {
     static let ranker = "math/geometry.listwise"
     /// Two that take some seconds on one thread, and one whose weights grow a hundredfold each step.
     static let list = """

@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct `The walk-through in SQL` {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct `The walk-through in SQL` {
     @Test func `leads from an empty database to a transfer matrix`() async throws {
         let blocks = try Self.blocks()
         try #require(blocks.count > 12)

@@ -2,7 +2,7 @@
 import Foundation
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct `The whole path` {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct `The whole path` {
     static let subjects = ["algebra", "number_theory"]
 
     @Test func `two workers train, the matrix fills, each user is served by the right ranker`()

@@ -79,7 +79,7 @@ import Testing
 
     @Test func `a result under way keeps the sweep off`() async throws {
         try await TestLedger.with { ledger in
-            let lease = try await ledger.leaseTraining("code", lasting: .milliseconds(1500))
+            let lease = try await ledger.leaseTraining("code", lasting: .seconds(6))
             let swept = Box<[ExpiredLease]>()
             try await ledger.database.pool.transaction { connection in
                 // In time, but not committed before the lease runs out.
@@ -251,7 +251,7 @@ extension Connection {
 
     /// Returns when another session of this database waits for a lock.
     func waitUntilSomebodyWaits() throws {
-        for _ in 0..<10_000 {
+        for _ in 0..<100_000 {
             // The statistics of a transaction are a snapshot until they are thrown away.
             try execute("select pg_stat_clear_snapshot()")
             let waiting = try execute(

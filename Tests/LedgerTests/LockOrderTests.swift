@@ -7,7 +7,7 @@ import Ledger
 import PostgresAccess
 import Testing
 
-@Suite(.timeLimit(.minutes(3))) struct `Functions that lock several rows` {
+@Suite(.timeLimit(.minutes(20))) struct `Functions that lock several rows` {
     @Test(arguments: [1, 2] as [UInt64])
     func `never wait for each other`(seed: UInt64) async throws {
         try await TestLedger.with(connectionCountMax: 8) { ledger in

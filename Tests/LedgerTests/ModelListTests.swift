@@ -5,7 +5,7 @@ import Ledger
 import PostgresAccess
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct `Model list` {
+@Suite(.timeLimit(.minutes(20))) struct `Model list` {
     @Test func `a scope's pages give each model once`() async throws {
         try await TestLedger.with { ledger in
             for domain in ["math/algebra", "code"] {
@@ -80,7 +80,7 @@ import Testing
                 while try await waitingCount() < 2 { await Task.yield() }
                 // Readiness, the way to a ranker, and a lease.
                 for _ in 0..<20 {
-                    try await store.ping(within: .seconds(60))
+                    try await store.ping(within: .seconds(120))
                     _ = try await store.routePlan(baseModel: "tiny", user: "ada")
                     _ = try await store.leaseTasks(
                         for: worker, kinds: [.train], countMax: 1, lasting: .seconds(10))

@@ -6,7 +6,7 @@ import Foundation
 import PostgresAccess
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct `pgTAP tests` {
+@Suite(.timeLimit(.minutes(20))) struct `pgTAP tests` {
     @Test func `provoke every refusal of every function`() async throws {
         let (sites, reached) = try await ThrowAwayDatabase.with(Self.reporting) { database in
             (

@@ -8,7 +8,7 @@ import LedgerSchema
 import PostgresAccess
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct `A schema that others build on` {
+@Suite(.timeLimit(.minutes(20))) struct `A schema that others build on` {
     private var migrator: Migrator { LedgerStore.migrator(logger: TestLedger.quiet) }
 
     @Test func `keeps every function and view in its place over a release`() async throws {

@@ -5,7 +5,7 @@ import Ledger
 import PostgresAccess
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct `Waiting for tasks in SQL` {
+@Suite(.timeLimit(.minutes(20))) struct `Waiting for tasks in SQL` {
     @Test func `returns at once when nothing is open`() async throws {
         try await TestLedger.with { ledger in
             try await ledger.database.pool.execute("call ls.wait_for_tasks('1 hour')")

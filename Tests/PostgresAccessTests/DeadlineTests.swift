@@ -1,5 +1,6 @@
 // A server that is slow, stopped (SIGSTOP), killed or away: each call ends in its time, and the
-// pool is whole afterwards.
+// pool is whole afterwards. No test asks how long a call took, because a machine may be busy: what
+// must not be waited for takes an hour, and each suite's limit tells a hang.
 import CoordinationTesting
 import Foundation
 import Glibc
@@ -9,7 +10,7 @@ import Testing
 
 @testable import PostgresAccess
 
-@Suite struct `A call that takes too long` {
+@Suite(.timeLimit(.minutes(20))) struct `A call that takes too long` {
     @Test func `is ended by the server's own timeout, and the connection stays`() async throws {
         try await ThrowAwayDatabase.with { database in
             let pool = database.pool {
@@ -17,7 +18,7 @@ import Testing
                 $0.connection.statementDeadline = .milliseconds(100)
             }
             let before = try await backend(pool)
-            let error = await postgresError { try await pool.execute("select pg_sleep(30)") }
+            let error = await postgresError { try await pool.execute("select pg_sleep(3600)") }
             #expect(error?.sqlState == "57014")
             #expect(error?.coordinatorError.code == .deadlineExceeded)
             #expect(try await backend(pool) == before)
@@ -29,15 +30,13 @@ import Testing
         try await ThrowAwayDatabase.with { database in
             let pool = database.pool { $0.connectionCountMax = 1 }
             let before = try await backend(pool)
-            let start = ContinuousClock.now
             let error = await postgresError {
-                try await pool.execute("select pg_sleep(30)", deadline: .milliseconds(200))
+                try await pool.execute("select pg_sleep(3600)", deadline: .milliseconds(200))
             }
             #expect(error?.kind == .deadline)
             #expect(error?.coordinatorError.code == .deadlineExceeded)
-            #expect(ContinuousClock.now - start < .seconds(5))
             #expect(try await backend(pool) != before)
-            // The cancel request reached the backend: it is gone long before its 30 seconds.
+            // The cancel request reached the backend: it is gone long before its hour is over.
             try await database.pool.waitUntil(
                 "select not exists (select from pg_stat_activity where pid = $1)", before)
             await pool.close()
@@ -51,10 +50,10 @@ import Testing
                 $0.connection.statementDeadline = .milliseconds(50)
             }
             let rows = try await pool.execute(
-                "select pg_sleep(0.3)", deadline: .seconds(20))
+                "select pg_sleep(0.3)", deadline: .seconds(300))
             #expect(rows.count == 1)
             // And the next one is held to the ordinary deadline again.
-            let error = await postgresError { try await pool.execute("select pg_sleep(20)") }
+            let error = await postgresError { try await pool.execute("select pg_sleep(3600)") }
             #expect(error?.sqlState == "57014")
             await pool.close()
         }
@@ -68,11 +67,9 @@ import Testing
             }
             let process = pid_t(try await backend(pool))
             kill(process, SIGSTOP)
-            let start = ContinuousClock.now
             // Small (waits for the answer) and larger than any socket buffer (waits to send).
             let error = await postgresError { try await pool.execute("select 1") }
             #expect(error?.kind == .deadline)
-            #expect(ContinuousClock.now - start < .seconds(10))
             let next = pid_t(try await backend(pool))
             #expect(next != process)
             kill(next, SIGSTOP)
@@ -119,7 +116,7 @@ import Testing
             let task = Task {
                 try await pool.withConnection { connection in
                     Task { await gate.open() }
-                    try connection.execute("select pg_sleep(30)")
+                    try connection.execute("select pg_sleep(3600)")
                 }
             }
             await gate.wait()
@@ -144,7 +141,7 @@ import Testing
     }
 }
 
-@Suite struct `A caller that waits for a connection` {
+@Suite(.timeLimit(.minutes(20))) struct `A caller that waits for a connection` {
     @Test func `is told so when its time is over`() async throws {
         try await ThrowAwayDatabase.with { database in
             let pool = database.pool {
@@ -221,18 +218,16 @@ import Testing
         configuration.acquireDeadline = .milliseconds(300)
         configuration.connection.connectDeadline = .seconds(2)
         let pool = ConnectionPool(configuration, logger: quiet)
-        let start = ContinuousClock.now
         let error = await postgresError { try await pool.execute("select 1") }
         #expect(error?.kind == .connection)
         #expect(
             error?.message
                 == "no connection to PostgreSQL within 0.3 s: the server has not answered yet")
         await pool.close()
-        #expect(ContinuousClock.now - start < .seconds(20))
     }
 }
 
-@Suite struct `The pool` {
+@Suite(.timeLimit(.minutes(20))) struct `The pool` {
     @Test func `survives the end of all its backends`() async throws {
         try await ThrowAwayDatabase.with { database in
             let pool = database.pool { $0.connectionCountMax = 4 }
@@ -266,7 +261,7 @@ import Testing
             let task = Task {
                 try await pool.withConnection { connection in
                     Task { await gate.open() }
-                    try connection.execute("select pg_sleep(30)")
+                    try connection.execute("select pg_sleep(3600)")
                 }
             }
             await gate.wait()
@@ -289,14 +284,12 @@ import Testing
             let task = Task {
                 try await pool.withConnection { connection in
                     Task { await gate.open() }
-                    try connection.execute("select pg_sleep(30)")
+                    try connection.execute("select pg_sleep(3600)")
                 }
             }
             await gate.wait()
-            let start = ContinuousClock.now
             await pool.close()
             await pool.close()
-            #expect(ContinuousClock.now - start < .seconds(5))
             let error = await postgresError { try await task.value }
             #expect(error?.kind == .cancelled)
             #expect(pool.connectionCount == 0)
@@ -370,12 +363,10 @@ extension ConnectionPool {
         }
     }
 
-    /// Asks again until the statement's only value is true; the test's time limit is the server's.
+    /// Asks again until the statement's only value is true, or the suite's time is over.
     func waitUntil(_ sql: String, _ parameter: Int) async throws {
-        for _ in 0..<500 {
-            if try await execute(sql, parameter).one().decode(Bool.self) { return }
+        while try await !execute(sql, parameter).one().decode(Bool.self) {
             try await Task.sleep(for: .milliseconds(10))
         }
-        throw PostgresError(.deadline, "never became true: \(sql)")
     }
 }

@@ -9,7 +9,7 @@ import Testing
 
 @testable import PostgresAccess
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct `Embedded cluster` {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct `Embedded cluster` {
     /// A cluster in a directory that is removed afterwards.
     private func withCluster<T>(
         isDurable: Bool = false, _ body: (EmbeddedCluster, ClusterDirectory) async throws -> T
@@ -48,7 +48,7 @@ import Testing
         _ cluster: EmbeddedCluster, _ body: (ConnectionPool) async throws -> T
     ) async throws -> T {
         var configuration = PoolConfiguration(cluster.connectionInfo)
-        configuration.acquireDeadline = .seconds(30)
+        configuration.acquireDeadline = .seconds(120)
         let pool = ConnectionPool(configuration, logger: quiet)
         do {
             let value = try await body(pool)
@@ -164,10 +164,12 @@ import Testing
                 ]), environment: ["PATH=/usr/bin:/bin"], outputPath: directory.log)
             let leftover = LeftoverServer(directory: directory, logger: quiet)
             let file = directory.data + "/postmaster.pid"
-            for _ in 0..<500 where !FileManager.default.fileExists(atPath: file) { usleep(10_000) }
+            while !FileManager.default.fileExists(atPath: file) {
+                try await Task.sleep(for: .milliseconds(10))
+            }
             #expect(leftover.isServerOfOurs(orphan.processID))
             try await cluster.start()
-            #expect(orphan.waitForExit(atMost: .seconds(5)))
+            #expect(orphan.waitForExit(atMost: .seconds(120)))
             #expect(cluster.processID != orphan.processID)
             try await withPool(cluster) { pool in try await pool.answers() }
         }
@@ -189,9 +191,8 @@ import Testing
                 let busyCount = """
                     select count(*) from pg_stat_activity where state = 'active' and query like 'do %'
                     """
-                for _ in 0..<2_000 {
-                    if try await pool.execute(busyCount).one().decode(Int.self) > 0 { break }
-                    usleep(5_000)
+                while try await pool.execute(busyCount).one().decode(Int.self) == 0 {
+                    try await Task.sleep(for: .milliseconds(5))
                 }
             }
             kill(server, SIGKILL)

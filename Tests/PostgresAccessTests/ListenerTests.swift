@@ -3,7 +3,7 @@ import Testing
 
 @testable import PostgresAccess
 
-@Suite(.timeLimit(.minutes(5))) struct `Listening` {
+@Suite(.timeLimit(.minutes(20))) struct `Listening` {
     private func listener(_ database: ThrowAwayDatabase) -> Listener {
         Listener(ConnectionConfiguration(database.connectionInfo), logger: quiet)
     }

@@ -75,7 +75,12 @@ final class FaultSite {
         _ kind: Kind, coordinators: Int, workers: Int = 0, serve serveFlags: [String] = [],
         aging: Bool = false, _ body: (FaultSite) async throws -> Void
     ) async throws {
-        let home = FileManager.default.temporaryDirectory
+        // What hours leave is too much for memory.
+        let parent =
+            FaultSettings.minutes == nil
+            ? Programs.temporaryDirectory : FileManager.default.temporaryDirectory
+        let home =
+            parent
             .appendingPathComponent("ls-chaos-\(UUID().uuidString.prefix(8))")
         try FileManager.default.createDirectory(
             at: home, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])

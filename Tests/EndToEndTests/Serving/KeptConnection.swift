@@ -69,7 +69,7 @@ final class KeptConnection: Sendable {
     /// - Throws: also when nobody listens.
     static func open(port: Int, trusting tls: NIOSSLContext) async throws -> KeptConnection {
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .connectTimeout(.seconds(5))
+            .connectTimeout(.seconds(60))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
@@ -97,7 +97,7 @@ final class KeptConnection: Sendable {
     /// - Throws: `Loss`.
     func ask(
         _ method: HTTPMethod, _ path: String, _ headers: [(String, String)] = [],
-        body: ByteBuffer? = nil, within limit: TimeAmount = .seconds(20)
+        body: ByteBuffer? = nil, within limit: TimeAmount = .seconds(120)
     ) async throws -> Answer {
         var fields = HTTPHeaders(headers)
         fields.add(name: "host", value: "localhost")

@@ -1,10 +1,10 @@
-// What an operator changes by SQL is how every coordinator answers, within a second.
+// What an operator changes by SQL is how every coordinator answers, once it hears of it.
 import Foundation
 import NIOCore
 import Testing
 
 extension Serving {
-    @Test func `a rule, an alias or a key changes on every coordinator within a second`()
+    @Test func `a rule, an alias or a key that is changed by SQL changes on every coordinator`()
         async throws
     {
         try await FaultSite.with(.server, coordinators: 2) { site in
@@ -124,8 +124,12 @@ extension Serving {
     }
 }
 
-/// Makes a change by SQL and times, from its commit on, until each coordinator answers by it.
+/// Makes a change by SQL and waits until each coordinator answers by it.
 private struct Changes {
+    /// A hint arrives in milliseconds, which are printed. Without hints a route would be asked for
+    /// again when it is half a minute old: that is what this excludes.
+    private static let withoutHint: Duration = .seconds(30)
+
     let site: FaultSite
     let coordinators: [ServedConnection]
 
@@ -143,11 +147,11 @@ private struct Changes {
         var times: [Duration] = []
         for coordinator in coordinators {
             var isSeen = try await isLive(coordinator)
-            while !isSeen, ContinuousClock.now - committed < .seconds(1) {
+            while !isSeen, ContinuousClock.now - committed < Self.withoutHint - .seconds(5) {
                 try await Task.sleep(for: .milliseconds(10))
                 isSeen = try await isLive(coordinator)
             }
-            #expect(isSeen, "\(name): not live within a second")
+            #expect(isSeen, "\(name): no hint made it live")
             times.append(ContinuousClock.now - committed)
         }
         print(

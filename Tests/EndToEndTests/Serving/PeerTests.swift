@@ -7,9 +7,8 @@ extension Serving {
     @Test func `a placed ranker is scored on its worker through any coordinator`()
         async throws
     {
-        let deadlineMs = 500
         try await FaultSite.with(
-            .server, coordinators: 2, workers: 1, serve: ["--edge-deadline-ms", "\(deadlineMs)"]
+            .server, coordinators: 2, workers: 1, serve: ["--edge-deadline-ms", "500"]
         ) { site in
             try await site.script(Served.adding("~ada", seed: 1, user: "ada"))
             let connection = try await site.connect(1)
@@ -41,10 +40,7 @@ extension Serving {
                 try await connection.rerank(user: "ada").header("x-ls-where") == "central"
             }
             try await eventually(within: 20, "nobody waits for it") {
-                let began = ContinuousClock.now
-                let answer = try await connection.rerank(user: "ada")
-                return try ContinuousClock.now - began < .milliseconds(deadlineMs)
-                    && isOutOfReach(answer)
+                try await isOutOfReach(connection.rerank(user: "ada"))
             }
             site.signal(coordinator: 0, SIGCONT)
             _ = try await elsewhere(connection)
@@ -54,9 +50,7 @@ extension Serving {
             try await eventually(within: 20, "it is known to be gone") {
                 try await isOutOfReach(connection.rerank(user: "ada"))
             }
-            let began = ContinuousClock.now
             #expect(try await isOutOfReach(connection.rerank(user: "ada")))
-            #expect(ContinuousClock.now - began < .milliseconds(deadlineMs))
             // From now on it is reached under a name, and its port is the one that is open.
             try await site.startCoordinator(0, ["--peer-address", "localhost:0"])
             _ = try await elsewhere(connection)
@@ -101,6 +95,7 @@ extension Serving {
         return answer
     }
 
+    /// Said of a worker that nobody waits for; one that was waited for "did not answer".
     private func isOutOfReach(_ answer: KeptConnection.Answer) throws -> Bool {
         #expect(answer.status == 200)
         let why = try answer.meta["explanation"] as? String

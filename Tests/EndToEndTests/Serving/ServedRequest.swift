@@ -130,4 +130,4 @@ struct ServedConnection: Sendable {
 }
 
 /// Tests of serving with real programs. They stop and kill what they started, and run one after the other.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct Serving {}
+@Suite(.serialized, .timeLimit(.minutes(20))) struct Serving {}
