@@ -74,6 +74,8 @@ let package = Package(
     targets: [
         // The shared words.
         .target(name: "LanguageSystem", swiftSettings: strict),
+        .target(
+            name: "RecordedTexts", path: "Tests/RecordedTexts", swiftSettings: strict),
         .testTarget(
             name: "LanguageSystemTests", dependencies: ["LanguageSystem"], swiftSettings: strict),
 
@@ -107,7 +109,7 @@ let package = Package(
             name: "LedgerTests",
             dependencies: [
                 "CoordinationTesting", "LanguageSystem", "Ledger", "LedgerSchema", "PostgresAccess",
-                crypto, logging,
+                "RecordedTexts", crypto, logging,
             ],
             swiftSettings: strict),
 
@@ -257,7 +259,7 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: [
                 "EdgeWork", "LanguageSystem", "Ledger", "PKI", "RankerMath", "Rankers",
-                "RerankWire", "WorkerWire", "lsbench", "lscoord", "lsworker", asn1,
+                "RecordedTexts", "RerankWire", "WorkerWire", "lsbench", "lscoord", "lsworker", asn1,
                 certificates, crypto, grpc, grpcTransport, logging, nio, nioHTTP, nioPosix,
                 nioSSL, nioTLS, protobuf,
             ],
