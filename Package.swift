@@ -128,7 +128,7 @@ let package = Package(
         .testTarget(
             name: "RankersTests",
             dependencies: ["CountedAllocations", "LanguageSystem", "RankerMath", "Rankers"],
-            exclude: ["Fixtures", "Golden"], swiftSettings: strict),
+            exclude: ["Fixtures", "Golden", "Recorded"], swiftSettings: strict),
         .target(
             name: "Benchmarking", dependencies: ["LanguageSystem", "RankerMath", "Rankers"],
             swiftSettings: optimised),
@@ -174,8 +174,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "WorkerWireTests",
-            dependencies: ["LanguageSystem", "WorkerWire", grpc, protobuf],
-            swiftSettings: strict),
+            dependencies: ["LanguageSystem", "RerankWire", "WorkerWire", grpc, protobuf],
+            exclude: ["Recorded"], swiftSettings: strict),
 
         .testTarget(
             name: "FuzzTests",
