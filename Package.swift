@@ -28,6 +28,7 @@ let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "
 let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
 let grpcProtobuf: Target.Dependency = .product(
     name: "GRPCProtobuf", package: "grpc-swift-protobuf")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore: Target.Dependency = .product(
     name: "HummingbirdCore", package: "hummingbird")
@@ -54,6 +55,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-certificates.git", from: "1.21.1"),
         .package(url: "https://github.com/apple/swift-configuration.git", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0", traits: []),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
@@ -72,6 +74,8 @@ let package = Package(
     targets: [
         // The shared words.
         .target(name: "LanguageSystem", swiftSettings: strict),
+        .target(
+            name: "RecordedTexts", path: "Tests/RecordedTexts", swiftSettings: strict),
         .testTarget(
             name: "LanguageSystemTests", dependencies: ["LanguageSystem"], swiftSettings: strict),
 
@@ -83,7 +87,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "CoordinationTesting",
-            dependencies: ["LanguageSystem", "PostgresAccess", logging],
+            dependencies: ["PostgresAccess", logging],
             swiftSettings: strict),
         .testTarget(
             name: "PostgresAccessTests",
@@ -106,7 +110,7 @@ let package = Package(
             name: "LedgerTests",
             dependencies: [
                 "CoordinationTesting", "LanguageSystem", "Ledger", "LedgerSchema", "PostgresAccess",
-                crypto, logging,
+                "RecordedTexts", crypto, logging,
             ],
             swiftSettings: strict),
 
@@ -119,12 +123,13 @@ let package = Package(
             name: "Rankers", dependencies: ["LanguageSystem", "RankerMath", crypto],
             swiftSettings: optimised),
         .testTarget(
-            name: "RankerMathTests", dependencies: ["RankerMath"], swiftSettings: strict),
+            name: "RankerMathTests", dependencies: ["CKernels", "RankerMath"],
+            swiftSettings: strict),
         .target(name: "CountedAllocations", path: "Tests/CountedAllocations"),
         .testTarget(
             name: "RankersTests",
             dependencies: ["CountedAllocations", "LanguageSystem", "RankerMath", "Rankers"],
-            exclude: ["Fixtures", "Golden"], swiftSettings: strict),
+            exclude: ["Fixtures", "Golden", "Recorded"], swiftSettings: strict),
         .target(
             name: "Benchmarking", dependencies: ["LanguageSystem", "RankerMath", "Rankers"],
             swiftSettings: optimised),
@@ -137,7 +142,7 @@ let package = Package(
             dependencies: [
                 "Benchmarking", "EdgeWork", "LanguageSystem", "Ledger", "PKI", "PostgresAccess",
                 "RankerMath", "Rankers", "WorkerWire", arguments, crypto, grpc, grpcTransport,
-                httpClient, logging, nio, nioFoundation, nioHTTP, nioPosix, nioSSL, nioTLS, signals,
+                httpClient, logging, nio, nioFoundation, nioHTTP, nioPosix, nioSSL, signals,
             ],
             swiftSettings: optimised),
 
@@ -170,8 +175,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "WorkerWireTests",
-            dependencies: ["LanguageSystem", "WorkerWire", grpc, protobuf],
-            swiftSettings: strict),
+            dependencies: ["LanguageSystem", "RerankWire", "WorkerWire", grpc, protobuf],
+            exclude: ["Recorded"], swiftSettings: strict),
 
         .testTarget(
             name: "FuzzTests",
@@ -186,17 +191,15 @@ let package = Package(
             name: "EdgeWork",
             dependencies: [
                 "LanguageSystem", "PKI", "RankerMath", "Rankers", "TLSDiagnosis", "WorkerWire",
-                certificates, crypto,
-                grpc, grpcTransport, httpClient, logging, nio, nioHTTP, nioSSL,
+                crypto, grpc, grpcTransport, httpClient, logging, nio, nioHTTP, nioSSL, nioTLS,
             ],
             swiftSettings: strict),
         .testTarget(
             name: "EdgeWorkTests",
             dependencies: [
                 "EdgeWork", "LanguageSystem", "PKI", "RankerMath", "Rankers", "WorkerWire",
-                certificates, crypto, grpc, grpcTransport, hummingbird, hummingbirdTLS, logging,
-                nio, nioPosix,
-                nioSSL, protobuf,
+                crypto, grpc, grpcTransport, hummingbird, hummingbirdTLS, logging, nio,
+                nioPosix, nioSSL, protobuf,
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -229,10 +232,9 @@ let package = Package(
             dependencies: [
                 "Coordination", "LanguageSystem", "Ledger", "PKI", "ProgramMetrics", "RankerMath",
                 "Rankers", "RerankWire", "WorkerWire", certificates, coreMetrics, crypto, grpc,
-                grpcTransport,
-                logging, lifecycle,
-                grpcProtobuf, hummingbird, hummingbirdCore, hummingbirdTLS, nio, nioFoundation,
-                nioHTTP, nioPosix, nioReloading, nioSSL, nioTLS, protobuf,
+                grpcTransport, httpTypes, hummingbird, hummingbirdCore, hummingbirdTLS, lifecycle,
+                logging, nio, nioFoundation, nioHTTP, nioPosix, nioReloading, nioSSL, nioTLS,
+                protobuf,
             ],
             resources: [.embedInCode("Rest/openapi.json")],
             swiftSettings: strict),
@@ -240,34 +242,28 @@ let package = Package(
             name: "lscoord",
             dependencies: [
                 "CMalloc", "Coordination", "CoordinatorServer", "LanguageSystem", "Ledger",
-                "LedgerSchema",
                 "PKI", "PostgresAccess", "ProgramLog", "ProgramMetrics", "RankerMath", "Rankers",
-                "TLSDiagnosis",
-                arguments, configuration, coreMetrics, httpClient, lifecycle, logging, nio,
-                nioFoundation,
-                nioHTTP,
-                nioSSL, signals, system,
+                "TLSDiagnosis", arguments, configuration, coreMetrics, httpClient, lifecycle,
+                logging, nio, nioFoundation, nioHTTP, nioSSL, signals, system,
             ],
             swiftSettings: strict),
         .testTarget(
             name: "CoordinatorServerTests",
             dependencies: [
                 "Coordination", "CoordinationTesting", "CoordinatorServer", "EdgeWork",
-                "LanguageSystem", "Ledger", "PKI", "PostgresAccess", "RankerMath", "Rankers",
-                "RerankWire",
-                "WorkerWire", crypto, grpc, grpcTransport, hummingbirdCore, logging, nio,
-                nioEmbedded, nioHTTP, protobuf,
+                "LanguageSystem", "Ledger", "PKI", "PostgresAccess", "ProgramMetrics", "RankerMath",
+                "Rankers", "RerankWire", "WorkerWire", crypto, grpc, grpcTransport,
+                hummingbirdCore, logging, nio, nioEmbedded, nioHTTP, nioSSL, protobuf,
             ],
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "CoordinationTesting", "EdgeWork", "LanguageSystem", "Ledger", "PKI", "Rankers",
-                "RerankWire",
-                "WorkerWire", "lsbench",
-                "lscoord", "lsworker", "RankerMath", asn1, certificates, crypto, grpc,
-                grpcTransport,
-                logging, nio, nioHTTP, nioPosix, nioSSL, nioTLS, protobuf,
+                "CoordinationTesting", "EdgeWork", "LanguageSystem", "Ledger", "PKI", "RankerMath",
+                "Rankers", "RecordedTexts", "RerankWire", "WorkerWire", "lsbench", "lscoord",
+                "lsworker", asn1,
+                certificates, crypto, grpc, grpcTransport, logging, nio, nioHTTP, nioPosix,
+                nioSSL, nioTLS, protobuf,
             ],
             exclude: ["Clients"],
             swiftSettings: strict),

@@ -165,7 +165,8 @@ LS_DISPATCH void ls_attention_backward(
         float *dq = dqkv + h * size, *dk = dq + width, *dv = dk + width;
         for (size_t i = 0; i < tokens; i++)
             dots(g + i * width, turned, ds + i * length, length, size);
-        for (size_t i = 0; i < tokens; i++) to_logits(p + i * length, ds + i * length, length, scale);
+        for (size_t i = 0; i < tokens; i++)
+            to_logits(p + i * length, ds + i * length, length, scale);
         for (size_t i = 0; i < tokens; i++) {
             combine(ds + i * length, 1, k, stride, dq + i * stride, tokens, size);
             combine(ds + i, length, q, stride, dk + i * stride, tokens, size);

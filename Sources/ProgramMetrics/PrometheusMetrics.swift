@@ -3,6 +3,7 @@
 public import CoreMetrics
 import Foundation
 
+// Unchecked: what changes is behind the lock.
 public final class PrometheusMetrics: MetricsFactory, @unchecked Sendable {
     /// Of one name. A label with unbounded values is a mistake: what is beyond shares one series.
     public static let seriesCountMax = 1_000
@@ -164,6 +165,7 @@ private struct Family {
 }
 
 /// One name with one set of labels. Its lock is held for an addition.
+/// Unchecked: what changes is behind the lock.
 private final class Series: CounterHandler, RecorderHandler, TimerHandler, @unchecked Sendable {
     private let name: String
     private let kind: MetricKind

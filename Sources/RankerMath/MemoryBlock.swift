@@ -5,6 +5,7 @@ internal import Glibc
 internal import Synchronization
 
 /// Blocks of one size in one mapping. Its owner's lock guards it.
+/// Unchecked: the list of slabs is a Mutex, and a slab changes only under it.
 private final class Slab: @unchecked Sendable {
     static let blockCount = 16
     let start: UnsafeMutableRawPointer
@@ -36,6 +37,7 @@ private final class Slab: @unchecked Sendable {
 }
 
 /// A run of bytes, aligned to a page when it is large; what lies in it is whatever lay there before.
+/// Unchecked: it owns its bytes alone and orders no access to them; who shares them does.
 final class MemoryBlock: @unchecked Sendable {
     /// Of a ranker's parts. Smaller and larger ones are the C library's.
     private static let slabByteCounts = 128 << 10...2 << 20

@@ -29,6 +29,7 @@ package enum PairProducts: Sendable, CaseIterable {
 private let hasTiles = ls_request_tiles()
 
 /// P and b in the order the products read them; shared by threads, which fill it together.
+/// Unchecked: each thread fills rows of its own, and afterwards it is only read.
 public final class ProjectionWeights: @unchecked Sendable {
     public let layer: Dense
     public let precision: Precision

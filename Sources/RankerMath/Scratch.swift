@@ -2,6 +2,7 @@
 internal import CKernels
 
 /// A run of float32 numbers; pieces are handed out in order and belong to whoever asked.
+/// Unchecked: one thread computes in it at a time; what is shared is only read by then.
 public final class Scratch: @unchecked Sendable {
     private let block: MemoryBlock
     private let buffer: UnsafeMutableBufferPointer<Float>

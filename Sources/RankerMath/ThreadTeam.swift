@@ -43,7 +43,9 @@ public final class ThreadTeam {
 }
 
 /// Where the team's threads wait for each other.
+/// Unchecked: what changes is behind the condition.
 private final class Board: @unchecked Sendable {
+    // Unchecked: who gives the work waits until every thread has finished it.
     struct Work: @unchecked Sendable { let body: (Int) -> Void }
 
     private let condition = NSCondition()

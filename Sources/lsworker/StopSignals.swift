@@ -2,6 +2,7 @@
 import Dispatch
 import Foundation
 
+// Unchecked: what changes is behind the lock.
 final class StopSignals: @unchecked Sendable {
     private let lock = NSLock()
     private var sources: [any DispatchSourceSignal] = []

@@ -29,8 +29,10 @@ import Testing
         return writer.bytes()
     }()
     static let query = Array(
-        "/v1/rerank?model=tiny&user=a%20da&domain=math%2Falgebra&top_n=2&raw_scores=true&fallbacks=a,b"
-            .utf8)
+        """
+        /v1/rerank?model=tiny&user=a%20da&domain=math%2Falgebra&top_n=2&raw_scores=true\
+        &fallbacks=a,b
+        """.utf8)
 
     @Test(arguments: seeds)
     func `are refused in a sentence, or hold together`(seed: UInt64) {

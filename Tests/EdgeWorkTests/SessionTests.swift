@@ -351,7 +351,7 @@ struct Arrangement {
 
     @Test
     func
-        `begins a task that came before the answer to the last one, and gives back what is too much`()
+        `begins a task that came before the last answer, and gives back what is too much`()
         async throws
     {
         try await Arrangement.with { all in

@@ -150,9 +150,9 @@ final class Installation: @unchecked Sendable {
     func killWorker(_ name: String) { workers[name]?.kill() }
 
     var logs: String {
-        let files =
-            (try? FileManager.default.contentsOfDirectory(at: home, includingPropertiesForKeys: nil))
-            ?? []
+        let found = try? FileManager.default.contentsOfDirectory(
+            at: home, includingPropertiesForKeys: nil)
+        let files = found ?? []
         return files.filter { $0.pathExtension == "log" }.map {
             "--- \($0.lastPathComponent)\n"
                 + ((try? String(contentsOf: $0, encoding: .utf8)) ?? "").suffix(6_000)

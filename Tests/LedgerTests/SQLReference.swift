@@ -6,6 +6,8 @@ import PostgresAccess
 
 struct SQLReference {
     let text: String
+    /// The same without a word of explanation: what a program that was written against it relies on.
+    let interface: String
 
     init(of pool: ConnectionPool) async throws {
         let functions = try await Self.functions(pool)
@@ -32,6 +34,28 @@ struct SQLReference {
             for relation in relations where relation.kind == kind { lines += relation.lines }
         }
         text = lines.joined(separator: "\n") + "\n"
+        interface = Self.interface(functions, relations)
+    }
+
+    private static func interface(_ functions: [Function], _ relations: [Relation]) -> String {
+        var lines = ["SQLSTATE, code, HTTP, gRPC, exit status"]
+        lines += ErrorCode.allCases.map {
+            "\($0.sqlState), \($0.rawValue), \($0.httpStatus), \($0.grpcStatus), \($0.exitStatus)"
+        }
+        lines += ["", "Functions that a role may call"]
+        lines += functions.filter { !$0.roles.isEmpty }.map { function in
+            let states =
+                function.states.isEmpty ? "" : "; raises \(function.states.joined(separator: ", "))"
+            return "\(function.signature) -> \(function.result ?? "nothing")"
+                + "; for \(function.roles.joined(separator: ", "))\(states)"
+        }
+        for (kind, title) in [("v", "Views"), ("r", "Tables")] {
+            lines += ["", title]
+            for relation in relations where relation.kind == kind {
+                lines += relation.columns.map { "ls.\(relation.name).\($0.name) \($0.type)" }
+            }
+        }
+        return lines.joined(separator: "\n") + "\n"
     }
 
     private static let introduction: [String] =

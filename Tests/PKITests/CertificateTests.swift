@@ -252,11 +252,12 @@ import X509
         // openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null
         //     -subj /C=DE/O=Team/CN=edge-1 -addext subjectAltName=DNS:edge-1 -outform DER
         let request = """
-            MIIBDDCBswIBADAtMQswCQYDVQQGEwJERTENMAsGA1UECgwEVGVhbTEPMA0GA1UEAwwGZWRnZS0xMFkwEwYHKoZIzj
-            0CAQYIKoZIzj0DAQcDQgAEVNOVzqvbhrqs0mt0pgHP6GRFAsr3Q4kH0+8zIl4W2/3F4cNeBx5AlsKz2cmy3zhtHo39
-            mkVzRPvbwJwbTwwEGKAkMCIGCSqGSIb3DQEJDjEVMBMwEQYDVR0RBAowCIIGZWRnZS0xMAoGCCqGSM49BAMCA0gAME
-            UCIQDeepuk6O7EVjSPj+ssxwuEAD//mkkwfdsn3gN+s4E4zwIgYnJVBsFu4r0xCZushwUbLgahH3j+FsWaRmyQ63z6
-            pDg=
+            MIIBDDCBswIBADAtMQswCQYDVQQGEwJERTENMAsGA1UECgwEVGVhbTEPMA0GA1UE
+            AwwGZWRnZS0xMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEVNOVzqvbhrqs0mt0
+            pgHP6GRFAsr3Q4kH0+8zIl4W2/3F4cNeBx5AlsKz2cmy3zhtHo39mkVzRPvbwJwb
+            TwwEGKAkMCIGCSqGSIb3DQEJDjEVMBMwEQYDVR0RBAowCIIGZWRnZS0xMAoGCCqG
+            SM49BAMCA0gAMEUCIQDeepuk6O7EVjSPj+ssxwuEAD//mkkwfdsn3gN+s4E4zwIg
+            YnJVBsFu4r0xCZushwUbLgahH3j+FsWaRmyQ63z6pDg=
             """
         let der = try #require(Data(base64Encoded: request, options: .ignoreUnknownCharacters))
         _ = try authority.check(certificateRequest: Array(der))

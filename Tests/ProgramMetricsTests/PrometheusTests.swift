@@ -17,11 +17,12 @@ struct Exposition {
             } else if line.hasPrefix("# HELP ") {
                 continue
             } else {
-                let sample = try #require(
-                    line.wholeMatch(
-                        of:
-                            /([a-z_]+(\{([a-z_]+="([^"\\\n]|\\["\\n])*",?)+\})?) (-?[0-9.e+-]+|NaN|\+Inf|-Inf)/
-                    ), "no sample: \(line)")
+                let pattern =
+                    #/
+                    ([a-z_]+ (\{ ([a-z_]+ = " ([^"\\\n] | \\["\\n])* " ,?)+ \})?)
+                    \x20 (-?[0-9.e+-]+ | NaN | \+Inf | -Inf)
+                    /#
+                let sample = try #require(line.wholeMatch(of: pattern), "no sample: \(line)")
                 try #require(values[String(sample.1)] == nil, "\(sample.1) comes once")
                 values[String(sample.1)] = Double(sample.5.replacing("Inf", with: "inf"))
             }

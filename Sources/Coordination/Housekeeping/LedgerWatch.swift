@@ -5,6 +5,7 @@ public import LanguageSystem
 public import Ledger
 public import ServiceLifecycle
 
+// Unchecked: what changes is behind the lock.
 public final class LedgerWatch: Service, @unchecked Sendable {
     public struct Sight: Sendable {
         public var isAnswering = false

@@ -18,6 +18,7 @@ public protocol PeerTransport: Sendable {
     func keep(only peers: Set<Peer>) async
 }
 
+// Unchecked: what changes is behind the lock.
 public final class PeerReranks: Service, @unchecked Sendable {
     /// How often this coordinator says that it is there, and reads who else is.
     private static let interval: Duration = .seconds(2)

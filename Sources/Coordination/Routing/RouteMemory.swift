@@ -14,6 +14,7 @@ struct RouteAnswer: Sendable {
     let isNamed: Bool
 }
 
+// Unchecked: what changes is behind the lock.
 final class RouteMemory: @unchecked Sendable {
     struct Counts: Sendable {
         var hits = 0

@@ -20,6 +20,7 @@ public struct DecisionSettings: Sendable {
     }
 }
 
+// Unchecked: what changes is behind the lock.
 public final class DecisionLog: Service, @unchecked Sendable {
     struct Counts: Sendable {
         var kept = 0

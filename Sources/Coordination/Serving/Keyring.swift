@@ -14,6 +14,7 @@ public struct KnownKey: Sendable {
     public let scope: KeyScope
 }
 
+// Unchecked: what changes is behind the lock.
 public final class Keyring: Service, @unchecked Sendable {
     private struct Key {
         let name: String

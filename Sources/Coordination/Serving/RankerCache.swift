@@ -10,6 +10,7 @@ import Rankers
 /// Where rankers come from on a miss.
 typealias RankerSource = @Sendable (Digest) async throws -> RankerScorer
 
+// Unchecked: what changes is behind the lock.
 final class RankerCache: @unchecked Sendable {
     struct Counts: Sendable {
         var hits = 0

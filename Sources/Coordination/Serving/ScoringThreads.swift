@@ -11,7 +11,7 @@ final class ScoringThreads: Sendable {
         let run: @Sendable () -> Void
     }
 
-    // NSCondition guards all of it; a class, so that the threads share one.
+    // Unchecked: NSCondition guards all of it. A class, so that the threads share one.
     private final class Queue: @unchecked Sendable {
         let condition = NSCondition()
         var jobs: [Job?] = []

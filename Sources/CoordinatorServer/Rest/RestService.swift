@@ -8,6 +8,7 @@ import NIOCore
 public import ServiceLifecycle
 
 /// The channel that accepts connections, once there is one.
+/// Unchecked: what changes is behind the lock.
 final class Listener: @unchecked Sendable {
     private let lock = NSLock()
     private var channel: (any Channel)?

@@ -355,6 +355,7 @@ func traceID(_ traceParent: String) -> String? {
 }
 
 /// A value behind a lock.
+/// Unchecked: the value is touched only behind the lock.
 private final class Locked<Value>: @unchecked Sendable {
     private let lock = NSLock()
     private var value: Value

@@ -4,6 +4,7 @@ import Foundation
 
 final class RerankThreads: Sendable {
     // Outlives the threads' owner, so that they can end by themselves.
+    // Unchecked: the condition guards all of it.
     private final class Queue: @unchecked Sendable {
         private let condition = NSCondition()
         private var jobs: [@Sendable () -> Void] = []

@@ -4,6 +4,7 @@ import Foundation
 /// Runs what it is given, one after the other; an actor can live on it.
 final class OwnThread: SerialExecutor {
     /// Outlives the executor, so that its thread can end by itself.
+    /// Unchecked: the condition guards all of it.
     private final class Queue: @unchecked Sendable {
         private let condition = NSCondition()
         private var jobs: [(UnownedJob, UnownedSerialExecutor)] = []

@@ -19,6 +19,7 @@ struct AttemptStopped: Error, Equatable {
     let reason: StopReason
 }
 
+// Unchecked: what changes is behind the lock.
 final class StopSignal: @unchecked Sendable {
     private let lock = NSLock()
     private var reason: StopReason?

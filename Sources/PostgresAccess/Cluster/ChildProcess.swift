@@ -5,6 +5,7 @@ import CLibPQ
 import Foundation
 import Glibc
 
+// Unchecked: what changes is behind the condition.
 final class ChildProcess: @unchecked Sendable {
     let processID: pid_t
     private let condition = NSCondition()

@@ -13,7 +13,13 @@ enum ConnectionSecurity {
             sslMode == "verify-full" || sslMode == "verify-ca"
             || (sslMode == "require" && !rootCertificate.isEmpty)
         if isLocal || isVerified { return nil }
-        return
-            "the connection to PostgreSQL at \(host) is \(isEncrypted ? "encrypted, but nothing says that it is the right server" : "neither encrypted nor verified") (sslmode \(sslMode)): add sslmode=verify-full and sslrootcert=FILE to the database's URL"
+        let found =
+            isEncrypted
+            ? "encrypted, but nothing says that it is the right server"
+            : "neither encrypted nor verified"
+        return """
+            the connection to PostgreSQL at \(host) is \(found) (sslmode \(sslMode)): \
+            add sslmode=verify-full and sslrootcert=FILE to the database's URL
+            """
     }
 }

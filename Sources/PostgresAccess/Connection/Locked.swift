@@ -2,6 +2,7 @@
 // races under Synchronization.Mutex.
 import Foundation
 
+// Unchecked: the value is touched only behind the lock.
 final class Locked<Value>: @unchecked Sendable {
     private let lock = NSLock()
     private var value: Value

@@ -26,6 +26,7 @@ final class ThreadExecutor: SerialExecutor {
     func isIsolatingCurrentContext() -> Bool? { queue.isCurrentThread }
 }
 
+// Unchecked: the condition guards all of it.
 private final class JobQueue: @unchecked Sendable {
     private let condition = NSCondition()
     private var jobs: [(UnownedJob, UnownedSerialExecutor)] = []

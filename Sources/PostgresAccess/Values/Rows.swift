@@ -4,6 +4,7 @@ import CLibPQ
 import Glibc
 
 /// Owns a PGresult.
+/// Unchecked: libpq changes no result once it is there; it is only read.
 final class ResultMemory: @unchecked Sendable {
     let result: OpaquePointer
 

@@ -3,6 +3,7 @@
 internal import RankerMath
 
 /// Filled by several threads, each query by one of them.
+/// Unchecked: no two threads write the same element.
 final class QueryResults: @unchecked Sendable {
     private let plan: GroupPlan
     private let queryCount: Int

@@ -76,8 +76,10 @@ struct FeatureFileReader {
             let start = matrix.stored.start + row * matrix.stored.rowByteCount
             guard type.isWithin(Bounds.magnitudeMax, start, count: width) else {
                 throw refusal(
-                    "found a number that is not finite or beyond \(Bounds.magnitudeMax) in row \(row) "
-                        + "of '\(tensorName)'")
+                    """
+                    found a number that is not finite or beyond \(Bounds.magnitudeMax) \
+                    in row \(row) of '\(tensorName)'
+                    """)
             }
         }
         return matrix

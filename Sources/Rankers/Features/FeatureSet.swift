@@ -129,6 +129,7 @@ struct FeatureMatrix: Sendable {
 }
 
 /// Rows one after the other.
+/// Unchecked: it points into bytes that do not change.
 struct StoredMatrix: @unchecked Sendable {
     let start: UnsafeRawPointer
     let type: FeatureType
@@ -140,6 +141,7 @@ struct StoredMatrix: @unchecked Sendable {
 }
 
 /// Immutable bytes, mapped from a file or owned, with their digest once somebody asks.
+/// Unchecked: the bytes do not change, and the digest is behind the lock.
 final class ByteStorage: @unchecked Sendable {
     let bytes: UnsafeRawBufferPointer
     private let isMapped: Bool

@@ -181,9 +181,10 @@ public struct SafetensorsFile: Sendable {
             }
             guard range.upperBound <= end else {
                 throw HeaderRefusal(
-                    why:
-                        "found \(end) bytes, tensor '\(name.printable())' ends at \(range.upperBound); "
-                        + "the file is cut short")
+                    why: """
+                        found \(end) bytes, tensor '\(name.printable())' \
+                        ends at \(range.upperBound); the file is cut short
+                        """)
             }
             position = range.upperBound
         }

@@ -3,6 +3,7 @@
 internal import RankerMath
 
 /// Any number of threads may read it.
+/// Unchecked: nothing changes after `init`.
 final class FrozenWeights: @unchecked Sendable {
     let layout: RankerLayout
     let projector: Projector

@@ -33,10 +33,13 @@ public struct GroupFeatures {
         }
         let place = (row ?? 0) % (candidateCount + 1)
         let group = groupCount == 1 ? "" : " of group \((row ?? 0) / (candidateCount + 1))"
+        let part = place == 0 ? "the instruction" : "candidate \(place - 1)"
         throw CoordinatorError(
             .invalidFeatures,
-            "cannot \(purpose): found a feature that is not finite or beyond \(Bounds.magnitudeMax) in "
-                + (place == 0 ? "the instruction" : "candidate \(place - 1)") + group)
+            """
+            cannot \(purpose): found a feature that is not finite or beyond \
+            \(Bounds.magnitudeMax) in \(part)\(group)
+            """)
     }
 }
 

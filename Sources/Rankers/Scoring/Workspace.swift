@@ -4,6 +4,7 @@ internal import LanguageSystem
 internal import RankerMath
 
 /// Idle workspaces of one shape of ranker; as many as were ever used at once, up to a bound.
+/// Unchecked: the idle ones are behind the lock.
 final class WorkspacePool: @unchecked Sendable {
     static let idleCountMax = 64
     private let lock = NSLock()
@@ -33,6 +34,7 @@ final class WorkspacePool: @unchecked Sendable {
     private static let directory = Directory()
 
     /// Holds pools weakly: a shape no ranker has any more costs nothing.
+    /// Unchecked: the entries are behind the lock.
     private final class Directory: @unchecked Sendable {
         private struct Entry { weak var pool: WorkspacePool? }
         private let lock = NSLock()

@@ -107,8 +107,10 @@ private func checkCount(
     guard places <= Double(Int32.max), queries + rows <= Int32.max else {
         throw CoordinatorError(
             .invalidArgument,
-            "cannot train: found \(queries) queries, \(rows) responses and \(places) candidates in groups, "
-                + "expected at most \(Int32.max) of each",
+            """
+            cannot train: found \(queries) queries, \(rows) responses and \(places) candidates in \
+            groups, expected at most \(Int32.max) of each
+            """,
             hint: "ask for fewer groups a query, or train on fewer feature sets")
     }
 }

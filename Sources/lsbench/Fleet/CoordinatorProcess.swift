@@ -5,6 +5,7 @@ import Foundation
 import LanguageSystem
 import PostgresAccess
 
+// Unchecked: only `address` changes, once, before anybody else asks for it.
 final class CoordinatorProcess: @unchecked Sendable {
     private let process = Process()
     private let log: URL

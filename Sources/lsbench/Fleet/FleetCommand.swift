@@ -42,8 +42,10 @@ struct FleetCommand: AsyncParsableCommand {
             idle != nil || tasks > workers * capacity
         else {
             throw ValidationError(
-                "expected 1 to 2000 workers, capacity 1 to 64, 1 to 3600 idle seconds, and more tasks than "
-                    + "all workers take at once")
+                """
+                expected 1 to 2000 workers, capacity 1 to 64, 1 to 3600 idle seconds, and more \
+                tasks than all workers take at once
+                """)
         }
     }
 

@@ -55,8 +55,11 @@ struct LedgerCommand: AsyncParsableCommand {
             let small = try await cluster.database("small", filledTo: .almostEmpty)
             let large = try await cluster.database("large", filledTo: size)
             print(
-                "\(size.userRankerCount) rankers of users, \(size.archivedTaskCount) archived tasks: "
-                    + "filled in \(text(large.fillSeconds, 0)) s, \(millions(try await large.byteCount())) MB"
+                """
+                \(size.userRankerCount) rankers of users, \(size.archivedTaskCount) archived \
+                tasks: filled in \(text(large.fillSeconds, 0)) s, \
+                \(millions(try await large.byteCount())) MB
+                """
             )
             let columns = Columns([
                 ("operation, median us", 30), ("almost empty", 12), ("full, again", 12),

@@ -37,8 +37,10 @@ struct QueueCommand: AsyncParsableCommand {
             (1...100_000).contains(rankers)
         else {
             throw ValidationError(
-                "expected 1 to 1000000 tasks, 1 to 100 rounds, 1 to 64 clients, batches and results of "
-                    + "1 to 1000 and 1 to 100000 rankers")
+                """
+                expected 1 to 1000000 tasks, 1 to 100 rounds, 1 to 64 clients, batches and \
+                results of 1 to 1000 and 1 to 100000 rankers
+                """)
         }
     }
 

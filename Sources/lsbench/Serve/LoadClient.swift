@@ -45,7 +45,7 @@ struct LoadResult: Sendable {
     var perSecond: Double { Double(latency.count) / duration.inSeconds }
 }
 
-/// Everything runs on the one event loop, so nothing is locked.
+/// Unchecked: everything runs on the one event loop, so nothing is locked.
 final class LoadClient: @unchecked Sendable {
     private let loop: any EventLoop
     private let host: String
@@ -217,6 +217,7 @@ final class LoadClient: @unchecked Sendable {
 }
 
 /// One keep-alive connection.
+/// Unchecked: it lives on its client's event loop.
 private final class LoadConnection: ChannelInboundHandler, @unchecked Sendable {
     typealias InboundIn = HTTPClientResponsePart
 

@@ -79,8 +79,10 @@ struct ServeCommand: AsyncParsableCommand {
             (10...86_400).contains(soak ?? 10), (1...100_000).contains(requestsPerSecond)
         else {
             throw ValidationError(
-                "expected 1 to 100000 rankers, 1 to 1024 connections, 2 to 1000 candidates, 1 to 3600 seconds, "
-                    + "a rate of 0.01 to 1 and an overload of 1 to 10")
+                """
+                expected 1 to 100000 rankers, 1 to 1024 connections, 2 to 1000 candidates, \
+                1 to 3600 seconds, a rate of 0.01 to 1 and an overload of 1 to 10
+                """)
         }
         if let cold, (rankers.max() ?? 0) < cold {
             throw ValidationError("expected at least \(cold) rankers for as many first requests")

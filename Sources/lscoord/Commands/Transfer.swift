@@ -114,11 +114,13 @@ struct TransferTable {
                 "\(columns.reduce(0) { $0 + ($1?.queryCount ?? 0) })"
             ])
         let errors = cells.map(\.standardError)
+        let hidden =
+            "\n… and \(hiddenCount) more rows and columns, not in 'all' either; --limit shows them"
         text = """
 
             \(kind.rawValue), accuracy in % at K = \(first.candidateCount); beneath: difference from the column's own ranker
             \(table.text)
-            standard error of a figure: \(Percent.text(errors.min() ?? 0)) to \(Percent.text(errors.max() ?? 0)) points (bootstrap by problem)\(hiddenCount > 0 ? "\n… and \(hiddenCount) more rows and columns, not in 'all' either; --limit shows them" : "")
+            standard error of a figure: \(Percent.text(errors.min() ?? 0)) to \(Percent.text(errors.max() ?? 0)) points (bootstrap by problem)\(hiddenCount > 0 ? hidden : "")
             """
     }
 

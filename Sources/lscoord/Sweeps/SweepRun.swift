@@ -65,12 +65,15 @@ struct SweepRun {
                 "cannot find the best of sweep \(sweep): none of its \(results.count) configurations was measured",
                 hint: "select * from ls.dead_letter; then: select ls.redrive(task_id, 'why')")
         }
+        let standing =
+            status.isChampion
+            ? "it is the champion" : "it has been champion before, and was not promoted again"
         print(
             """
             chosen on the test sets themselves (\(status.selectedOn)), there being no third part: \
             the best of \(status.measuredCount) figures is a little too high
             best: entry \(best.position), version \(status.ranker)@\(number); \
-            \(status.decision ?? (status.isChampion ? "it is the champion" : "it has been champion before, and was not promoted again"))
+            \(status.decision ?? standing)
             """)
         if !status.isChampion, let version = best.versionID {
             print("   by hand: lscoord psql -c \"select ls.promote(\(version), 'why')\"")

@@ -62,8 +62,12 @@ struct Status: ParsableCommand {
         if let reranks = report.reranks {
             line(
                 "reranks",
-                "\(reranks.answeredCount) answered, \(reranks.lateCount) late, \(reranks.refusedCount) refused since it started; "
-                    + "\(Int(nearest: reranks.computeMicrosecondsMean)) us of computing each; \(reranks.rankerCount) rankers in memory, \(reranks.byteCount >> 20) MB"
+                """
+                \(reranks.answeredCount) answered, \(reranks.lateCount) late, \
+                \(reranks.refusedCount) refused since it started; \
+                \(Int(nearest: reranks.computeMicrosecondsMean)) us of computing each; \
+                \(reranks.rankerCount) rankers in memory, \(reranks.byteCount >> 20) MB
+                """
             )
         }
         if isRunning {

@@ -184,9 +184,12 @@ final class FaultRun {
         var lines = [
             "score of \(name), seed \(seed): \(counts.values.reduce(0, +)) faults in \(seconds(since: began)) s",
             "  \(figures)", "  attempts: \(attempts)",
-            "  results accepted and still there: \(accepted.facts.count) "
-                + "(\(accepted.count(of: "task")) tasks, \(accepted.count(of: "version")) versions, "
-                + "\(accepted.count(of: "evaluation")) evaluations, \(accepted.count(of: "move")) alias moves)",
+            """
+              results accepted and still there: \(accepted.facts.count) \
+            (\(accepted.count(of: "task")) tasks, \(accepted.count(of: "version")) versions, \
+            \(accepted.count(of: "evaluation")) evaluations, \
+            \(accepted.count(of: "move")) alias moves)
+            """,
             "  broken rules: 0",
         ]
         for (fault, count) in counts.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {

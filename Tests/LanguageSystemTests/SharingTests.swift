@@ -1,0 +1,69 @@
+import Foundation
+import Testing
+
+/// What the compiler does not check about concurrency: values that are shared on our word, and
+/// tasks that nobody waits for. Both are few, each is one that somebody thought about, and their
+/// number only falls.
+@Suite struct `Concurrency that the compiler does not check` {
+    private static let files = `Traps in the sources`.files.map { file in
+        (file.name, file.lines.map { String($0.text.prefix(while: { $0 != "\"" })) })
+    }
+
+    @Test func `says why a value may be shared`() {
+        var count = 0
+        for (name, lines) in Self.files {
+            for (index, line) in lines.enumerated() where line.contains("@unchecked Sendable") {
+                count += 1
+                #expect(
+                    Self.comment(above: index, in: lines).contains("Unchecked: "),
+                    "\(name):\(index + 1): no comment above says `Unchecked: ` and the reason")
+            }
+        }
+        // Fewer is better: lower the number. More wants a thought whether there is no other way.
+        #expect(count <= 36)
+    }
+
+    /// How many tasks without a parent each file starts. A task group, or a service's `run()`, is
+    /// the better place.
+    private static let unstructured = [
+        "Coordination/Dispatch/EvaluationIntake.swift": 2,
+        "Coordination/Housekeeping/LedgerWatch.swift": 2,
+        "Coordination/Patience.swift": 2,
+        "Coordination/Peers/PeerReranks.swift": 1,
+        "Coordination/Routing/RouteMemory.swift": 2,
+        "Coordination/Serving/Keyring.swift": 2,
+        "Coordination/Serving/RankerCache.swift": 3,
+        "Coordination/Serving/Reranker.swift": 1,
+        "CoordinationTesting/ThrowAwayServer.swift": 2,
+        "CoordinatorServer/Grpc/PeerLinks.swift": 1,
+        "CoordinatorServer/Grpc/RerankEndpoint.swift": 1,
+        "CoordinatorServer/Grpc/WorkerEndpoint.swift": 1,
+        "CoordinatorServer/Rest/RerankShortcut.swift": 1,
+        "CoordinatorServer/Rest/RestService.swift": 2,
+        "EdgeWork/EdgeWorker.swift": 3,
+        "EdgeWork/Session/CoordinatorLink.swift": 2,
+        "Ledger/LedgerHints.swift": 1,
+        "PostgresAccess/Pool/ConnectionPool.swift": 5,
+        "lsbench/Interruption.swift": 1,
+        "lsbench/Serve/ServeRun.swift": 1,
+        "lsworker/StopSignals.swift": 1,
+    ]
+
+    @Test func `starts a task without a parent only where it is known`() {
+        let task = /\bTask(?:\.(?:detached|immediate))?(?:\([^)]*\))? *\{/
+        for (name, lines) in Self.files {
+            let found = lines.indices.filter { index in
+                !lines[index].drop { $0 == " " }.hasPrefix("//") && lines[index].contains("Task")
+                    && lines[index].contains(task)
+            }
+            #expect(
+                found.count == Self.unstructured[name] ?? 0,
+                "\(name) starts tasks without a parent in lines \(found.map { $0 + 1 })")
+        }
+        #expect(Self.unstructured.keys.allSatisfy { name in Self.files.contains { $0.0 == name } })
+    }
+
+    private static func comment(above index: Int, in lines: [String]) -> String {
+        lines[..<index].reversed().prefix { $0.drop { $0 == " " }.hasPrefix("//") }.joined()
+    }
+}
