@@ -253,7 +253,7 @@ let package = Package(
                 "Coordination", "CoordinationTesting", "CoordinatorServer", "EdgeWork",
                 "LanguageSystem", "Ledger", "PKI", "PostgresAccess", "ProgramMetrics", "RankerMath",
                 "Rankers", "RerankWire", "WorkerWire", crypto, grpc, grpcTransport,
-                hummingbirdCore, logging, nio, nioEmbedded, nioHTTP, nioSSL, protobuf,
+                httpTypes, hummingbirdCore, logging, nio, nioEmbedded, nioHTTP, nioSSL, protobuf,
             ],
             swiftSettings: strict),
         .testTarget(

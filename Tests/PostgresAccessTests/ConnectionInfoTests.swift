@@ -4,6 +4,7 @@ import CLibPQ
 import CoordinationTesting
 import Foundation
 import LanguageSystem
+import Logging
 import Testing
 
 @testable import PostgresAccess

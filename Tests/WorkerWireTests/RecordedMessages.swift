@@ -13,7 +13,7 @@ extension `Recorded messages` {
             try .hello(
                 WorkerIntroduction(
                     programVersion: "0.1.0", capacity: 3, taskKinds: [.train, .evaluate],
-                    heldDigests: [digest(1), digest(2)], heldLeases: [token("lease-1")],
+                    heldDigests: [digest(1), digest(2)], heldLeases: [token(1)],
                     domains: [DomainPattern("math/*"), DomainPattern("code")],
                     taskByteCountMax: 1 << 40, reranks: true))),
         // Nothing said but what must be: any domain, any size, no reranks.
@@ -27,7 +27,7 @@ extension `Recorded messages` {
             "heartbeat",
             try .heartbeat([
                 WireLeaseProgress(
-                    token: token("lease-1"), progress: 0.25, note: "epoch 1, step 40 of 120")
+                    token: token(1), progress: 0.25, note: "epoch 1, step 40 of 120")
             ])),
         report("inventory", try .inventory([digest(1), digest(2)])),
         report("draining", .draining),
@@ -60,7 +60,7 @@ extension `Recorded messages` {
         Recording(
             "training_header",
             try TrainingResultHeader(
-                token: token("lease-1"), digest: digest(4), byteCount: 1_250_000,
+                token: token(1), digest: digest(4), byteCount: 1_250_000,
                 report: #"{"steps":120}"#, weightsStay: true),
             as: Languagesystem_V1_TrainingUpload.init, read: { try .init($0.header) }),
         Recording(
@@ -69,7 +69,7 @@ extension `Recorded messages` {
         Recording(
             "evaluation_result",
             try EvaluationResult(
-                token: token("lease-2"),
+                token: token(2),
                 reports: [
                     EvaluationResultReport(
                         featureSet: digest(5), report: #"{"accuracy":0.5}"#),
@@ -78,11 +78,11 @@ extension `Recorded messages` {
                 ]),
             as: { Languagesystem_V1_EvaluationResult(token: $0.token, reports: $0.reports) },
             read: {
-                EvaluationResult(token: try token($0.leaseToken), reports: try .init($0))
+                EvaluationResult(token: try .init(wire: $0.leaseToken), reports: try .init($0))
             }),
         Recording("fail_attempt") { (message: inout Languagesystem_V1_FailAttemptRequest) in
             message = Languagesystem_V1_FailAttemptRequest(
-                token: try token("lease-3"),
+                token: try token(3),
                 error: CoordinatorError(.unavailable, "cannot train: found too little memory"),
                 retryable: true)
         },
@@ -103,7 +103,7 @@ extension `Recorded messages` {
             "task_train",
             try .task(
                 LeasedWork(
-                    token: token("lease-1"), taskID: TaskID(1 << 40), attempt: 2,
+                    token: token(1), taskID: TaskID(1 << 40), attempt: 2,
                     leaseDuration: .seconds(10),
                     work: .train(
                         TrainWork(
@@ -118,7 +118,7 @@ extension `Recorded messages` {
             "task_train_fresh",
             try .task(
                 LeasedWork(
-                    token: token("lease-2"), taskID: TaskID(8), attempt: 1,
+                    token: token(2), taskID: TaskID(8), attempt: 1,
                     leaseDuration: .milliseconds(1_500),
                     work: .train(
                         TrainWork(
@@ -129,7 +129,7 @@ extension `Recorded messages` {
             "task_evaluate",
             try .task(
                 LeasedWork(
-                    token: token("lease-3"), taskID: TaskID(9), attempt: 1,
+                    token: token(3), taskID: TaskID(9), attempt: 1,
                     leaseDuration: .seconds(30),
                     work: .evaluate(
                         EvaluateWork(
@@ -140,7 +140,7 @@ extension `Recorded messages` {
         notice(
             "heartbeat_reply",
             try .heartbeatReply(
-                lost: [token("lease-1")], cancelled: [token("lease-2"), token("lease-3")],
+                lost: [token(1)], cancelled: [token(2), token(3)],
                 leaseDuration: .seconds(9))),
         notice(
             "local_data_reply",
@@ -276,8 +276,9 @@ extension `Recorded messages` {
         try Digest(wire: Data(repeating: byte, count: 32))
     }
 
-    private static func token(_ text: String) throws -> WireLeaseToken {
-        try WireLeaseToken(wire: text)
+    /// As a coordinator gives them out.
+    private static func token(_ number: Int) throws -> WireLeaseToken {
+        try WireLeaseToken(wire: "0f8fad5b-d9cb-469f-a165-70867728950\(number)")
     }
 
     private static func report(

@@ -2,17 +2,20 @@
 // begun before what is to be heard of happened: whoever asks meanwhile shares the next one.
 // However many ask, one reading is under way and one waits, and they begin no closer together
 // than `spacing`.
-import Foundation
+import Synchronization
 
-final class Rereading: @unchecked Sendable {
+final class Rereading: Sendable {
+    private struct State {
+        /// Under way, or the last that was.
+        var present: Task<Void, any Error>?
+        /// Has not begun: it waits for the present one, and for its time.
+        var next: Task<Void, any Error>?
+        var begunAt: ContinuousClock.Instant?
+    }
+
     private let spacing: Duration
     private let clock = ContinuousClock()
-    private let lock = NSLock()
-    /// Under way, or the last that was.
-    private var present: Task<Void, any Error>?
-    /// Has not begun: it waits for the present one, and for its time.
-    private var next: Task<Void, any Error>?
-    private var begunAt: ContinuousClock.Instant?
+    private let state = Mutex(State())
 
     init(spacing: Duration) { self.spacing = spacing }
 
@@ -20,9 +23,9 @@ final class Rereading: @unchecked Sendable {
     ///
     /// - Parameter body: How to read; the same at each call. Called by one task at a time.
     func fromNow(_ body: @escaping @Sendable () async throws -> Void) -> Task<Void, any Error> {
-        lock.withLock {
-            if let next { return next }
-            let previous = present
+        state.withLock { state in
+            if let next = state.next { return next }
+            let previous = state.present
             // Not structured: it is shared by all who ask, and who leaves must not end it for the
             // others.
             let task = Task {
@@ -31,22 +34,22 @@ final class Rereading: @unchecked Sendable {
                 begin()
                 try await body()
             }
-            next = task
+            state.next = task
             return task
         }
     }
 
     private func pause() -> Duration? {
-        lock.withLock {
-            begunAt.map { $0 + spacing - clock.now }.flatMap { $0 > .zero ? $0 : nil }
+        state.withLock { state in
+            state.begunAt.map { $0 + spacing - clock.now }.flatMap { $0 > .zero ? $0 : nil }
         }
     }
 
     private func begin() {
-        lock.withLock {
-            begunAt = clock.now
-            present = next
-            next = nil
+        state.withLock { state in
+            state.begunAt = clock.now
+            state.present = state.next
+            state.next = nil
         }
     }
 }
