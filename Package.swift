@@ -118,12 +118,13 @@ let package = Package(
         .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
         .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])]),
         .target(
-            name: "RankerMath", dependencies: ["CKernels", "COneDNN"], swiftSettings: optimised),
+            name: "RankerMath", dependencies: ["CKernels", "COneDNN", "LanguageSystem"],
+            swiftSettings: optimised),
         .target(
             name: "Rankers", dependencies: ["LanguageSystem", "RankerMath", crypto],
             swiftSettings: optimised),
         .testTarget(
-            name: "RankerMathTests", dependencies: ["CKernels", "RankerMath"],
+            name: "RankerMathTests", dependencies: ["CKernels", "LanguageSystem", "RankerMath"],
             swiftSettings: strict),
         .target(name: "CountedAllocations", path: "Tests/CountedAllocations"),
         .testTarget(

@@ -55,7 +55,7 @@ extension EdgeWorker {
                     weights: Array(home.digests.prefix(WireLimits.heldDigestCountMax)))))
     }
 
-    func answered(_ refusals: [LocalDataRefusal]) {
+    func answered(_ refusals: [DataRefusal]) {
         refusedLocalData = refusals
         for refusal in refusals {
             logger.warning(
@@ -87,7 +87,7 @@ extension EdgeWorker {
     // MARK: Ahead of time
 
     /// One feature set at a time, and never in the way: what cannot be had now is fetched when it is needed.
-    func prefetch(_ blob: NamedBlob) async {
+    func prefetch(_ blob: BlobReference) async {
         defer { isPrefetching = false }
         await cache.retain(blob.digest)
         do {
@@ -101,7 +101,7 @@ extension EdgeWorker {
         await sayInventory()
     }
 
-    func prefetchLater(_ blobs: [NamedBlob]) {
+    func prefetchLater(_ blobs: [BlobReference]) {
         guard !isPrefetching, drainDeadline == nil,
             let blob = blobs.first(where: { settings.policy.refusal(of: [$0]) == nil })
         else { return }

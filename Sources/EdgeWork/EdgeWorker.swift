@@ -49,11 +49,11 @@ public struct EdgeSettings: Sendable {
 
 public actor EdgeWorker {
     enum Start: Sendable {
-        case work(LeasedWork, StopSignal)
+        case work(TaskLease, StopSignal)
         /// Leased, but not to be understood, or not taken.
-        case refusal(WireLeaseToken, CoordinatorError, retryable: Bool)
+        case refusal(LeaseToken, CoordinatorError, retryable: Bool)
         /// Worth having before a task needs it.
-        case prefetch(NamedBlob)
+        case prefetch(BlobReference)
     }
 
     /// Nothing heard for longer than this many heartbeats, or ten seconds: the line is dead.
@@ -86,8 +86,8 @@ public actor EdgeWorker {
     private var identity: WorkerIdentity
     private let process: WorkerProcess?
     var book: LeaseBook { didSet { endIfDrained() } }
-    var stops: [WireLeaseToken: StopSignal] = [:]
-    var outbound: AsyncStream<WorkerReport>.Continuation?
+    var stops: [LeaseToken: StopSignal] = [:]
+    var outbound: AsyncStream<WorkerEvent>.Continuation?
     private var endSession: AsyncStream<Void>.Continuation?
     var connectedSince: Date?
     private var lastHeard: ContinuousClock.Instant
@@ -109,7 +109,7 @@ public actor EdgeWorker {
     var errors: [StatusReport.ErrorLine] = []
     private var tlsVersion: String?
     var offeredAt: ContinuousClock.Instant?
-    var refusedLocalData: [LocalDataRefusal] = []
+    var refusedLocalData: [DataRefusal] = []
     /// As of the last look, which may be going on; nil before the first.
     var localSets: [FeatureSetDescription]?
     var localProblemCount = 0
@@ -219,12 +219,12 @@ public actor EdgeWorker {
         }
     }
 
-    private func refuse(_ token: WireLeaseToken, _ error: CoordinatorError, retryable: Bool) async {
+    private func refuse(_ token: LeaseToken, _ error: CoordinatorError, retryable: Bool) async {
         await sayFailed(token, error, retryable: retryable)
         refusalCount -= 1
     }
 
-    private func attempt(_ work: LeasedWork, _ stop: StopSignal) async {
+    private func attempt(_ work: TaskLease, _ stop: StopSignal) async {
         var logger = logger
         logger[metadataKey: "task.id"] = "\(work.taskID)"
         logger[metadataKey: "attempt"] = "\(work.attempt)"
@@ -262,7 +262,7 @@ public actor EdgeWorker {
         if case .train(let train) = work.work, train.weightsStay { offerLocalData() }
     }
 
-    private func ended(_ work: LeasedWork, _ error: any Error, _ logger: Logger) async {
+    private func ended(_ work: TaskLease, _ error: any Error, _ logger: Logger) async {
         switch error {
         case let stopped as AttemptStopped where stopped.reason == .memory:
             failedCount += 1
@@ -299,7 +299,7 @@ public actor EdgeWorker {
     }
 
     /// Tries for as long as it is worth anybody's while: afterwards the lease runs out by itself.
-    private func sayFailed(_ token: WireLeaseToken, _ error: CoordinatorError, retryable: Bool)
+    private func sayFailed(_ token: LeaseToken, _ error: CoordinatorError, retryable: Bool)
         async
     {
         let directories = [state.path] + (settings.dataDirectory.map { [$0] } ?? [])
@@ -324,7 +324,7 @@ public actor EdgeWorker {
     }
 
     private func note(
-        _ token: WireLeaseToken, _ phase: LeaseBook.Phase, _ progress: Double, _ note: String
+        _ token: LeaseToken, _ phase: LeaseBook.Phase, _ progress: Double, _ note: String
     ) {
         book.advance(token, to: phase)
         book.report(token, progress: progress, note: note)
@@ -337,7 +337,7 @@ public actor EdgeWorker {
         errors = Array(errors.prefix(Self.errorCountMax))
     }
 
-    private func stop(_ tokens: [WireLeaseToken], because reason: StopReason) {
+    private func stop(_ tokens: [LeaseToken], because reason: StopReason) {
         for token in tokens {
             stops[token]?.stop(because: reason)
             if book.isWaiting(token) {
@@ -417,12 +417,12 @@ public actor EdgeWorker {
                 Task { await self.agreed(on: version) }
             })
         let service = WorkerClient(wrapping: client)
-        let (reports, outbound) = AsyncStream.makeStream(of: WorkerReport.self)
+        let (reports, outbound) = AsyncStream.makeStream(of: WorkerEvent.self)
         let (ending, endSession) = AsyncStream.makeStream(of: Void.self)
         let held = await cache.heldDigests
         outbound.yield(
             .hello(
-                WorkerIntroduction(
+                WorkerHello(
                     programVersion: ProductVersion.current, capacity: settings.capacity,
                     taskKinds: settings.policy.taskKinds,
                     heldDigests: Array(held.prefix(WireLimits.heldDigestCountMax)),
@@ -455,14 +455,14 @@ public actor EdgeWorker {
     }
 
     private nonisolated func listen(
-        _ service: WorkerClient, _ process: Metadata, _ reports: AsyncStream<WorkerReport>
+        _ service: WorkerClient, _ process: Metadata, _ events: AsyncStream<WorkerEvent>
     ) async throws {
         // A rerank's features, and room around them: by itself it takes no message of more than 4 MiB.
         var options = CallOptions.defaults
         options.maxRequestMessageBytes = WireLimits.sessionMessageByteCountMax
         try await service.session(metadata: process, options: options) { writer in
-            for await report in reports {
-                try await writer.write(Languagesystem_V1_WorkerMessage(report))
+            for await event in events {
+                try await writer.write(Languagesystem_V1_WorkerMessage(event))
             }
         } onResponse: { response in
             for try await message in response.messages { try await self.receive(message, service) }
@@ -474,24 +474,24 @@ public actor EdgeWorker {
         _ message: Languagesystem_V1_CoordinatorMessage, _ service: WorkerClient
     ) async throws {
         lastHeard = clock.now
-        let notice: CoordinatorNotice
+        let command: CoordinatorCommand
         do {
-            notice = try CoordinatorNotice(message)
+            command = try CoordinatorCommand(message)
         } catch {
             // A rerank or a task we cannot read must not take the session with it.
             if case .rerank(let work) = message.message {
                 note(error)
-                outbound?.yield(.rerankScores(RerankScores(number: work.requestNumber, error)))
+                outbound?.yield(.reranked(EdgeRerankReply(number: work.requestNumber, error)))
                 return
             }
             guard case .task(let lease) = message.message,
-                let token = try? WireLeaseToken(wire: lease.leaseToken)
+                let token = try? LeaseToken(wire: lease.leaseToken)
             else { throw error }
             note(error)
             refuseLater(token, error, retryable: false)
             return
         }
-        switch notice {
+        switch command {
         case .welcome(let name, let version, let interval):
             heartbeatInterval = interval
             connectedSince = Date()
@@ -507,21 +507,21 @@ public actor EdgeWorker {
             sayAvailability()
             offerLocalData()
             await saveStatus()
-        case .task(let work): accept(work)
-        case .localDataReply(let refusals): answered(refusals)
+        case .begin(let work): accept(work)
+        case .refuse(let refusals): answered(refusals)
         case .prefetch(let blobs): prefetchLater(blobs)
-        case .rerank(let work):
+        case .rerank(let order):
             // To the session that asked: another's numbers are others.
             guard let outbound else { return }
-            reranks.take(work) { outbound.yield(.rerankScores($0)) }
-        case .heartbeatReply(let lost, let cancelled, let leaseDuration):
+            reranks.take(order) { outbound.yield(.reranked($0)) }
+        case .stop(let lost, let cancelled, let leaseDuration):
             stop(lost, because: .lost)
             stop(cancelled, because: .cancelled)
             book.renew(for: leaseDuration, at: clock.now)
         }
     }
 
-    private func accept(_ work: LeasedWork) {
+    private func accept(_ work: TaskLease) {
         if let refusal = settings.policy.refusal(of: work, at: Date()) {
             logger.warning(
                 "task not allowed here",
@@ -551,7 +551,7 @@ public actor EdgeWorker {
     }
 
     /// Said aside, so that neither the session nor whoever noticed waits for the answer.
-    private func refuseLater(_ token: WireLeaseToken, _ error: CoordinatorError, retryable: Bool) {
+    private func refuseLater(_ token: LeaseToken, _ error: CoordinatorError, retryable: Bool) {
         refusalCount += 1
         startsInput.yield(.refusal(token, error, retryable: retryable))
     }

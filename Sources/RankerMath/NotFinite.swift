@@ -1,5 +1,6 @@
 // Where a forward pass ran out of numbers. A cosine of what overflowed is not a number, or 0 and then passes for one:
 // whoever scores, measures or trains is told, and gives no answer.
+import LanguageSystem
 
 /// A token whose norm or score is not finite.
 public struct NotFinite: Sendable, Hashable {

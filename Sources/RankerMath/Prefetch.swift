@@ -1,5 +1,6 @@
 // Memory asked for before it is needed.
 internal import CKernels
+import LanguageSystem
 
 /// Asks for the next block's features a little at a time while this one is computed: rows of a batch
 /// lie anywhere in a file of hundreds of megabytes, and memory answers best when never crowded.

@@ -1,6 +1,7 @@
 // One feature where it lies in its file; read a stretch of columns at a time, in whatever order and
 // type a product wants, so that no feature is ever kept in float32.
 internal import CKernels
+public import LanguageSystem
 
 /// - Warning: valid as long as the feature set it points into.
 public struct StoredRow {

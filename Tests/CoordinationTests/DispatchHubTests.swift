@@ -93,26 +93,28 @@ struct TestDispatch: Sendable {
 
 /// Reads a session's instructions one by one.
 actor Inbox {
-    private var iterator: AsyncStream<WorkerInstruction>.Iterator
-    init(_ stream: AsyncStream<WorkerInstruction>) { iterator = stream.makeAsyncIterator() }
+    private var iterator: AsyncStream<DispatchHub.Outbound>.Iterator
+    init(_ stream: AsyncStream<DispatchHub.Outbound>) { iterator = stream.makeAsyncIterator() }
 
-    func next() async -> WorkerInstruction? {
+    func next() async -> DispatchHub.Outbound? {
         var copy = iterator
         let value = await copy.next(isolation: self)
         iterator = copy
         return value
     }
 
-    func nextLease() async -> LeasedTask? {
+    func nextLease() async -> TaskLease? {
         while let instruction = await next() {
-            if case .lease(let task, _) = instruction { return task }
+            if case .command(.begin(let task)) = instruction { return task }
         }
         return nil
     }
 
     func nextStop() async -> (lost: [LeaseToken], cancelled: [LeaseToken])? {
         while let instruction = await next() {
-            if case .stop(let lost, let cancelled, _) = instruction { return (lost, cancelled) }
+            if case .command(.stop(let lost, let cancelled, _)) = instruction {
+                return (lost, cancelled)
+            }
         }
         return nil
     }
@@ -152,7 +154,7 @@ actor Inbox {
             strange.user = "eve"
             await dispatch.hub.offerLocalData(session, [local, strange], weights: [])
             while let instruction = await inbox.next() {
-                guard case .localDataAnswer(let refused) = instruction else { continue }
+                guard case .command(.refuse(let refused)) = instruction else { continue }
                 #expect(refused.map(\.digest) == [strange.digest])
                 #expect(refused.first?.message.contains("'eve'") == true)
                 break
@@ -194,11 +196,11 @@ actor Inbox {
             let inbox = Inbox(stream)
             for seed in 1...3 { _ = try await dispatch.requestTraining(Int64(seed)) }
             var hints: [[BlobReference]] = []
-            var lease: LeasedTask?
+            var lease: TaskLease?
             while hints.isEmpty, let instruction = await inbox.next() {
                 switch instruction {
-                case .prefetch(let blobs): hints.append(blobs)
-                case .lease(let task, _): lease = task
+                case .command(.prefetch(let blobs)): hints.append(blobs)
+                case .command(.begin(let task)): lease = task
                 default: break
                 }
             }
@@ -208,7 +210,7 @@ actor Inbox {
             // Polls go on; the next instruction is the answer to a heartbeat, no second hint.
             try await Task.sleep(for: .seconds(1))
             await dispatch.hub.heartbeat(session, [LeaseProgress(token: lease!.token)])
-            guard case .stop? = await inbox.next() else {
+            guard case .command(.stop)? = await inbox.next() else {
                 Issue.record("it was told again")
                 return
             }

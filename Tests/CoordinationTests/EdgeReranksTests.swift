@@ -43,7 +43,7 @@ extension EdgeReranks {
 }
 
 @Suite struct `Edge reranks` {
-    private static let scores = EdgeRerankReport.scored([0.5, -0.5], compute: .microseconds(300))
+    private static let scores = EdgeRerankResult.scored([0.5, -0.5], compute: .microseconds(300))
 
     @Test func `are sent with what is left of their time, and answered once`() throws {
         var reranks = EdgeReranks()
@@ -51,7 +51,7 @@ extension EdgeReranks {
         let taken = reranks.take(1, for: session(1), at: start + .milliseconds(300))
         let order = try #require(taken)
         #expect(order.deadline == .milliseconds(700))
-        #expect(order.work.features == group().features)
+        #expect(order.rerank.features == group().features)
         #expect(
             reranks.answer(1, by: session(1), Self.scores)
                 == .scored([0.5, -0.5], compute: .microseconds(300)))
@@ -90,12 +90,13 @@ extension EdgeReranks {
         var reranks = EdgeReranks()
         let fetching = CoordinatorError(.unavailable, "fetching")
         for (error, answer) in [
-            (fetching, EdgeRerankAnswer.refused(fetching)),
+            (fetching, EdgeRerankResult.refused(fetching)),
             (CoordinatorError(.busy, "busy"), .busy),
             (CoordinatorError(.deadlineExceeded, "late"), .late),
         ] {
             let number = try reranks.send(1)
-            #expect(reranks.answer(number, by: session(1), .refused(error)) == answer)
+            #expect(
+                reranks.answer(number, by: session(1), EdgeRerankResult(refusal: error)) == answer)
         }
     }
 
@@ -222,9 +223,10 @@ extension EdgeReranks {
             async let answer = hub.rerank(on: worker.id, group(), within: Self.long)
             let number = try await next(inbox)
             let order = try #require(await hub.takeRerank(number, for: id))
-            #expect(order.work.rankerName == "code.listwise")
+            #expect(order.rerank.rankerName == "code.listwise")
             #expect(order.deadline <= Self.long)
-            await hub.rerankAnswered(number, by: id, .scored([1, 0], compute: .microseconds(9)))
+            await hub.rerankAnswered(
+                EdgeRerankReply(number: number, .scored([1, 0], compute: .microseconds(9))), by: id)
             #expect(await answer == .scored([1, 0], compute: .microseconds(9)))
         }
     }
@@ -278,13 +280,15 @@ extension EdgeReranks {
                 deadline *= 2
             }
             await hub.rerankAnswered(
-                try #require(taken), by: id, .scored([1, 0], compute: .zero))
+                EdgeRerankReply(number: try #require(taken), .scored([1, 0], compute: .zero)),
+                by: id)
             #expect(await hub.lateRerankAnswerCount == 1)
             // The session is none the worse for it.
             async let other = hub.rerank(on: worker.id, group(), within: Self.long)
             let again = try await next(inbox)
             _ = await hub.takeRerank(again, for: id)
-            await hub.rerankAnswered(again, by: id, .scored([0, 1], compute: .zero))
+            await hub.rerankAnswered(
+                EdgeRerankReply(number: again, .scored([0, 1], compute: .zero)), by: id)
             #expect(await other == .scored([0, 1], compute: .zero))
         }
     }
@@ -294,10 +298,10 @@ extension EdgeReranks {
             let (hub, worker) = (dispatch.hub, try await dispatch.worker("edge-1"))
             let (id, stream) = try await hub.open(worker, dispatch.hello(reranks: true))
             let inbox = Inbox(stream)
-            let ask: @Sendable () async -> EdgeRerankAnswer = {
+            let ask: @Sendable () async -> EdgeRerankResult = {
                 await hub.rerank(on: worker.id, group(), within: Self.long)
             }
-            await withTaskGroup(of: EdgeRerankAnswer.self) { group in
+            await withTaskGroup(of: EdgeRerankResult.self) { group in
                 for _ in 0..<EdgeReranks.workerCountMax - 1 { group.addTask { await ask() } }
                 let leaver = Task { await ask() }
                 for _ in 0..<EdgeReranks.workerCountMax {
@@ -355,7 +359,8 @@ extension EdgeReranks {
             async let answer = hub.rerank(on: worker.id, group(), within: Self.long)
             let number = try await next(inbox)
             #expect(await hub.takeRerank(number, for: id) != nil)
-            await hub.rerankAnswered(number, by: id, .scored([1, 0], compute: .zero))
+            await hub.rerankAnswered(
+                EdgeRerankReply(number: number, .scored([1, 0], compute: .zero)), by: id)
             #expect(await answer == .scored([1, 0], compute: .zero))
             #expect(await hub.rerank(on: other.id, group(), within: Self.long) == .unreachable)
 

@@ -107,7 +107,7 @@ import struct Crypto.SHA256
     }
 }
 
-private func result(of lease: LeasedTask, by worker: Worker, accuracy: Double = 0.5)
+private func result(of lease: TaskLease, by worker: Worker, accuracy: Double = 0.5)
     -> EvaluationResult
 {
     let figures = """
@@ -116,7 +116,9 @@ private func result(of lease: LeasedTask, by worker: Worker, accuracy: Double = 
         """
     return EvaluationResult(
         worker: worker.id, token: lease.token,
-        reports: lease.features.map { ($0.digest, figures) })
+        reports: lease.features.map {
+            EvaluationResultReport(featureSet: $0.digest, report: figures)
+        })
 }
 
 extension TestDispatch {
@@ -127,7 +129,7 @@ extension TestDispatch {
     /// As many evaluations of one new version of a ranker.
     fileprivate func leaseEvaluations(
         _ count: Int, for worker: Worker, ranker: String = "code.listwise"
-    ) async throws -> [LeasedTask] {
+    ) async throws -> [TaskLease] {
         if ranker != "code.listwise" {
             _ = try await pool.execute(
                 """

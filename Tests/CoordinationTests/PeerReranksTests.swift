@@ -81,13 +81,12 @@ private struct TestPeers: Sendable {
         let worker = try row.one().decode(WorkerID.self, "worker_id")
         _ = try await ledger.workerConnected(
             worker,
-            WorkerConnection(
-                coordinator: coordinator, programVersion: "test", capacity: 1, taskKinds: []))
+            WorkerHello(programVersion: "test", capacity: 1, taskKinds: []), to: coordinator)
         return worker
     }
 
     func rerank(_ worker: WorkerID, within deadline: Duration = .seconds(180)) async
-        -> EdgeRerankAnswer
+        -> EdgeRerankResult
     {
         await peers.rerank(by: worker, Self.work, within: deadline)
     }
@@ -165,7 +164,7 @@ private struct TestPeers: Sendable {
             let worker = try await test.worker("edge-1", at: "one")
             for scores in [[Float(1)], [1, .nan], [1, 2, 3]] {
                 test.transport.answer(worker, .answered(.scored(scores, compute: .zero)))
-                var answer = EdgeRerankAnswer.unreachable
+                var answer = EdgeRerankResult.unreachable
                 try await test.eventually {
                     answer = await test.rerank(worker)
                     return answer != .unreachable

@@ -149,9 +149,14 @@ private final class TestRefereeing: Sendable {
             try await ledger.leaseTasks(
                 for: worker, kinds: [.evaluate], countMax: 1, lasting: .seconds(60)
             ).first)
-        let counted = try await ledger.completeEvaluation(
-            by: worker, lease.token, reports: [(set.digest, change(found).json)])
-        #expect(counted)
+        let counted = try await ledger.completeEvaluations([
+            EvaluationResult(
+                worker: worker, token: lease.token,
+                reports: [
+                    EvaluationResultReport(featureSet: set.digest, report: change(found).json)
+                ])
+        ])
+        #expect(counted == [true])
         return found
     }
 

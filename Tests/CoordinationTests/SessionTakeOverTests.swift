@@ -15,7 +15,8 @@ extension TestDispatch {
     {
         WorkerHello(
             programVersion: "test", capacity: 1, taskKinds: [.train], heldDigests: [],
-            heldLeases: leases, reranks: true, instance: instance, place: place)
+            heldLeases: leases, reranks: true,
+            process: WorkerProcess(instance: instance ?? "", place: place ?? ""))
     }
 
     /// Another coordinator on the same database, for `body`.
@@ -104,7 +105,7 @@ extension TestDispatch {
         try await TestDispatch.with { dispatch in
             try await dispatch.other { other in
                 let worker = try await dispatch.worker("edge-1")
-                var streams: [AsyncStream<WorkerInstruction>] = []
+                var streams: [AsyncStream<DispatchHub.Outbound>] = []
                 for hub in [dispatch.hub, other, dispatch.hub, other] {
                     streams.append(try await hub.open(worker, dispatch.hello(nil)).1)
                 }
@@ -145,7 +146,7 @@ extension TestDispatch {
                 try await dispatch.ledger.featureSets().contains { $0.digest == local.digest })
             await deaf.offerLocalData(older, [local], weights: [])
             while let instruction = await inbox.next() {
-                guard case .localDataAnswer(let refused) = instruction, !refused.isEmpty else {
+                guard case .command(.refuse(let refused)) = instruction, !refused.isEmpty else {
                     continue
                 }
                 #expect(refused.first?.message.contains("another one of its name is newer") == true)
@@ -209,7 +210,7 @@ extension TestDispatch {
             await dispatch.hub.heartbeat(narrowSession, [LeaseProgress(token: token)])
             var hint: BlobReference?
             while hint == nil, let instruction = await inbox.next() {
-                if case .prefetch(let blobs) = instruction { hint = blobs.first }
+                if case .command(.prefetch(let blobs)) = instruction { hint = blobs.first }
             }
             let digest = try #require(hint?.digest)
             #expect(await dispatch.hub.hasSuggested(digest, to: free.id))

@@ -162,14 +162,14 @@ private struct Site: Sendable {
     }
 
     func rerank(_ work: EdgeRerank, within deadline: Duration = .seconds(180)) async
-        -> EdgeRerankAnswer
+        -> EdgeRerankResult
     {
         await hub.rerank(on: workerID, work, within: deadline)
     }
 
     /// Asks until the answer is not `unwanted`.
-    func settled(_ what: String, _ work: EdgeRerank, not unwanted: (EdgeRerankAnswer) -> Bool)
-        async throws -> EdgeRerankAnswer
+    func settled(_ what: String, _ work: EdgeRerank, not unwanted: (EdgeRerankResult) -> Bool)
+        async throws -> EdgeRerankResult
     {
         let limit = ContinuousClock.now + .seconds(180)
         while true {
@@ -185,7 +185,7 @@ private struct Site: Sendable {
     }
 }
 
-extension EdgeRerankAnswer {
+extension EdgeRerankResult {
     fileprivate var scores: [Float]? {
         if case .scored(let scores, _) = self { scores } else { nil }
     }
@@ -223,7 +223,7 @@ extension EdgeRerankAnswer {
         try await Site.with { site in
             try await site.connected()
             let expected = try #require(await site.rerank(site.work(site.atHome)).scores)
-            await withTaskGroup(of: EdgeRerankAnswer.self) { group in
+            await withTaskGroup(of: EdgeRerankResult.self) { group in
                 for _ in 0..<60 { group.addTask { await site.rerank(site.work(site.atHome)) } }
                 for await answer in group { #expect(answer.scores == expected) }
             }

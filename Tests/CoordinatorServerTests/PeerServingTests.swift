@@ -102,7 +102,7 @@ private struct PeerSite: Sendable {
 
     /// Connects the worker to `hub` and answers each rerank with `answer`; what it was sent comes in a stream.
     func connect(
-        to hub: DispatchHub, _ answer: @escaping @Sendable (EdgeRerankOrder) -> EdgeRerankReport?
+        to hub: DispatchHub, _ answer: @escaping @Sendable (EdgeRerankOrder) -> EdgeRerankResult?
     ) async throws -> AsyncStream<EdgeRerankOrder> {
         let (session, instructions) = try await hub.open(
             worker,
@@ -117,7 +117,7 @@ private struct PeerSite: Sendable {
                 else { continue }
                 order.yield(taken)
                 if let report = answer(taken) {
-                    await hub.rerankAnswered(number, by: session, report)
+                    await hub.rerankAnswered(EdgeRerankReply(number: number, report), by: session)
                 }
             }
         }
@@ -179,7 +179,7 @@ private struct PeerSite: Sendable {
         try await PeerSite.with { site in
             let orders = try await site.connect(to: site.one.hub) { order in
                 .scored(
-                    (0..<order.work.candidateCount).map { Float($0) / 3 },
+                    (0..<order.rerank.candidateCount).map { Float($0) / 3 },
                     compute: .microseconds(70))
             }
             let links = site.links()
@@ -192,9 +192,10 @@ private struct PeerSite: Sendable {
             #expect(answer == .answered(.scored([0, Float(1) / 3], compute: .microseconds(70))))
             var sent = orders.makeAsyncIterator()
             let order = try #require(await sent.next())
-            #expect(order.work.features == work.features && order.work.dtype == .float16)
-            #expect(order.work.weights == work.weights && order.work.rankerName == "math.listwise")
-            #expect(order.work.traceParent == work.traceParent)
+            #expect(order.rerank.features == work.features && order.rerank.dtype == .float16)
+            #expect(
+                order.rerank.weights == work.weights && order.rerank.rankerName == "math.listwise")
+            #expect(order.rerank.traceParent == work.traceParent)
             #expect(order.deadline > .zero && order.deadline <= deadline)
 
             // The largest group there is, and many at once on one connection.
@@ -345,12 +346,16 @@ private struct PeerSite: Sendable {
             let message = Languagesystem_V1_PeerRerank(
                 PeerRerank(
                     worker: site.worker.id,
-                    work: RerankWork(
-                        number: 0, rankerName: "r",
-                        weights: NamedBlob(
-                            digest: Digest(bytes: [UInt8](repeating: 1, count: 32))!, byteCount: 1,
-                            name: "r@1"), features: [0, 0, 0, 0], dtype: .float16,
-                        candidateCount: 1, hiddenSize: 1, deadline: .seconds(1))))
+                    order: EdgeRerankOrder(
+                        number: 0,
+                        EdgeRerank(
+                            rankerName: "r",
+                            weights: BlobReference(
+                                digest: Digest(bytes: [UInt8](repeating: 1, count: 32))!,
+                                byteCount: 1,
+                                name: "r@1"), features: [0, 0, 0, 0], dtype: .float16,
+                            candidateCount: 1, hiddenSize: 1),
+                        deadline: .seconds(1))))
 
             // A worker, with a certificate that is good for its own service.
             let worker = try await site.workerCertificate()
@@ -460,7 +465,7 @@ private struct PeerSite: Sendable {
                     _ = try await calls.completeTraining(options: options) { writer in
                         if kind == "upload that began" {
                             let header = TrainingResultHeader(
-                                token: try WireLeaseToken(wire: UUID().uuidString.lowercased()),
+                                token: try LeaseToken(wire: UUID().uuidString.lowercased()),
                                 digest: Digest(bytes: [UInt8](repeating: 1, count: 32))!,
                                 byteCount: 9, report: "{}", weightsStay: false)
                             try await writer.write(Languagesystem_V1_TrainingUpload(header))

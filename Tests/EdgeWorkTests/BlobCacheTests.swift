@@ -24,11 +24,11 @@ func withDirectory<Value>(_ body: (String) async throws -> Value) async throws -
 }
 
 extension BlobCache {
-    func fill(_ blob: NamedBlob, _ content: [UInt8], from: Int = 0, upTo: Int? = nil) throws {
+    func fill(_ blob: BlobReference, _ content: [UInt8], from: Int = 0, upTo: Int? = nil) throws {
         let end = upTo ?? content.count
         for start in stride(from: from, to: end, by: 1_000) {
             try append(
-                BlobPiece(
+                BlobChunk(
                     offset: Int64(start), bytes: Array(content[start..<min(start + 1_000, end)]),
                     byteCount: Int64(content.count)), to: blob)
         }
@@ -36,8 +36,8 @@ extension BlobCache {
 }
 
 @Suite struct `Blob cache` {
-    static func blob(_ content: [UInt8]) -> NamedBlob {
-        NamedBlob(digest: digest(of: content), byteCount: Int64(content.count), name: "test")
+    static func blob(_ content: [UInt8]) -> BlobReference {
+        BlobReference(digest: digest(of: content), byteCount: Int64(content.count), name: "test")
     }
 
     @Test func `holds what was filled, also for the next process`() async throws {
@@ -156,7 +156,7 @@ extension BlobCache {
             _ = try await cache.presence(of: blobs[2])
             #expect(await cache.heldDigests == [blobs[0].digest])
             await cache.retain(blobs[1].digest)
-            let large = NamedBlob(digest: digest(of: [1]), byteCount: 7_000, name: "large")
+            let large = BlobReference(digest: digest(of: [1]), byteCount: 7_000, name: "large")
             let error = await #expect(throws: CoordinatorError.self) {
                 try await cache.presence(of: large)
             }
@@ -170,10 +170,10 @@ extension BlobCache {
             let blob = Self.blob(content)
             let cache = try BlobCache(directory: directory, byteCountMax: 10_000)
             await #expect(throws: CoordinatorError.self) {
-                try await cache.append(BlobPiece(offset: 5, bytes: [1], byteCount: 2_000), to: blob)
+                try await cache.append(BlobChunk(offset: 5, bytes: [1], byteCount: 2_000), to: blob)
             }
             await #expect(throws: CoordinatorError.self) {
-                try await cache.append(BlobPiece(offset: 0, bytes: [1], byteCount: 2_001), to: blob)
+                try await cache.append(BlobChunk(offset: 0, bytes: [1], byteCount: 2_001), to: blob)
             }
         }
     }
@@ -186,7 +186,7 @@ extension BlobCache {
         defer { try? FileManager.default.removeItem(atPath: cache.directory) }
         let home = HomeWeights(directory: "/home/ada/weights")
         let digest = LanguageSystem.Digest(hex: String(repeating: "ab", count: 32))!
-        let blob = NamedBlob(digest: digest, byteCount: 1, name: "math@3")
+        let blob = BlobReference(digest: digest, byteCount: 1, name: "math@3")
         let places = home.places(of: [blob], in: cache)
         for path in cache.paths(of: digest) + ["/home/ada/weights/\(digest).safetensors"] {
             let error = CoordinatorError.cannotCache(path, cause: "no space").naming(places)

@@ -1,4 +1,5 @@
 // What the worker decides, as values: no clock but the one given, no disk, no network.
+import Foundation
 import LanguageSystem
 import Testing
 import WorkerWire
@@ -8,10 +9,10 @@ import WorkerWire
 @Suite struct `Lease book` {
     static let start = ContinuousClock.now
 
-    static func work(_ number: Int64, lasting: Duration = .seconds(10)) -> LeasedWork {
-        LeasedWork(
-            token: try! WireLeaseToken(wire: "t\(number)"), taskID: TaskID(number), attempt: 1,
-            leaseDuration: lasting,
+    static func work(_ number: Int64, lasting: Duration = .seconds(10)) -> TaskLease {
+        TaskLease(
+            token: .numbered(number), taskID: TaskID(number), attempt: 1,
+            duration: lasting,
             work: .train(
                 TrainWork(
                     rankerName: "r", rankerConfiguration: "{}", trainingConfiguration: "{}",
@@ -74,7 +75,7 @@ import WorkerWire
         book.report(Self.work(1).token, progress: told, note: "n")
         #expect(
             book.heartbeat == [
-                WireLeaseProgress(token: Self.work(1).token, progress: said, note: "n")
+                LeaseProgress(token: Self.work(1).token, progress: said, note: "n")
             ])
     }
 }
@@ -173,5 +174,19 @@ import WorkerWire
         let error = #expect(throws: CoordinatorError.self) { try CoordinatorAddress(text) }
         #expect(error?.message.hasSuffix("found a URL, expected host or host:port") == true)
         #expect(error?.hint == "write --coordinator \(meant)")
+    }
+}
+
+extension LeaseToken {
+    /// Of tests: the same number, the same token.
+    static func numbered(_ number: Int64) -> LeaseToken {
+        let low = UInt64(bitPattern: number)
+        func byte(_ place: UInt64) -> UInt8 { UInt8(truncatingIfNeeded: low >> (8 * place)) }
+        return LeaseToken(
+            rawValue: UUID(
+                uuid: (
+                    0, 0, 0, 0, 0, 0, 0x40, 0, byte(7), byte(6), byte(5), byte(4), byte(3),
+                    byte(2), byte(1), byte(0)
+                )))
     }
 }

@@ -22,8 +22,8 @@ import WorkerWire
         }
     }
 
-    private static func blob(_ bytes: [UInt8], _ name: String = "train") -> NamedBlob {
-        NamedBlob(
+    private static func blob(_ bytes: [UInt8], _ name: String = "train") -> BlobReference {
+        BlobReference(
             digest: Digest(bytes: SHA256.hash(data: bytes))!, byteCount: Int64(bytes.count),
             name: name)
     }
@@ -122,15 +122,15 @@ import WorkerWire
                 let ranker = RankerConfiguration.preset(kind: .pointwise, hiddenSize: 384)
                 var training = TrainingConfiguration.preset(kind: .pointwise)
                 training.epochs = 1
-                let train = LeasedWork(
-                    token: try WireLeaseToken(wire: "lease-1"), taskID: TaskID(1), attempt: 1,
-                    leaseDuration: .seconds(10),
+                let train = TaskLease(
+                    token: .numbered(1), taskID: TaskID(1), attempt: 1,
+                    duration: .seconds(10),
                     work: .train(
                         TrainWork(
                             rankerName: "mine", rankerConfiguration: ranker.json,
                             trainingConfiguration: training.json, features: [Self.blob(bytes)],
                             initialWeights: nil, weightsStay: true)))
-                await all.coordinator.say(.task(train))
+                await all.coordinator.say(.begin(train))
                 try await eventually("the result is handed in") {
                     await all.coordinator.uploads.count == 1
                 }
@@ -144,18 +144,18 @@ import WorkerWire
                 try await eventually("the worker says which weights it keeps") {
                     await all.coordinator.offers.last?.weights == [upload.header.digest]
                 }
-                let evaluate = LeasedWork(
-                    token: try WireLeaseToken(wire: "lease-2"), taskID: TaskID(2), attempt: 1,
-                    leaseDuration: .seconds(10),
+                let evaluate = TaskLease(
+                    token: .numbered(2), taskID: TaskID(2), attempt: 1,
+                    duration: .seconds(10),
                     work: .evaluate(
                         EvaluateWork(
                             rankerName: "mine",
-                            weights: NamedBlob(
+                            weights: BlobReference(
                                 digest: upload.header.digest, byteCount: upload.header.byteCount,
                                 name: "mine@1"),
                             features: [Self.blob(bytes)],
                             evaluationConfiguration: try EvaluationConfiguration().json)))
-                await all.coordinator.say(.task(evaluate))
+                await all.coordinator.say(.begin(evaluate))
                 try await eventually("it is measured") {
                     await all.coordinator.evaluations.count == 1
                 }
@@ -190,7 +190,7 @@ import WorkerWire
                 other[other.count - 1] ^= 1
                 // Between the offer and the task, before anybody looks again.
                 try Data(other).write(to: URL(fileURLWithPath: directory + "/train.safetensors"))
-                await all.coordinator.say(.task(try all.work(1, Self.blob(bytes))))
+                await all.coordinator.say(.begin(try all.work(1, Self.blob(bytes))))
                 try await eventually("the attempt fails") {
                     await all.coordinator.failures.count == 1
                 }
@@ -207,19 +207,19 @@ import WorkerWire
     @Test func `lost from disk is said, and its weights are not made up`() async throws {
         try await Arrangement.with { all in
             try await all.connected()
-            let evaluate = LeasedWork(
-                token: try WireLeaseToken(wire: "lease-2"), taskID: TaskID(2), attempt: 1,
-                leaseDuration: .seconds(10),
+            let evaluate = TaskLease(
+                token: .numbered(2), taskID: TaskID(2), attempt: 1,
+                duration: .seconds(10),
                 work: .evaluate(
                     EvaluateWork(
                         rankerName: "mine",
-                        weights: NamedBlob(
+                        weights: BlobReference(
                             digest: Self.blob([1]).digest, byteCount: 1, name: "mine@1"),
                         features: [Self.blob([2])],
                         evaluationConfiguration: try EvaluationConfiguration().json)))
             let home = HomeWeights(directory: all.state.weightsPath)
             try home.keep([9], Self.blob([1]).digest)
-            await all.coordinator.say(.task(evaluate))
+            await all.coordinator.say(.begin(evaluate))
             try await eventually("the attempt fails") {
                 await all.coordinator.failures.count == 1
             }
@@ -241,7 +241,7 @@ import WorkerWire
             try await all.connected()
             let features = await all.coordinator.add(
                 try Arrangement.features("train"), name: "train")
-            await all.coordinator.say(.task(try all.work(1, features)))
+            await all.coordinator.say(.begin(try all.work(1, features)))
             try await eventually("the task is given back") {
                 await all.coordinator.failures.count == 1
             }
@@ -260,7 +260,7 @@ import WorkerWire
             try await all.connected()
             let features = await all.coordinator.add(
                 try Arrangement.features("train"), name: "train")
-            await all.coordinator.say(.task(try all.work(1, features, epochs: 1_000)))
+            await all.coordinator.say(.begin(try all.work(1, features, epochs: 1_000)))
             try await eventually("the task is given back") {
                 await all.coordinator.failures.count == 1
             }
@@ -300,8 +300,8 @@ import WorkerWire
             try await all.connected()
             let bytes = try Arrangement.features("train")
             let blob = await all.coordinator.add(bytes, name: "train")
-            func named(_ domain: String) throws -> NamedBlob {
-                NamedBlob(
+            func named(_ domain: String) throws -> BlobReference {
+                BlobReference(
                     digest: blob.digest, byteCount: blob.byteCount, name: "train",
                     domain: try DomainName(domain))
             }

@@ -22,7 +22,7 @@ private struct Sample {
     }
 
     /// Numbers of small size, and of any type.
-    static func features(_ count: Int, _ type: WireFeatureType) -> [UInt8] {
+    static func features(_ count: Int, _ type: FeatureType) -> [UInt8] {
         var state: UInt64 = 42
         return (0..<count).flatMap { _ -> [UInt8] in
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
@@ -40,50 +40,45 @@ private struct Sample {
     }
 
     func work(
-        _ number: UInt64, _ blob: NamedBlob, _ type: WireFeatureType = .float16,
+        _ number: UInt64, _ blob: BlobReference, _ type: FeatureType = .float16,
         candidateCount: Int = 10, features: [UInt8]? = nil, deadline: Duration = .seconds(30)
-    ) -> RerankWork {
+    ) -> EdgeRerankOrder {
         let size = weights.configuration.hiddenSize
-        return RerankWork(
-            number: number, rankerName: blob.name, weights: blob,
-            features: features ?? Self.features((candidateCount + 1) * size, type), dtype: type,
-            candidateCount: candidateCount, hiddenSize: size, deadline: deadline,
-            traceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+        return EdgeRerankOrder(
+            number: number,
+            EdgeRerank(
+                rankerName: blob.name, weights: blob,
+                features: features ?? Self.features((candidateCount + 1) * size, type), dtype: type,
+                candidateCount: candidateCount, hiddenSize: size,
+                traceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+            deadline: deadline)
     }
 
     /// What a coordinator would have scored.
-    func scores(_ work: RerankWork) throws -> [UInt32] {
-        let type: FeatureType =
-            switch work.dtype {
-            case .float16: .float16
-            case .bfloat16: .bfloat16
-            case .float32: .float32
-            }
+    func scores(_ work: EdgeRerankOrder) throws -> [UInt32] {
         let scorer = RankerScorer(weights)
+        let work = work.rerank
         return try work.features.withUnsafeBytes { bytes in
             Result { () throws(CoordinatorError) in
-                try scorer.score(features: bytes, dtype: type, candidateCount: work.candidateCount)
+                try scorer.score(
+                    features: bytes, dtype: work.dtype, candidateCount: work.candidateCount)
             }
         }.get().map(\.bitPattern)
     }
 }
 
-extension RerankScores {
+extension EdgeRerankReply {
     fileprivate var bits: [UInt32]? {
-        if case .scored(let scores, _) = outcome { scores.map(\.bitPattern) } else { nil }
+        if case .scored(let scores, _) = result { scores.map(\.bitPattern) } else { nil }
     }
 
-    fileprivate var code: ErrorCode? {
-        if case .refused(let code, _) = outcome { code } else { nil }
-    }
+    fileprivate var code: ErrorCode? { result.refusal?.code }
 
-    fileprivate var message: String? {
-        if case .refused(_, let message) = outcome { message } else { nil }
-    }
+    fileprivate var message: String? { result.refusal?.message }
 }
 
 extension Arrangement {
-    fileprivate func answer(_ work: RerankWork) async throws -> RerankScores {
+    fileprivate func answer(_ work: EdgeRerankOrder) async throws -> EdgeRerankReply {
         await coordinator.say(.rerank(work))
         try await eventually("rerank \(work.number) is answered") {
             await coordinator.rerankAnswers.contains { $0.number == work.number }
@@ -92,10 +87,10 @@ extension Arrangement {
     }
 
     /// Asks until it is scored: the weights are on their way.
-    fileprivate func scored(from number: UInt64, _ make: (UInt64) -> RerankWork) async throws
-        -> RerankScores
+    fileprivate func scored(from number: UInt64, _ make: (UInt64) -> EdgeRerankOrder) async throws
+        -> EdgeRerankReply
     {
-        var (number, found) = (number, RerankScores?.none)
+        var (number, found) = (number, EdgeRerankReply?.none)
         try await eventually("it is scored") {
             found = try await answer(make(number))
             number += 1
@@ -105,10 +100,10 @@ extension Arrangement {
     }
 
     /// Whose weights are at home with the worker.
-    fileprivate func atHome(_ sample: Sample) throws -> NamedBlob {
+    fileprivate func atHome(_ sample: Sample) throws -> BlobReference {
         let digest = digest(of: sample.bytes)
         try HomeWeights(directory: state.weightsPath).keep(sample.bytes, digest)
-        return NamedBlob(digest: digest, byteCount: Int64(sample.bytes.count), name: "mine@1")
+        return BlobReference(digest: digest, byteCount: Int64(sample.bytes.count), name: "mine@1")
     }
 }
 
@@ -126,7 +121,7 @@ extension Arrangement {
             #expect(first.message?.contains("fetching") == true)
             _ = try await all.scored(from: 2) { sample.work($0, blob) }
             #expect(await all.coordinator.fetches.count == 1)
-            for (index, type) in WireFeatureType.allCases.enumerated() {
+            for (index, type) in FeatureType.allCases.enumerated() {
                 for candidateCount in [1, 2, 10, 100] {
                     let work = sample.work(
                         10_000 + UInt64(index * 1_000 + candidateCount), blob, type,
@@ -199,7 +194,7 @@ extension Arrangement {
             let sample = try Sample(hiddenSize: 4_096)
             let blob = try all.atHome(sample)
             let work = sample.work(1, blob, .float32, candidateCount: 255)
-            #expect(work.features.count == WireLimits.rerankFeaturesByteCountMax)
+            #expect(work.rerank.features.count == WireLimits.rerankFeaturesByteCountMax)
             #expect(try await all.answer(work).bits == (try sample.scores(work)))
         }
     }
@@ -234,7 +229,7 @@ extension Arrangement {
         try await Arrangement.with { all in
             try await all.connected()
             let sample = try Sample()
-            let blob = NamedBlob(
+            let blob = BlobReference(
                 digest: digest(of: sample.bytes), byteCount: Int64(sample.bytes.count),
                 name: "gone@1")
             var number: UInt64 = 0
@@ -252,7 +247,7 @@ extension Arrangement {
     {
         try await withDirectory { directory in
             let sample = try Sample()
-            let blob = NamedBlob(
+            let blob = BlobReference(
                 digest: digest(of: sample.bytes), byteCount: Int64(sample.bytes.count), name: "r@1")
             try FileManager.default.createDirectory(
                 atPath: directory + "/cache", withIntermediateDirectories: true)
@@ -278,7 +273,7 @@ extension Arrangement {
     @Test func `past the bound are refused as busy`() async throws {
         try await withDirectory { directory in
             let sample = try Sample()
-            let blob = NamedBlob(
+            let blob = BlobReference(
                 digest: digest(of: sample.bytes), byteCount: Int64(sample.bytes.count), name: "r@1")
             let desk = RerankDesk(
                 isAllowed: true, home: HomeWeights(directory: directory + "/weights"),
@@ -286,7 +281,7 @@ extension Arrangement {
                 link: CoordinatorLink(),
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             // Nobody reads weights yet: all of them wait.
-            let (answers, answered) = AsyncStream<RerankScores>.makeStream()
+            let (answers, answered) = AsyncStream<EdgeRerankReply>.makeStream()
             for number in 0...UInt64(RerankDesk.openCountMax) {
                 desk.take(sample.work(number, blob)) { answered.yield($0) }
             }

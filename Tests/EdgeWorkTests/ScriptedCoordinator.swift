@@ -37,11 +37,11 @@ actor ScriptedCoordinator {
     private(set) var port: Int
     private var server: GRPCServer<HTTP2ServerTransport.Posix>?
     private var serving: Task<Void, any Error>?
-    private var outbound: AsyncStream<CoordinatorNotice>.Continuation?
+    private var outbound: AsyncStream<CoordinatorCommand>.Continuation?
 
     // What it heard.
-    private(set) var hellos: [WorkerIntroduction] = []
-    private(set) var heartbeats: [[WireLeaseProgress]] = []
+    private(set) var hellos: [WorkerHello] = []
+    private(set) var heartbeats: [[LeaseProgress]] = []
     private(set) var inventories: [[LanguageSystem.Digest]] = []
     private(set) var isDraining = false
     private(set) var uploads: [Upload] = []
@@ -52,7 +52,7 @@ actor ScriptedCoordinator {
     private(set) var serials: Set<String> = []
     private(set) var offers: [LocalData] = []
     private(set) var availabilities: [Bool] = []
-    private(set) var rerankAnswers: [RerankScores] = []
+    private(set) var rerankAnswers: [EdgeRerankReply] = []
     /// Every byte of every message that a worker sent, before encryption.
     private(set) var wire: [UInt8] = []
 
@@ -80,15 +80,15 @@ actor ScriptedCoordinator {
     /// Every call from now on.
     func refuse(_ error: CoordinatorError) { refusal = error }
 
-    func add(_ content: [UInt8], name: String) -> NamedBlob {
+    func add(_ content: [UInt8], name: String) -> BlobReference {
         let digest = LanguageSystem.Digest(bytes: SHA256.hash(data: content))!
         blobs[digest] = content
-        return NamedBlob(digest: digest, byteCount: Int64(content.count), name: name)
+        return BlobReference(digest: digest, byteCount: Int64(content.count), name: name)
     }
 
     var sessionIsOpen: Bool { outbound != nil }
 
-    func say(_ notice: CoordinatorNotice) { outbound?.yield(notice) }
+    func say(_ notice: CoordinatorCommand) { outbound?.yield(notice) }
 
     /// - Parameter issuer: Whose server certificate is shown; another authority's is an impostor's.
     func start(names: [String] = ["localhost", "127.0.0.1"], issuer: CertificateAuthority? = nil)
@@ -152,9 +152,9 @@ actor ScriptedCoordinator {
         server = nil
     }
 
-    fileprivate func opened(_ hello: WorkerIntroduction) -> AsyncStream<CoordinatorNotice> {
+    fileprivate func opened(_ hello: WorkerHello) -> AsyncStream<CoordinatorCommand> {
         hellos.append(hello)
-        let (stream, outbound) = AsyncStream.makeStream(of: CoordinatorNotice.self)
+        let (stream, outbound) = AsyncStream.makeStream(of: CoordinatorCommand.self)
         self.outbound = outbound
         outbound.yield(
             .welcome(
@@ -167,17 +167,17 @@ actor ScriptedCoordinator {
         wire += try message.serializedBytes() as [UInt8]
     }
 
-    fileprivate func heard(_ report: WorkerReport) {
+    fileprivate func heard(_ report: WorkerEvent) {
         switch report {
         case .hello: break
         case .heartbeat(let leases):
             heartbeats.append(leases)
-            outbound?.yield(.heartbeatReply(lost: [], cancelled: [], leaseDuration: .seconds(10)))
+            outbound?.yield(.stop(lost: [], cancelled: [], leaseDuration: .seconds(10)))
         case .inventory(let digests): inventories.append(digests)
         case .draining: isDraining = true
         case .localData(let data): offers.append(data)
         case .availability(let takesTasks): availabilities.append(takesTasks)
-        case .rerankScores(let answer): rerankAnswers.append(answer)
+        case .reranked(let answer): rerankAnswers.append(answer)
         }
     }
 
@@ -189,7 +189,7 @@ actor ScriptedCoordinator {
     }
 
     fileprivate func fetch(_ digest: LanguageSystem.Digest, _ offset: Int64) throws -> (
-        pieces: [BlobPiece], breaks: Bool
+        pieces: [BlobChunk], breaks: Bool
     ) {
         fetches.append(offset)
         guard var content = blobs[digest] else {
@@ -205,7 +205,7 @@ actor ScriptedCoordinator {
         breakFetchAfter = nil
         return (
             stride(from: Int(offset), to: end, by: 100_000).map {
-                BlobPiece(
+                BlobChunk(
                     offset: Int64($0), bytes: Array(content[$0..<min($0 + 100_000, end)]),
                     byteCount: Int64(content.count))
             }, breaks
@@ -248,7 +248,7 @@ private struct Service: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
     ) async throws {
         try await script.checkCaller(context)
         var messages = request.makeAsyncIterator()
-        guard case .hello(let hello)? = try await messages.next().map({ try WorkerReport($0) })
+        guard case .hello(let hello)? = try await messages.next().map({ try WorkerEvent($0) })
         else {
             throw RPCError(code: .invalidArgument, message: "no hello")
         }
@@ -263,7 +263,7 @@ private struct Service: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
             group.addTask {
                 while let message = try await messages.next() {
                     try await script.record(message)
-                    await script.heard(try WorkerReport(message))
+                    await script.heard(try WorkerEvent(message))
                 }
             }
             try await group.next()
@@ -295,7 +295,7 @@ private struct Service: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
             case .header(let header):
                 upload = .init(header: try TrainingResultHeader(header), bytes: [])
             case .chunk(let chunk):
-                let piece = try BlobPiece(chunk)
+                let piece = try BlobChunk(chunk)
                 try #require(Int(piece.offset) == upload?.bytes.count)
                 upload?.bytes += piece.bytes
                 if await !script.uploadMayFinish() {

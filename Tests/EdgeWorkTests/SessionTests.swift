@@ -86,12 +86,12 @@ struct Arrangement {
         try await eventually("the worker is connected") { await coordinator.heartbeats.count > 0 }
     }
 
-    func work(_ number: Int64, _ features: NamedBlob, epochs: Int = 1) throws -> LeasedWork {
+    func work(_ number: Int64, _ features: BlobReference, epochs: Int = 1) throws -> TaskLease {
         var training = TrainingConfiguration.preset(kind: .pointwise)
         training.epochs = epochs
-        return LeasedWork(
-            token: try WireLeaseToken(wire: "lease-\(number)"), taskID: TaskID(number), attempt: 1,
-            leaseDuration: .seconds(10),
+        return TaskLease(
+            token: .numbered(number), taskID: TaskID(number), attempt: 1,
+            duration: .seconds(10),
             work: .train(
                 TrainWork(
                     rankerName: "math/precalculus.pointwise",
@@ -103,10 +103,10 @@ struct Arrangement {
     }
 
     /// A training that takes longer than any test, begun.
-    func endlessTraining(_ number: Int64 = 1) async throws -> WireLeaseToken {
+    func endlessTraining(_ number: Int64 = 1) async throws -> LeaseToken {
         let features = await coordinator.add(try Self.features("train"), name: "train")
         let work = try work(number, features, epochs: 1_000)
-        await coordinator.say(.task(work))
+        await coordinator.say(.begin(work))
         try await eventually("training is under way") {
             await coordinator.heartbeats.last?.first { $0.token == work.token }?.progress ?? 0 > 0
         }
@@ -126,7 +126,7 @@ struct Arrangement {
             let features = await all.coordinator.add(
                 try Arrangement.features("train"), name: "train")
             let work = try all.work(1, features)
-            await all.coordinator.say(.task(work))
+            await all.coordinator.say(.begin(work))
             try await eventually("the result is handed in") {
                 await all.coordinator.uploads.count == 1
             }
@@ -153,17 +153,17 @@ struct Arrangement {
             try await all.connected()
             let train = await all.coordinator.add(try Arrangement.features("train"), name: "train")
             let test = await all.coordinator.add(try Arrangement.features("test"), name: "test")
-            await all.coordinator.say(.task(try all.work(1, train)))
+            await all.coordinator.say(.begin(try all.work(1, train)))
             try await eventually("weights exist") {
                 await all.coordinator.uploads.count == 1
             }
             let weights = await all.coordinator.add(
                 await all.coordinator.uploads[0].bytes, name: "weights")
             await all.coordinator.say(
-                .task(
-                    LeasedWork(
-                        token: try WireLeaseToken(wire: "e-1"), taskID: TaskID(2), attempt: 1,
-                        leaseDuration: .seconds(10),
+                .begin(
+                    TaskLease(
+                        token: .numbered(1_001), taskID: TaskID(2), attempt: 1,
+                        duration: .seconds(10),
                         work: .evaluate(
                             EvaluateWork(
                                 rankerName: "r", weights: weights, features: [test, train],
@@ -185,7 +185,7 @@ struct Arrangement {
             try await all.connected()
             let token = try await all.endlessTraining()
             await all.coordinator.say(
-                .heartbeatReply(
+                .stop(
                     lost: cancelled ? [] : [token], cancelled: cancelled ? [token] : [],
                     leaseDuration: .seconds(10)))
             try await eventually("the training has stopped") {
@@ -217,7 +217,7 @@ struct Arrangement {
             let features = await all.coordinator.add(
                 try Arrangement.features("train"), name: "train")
             let work = try all.work(1, features, epochs: 20)
-            await all.coordinator.say(.task(work))
+            await all.coordinator.say(.begin(work))
             try await eventually("the features are on the worker's disk") {
                 await all.coordinator.fetches.count == 1
             }
@@ -258,14 +258,14 @@ struct Arrangement {
             let features = await all.coordinator.add(
                 try Arrangement.features("train"), name: "train")
             await all.coordinator.breakNextFetch(after: 150_000)
-            await all.coordinator.say(.task(try all.work(1, features)))
+            await all.coordinator.say(.begin(try all.work(1, features)))
             try await eventually("the result is handed in") {
                 await all.coordinator.uploads.count == 1
             }
             #expect(await all.coordinator.fetches == [0, 150_000])
             let other = await all.coordinator.add(try Arrangement.features("test"), name: "test")
             await all.coordinator.damageNextFetchOnce()
-            await all.coordinator.say(.task(try all.work(2, other)))
+            await all.coordinator.say(.begin(try all.work(2, other)))
             try await eventually("the second result is handed in") {
                 await all.coordinator.uploads.count == 2
             }
@@ -279,7 +279,7 @@ struct Arrangement {
             let features = await all.coordinator.add(
                 try Arrangement.features("train"), name: "train")
             await all.coordinator.breakNextUploadOnce()
-            await all.coordinator.say(.task(try all.work(1, features)))
+            await all.coordinator.say(.begin(try all.work(1, features)))
             try await eventually("the result is handed in") {
                 await all.coordinator.uploads.count == 1
             }
@@ -292,12 +292,12 @@ struct Arrangement {
         try await Arrangement.with { all in
             try await all.connected()
             let garbage = await all.coordinator.add([1, 2, 3], name: "garbage")
-            await all.coordinator.say(.task(try all.work(1, garbage)))
+            await all.coordinator.say(.begin(try all.work(1, garbage)))
             try await eventually("the failure is said") {
                 await all.coordinator.failures.count == 1
             }
             let failure = await all.coordinator.failures[0]
-            #expect(failure.leaseToken == "lease-1")
+            #expect(failure.leaseToken == LeaseToken.numbered(1).description)
             #expect(failure.code == "invalidFeatures")
             #expect(!failure.retryable)
             // Its bytes are named, and nothing of this machine.
@@ -328,7 +328,7 @@ struct Arrangement {
             try await all.connected()
             #expect(await all.coordinator.hellos.first?.taskKinds == [.evaluate])
             let features = await all.coordinator.add(try Arrangement.features("train"), name: "t")
-            await all.coordinator.say(.task(try all.work(1, features)))
+            await all.coordinator.say(.begin(try all.work(1, features)))
             try await eventually("it has said so") { await all.coordinator.failures.count == 1 }
             let failure = await all.coordinator.failures[0]
             #expect(failure.message == "cannot take this train task: this worker does none")
@@ -340,8 +340,8 @@ struct Arrangement {
     @Test func `fails an attempt whose blob nobody has`() async throws {
         try await Arrangement.with { all in
             try await all.connected()
-            let nowhere = NamedBlob(digest: digest(of: [9]), byteCount: 1, name: "nowhere")
-            await all.coordinator.say(.task(try all.work(1, nowhere)))
+            let nowhere = BlobReference(digest: digest(of: [9]), byteCount: 1, name: "nowhere")
+            await all.coordinator.say(.begin(try all.work(1, nowhere)))
             try await eventually("the failure is said") {
                 await all.coordinator.failures.count == 1
             }
@@ -359,19 +359,22 @@ struct Arrangement {
             let token = try await all.endlessTraining(1)
             let features = await all.coordinator.add(try Arrangement.features("test"), name: "test")
             for number in [2, 3] as [Int64] {
-                await all.coordinator.say(.task(try all.work(number, features)))
+                await all.coordinator.say(.begin(try all.work(number, features)))
             }
             try await eventually("the third is given back") {
                 await all.coordinator.failures.count == 1
             }
-            #expect(await all.coordinator.failures.map(\.leaseToken) == ["lease-3"])
+            #expect(
+                await all.coordinator.failures.map(\.leaseToken) == [
+                    LeaseToken.numbered(3).description
+                ])
             #expect(await all.coordinator.failures.map(\.code) == ["busy"])
             await all.coordinator.say(
-                .heartbeatReply(lost: [token], cancelled: [], leaseDuration: .seconds(10)))
+                .stop(lost: [token], cancelled: [], leaseDuration: .seconds(10)))
             try await eventually("the second is done") {
                 await all.coordinator.uploads.count == 1
             }
-            #expect(await all.coordinator.uploads[0].header.token.description == "lease-2")
+            #expect(await all.coordinator.uploads[0].header.token == .numbered(2))
         }
     }
 
@@ -380,7 +383,7 @@ struct Arrangement {
             try await all.connected()
             let name = "math/precalculus train"
             let features = await all.coordinator.add(Array("no features".utf8), name: name)
-            await all.coordinator.say(.task(try all.work(1, features)))
+            await all.coordinator.say(.begin(try all.work(1, features)))
             try await eventually("it failed") { await all.coordinator.failures.count == 1 }
             let failure = try #require(await all.coordinator.failures.first)
             #expect(failure.code == ErrorCode.invalidFeatures.rawValue)
@@ -409,7 +412,7 @@ struct Arrangement {
             try await all.connected()
             let features = await all.coordinator.add(
                 try Arrangement.features("train"), name: "train")
-            await all.coordinator.say(.task(try all.work(1, features, epochs: 3)))
+            await all.coordinator.say(.begin(try all.work(1, features, epochs: 3)))
             try await eventually("training has begun") {
                 await all.coordinator.heartbeats.last?.isEmpty == false
             }
@@ -428,7 +431,7 @@ struct Arrangement {
             await all.worker.drain()
             try await all.running.value
             let failures = await all.coordinator.failures
-            #expect(failures.map(\.leaseToken) == ["lease-1"])
+            #expect(failures.map(\.leaseToken) == [LeaseToken.numbered(1).description])
             #expect(failures.map(\.retryable) == [true])
         }
     }

@@ -79,7 +79,7 @@ import WorkerWire
 
 extension HostileWorker {
     /// Says that the attempt failed and that it is no use to try again.
-    func fail(_ lease: LeasedWork, _ error: CoordinatorError) async throws {
+    func fail(_ lease: TaskLease, _ error: CoordinatorError) async throws {
         let client = try #require(client)
         _ = try await client.failAttempt(
             Languagesystem_V1_FailAttemptRequest(

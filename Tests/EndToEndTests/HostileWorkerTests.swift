@@ -185,8 +185,8 @@ import struct Crypto.SHA256
 actor HostileWorker {
     private let identity: WorkerIdentity
     private(set) var client: WorkerClient?
-    private let leases: AsyncStream<LeasedWork>
-    private let leasesInput: AsyncStream<LeasedWork>.Continuation
+    private let leases: AsyncStream<TaskLease>
+    private let leasesInput: AsyncStream<TaskLease>.Continuation
 
     static func join(_ installation: Installation) async throws -> HostileWorker {
         let token = try await installation.lscoord(
@@ -222,16 +222,16 @@ actor HostileWorker {
                 try await writer.write(
                     Languagesystem_V1_WorkerMessage(
                         .hello(
-                            WorkerIntroduction(
+                            WorkerHello(
                                 programVersion: "hostile", capacity: capacity,
                                 taskKinds: [kind], heldDigests: [], heldLeases: []))))
                 try await Task.sleep(for: .seconds(300))
             } onResponse: { response in
                 for try await message in response.messages {
-                    switch try CoordinatorNotice(message) {
+                    switch try CoordinatorCommand(message) {
                     case .welcome: welcome.yield()
-                    case .task(let work): input.yield(work)
-                    case .heartbeatReply, .localDataReply, .prefetch, .rerank: break
+                    case .begin(let work): input.yield(work)
+                    case .stop, .refuse, .prefetch, .rerank: break
                     }
                 }
             }
@@ -251,7 +251,7 @@ actor HostileWorker {
         try await body(self)
     }
 
-    func nextLease() async throws -> LeasedWork {
+    func nextLease() async throws -> TaskLease {
         var iterator = leases.makeAsyncIterator()
         return try #require(await iterator.next(isolation: self))
     }
@@ -268,10 +268,10 @@ actor HostileWorker {
 
     func handIn(under token: String) async throws -> String {
         let shape = try RankerConfiguration(json: #"{"kind": "listwise", "hidden_size": 384}"#)
-        return try await handIn(weights(shape), try WireLeaseToken(wire: token))
+        return try await handIn(weights(shape), try LeaseToken(wire: token))
     }
 
-    private func handIn(_ bytes: [UInt8], _ token: WireLeaseToken) async throws -> String {
+    private func handIn(_ bytes: [UInt8], _ token: LeaseToken) async throws -> String {
         let header = TrainingResultHeader(
             token: token, digest: Digest(bytes: SHA256.hash(data: bytes))!,
             byteCount: Int64(bytes.count), report: "{}")
@@ -282,7 +282,7 @@ actor HostileWorker {
                     let end = min(start + WireLimits.chunkByteCount, bytes.count)
                     try await writer.write(
                         Languagesystem_V1_TrainingUpload(
-                            BlobPiece(
+                            BlobChunk(
                                 offset: Int64(start), bytes: Array(bytes[start..<end]),
                                 byteCount: Int64(bytes.count))))
                 }
@@ -314,7 +314,7 @@ actor HostileWorker {
     }
 
     private func report(
-        _ figures: String, for evaluate: EvaluateWork, _ token: WireLeaseToken
+        _ figures: String, for evaluate: EvaluateWork, _ token: LeaseToken
     ) async throws -> String {
         let message = Languagesystem_V1_EvaluationResult(
             token: token,

@@ -15,8 +15,8 @@ actor StrangeMachine {
     private let service: WorkerClient
     private let running: Task<Void, any Error>
     private var session: Task<Void, Never>?
-    private var input: AsyncStream<WorkerReport>.Continuation?
-    private(set) var notices: [CoordinatorNotice] = []
+    private var input: AsyncStream<WorkerEvent>.Continuation?
+    private(set) var notices: [CoordinatorCommand] = []
     private(set) var isWelcome = false
     private(set) var isOver = false
     /// Why the session ended, when that was said.
@@ -42,24 +42,24 @@ actor StrangeMachine {
         running = Task { try await client.runConnections() }
     }
 
-    var leases: [LeasedWork] {
-        notices.compactMap { if case .task(let work) = $0 { work } else { nil } }
+    var leases: [TaskLease] {
+        notices.compactMap { if case .begin(let work) = $0 { work } else { nil } }
     }
 
-    var suggested: [NamedBlob] {
-        notices.flatMap { notice -> [NamedBlob] in
+    var suggested: [BlobReference] {
+        notices.flatMap { notice -> [BlobReference] in
             if case .prefetch(let blobs) = notice { blobs } else { [] }
         }
     }
 
     /// Opens a session and waits for the welcome, or for its end.
     func open(_ instance: String = UUID().uuidString, place: String = "strange") async throws {
-        let (reports, input) = AsyncStream.makeStream(of: WorkerReport.self)
+        let (reports, input) = AsyncStream.makeStream(of: WorkerEvent.self)
         self.input = input
         (isWelcome, isOver, reason, notices) = (false, false, nil, [])
         input.yield(
             .hello(
-                WorkerIntroduction(
+                WorkerHello(
                     programVersion: "strange", capacity: 1, taskKinds: [.train], heldDigests: [],
                     heldLeases: [], reranks: true)))
         let metadata = WorkerProcess(instance: instance, place: place)?.metadata ?? [:]
@@ -72,7 +72,7 @@ actor StrangeMachine {
                     }
                 } onResponse: { response in
                     for try await message in response.messages {
-                        await self.heard(try CoordinatorNotice(message))
+                        await self.heard(try CoordinatorCommand(message))
                     }
                 }
                 self.ended(nil)
@@ -86,7 +86,7 @@ actor StrangeMachine {
         while !isWelcome, !isOver, .now < deadline { try await Task.sleep(for: .milliseconds(10)) }
     }
 
-    func say(_ report: WorkerReport) { input?.yield(report) }
+    func say(_ report: WorkerEvent) { input?.yield(report) }
 
     /// - Returns: How many bytes came.
     /// - Throws: What the coordinator says.
@@ -97,7 +97,7 @@ actor StrangeMachine {
             ) { response in
                 var count = 0
                 for try await message in response.messages {
-                    count += try BlobPiece(message).bytes.count
+                    count += try BlobChunk(message).bytes.count
                 }
                 return count
             }
@@ -124,7 +124,7 @@ actor StrangeMachine {
         running.cancel()
     }
 
-    private func heard(_ notice: CoordinatorNotice) {
+    private func heard(_ notice: CoordinatorCommand) {
         if case .welcome = notice { isWelcome = true }
         notices.append(notice)
     }

@@ -96,17 +96,19 @@ import WorkerWire
 
     @Test func `of a worker's messages is refused, or maps to the same again`() throws {
         let digest = Digest(bytes: [UInt8](repeating: 7, count: 32))!
-        let token = try WireLeaseToken(wire: "0f8fad5b-d9cb-469f-a165-70867728950e")
-        let reports: [WorkerReport] = [
+        let token = try LeaseToken(wire: "0f8fad5b-d9cb-469f-a165-70867728950e")
+        let reports: [WorkerEvent] = [
             .hello(
-                WorkerIntroduction(
+                WorkerHello(
                     programVersion: "1", capacity: 3, taskKinds: [.train, .evaluate],
                     heldDigests: [digest], heldLeases: [token],
                     domains: [try DomainPattern("math/*")], taskByteCountMax: 1 << 30,
                     reranks: true)),
-            .rerankScores(
-                RerankScores(number: 7, .scored([0.5, -0.25, .nan], compute: .microseconds(300)))),
-            .rerankScores(RerankScores(number: 8, .refused(.unavailable, message: "not yet"))),
+            .reranked(
+                EdgeRerankReply(
+                    number: 7, .scored([0.5, -0.25, .nan], compute: .microseconds(300)))),
+            .reranked(
+                EdgeRerankReply(number: 8, .refused(CoordinatorError(.unavailable, "not yet")))),
             .localData(
                 LocalData(
                     sets: [
@@ -117,7 +119,7 @@ import WorkerWire
                             layer: 20, layerFraction: 0.625)
                     ], weights: [digest])),
             .availability(takesTasks: true),
-            .heartbeat([WireLeaseProgress(token: token, progress: 0.5, note: "step 1")]),
+            .heartbeat([LeaseProgress(token: token, progress: 0.5, note: "step 1")]),
             .inventory([digest, digest]), .draining,
         ]
         let samples = try reports.map {
@@ -125,20 +127,20 @@ import WorkerWire
         }
         try fuzz("worker-message", samples) { bytes in
             let message = try Languagesystem_V1_WorkerMessage(serializedBytes: bytes)
-            let report = try WorkerReport(message)
-            #expect(try WorkerReport(Languagesystem_V1_WorkerMessage(report)) == report)
+            let report = try WorkerEvent(message)
+            #expect(try WorkerEvent(Languagesystem_V1_WorkerMessage(report)) == report)
         }
     }
 
     @Test func `of results is refused, or holds to its limits`() throws {
-        let token = try WireLeaseToken(wire: "0f8fad5b-d9cb-469f-a165-70867728950e")
+        let token = try LeaseToken(wire: "0f8fad5b-d9cb-469f-a165-70867728950e")
         let digest = Digest(bytes: [UInt8](repeating: 7, count: 32))!
         let evaluation = Languagesystem_V1_EvaluationResult(
             token: token,
             reports: [EvaluationResultReport(featureSet: digest, report: #"{"accuracy": 0.5}"#)])
         try fuzz("evaluation-result", [try evaluation.serializedBytes()]) { bytes in
             let message = try Languagesystem_V1_EvaluationResult(serializedBytes: bytes)
-            _ = try WireLeaseToken(wire: message.leaseToken)
+            _ = try LeaseToken(wire: message.leaseToken)
             for report in try [EvaluationResultReport](message) {
                 #expect(report.report.utf8.count <= WireLimits.jsonByteCountMax)
             }
@@ -147,13 +149,13 @@ import WorkerWire
             Languagesystem_V1_TrainingUpload(
                 TrainingResultHeader(token: token, digest: digest, byteCount: 9, report: "{}")),
             Languagesystem_V1_TrainingUpload(
-                BlobPiece(offset: 0, bytes: [1, 2, 3], byteCount: 9)),
+                BlobChunk(offset: 0, bytes: [1, 2, 3], byteCount: 9)),
         ]
         try fuzz("training-upload", try uploads.map { try $0.serializedBytes() }) { bytes in
             switch try Languagesystem_V1_TrainingUpload(serializedBytes: bytes).message {
             case .header(let header): _ = try TrainingResultHeader(header)
             case .chunk(let chunk):
-                let piece = try BlobPiece(chunk)
+                let piece = try BlobChunk(chunk)
                 #expect(piece.offset >= 0 && piece.bytes.count <= WireLimits.chunkByteCount)
             case nil: break
             }
@@ -171,38 +173,41 @@ import WorkerWire
 
     @Test func `of a coordinator's messages is refused, or maps to the same again`() throws {
         let digest = Digest(bytes: [UInt8](repeating: 7, count: 32))!
-        let token = try WireLeaseToken(wire: "0f8fad5b-d9cb-469f-a165-70867728950e")
-        let blob = NamedBlob(
+        let token = try LeaseToken(wire: "0f8fad5b-d9cb-469f-a165-70867728950e")
+        let blob = BlobReference(
             digest: digest, byteCount: 5, name: "math train", domain: try DomainName("math"))
-        let notices: [CoordinatorNotice] = [
+        let notices: [CoordinatorCommand] = [
             .welcome(
                 workerName: "edge-1", coordinatorVersion: "1",
                 heartbeatInterval: .milliseconds(900)),
-            .task(
-                LeasedWork(
-                    token: token, taskID: TaskID(7), attempt: 2, leaseDuration: .seconds(10),
+            .begin(
+                TaskLease(
+                    token: token, taskID: TaskID(7), attempt: 2, duration: .seconds(10),
                     work: .train(
                         TrainWork(
                             rankerName: "math.listwise", rankerConfiguration: "{}",
                             trainingConfiguration: "{}", features: [blob], initialWeights: blob,
                             weightsStay: true)))),
-            .localDataReply([LocalDataRefusal(digest: digest, message: "no", hint: "ask")]),
+            .refuse([DataRefusal(digest: digest, message: "no", hint: "ask")]),
             .prefetch([blob]),
             .rerank(
-                RerankWork(
-                    number: 7, rankerName: "math.listwise", weights: blob,
-                    features: [UInt8](repeating: 0x3c, count: 3 * 4 * 2), dtype: .float16,
-                    candidateCount: 2, hiddenSize: 4, deadline: .milliseconds(200),
-                    traceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")),
-            .heartbeatReply(lost: [token], cancelled: [], leaseDuration: .seconds(9)),
+                EdgeRerankOrder(
+                    number: 7,
+                    EdgeRerank(
+                        rankerName: "math.listwise", weights: blob,
+                        features: [UInt8](repeating: 0x3c, count: 3 * 4 * 2), dtype: .float16,
+                        candidateCount: 2, hiddenSize: 4,
+                        traceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+                    deadline: .milliseconds(200))),
+            .stop(lost: [token], cancelled: [], leaseDuration: .seconds(9)),
         ]
         let samples = try notices.map {
             try Languagesystem_V1_CoordinatorMessage($0).serializedBytes() as [UInt8]
         }
         try fuzz("coordinator-message", samples) { bytes in
             let message = try Languagesystem_V1_CoordinatorMessage(serializedBytes: bytes)
-            let notice = try CoordinatorNotice(message)
-            #expect(try CoordinatorNotice(Languagesystem_V1_CoordinatorMessage(notice)) == notice)
+            let notice = try CoordinatorCommand(message)
+            #expect(try CoordinatorCommand(Languagesystem_V1_CoordinatorMessage(notice)) == notice)
         }
     }
 
@@ -211,11 +216,15 @@ import WorkerWire
         let sample = Languagesystem_V1_PeerRerank(
             PeerRerank(
                 worker: WorkerID(7),
-                work: RerankWork(
-                    number: 0, rankerName: "math.listwise",
-                    weights: NamedBlob(digest: digest, byteCount: 5, name: "math.listwise@1"),
-                    features: [UInt8](repeating: 0x3c, count: 3 * 4 * 2), dtype: .float16,
-                    candidateCount: 2, hiddenSize: 4, deadline: .milliseconds(200))))
+                order: EdgeRerankOrder(
+                    number: 0,
+                    EdgeRerank(
+                        rankerName: "math.listwise",
+                        weights: BlobReference(
+                            digest: digest, byteCount: 5, name: "math.listwise@1"),
+                        features: [UInt8](repeating: 0x3c, count: 3 * 4 * 2), dtype: .float16,
+                        candidateCount: 2, hiddenSize: 4),
+                    deadline: .milliseconds(200))))
         try fuzz("peer-rerank", [try sample.serializedBytes()]) { bytes in
             let rerank = try PeerRerank(Languagesystem_V1_PeerRerank(serializedBytes: bytes))
             #expect(rerank.worker.rawValue > 0)

@@ -8,7 +8,7 @@ import Testing
         "LanguageSystem": [],
         "ProgramLog": [],
         "ProgramMetrics": [],
-        "RankerMath": ["CKernels", "COneDNN"],
+        "RankerMath": ["CKernels", "COneDNN", "LanguageSystem"],
         "Rankers": ["LanguageSystem", "RankerMath"],
         "PostgresAccess": ["CLibPQ", "LanguageSystem"],
         "CoordinationTesting": ["PostgresAccess"],

@@ -15,7 +15,7 @@ import Testing
             try await ledger.database.pool.execute(
                 "select ls.request_training($1, p_seed => s) from generate_series(1, 200) s", ranker
             )
-            let leases = try await withThrowingTaskGroup(of: [LeasedTask].self) { group in
+            let leases = try await withThrowingTaskGroup(of: [TaskLease].self) { group in
                 for index in 0..<20 {
                     let worker = try await ledger.worker("w\(index)")
                     group.addTask { try await leaseAll(ledger, worker, index) }
@@ -32,12 +32,12 @@ import Testing
 
     /// Half of the workers say which features they hold, half do not: both ways of choosing.
     private func leaseAll(_ ledger: TestLedger, _ worker: WorkerID, _ index: Int) async throws
-        -> [LeasedTask]
+        -> [TaskLease]
     {
         let held =
             index % 2 == 0
             ? try await ledger.store.featureSets().map(\.digest) : []
-        var leases: [LeasedTask] = []
+        var leases: [TaskLease] = []
         while try await ledger.count("ls.task where state = 'waiting'") > 0 {
             leases += try await ledger.store.leaseTasks(
                 for: worker, kinds: TaskKind.leased, countMax: 1 + index % 3,
@@ -49,7 +49,7 @@ import Testing
     @Test func `to hand in one result: all are told the same version`() async throws {
         try await TestLedger.with(connectionCountMax: 8) { ledger in
             let lease = try await ledger.leaseTraining("code")
-            let completions = try await withThrowingTaskGroup(of: TrainingCompletion.self) {
+            let completions = try await withThrowingTaskGroup(of: Completion.self) {
                 group in
                 for _ in 0..<8 {
                     group.addTask { try await ledger.complete(lease, weights: "w") }
@@ -109,7 +109,7 @@ import Testing
             let late = try await ledger.answer(
                 whileUncommitted: { try $0.execute("select ls.expire_leases()") }
             ) { try await $0.complete(lease, weights: "late") }
-            #expect(late == TrainingCompletion(counted: false, versionID: nil))
+            #expect(late == Completion(counted: false, versionID: nil))
             #expect(try await ledger.count("ls.ranker_version") == 0)
             #expect(try await ledger.brokenRules() == [])
         }
@@ -179,7 +179,7 @@ import Testing
 extension TestLedger {
     /// A train task of a new ranker, leased to worker `w`.
     func leaseTraining(_ domain: String, lasting: Duration = .seconds(60)) async throws
-        -> LeasedTask
+        -> TaskLease
     {
         try await featureSet(domain, .train)
         _ = try await store.requestTraining(try await ranker(domain))
@@ -221,8 +221,8 @@ extension TestLedger {
         return try #require(answer.value).get()
     }
 
-    func complete(_ lease: LeasedTask, by worker: WorkerID = WorkerID(1), weights: String)
-        async throws -> TrainingCompletion
+    func complete(_ lease: TaskLease, by worker: WorkerID = WorkerID(1), weights: String)
+        async throws -> Completion
     {
         let bytes = Array(weights.utf8)
         return try await store.completeTraining(
@@ -242,7 +242,7 @@ final class Box<Value: Sendable>: @unchecked Sendable {
 }
 
 extension Connection {
-    func completeTraining(_ lease: LeasedTask, weights: String) throws {
+    func completeTraining(_ lease: TaskLease, weights: String) throws {
         let bytes = Array(weights.utf8)
         try execute(
             "select * from ls.complete_training(1, $1, $2, $3, '{}')", lease.token,

@@ -79,7 +79,7 @@ import Testing
             #expect(moves.map(\.toNumber) == [1, 1, 2, 1])
             #expect(moves[2].movedBy == "ada" && moves[2].reason == "by hand")
             let piece = try await store.readBlob(.sha256([2]), from: 0)
-            #expect(piece == BlobPiece(bytes: [2], byteCount: 1))
+            #expect(piece == BlobChunk(offset: 0, bytes: [2], byteCount: 1))
             let wrong = await #expect(throws: CoordinatorError.self) {
                 try await store.addVersion(to: ranker, digest: .sha256([1]), weights: [3])
             }
@@ -105,7 +105,11 @@ import Testing
             #expect(lease.taskID == task && lease.attempt == 1 && lease.kind == .train)
             #expect(lease.rankerName == ranker && lease.weights == nil)
             #expect(lease.configuration.contains(#""seed": 9"#))
-            #expect(lease.rankerConfiguration.contains(#""hidden_size": 4"#))
+            guard case .train(let train) = lease.work else {
+                Issue.record("found \(lease.kind), expected train")
+                return
+            }
+            #expect(train.rankerConfiguration.contains(#""hidden_size": 4"#))
             #expect(
                 lease.features == [
                     BlobReference(
@@ -163,7 +167,7 @@ import Testing
                     judgement: .confirmed))
             #expect(try await store.taskProgress([lease.taskID]).first?.state == .dead)
             try await store.redrive(lease.taskID, because: "more memory")
-            func leaseAgain() async throws -> LeasedTask {
+            func leaseAgain() async throws -> TaskLease {
                 let leases = try await store.leaseTasks(
                     for: worker, kinds: [.train], countMax: 1, lasting: .seconds(60))
                 return try #require(leases.first)
@@ -264,8 +268,7 @@ import Testing
             #expect(try await store.authenticateWorker("edge-1", serial: "0a") == worker)
             let connection = try await store.workerConnected(
                 worker,
-                WorkerConnection(
-                    coordinator: "c1", programVersion: "0.1.0", capacity: 2, taskKinds: [.train]))
+                WorkerHello(programVersion: "0.1.0", capacity: 2, taskKinds: [.train]), to: "c1")
             try await store.workerSeen(worker)
             let status = try #require(try await store.workers().first)
             #expect(status.state == "connected" && status.capacity == 2)

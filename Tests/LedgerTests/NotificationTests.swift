@@ -39,8 +39,7 @@ import Testing
             }
             _ = try await ledger.store.workerConnected(
                 try await ledger.worker("moving"),
-                WorkerConnection(
-                    coordinator: "one", programVersion: "test", capacity: 1, taskKinds: []))
+                WorkerHello(programVersion: "test", capacity: 1, taskKinds: []), to: "one")
             #expect(await events.next() == .notification(channel: "ls_presence", payload: ""))
         }
     }

@@ -52,7 +52,7 @@ private struct Player {
     let ledger: TestLedger
     let worker: WorkerID
     var generator: SplitMix
-    var leases: [LeasedTask] = []
+    var leases: [TaskLease] = []
     let isAlone: Bool
 
     init(_ ledger: TestLedger, seed: UInt64, name: String, isAlone: Bool = true) async throws {

@@ -104,3 +104,17 @@ struct TestLedger: Sendable {
         return try rows.map { try $0.decode("rule") }
     }
 }
+
+extension LedgerStore {
+    /// One worker's result, as coordinators hand in those of many.
+    func completeEvaluation(
+        by worker: WorkerID, _ token: LeaseToken, reports: [(featureSet: Digest, report: String)]
+    ) async throws(CoordinatorError) -> Bool {
+        let result = EvaluationResult(
+            worker: worker, token: token,
+            reports: reports.map {
+                EvaluationResultReport(featureSet: $0.featureSet, report: $0.report)
+            })
+        return try await completeEvaluations([result]) == [true]
+    }
+}

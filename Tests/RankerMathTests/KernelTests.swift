@@ -2,6 +2,7 @@ import CKernels
 import Foundation
 import RankerMath
 import Testing
+import LanguageSystem
 
 @Suite struct `Kernels` {
     @Test(arguments: [0, 1, 7, 15])

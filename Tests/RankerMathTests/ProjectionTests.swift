@@ -2,6 +2,7 @@
 // side of the kernels' tiles.
 import RankerMath
 import Testing
+import LanguageSystem
 
 @Suite struct `Projection of stored features` {
     static let shapes = [

@@ -11,94 +11,103 @@ import WorkerWire
         Digest(bytes: [UInt8](repeating: byte, count: 32))!
     }
 
-    static func token(_ text: String) -> WireLeaseToken { try! WireLeaseToken(wire: text) }
+    static func token(_ number: UInt8) -> LeaseToken {
+        LeaseToken("0f8fad5b-d9cb-469f-a165-7086772895\(10 + number)")!
+    }
 
-    static let train = LeasedWork(
-        token: token("t-1"), taskID: TaskID(7), attempt: 2, leaseDuration: .seconds(10),
+    static let train = TaskLease(
+        token: token(0), taskID: TaskID(7), attempt: 2, duration: .seconds(10),
         work: .train(
             TrainWork(
                 rankerName: "math.listwise", rankerConfiguration: "{\"a\":1}",
                 trainingConfiguration: "{}",
                 features: [
-                    NamedBlob(
+                    BlobReference(
                         digest: digest(1), byteCount: 5, name: "math train",
                         domain: try! DomainName("math"))
                 ],
-                initialWeights: NamedBlob(digest: digest(2), byteCount: 6, name: "w"),
+                initialWeights: BlobReference(digest: digest(2), byteCount: 6, name: "w"),
                 weightsStay: true)))
     static let localSet = FeatureSetDescription(
         digest: digest(5), byteCount: 9, baseModel: "m", domain: try! DomainName("math/algebra"),
         split: .train, user: "ada", labelKind: "binary", hiddenSize: 4, queryCount: 2,
         responseCount: 8, layer: 20, layerFraction: 0.625)
-    static let evaluate = LeasedWork(
-        token: token("t-2"), taskID: TaskID(8), attempt: 1, leaseDuration: .milliseconds(1_500),
+    static let evaluate = TaskLease(
+        token: token(1), taskID: TaskID(8), attempt: 1, duration: .milliseconds(1_500),
         work: .evaluate(
             EvaluateWork(
-                rankerName: "r", weights: NamedBlob(digest: digest(3), byteCount: 7, name: "w"),
-                features: [NamedBlob(digest: digest(4), byteCount: 8, name: "f")],
+                rankerName: "r", weights: BlobReference(digest: digest(3), byteCount: 7, name: "w"),
+                features: [BlobReference(digest: digest(4), byteCount: 8, name: "f")],
                 evaluationConfiguration: "{}")))
 
-    static let rerank = RerankWork(
-        number: 9, rankerName: "math.listwise",
-        weights: NamedBlob(digest: digest(3), byteCount: 7, name: "math.listwise@2"),
-        features: [UInt8](repeating: 1, count: 3 * 4 * 2), dtype: .bfloat16, candidateCount: 2,
-        hiddenSize: 4, deadline: .milliseconds(200),
-        traceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+    static let rerank = EdgeRerankOrder(
+        number: 9,
+        EdgeRerank(
+            rankerName: "math.listwise",
+            weights: BlobReference(digest: digest(3), byteCount: 7, name: "math.listwise@2"),
+            features: [UInt8](repeating: 1, count: 3 * 4 * 2), dtype: .bfloat16, candidateCount: 2,
+            hiddenSize: 4,
+            traceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+        deadline: .milliseconds(200))
 
     @Test(arguments: [
-        CoordinatorNotice.rerank(rerank),
+        CoordinatorCommand.rerank(rerank),
         .welcome(
             workerName: "edge-1", coordinatorVersion: "1", heartbeatInterval: .milliseconds(900)),
-        .task(train), .task(evaluate),
-        .heartbeatReply(lost: [token("a")], cancelled: [token("b")], leaseDuration: .seconds(9)),
-        .localDataReply([
-            LocalDataRefusal(digest: digest(5), message: "cannot take it", hint: nil),
-            LocalDataRefusal(digest: digest(6), message: "cannot take it", hint: "ask"),
+        .begin(train), .begin(evaluate),
+        .stop(lost: [token(2)], cancelled: [token(3)], leaseDuration: .seconds(9)),
+        .refuse([
+            DataRefusal(digest: digest(5), message: "cannot take it", hint: nil),
+            DataRefusal(digest: digest(6), message: "cannot take it", hint: "ask"),
         ]),
         .prefetch([
-            NamedBlob(
+            BlobReference(
                 digest: digest(1), byteCount: 5, name: "math train",
                 domain: try! DomainName("math"))
         ]),
     ])
-    func `of a coordinator's messages keeps every value`(notice: CoordinatorNotice) throws {
-        let message = Languagesystem_V1_CoordinatorMessage(notice)
+    func `of a coordinator's messages keeps every value`(command: CoordinatorCommand) throws {
+        let message = Languagesystem_V1_CoordinatorMessage(command)
         let sent = try Languagesystem_V1_CoordinatorMessage(
             serializedBytes: try message.serializedBytes() as [UInt8])
-        #expect(try CoordinatorNotice(sent) == notice)
+        #expect(try CoordinatorCommand(sent) == command)
     }
 
     @Test(arguments: [
-        WorkerReport.hello(
-            WorkerIntroduction(
+        WorkerEvent.hello(
+            WorkerHello(
                 programVersion: "1", capacity: 3, taskKinds: [.train, .evaluate],
                 heldDigests: [digest(1)],
-                heldLeases: [token("x")], domains: [try! DomainPattern("math/*")],
+                heldLeases: [token(4)], domains: [try! DomainPattern("math/*")],
                 taskByteCountMax: 1 << 20, reranks: true)),
-        .rerankScores(
-            RerankScores(
+        .reranked(
+            EdgeRerankReply(
                 number: 9, .scored([0.25, -1, .nan, .infinity], compute: .microseconds(310)))),
-        .rerankScores(RerankScores(number: .max, .refused(.unavailable, message: "not yet"))),
+        .reranked(
+            EdgeRerankReply(number: .max, .refused(CoordinatorError(.unavailable, "not yet")))),
         .localData(LocalData(sets: [localSet], weights: [digest(7)])),
         .availability(takesTasks: false),
-        .heartbeat([WireLeaseProgress(token: token("x"), progress: 0.5, note: "step 1")]),
+        .heartbeat([LeaseProgress(token: token(4), progress: 0.5, note: "step 1")]),
         .inventory([digest(1), digest(2)]), .draining,
     ])
-    func `of a worker's messages keeps every value`(report: WorkerReport) throws {
-        #expect(try WorkerReport(Languagesystem_V1_WorkerMessage(report)) == report)
+    func `of a worker's messages keeps every value`(event: WorkerEvent) throws {
+        #expect(try WorkerEvent(Languagesystem_V1_WorkerMessage(event)) == event)
     }
 
-    @Test(arguments: ["", "a b", "é", "a/b", String(repeating: "x", count: 65)])
+    @Test(arguments: [
+        "", "a b", "é", "t-1", "0f8fad5b-d9cb-469f-a165-70867728950",
+        "0f8fad5b-d9cb-469f-a165-70867728950e1",
+    ])
     func `refuses a token that is none`(text: String) {
-        #expect(throws: CoordinatorError.self) { try WireLeaseToken(wire: text) }
+        #expect(throws: CoordinatorError.self) { try LeaseToken(wire: text) }
     }
 
     @Test(arguments: [Double.nan, .infinity, -0.01, 1.01])
     func `refuses progress outside of 0 to 1`(progress: Double) {
         var message = Languagesystem_V1_LeaseProgress()
-        message.leaseToken = "x"
+        message.leaseToken = "0f8fad5b-d9cb-469f-a165-70867728950e"
         message.progress = progress
-        #expect(throws: CoordinatorError.self) { try WireLeaseProgress(message) }
+        #expect(throws: CoordinatorError.self) { try LeaseProgress(message) }
     }
 
     @Test func `refuses local feature sets of impossible sizes, and too many`() {
@@ -113,12 +122,12 @@ import WorkerWire
         for change in changes {
             var damaged = message
             change(&damaged.localData.featureSets[0])
-            #expect(throws: CoordinatorError.self) { try WorkerReport(damaged) }
+            #expect(throws: CoordinatorError.self) { try WorkerEvent(damaged) }
         }
         var many = message
         many.localData.featureSets = Array(
             repeating: message.localData.featureSets[0], count: WireLimits.localSetCountMax + 1)
-        #expect(throws: CoordinatorError.self) { try WorkerReport(many) }
+        #expect(throws: CoordinatorError.self) { try WorkerEvent(many) }
     }
 
     @Test func `refuses a rerank of impossible sizes`() {
@@ -138,14 +147,14 @@ import WorkerWire
         for change in changes {
             var damaged = message
             change(&damaged.rerank)
-            #expect(throws: CoordinatorError.self) { try CoordinatorNotice(damaged) }
+            #expect(throws: CoordinatorError.self) { try CoordinatorCommand(damaged) }
         }
     }
 
     @Test func `of a rerank for another coordinator keeps every value, and refuses half of one`()
         throws
     {
-        let rerank = PeerRerank(worker: WorkerID(7), work: Self.rerank)
+        let rerank = PeerRerank(worker: WorkerID(7), order: Self.rerank)
         let message = Languagesystem_V1_PeerRerank(rerank)
         let sent = try Languagesystem_V1_PeerRerank(
             serializedBytes: try message.serializedBytes() as [UInt8])
@@ -164,26 +173,29 @@ import WorkerWire
 
     @Test func `of a rerank carries the largest group in one message`() throws {
         let size = WireLimits.rerankFeaturesByteCountMax
-        let work = RerankWork(
-            number: 1, rankerName: "r", weights: Self.rerank.weights,
-            features: [UInt8](repeating: 0, count: size), dtype: .float32, candidateCount: 255,
-            hiddenSize: 4_096, deadline: .seconds(1))
+        let work = EdgeRerankOrder(
+            number: 1,
+            EdgeRerank(
+                rankerName: "r", weights: Self.rerank.rerank.weights,
+                features: [UInt8](repeating: 0, count: size), dtype: .float32, candidateCount: 255,
+                hiddenSize: 4_096),
+            deadline: .seconds(1))
         let bytes: [UInt8] = try Languagesystem_V1_CoordinatorMessage(.rerank(work))
             .serializedBytes()
         #expect(bytes.count <= WireLimits.sessionMessageByteCountMax)
         let handedOn: [UInt8] = try Languagesystem_V1_PeerRerank(
-            PeerRerank(worker: WorkerID(.max), work: work)
+            PeerRerank(worker: WorkerID(.max), order: work)
         ).serializedBytes()
         #expect(handedOn.count <= WireLimits.sessionMessageByteCountMax)
-        #expect(try RerankWork(Languagesystem_V1_RerankWork(work)) == work)
+        #expect(try EdgeRerankOrder(Languagesystem_V1_RerankWork(work)) == work)
     }
 
     @Test func `refuses an answer to a rerank that is no list of scores, or too long`() {
         var message = Languagesystem_V1_RerankScores()
         message.scores = Data(count: 7)
-        #expect(throws: CoordinatorError.self) { try RerankScores(message) }
+        #expect(throws: CoordinatorError.self) { try EdgeRerankReply(message) }
         message.scores = Data(count: 4 * (WireLimits.candidateCountMax + 1))
-        #expect(throws: CoordinatorError.self) { try RerankScores(message) }
+        #expect(throws: CoordinatorError.self) { try EdgeRerankReply(message) }
     }
 
     @Test func `of a refusal with a code that is not known here is an internal one`() throws {
@@ -191,8 +203,9 @@ import WorkerWire
         message.code = "tired"
         message.message = "cannot: tired"
         #expect(
-            try RerankScores(message)
-                == RerankScores(number: 0, .refused(.internal, message: "cannot: tired")))
+            try EdgeRerankReply(message)
+                == EdgeRerankReply(
+                    number: 0, .refused(CoordinatorError(.internal, "cannot: tired"))))
     }
 
     @Test func `refuses a digest of another length`() {
@@ -206,14 +219,14 @@ import WorkerWire
         hello.taskKinds = ["train"]
         hello.heldDigests = Array(
             repeating: Data(count: 32), count: WireLimits.heldDigestCountMax + 1)
-        #expect(throws: CoordinatorError.self) { try WorkerIntroduction(hello) }
+        #expect(throws: CoordinatorError.self) { try WorkerHello(hello) }
         hello.heldDigests = []
         hello.heldLeases = Array(repeating: "x", count: WireLimits.leaseCountMax + 1)
-        #expect(throws: CoordinatorError.self) { try WorkerIntroduction(hello) }
+        #expect(throws: CoordinatorError.self) { try WorkerHello(hello) }
         hello.heldLeases = []
         for capacity in [0, 65, UInt32.max] {
             hello.capacity = capacity
-            #expect(throws: CoordinatorError.self) { try WorkerIntroduction(hello) }
+            #expect(throws: CoordinatorError.self) { try WorkerHello(hello) }
         }
     }
 
@@ -221,12 +234,12 @@ import WorkerWire
         var hello = Languagesystem_V1_Hello()
         hello.capacity = 1
         hello.taskKinds = ["train", "dream"]
-        #expect(try WorkerIntroduction(hello).taskKinds == [.train])
+        #expect(try WorkerHello(hello).taskKinds == [.train])
         hello.taskKinds = ["dream"]
-        #expect(throws: CoordinatorError.self) { try WorkerIntroduction(hello) }
+        #expect(throws: CoordinatorError.self) { try WorkerHello(hello) }
         // Nothing but reranks is something.
         hello.reranks = true
-        #expect(try WorkerIntroduction(hello).taskKinds.isEmpty)
+        #expect(try WorkerHello(hello).taskKinds.isEmpty)
     }
 
     @Test(arguments: [
@@ -240,32 +253,32 @@ import WorkerWire
     @Test func `refuses a task without work, features or weights`() {
         var lease = Languagesystem_V1_TaskLease(Self.train)
         lease.work = nil
-        #expect(throws: CoordinatorError.self) { try LeasedWork(lease) }
+        #expect(throws: CoordinatorError.self) { try TaskLease(lease) }
         lease = Languagesystem_V1_TaskLease(Self.train)
         lease.train.features = []
-        #expect(throws: CoordinatorError.self) { try LeasedWork(lease) }
+        #expect(throws: CoordinatorError.self) { try TaskLease(lease) }
         lease = Languagesystem_V1_TaskLease(Self.evaluate)
         lease.evaluate.clearWeights()
-        #expect(throws: CoordinatorError.self) { try LeasedWork(lease) }
+        #expect(throws: CoordinatorError.self) { try TaskLease(lease) }
         lease = Languagesystem_V1_TaskLease(Self.evaluate)
         lease.evaluate.features[0].byteCount = .max
-        #expect(throws: CoordinatorError.self) { try LeasedWork(lease) }
+        #expect(throws: CoordinatorError.self) { try TaskLease(lease) }
     }
 
-    @Test func `refuses a piece beyond its blob`() {
+    @Test func `refuses a chunk beyond its blob`() {
         var chunk = Languagesystem_V1_BlobChunk()
         chunk.bytes = Data(count: 10)
         chunk.byteCount = 15
         chunk.offset = 6
-        #expect(throws: CoordinatorError.self) { try BlobPiece(chunk) }
+        #expect(throws: CoordinatorError.self) { try BlobChunk(chunk) }
         chunk.offset = .max
-        #expect(throws: CoordinatorError.self) { try BlobPiece(chunk) }
+        #expect(throws: CoordinatorError.self) { try BlobChunk(chunk) }
         chunk.byteCount = .max
-        #expect(throws: CoordinatorError.self) { try BlobPiece(chunk) }
+        #expect(throws: CoordinatorError.self) { try BlobChunk(chunk) }
         chunk.offset = 0
         chunk.byteCount = 4 << 20
         chunk.bytes = Data(count: WireLimits.chunkByteCount + 1)
-        #expect(throws: CoordinatorError.self) { try BlobPiece(chunk) }
+        #expect(throws: CoordinatorError.self) { try BlobChunk(chunk) }
     }
 
     @Test func `makes a note one line of acceptable length`() {

@@ -8,30 +8,30 @@ import WorkerWire
 extension `Recorded messages` {
     /// What a worker says.
     static let workers: [Recording] = [
-        report(
+        event(
             "hello",
             try .hello(
-                WorkerIntroduction(
+                WorkerHello(
                     programVersion: "0.1.0", capacity: 3, taskKinds: [.train, .evaluate],
                     heldDigests: [digest(1), digest(2)], heldLeases: [token(1)],
                     domains: [DomainPattern("math/*"), DomainPattern("code")],
                     taskByteCountMax: 1 << 40, reranks: true))),
         // Nothing said but what must be: any domain, any size, no reranks.
-        report(
+        event(
             "hello_least",
             .hello(
-                WorkerIntroduction(
+                WorkerHello(
                     programVersion: "", capacity: 1, taskKinds: [.train], heldDigests: [],
                     heldLeases: []))),
-        report(
+        event(
             "heartbeat",
             try .heartbeat([
-                WireLeaseProgress(
+                LeaseProgress(
                     token: token(1), progress: 0.25, note: "epoch 1, step 40 of 120")
             ])),
-        report("inventory", try .inventory([digest(1), digest(2)])),
-        report("draining", .draining),
-        report(
+        event("inventory", try .inventory([digest(1), digest(2)])),
+        event("draining", .draining),
+        event(
             "local_data",
             try .localData(
                 LocalData(
@@ -42,17 +42,18 @@ extension `Recorded messages` {
                             labelKind: "binary", hiddenSize: 4_096, queryCount: 2,
                             responseCount: 1 << 32, layer: 20, layerFraction: 0.625)
                     ], weights: [digest(7)]))),
-        report("availability", .availability(takesTasks: true)),
-        report("availability_none", .availability(takesTasks: false)),
-        report(
+        event("availability", .availability(takesTasks: true)),
+        event("availability_none", .availability(takesTasks: false)),
+        event(
             "rerank_scores",
-            .rerankScores(
-                RerankScores(
+            .reranked(
+                EdgeRerankReply(
                     number: 1 << 40,
                     .scored([0.25, -1, .infinity], compute: .microseconds(310))))),
-        report(
+        event(
             "rerank_refusal",
-            .rerankScores(RerankScores(number: 9, .refused(.unavailable, message: "not yet")))),
+            .reranked(
+                EdgeRerankReply(number: 9, .refused(CoordinatorError(.unavailable, "not yet"))))),
         Recording("fetch_blob") { (message: inout Languagesystem_V1_FetchBlobRequest) in
             message = Languagesystem_V1_FetchBlobRequest(
                 digest: try digest(3), offset: 1 << 33)
@@ -94,62 +95,60 @@ extension `Recorded messages` {
 
     /// What a coordinator says to a worker.
     static let coordinators: [Recording] = [
-        notice(
+        command(
             "welcome",
             .welcome(
                 workerName: "edge-1", coordinatorVersion: "0.1.0",
                 heartbeatInterval: .milliseconds(900))),
-        notice(
+        command(
             "task_train",
-            try .task(
-                LeasedWork(
-                    token: token(1), taskID: TaskID(1 << 40), attempt: 2,
-                    leaseDuration: .seconds(10),
+            try .begin(
+                TaskLease(
+                    token: token(1), taskID: TaskID(1 << 40), attempt: 2, duration: .seconds(10),
                     work: .train(
                         TrainWork(
                             rankerName: "math/algebra.listwise",
                             rankerConfiguration: #"{"kind":"listwise"}"#,
                             trainingConfiguration: #"{"seed":7}"#,
                             features: [features],
-                            initialWeights: NamedBlob(
+                            initialWeights: BlobReference(
                                 digest: digest(2), byteCount: 6, name: "weights"),
                             weightsStay: true))))),
-        notice(
+        command(
             "task_train_fresh",
-            try .task(
-                LeasedWork(
-                    token: token(2), taskID: TaskID(8), attempt: 1,
-                    leaseDuration: .milliseconds(1_500),
+            try .begin(
+                TaskLease(
+                    token: token(2), taskID: TaskID(8), attempt: 1, duration: .milliseconds(1_500),
                     work: .train(
                         TrainWork(
                             rankerName: "r", rankerConfiguration: "{}",
                             trainingConfiguration: "{}", features: [features],
                             initialWeights: nil))))),
-        notice(
+        command(
             "task_evaluate",
-            try .task(
-                LeasedWork(
-                    token: token(3), taskID: TaskID(9), attempt: 1,
-                    leaseDuration: .seconds(30),
+            try .begin(
+                TaskLease(
+                    token: token(3), taskID: TaskID(9), attempt: 1, duration: .seconds(30),
                     work: .evaluate(
                         EvaluateWork(
                             rankerName: "math/algebra.listwise",
-                            weights: NamedBlob(digest: digest(3), byteCount: 7, name: "weights"),
+                            weights: BlobReference(
+                                digest: digest(3), byteCount: 7, name: "weights"),
                             features: [features],
                             evaluationConfiguration: #"{"candidate_count":10}"#))))),
-        notice(
+        command(
             "heartbeat_reply",
-            try .heartbeatReply(
+            try .stop(
                 lost: [token(1)], cancelled: [token(2), token(3)],
                 leaseDuration: .seconds(9))),
-        notice(
+        command(
             "local_data_reply",
-            try .localDataReply([
-                LocalDataRefusal(digest: digest(5), message: "cannot take it", hint: nil),
-                LocalDataRefusal(digest: digest(6), message: "cannot take it", hint: "ask"),
+            try .refuse([
+                DataRefusal(digest: digest(5), message: "cannot take it", hint: nil),
+                DataRefusal(digest: digest(6), message: "cannot take it", hint: "ask"),
             ])),
-        notice("prefetch", try .prefetch([features])),
-        notice("rerank", try .rerank(rerank)),
+        command("prefetch", try .prefetch([features])),
+        command("rerank", try .rerank(rerank)),
         Recording(
             "blob_chunk", piece, as: Languagesystem_V1_BlobChunk.init, read: { try .init($0) }),
         Recording(
@@ -170,7 +169,7 @@ extension `Recorded messages` {
     /// What a coordinator says to another.
     static let peers: [Recording] = [
         Recording(
-            "peer_rerank", try PeerRerank(worker: WorkerID(7), work: rerank),
+            "peer_rerank", try PeerRerank(worker: WorkerID(7), order: rerank),
             as: Languagesystem_V1_PeerRerank.init, read: { try .init($0) })
     ]
 
@@ -247,28 +246,31 @@ extension `Recorded messages` {
     // MARK: What they are made of
 
     private struct EvaluationResult: Equatable {
-        let token: WireLeaseToken
+        let token: LeaseToken
         let reports: [EvaluationResultReport]
     }
 
-    private static let piece = BlobPiece(offset: 1 << 20, bytes: [0, 1, 255], byteCount: 1 << 33)
+    private static let piece = BlobChunk(offset: 1 << 20, bytes: [0, 1, 255], byteCount: 1 << 33)
 
-    private static var features: NamedBlob {
+    private static var features: BlobReference {
         get throws {
-            NamedBlob(
+            BlobReference(
                 digest: try digest(1), byteCount: 1 << 33, name: "math/algebra train",
                 domain: try DomainName("math/algebra"))
         }
     }
 
-    private static var rerank: RerankWork {
+    private static var rerank: EdgeRerankOrder {
         get throws {
-            RerankWork(
-                number: 1 << 40, rankerName: "math/algebra.listwise",
-                weights: NamedBlob(digest: try digest(3), byteCount: 7, name: "weights"),
-                features: (0..<24).map(UInt8.init), dtype: .bfloat16, candidateCount: 2,
-                hiddenSize: 4, deadline: .milliseconds(200),
-                traceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+            EdgeRerankOrder(
+                number: 1 << 40,
+                EdgeRerank(
+                    rankerName: "math/algebra.listwise",
+                    weights: BlobReference(digest: try digest(3), byteCount: 7, name: "weights"),
+                    features: (0..<24).map(UInt8.init), dtype: .bfloat16, candidateCount: 2,
+                    hiddenSize: 4,
+                    traceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+                deadline: .milliseconds(200))
         }
     }
 
@@ -277,19 +279,19 @@ extension `Recorded messages` {
     }
 
     /// As a coordinator gives them out.
-    private static func token(_ number: Int) throws -> WireLeaseToken {
-        try WireLeaseToken(wire: "0f8fad5b-d9cb-469f-a165-70867728950\(number)")
+    private static func token(_ number: Int) throws -> LeaseToken {
+        try LeaseToken(wire: "0f8fad5b-d9cb-469f-a165-70867728950\(number)")
     }
 
-    private static func report(
-        _ name: String, _ value: @autoclosure @escaping @Sendable () throws -> WorkerReport
+    private static func event(
+        _ name: String, _ value: @autoclosure @escaping @Sendable () throws -> WorkerEvent
     ) -> Recording {
         Recording(
             name, try value(), as: Languagesystem_V1_WorkerMessage.init, read: { try .init($0) })
     }
 
-    private static func notice(
-        _ name: String, _ value: @autoclosure @escaping @Sendable () throws -> CoordinatorNotice
+    private static func command(
+        _ name: String, _ value: @autoclosure @escaping @Sendable () throws -> CoordinatorCommand
     ) -> Recording {
         Recording(
             name, try value(), as: Languagesystem_V1_CoordinatorMessage.init,

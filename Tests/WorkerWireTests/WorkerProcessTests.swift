@@ -1,6 +1,7 @@
 // Which process a session is of, as it travels.
 import GRPCCore
 import Testing
+import LanguageSystem
 import WorkerWire
 
 @Suite struct `Worker process` {

@@ -8,14 +8,14 @@ extension DispatchHub {
     /// when the caller is cancelled, at once.
     public nonisolated func rerank(
         on worker: WorkerID, _ work: EdgeRerank, within deadline: Duration
-    ) async -> EdgeRerankAnswer {
+    ) async -> EdgeRerankResult {
         // From here on: also the wait for the hub's turn counts.
         await rerank(on: worker, work, until: ContinuousClock.now + deadline)
     }
 
     private func rerank(
         on worker: WorkerID, _ work: EdgeRerank, until deadline: ContinuousClock.Instant
-    ) async -> EdgeRerankAnswer {
+    ) async -> EdgeRerankResult {
         guard let id = sessionOfWorker[worker], let session = sessions[id], session.reranks,
             !session.state.isDraining
         else { return .unreachable }
@@ -42,9 +42,11 @@ extension DispatchHub {
 
     /// What the worker of session `id` says of a rerank.
     public func rerankAnswered(
-        _ number: EdgeReranks.Number, by id: SessionID, _ report: EdgeRerankReport
+        _ reply: EdgeRerankReply, by id: SessionID
     ) {
-        if let answer = edgeReranks.answer(number, by: id, report) { wake(number, answer) }
+        if let answer = edgeReranks.answer(reply.number, by: id, reply.result) {
+            wake(reply.number, answer)
+        }
     }
 
     /// Answers of workers that came when nobody waited for them any more, since this program started.
@@ -69,7 +71,7 @@ extension DispatchHub {
     }
 
     /// Whoever was told already is not told again.
-    private func wake(_ number: EdgeReranks.Number, _ answer: EdgeRerankAnswer) {
+    private func wake(_ number: EdgeReranks.Number, _ answer: EdgeRerankResult) {
         rerankWaiters.removeValue(forKey: number)?.resume(returning: answer)
     }
 

@@ -40,6 +40,13 @@ public actor DispatchHub: Service {
         let number: UInt64
     }
 
+    /// What waits to be sent to a worker.
+    public enum Outbound: Sendable {
+        case command(CoordinatorCommand)
+        /// Its features stay with the hub until its turn comes: `takeRerank` gives them, if anybody waits still.
+        case rerank(EdgeReranks.Number)
+    }
+
     struct Session {
         let worker: Worker
         /// Which process it is of; nil: an lsworker of before.
@@ -49,7 +56,7 @@ public actor DispatchHub: Service {
         let reranks: Bool
         let allowance: PrefetchHints.Allowance
         let connection: OpenedConnection
-        let outbound: AsyncStream<WorkerInstruction>.Continuation
+        let outbound: AsyncStream<Outbound>.Continuation
         /// Why it ends, if its worker is to hear that.
         let ending: AsyncStream<CoordinatorError>
         let endingInput: AsyncStream<CoordinatorError>.Continuation
@@ -82,7 +89,7 @@ public actor DispatchHub: Service {
     private(set) var sessions: [SessionID: Session] = [:]
     private(set) var sessionOfWorker: [WorkerID: SessionID] = [:]
     var edgeReranks = EdgeReranks()
-    var rerankWaiters: [EdgeReranks.Number: CheckedContinuation<EdgeRerankAnswer, Never>] = [:]
+    var rerankWaiters: [EdgeReranks.Number: CheckedContinuation<EdgeRerankResult, Never>] = [:]
     private let metrics = DispatchMetrics()
     private var heartbeats = HeartbeatBatch()
     private var lastSession: UInt64 = 0
@@ -122,18 +129,13 @@ public actor DispatchHub: Service {
     /// - Returns: the instructions to pass on, ending when the session does.
     /// - Throws: `identityRefused` when another machine took over from this process, or the name joined again.
     public func open(_ worker: Worker, _ hello: WorkerHello) async throws -> (
-        SessionID, AsyncStream<WorkerInstruction>
+        SessionID, AsyncStream<Outbound>
     ) {
         let connection = try await ledger.workerConnected(
-            worker.id,
-            WorkerConnection(
-                coordinator: settings.coordinatorName, programVersion: hello.programVersion,
-                capacity: hello.capacity, taskKinds: hello.taskKinds, domains: hello.domains,
-                taskByteCountMax: hello.taskByteCountMax, serial: worker.serial,
-                instance: hello.instance, place: hello.place), keeping: hello.heldLeases)
+            worker.id, hello, to: settings.coordinatorName, serial: worker.serial)
         if let id = sessionOfWorker[worker.id], let other = sessions[id] {
             let reason: CoordinatorError? =
-                other.instance == hello.instance ? nil : .anotherMachine(worker.name)
+                other.instance == hello.process?.instance ? nil : .anotherMachine(worker.name)
             // Of two that open at once the database says which came later.
             guard other.connection.number < connection.number else {
                 throw reason ?? .sessionReplaced(worker.name)
@@ -149,11 +151,11 @@ public actor DispatchHub: Service {
         lastSession += 1
         let id = SessionID(number: lastSession)
         let (stream, outbound) = AsyncStream.makeStream(
-            of: WorkerInstruction.self, bufferingPolicy: .bufferingOldest(Self.unreadCountMax))
+            of: Outbound.self, bufferingPolicy: .bufferingOldest(Self.unreadCountMax))
         let (ending, endingInput) = AsyncStream.makeStream(
             of: CoordinatorError.self, bufferingPolicy: .bufferingOldest(1))
         sessions[id] = Session(
-            worker: worker, instance: hello.instance, taskKinds: hello.taskKinds,
+            worker: worker, instance: hello.process?.instance, taskKinds: hello.taskKinds,
             reranks: hello.reranks,
             allowance: PrefetchHints.Allowance(
                 taskKinds: hello.taskKinds, domains: hello.domains,
@@ -164,7 +166,10 @@ public actor DispatchHub: Service {
                 heldLeases: hello.heldLeases), notedAt: clock.now)
         sessionOfWorker[worker.id] = id
         outbound.yield(
-            .welcome(workerName: worker.name, heartbeatInterval: settings.heartbeatInterval))
+            .command(
+                .welcome(
+                    workerName: worker.name, coordinatorVersion: ProductVersion.current,
+                    heartbeatInterval: settings.heartbeatInterval)))
         logger.info(
             "worker connected",
             metadata: [
@@ -200,7 +205,8 @@ public actor DispatchHub: Service {
         if leases.isEmpty {
             heartbeats.remove(session.worker.id)
             session.outbound.yield(
-                .stop(lost: [], cancelled: [], leaseDuration: settings.leaseDuration))
+                .command(
+                    .stop(lost: [], cancelled: [], leaseDuration: settings.leaseDuration)))
         } else {
             heartbeats.add(session.worker.id, leases)
         }
@@ -231,7 +237,7 @@ public actor DispatchHub: Service {
         _ id: SessionID, _ sets: [FeatureSetDescription], weights: [Digest]
     ) async {
         guard let session = sessions[id] else { return }
-        let refused: [RefusedFeatureSet]
+        let refused: [DataRefusal]
         do {
             refused = try await ledger.offerLocalData(
                 of: session.worker.id, sets, weights: weights, over: session.connection.id)
@@ -240,7 +246,7 @@ public actor DispatchHub: Service {
                 "cannot take local data",
                 metadata: ["worker": "\(session.worker.name)", "error": "\(error.message)"])
             refused = sets.map {
-                RefusedFeatureSet(digest: $0.digest, message: error.message, hint: error.hint)
+                DataRefusal(digest: $0.digest, message: error.message, hint: error.hint)
             }
         }
         logger.info(
@@ -249,7 +255,7 @@ public actor DispatchHub: Service {
                 "worker": "\(session.worker.name)", "feature.sets": "\(sets.count)",
                 "refused": "\(refused.count)", "weights": "\(weights.count)",
             ])
-        sessions[id]?.outbound.yield(.localDataAnswer(refused))
+        sessions[id]?.outbound.yield(.command(.refuse(refused)))
         fill()
     }
 
@@ -369,7 +375,7 @@ public actor DispatchHub: Service {
                     let next = sessions[id]?.prefetch.next(
                         of: upcoming, holding: session.state.heldDigests, place: place)
                 else { continue }
-                session.outbound.yield(.prefetch([next]))
+                session.outbound.yield(.command(.prefetch([next])))
             }
         }
     }
@@ -463,7 +469,9 @@ public actor DispatchHub: Service {
             sessions[id]?.state.end(token)
         }
         sessions[id]?.outbound.yield(
-            .stop(lost: lost, cancelled: cancelled, leaseDuration: settings.leaseDuration))
+            .command(
+                .stop(
+                    lost: lost, cancelled: cancelled, leaseDuration: settings.leaseDuration)))
         return !lost.isEmpty || !cancelled.isEmpty
     }
 
@@ -471,7 +479,8 @@ public actor DispatchHub: Service {
         for id in sessions.keys where sessions[id]?.state.leaseTokens.contains(token) ?? false {
             sessions[id]?.state.end(token)
             sessions[id]?.outbound.yield(
-                .stop(lost: [], cancelled: [token], leaseDuration: settings.leaseDuration))
+                .command(
+                    .stop(lost: [], cancelled: [token], leaseDuration: settings.leaseDuration)))
         }
     }
 
@@ -512,7 +521,7 @@ public actor DispatchHub: Service {
             let connections = connections(of: offers.map(\.worker))
             let leased = try await ledger.leaseTasks(
                 for: offers, over: connections, lasting: settings.leaseDuration)
-            for (worker, task) in leased { push(task, to: worker, over: connections[worker]) }
+            for (worker, lease) in leased { push(lease, to: worker, over: connections[worker]) }
             if !leased.isEmpty { return true }
             // What waits may not be for those who were offered it (paused, or it failed there): then the next in turn.
             vainFillCount += 1
@@ -530,20 +539,20 @@ public actor DispatchHub: Service {
     /// As many as one look counts.
     private static let waitingCountMax = 512
 
-    private func push(_ task: LeasedTask, to worker: WorkerID, over connection: UUID?) {
+    private func push(_ lease: TaskLease, to worker: WorkerID, over connection: UUID?) {
         // The session may have ended while we asked: then the lease runs out by itself, or was given back when a
         // newer one opened.
         guard let id = sessionOfWorker[worker], let session = sessions[id],
             session.connection.id == connection
         else { return }
-        sessions[id]?.state.push(task.token, until: clock.now + settings.leaseDuration)
-        session.outbound.yield(.lease(task, lasting: settings.leaseDuration))
-        metrics.count(leased: task.kind)
+        sessions[id]?.state.push(lease.token, until: clock.now + settings.leaseDuration)
+        session.outbound.yield(.command(.begin(lease)))
+        metrics.count(leased: lease.kind)
         logger.info(
             "task leased",
             metadata: [
-                "task.id": "\(task.taskID)", "kind": "\(task.kind.rawValue)",
-                "ranker": "\(task.rankerName)", "attempt": "\(task.attempt)",
+                "task.id": "\(lease.taskID)", "kind": "\(lease.kind.rawValue)",
+                "ranker": "\(lease.rankerName)", "attempt": "\(lease.attempt)",
                 "worker": "\(session.worker.name)",
             ])
     }

@@ -9,7 +9,7 @@ public struct EdgeReranks: Sendable {
 
     enum Asked: Equatable {
         case accepted(Number)
-        case ended(EdgeRerankAnswer)
+        case ended(EdgeRerankResult)
     }
 
     private enum Phase {
@@ -88,7 +88,7 @@ public struct EdgeReranks: Sendable {
             now < entry.deadline
         else { return nil }
         entries[number]?.phase = .sent
-        return EdgeRerankOrder(number: number, work: work, deadline: entry.deadline - now)
+        return EdgeRerankOrder(number: number, work, deadline: entry.deadline - now)
     }
 
     /// The session's queue had no room for it.
@@ -102,8 +102,8 @@ public struct EdgeReranks: Sendable {
     ///
     /// - Returns: Nil when nobody does.
     mutating func answer(
-        _ number: Number, by session: DispatchHub.SessionID, _ report: EdgeRerankReport
-    ) -> EdgeRerankAnswer? {
+        _ number: Number, by session: DispatchHub.SessionID, _ report: EdgeRerankResult
+    ) -> EdgeRerankResult? {
         guard let entry = entries[number], entry.session == session else {
             lateAnswerCount += 1
             return nil
@@ -127,12 +127,10 @@ public struct EdgeReranks: Sendable {
                     .wrongScores("one that is not finite", expected: entry.candidateCount))
             }
             return .scored(scores, compute: compute)
-        case .refused(let error):
-            switch error.code {
-            case .busy: return .busy
-            case .deadlineExceeded: return .late
-            default: return .refused(error)
-            }
+        case .busy, .late: return report
+        // That is not for a worker to say: it is connected.
+        case .unreachable: return .refused(.rerankRefused())
+        case .refused(let error): return .refused(error)
         }
     }
 
@@ -178,6 +176,10 @@ extension CoordinatorError {
             .tooLarge,
             "cannot rerank at the edge: found \(found) bytes of features, expected at most \(max)",
             hint: "send fewer candidates, or float16")
+    }
+
+    static func rerankRefused() -> Self {
+        Self(.internal, "cannot rerank at the edge: the worker says that it is not there")
     }
 
     static func wrongScores(_ found: String, expected: Int) -> Self {

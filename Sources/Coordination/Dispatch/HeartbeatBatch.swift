@@ -2,7 +2,7 @@
 // worker that speaks twice within a tick is heard once, with what it said last: each heartbeat lists
 // everything it holds.
 public import LanguageSystem
-public import Ledger
+import Ledger
 
 /// Heartbeats to renew leases by, as a value: sessions go in, one statement comes out.
 public struct HeartbeatBatch: Sendable, Equatable {

@@ -1,7 +1,7 @@
 // What one busy worker was told to fetch ahead, and what it is told next. A worker hears only of sets it could be
 // given work on, and may download what it heard of, so what it was told is remembered, the last of it.
 public import LanguageSystem
-public import Ledger
+import Ledger
 
 /// The hints to one session, as a value.
 public struct PrefetchHints: Sendable, Equatable {

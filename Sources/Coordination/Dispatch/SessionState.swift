@@ -4,7 +4,7 @@
 // reported (the message was lost on its way) stops counting when its time is over and the worker has
 // spoken since: one that is silent gets nothing more, or it would draw task after task into its sleep.
 public import LanguageSystem
-public import Ledger
+import Ledger
 
 /// One worker's open session, as a value: events go in, `freeSlotCount` comes out.
 public struct SessionState: Sendable, Equatable {

@@ -2,7 +2,7 @@
 // is given. What it knows comes from the database every few seconds and may be wrong by then. So a coordinator
 // that says it does not have the worker, or cannot be reached, is not asked again before the next reading; and
 // a worker whose answers do not come is left alone for a while, or each request would wait its deadline for it.
-import LanguageSystem
+public import LanguageSystem
 import Ledger
 
 /// Another coordinator.
@@ -20,7 +20,7 @@ public struct Peer: Sendable, Hashable {
 /// How asking a peer ended.
 public enum PeerAnswer: Sendable, Equatable {
     /// What it said.
-    case answered(EdgeRerankAnswer)
+    case answered(EdgeRerankResult)
     /// Nothing came within the deadline.
     case silent
     /// It cannot be reached, or does not take reranks.

@@ -1,5 +1,6 @@
 // What is counted of reranks that other coordinators were asked for. Handlers are made once.
 import CoreMetrics
+import LanguageSystem
 
 struct PeerMetrics: Sendable {
     private static let words = ["scored", "late", "unreachable", "refused"]
@@ -13,14 +14,14 @@ struct PeerMetrics: Sendable {
         let word =
             switch answer {
             case .answered(let answer): answer.word
-            case .silent: EdgeRerankAnswer.late.word
-            case .lost: EdgeRerankAnswer.unreachable.word
+            case .silent: EdgeRerankResult.late.word
+            case .lost: EdgeRerankResult.unreachable.word
             }
         counters[word]?.increment()
     }
 }
 
-extension EdgeRerankAnswer {
+extension EdgeRerankResult {
     /// As metrics name it.
     var word: String {
         switch self {

@@ -59,7 +59,7 @@ public final class PeerReranks: Service, @unchecked Sendable {
     /// As `DispatchHub.rerank`, of a worker that has no session here.
     public func rerank(
         by worker: WorkerID, _ work: EdgeRerank, within deadline: Duration
-    ) async -> EdgeRerankAnswer {
+    ) async -> EdgeRerankResult {
         let until = clock.now + deadline
         let peer: Peer
         switch lock.withLock({ directory.ask(for: worker, at: clock.now) }) {
@@ -165,9 +165,9 @@ public final class PeerReranks: Service, @unchecked Sendable {
     }
 }
 
-extension EdgeRerankAnswer {
+extension EdgeRerankResult {
     /// A peer has looked already; but it is not for it to say what we do with numbers that are none.
-    fileprivate func checked(for work: EdgeRerank) -> EdgeRerankAnswer {
+    fileprivate func checked(for work: EdgeRerank) -> EdgeRerankResult {
         guard case .scored(let scores, _) = self else { return self }
         guard scores.count == work.candidateCount, scores.allSatisfy(\.isFinite) else {
             return .refused(.wrongScores("\(scores.count)", expected: work.candidateCount))

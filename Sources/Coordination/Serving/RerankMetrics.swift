@@ -51,7 +51,7 @@ struct RerankMetrics: Sendable {
             .increment()
     }
 
-    func count(_ answer: EdgeRerankAnswer) {
+    func count(_ answer: EdgeRerankResult) {
         Counter(label: "ls_edge_reranks_total", dimensions: [("answer", answer.word)]).increment()
     }
 }

@@ -1,7 +1,7 @@
 // What a rerank asks, free of any wire.
 public import LanguageSystem
 public import Ledger
-public import RankerMath
+import RankerMath
 
 public struct RerankRequest: Sendable {
     public static let candidateCountMax = 1_000

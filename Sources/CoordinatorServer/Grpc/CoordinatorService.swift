@@ -16,10 +16,10 @@ struct CoordinatorService: Languagesystem_V1_CoordinatorService.SimpleServicePro
     ) async throws -> Languagesystem_V1_RerankScores {
         let peer = context.coordinator
         let asked = try PeerRerank(request)
-        let answer = await withTaskGroup(of: EdgeRerankAnswer?.self) { group in
+        let answer = await withTaskGroup(of: EdgeRerankResult?.self) { group in
             group.addTask {
                 await hub.rerank(
-                    on: asked.worker, EdgeRerank(asked.work), within: asked.work.deadline)
+                    on: asked.worker, asked.order.rerank, within: asked.order.deadline)
             }
             group.addTask {
                 // Whoever asked has left: the worker's place is free at once.
@@ -36,6 +36,6 @@ struct CoordinatorService: Languagesystem_V1_CoordinatorService.SimpleServicePro
         logger.debug(
             "rerank for another coordinator",
             metadata: ["coordinator": "\(peer.name)", "worker.id": "\(asked.worker)"])
-        return Languagesystem_V1_RerankScores(RerankScores(number: 0, answer.outcome))
+        return Languagesystem_V1_RerankScores(EdgeRerankReply(number: 0, answer))
     }
 }

@@ -64,9 +64,12 @@ public actor PeerLinks: PeerTransport {
         options.maxRequestMessageBytes = WireLimits.sessionMessageByteCountMax
         do {
             let reply = try await Self.call(
-                link.client, PeerRerank(worker, work, within: deadline), options)
+                link.client,
+                PeerRerank(
+                    worker: worker,
+                    order: EdgeRerankOrder(number: 0, work, deadline: deadline)), options)
             heard(link, of: peer)
-            return .answered(EdgeRerankAnswer(reply.outcome))
+            return .answered(reply.result)
         } catch {
             // Whoever waits counts the same time, and may have been the first to see that it was over.
             if clock.now >= until { return silent(link, of: peer) }
@@ -85,8 +88,8 @@ public actor PeerLinks: PeerTransport {
     private nonisolated static func call(
         _ client: GRPCClient<HTTP2ClientTransport.Posix>, _ rerank: PeerRerank,
         _ options: CallOptions
-    ) async throws -> RerankScores {
-        try RerankScores(
+    ) async throws -> EdgeRerankReply {
+        try EdgeRerankReply(
             try await Languagesystem_V1_CoordinatorService.Client(wrapping: client).rerank(
                 Languagesystem_V1_PeerRerank(rerank), options: options))
     }

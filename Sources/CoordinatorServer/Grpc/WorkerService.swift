@@ -25,7 +25,7 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
 
     /// Of a blob in one answer: a fifth of what a row holds. Buffers on the way have sizes of powers of two, and
     /// with its frame it just fits 256 KiB; whole rows took 2 MiB at each of six places.
-    private static let pieceByteCount = 205 << 10
+    private static let chunkByteCount = 205 << 10
 
     func session(
         request: RPCAsyncSequence<Languagesystem_V1_WorkerMessage, any Error>,
@@ -34,10 +34,10 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
         let worker = context.worker
         var messages = request.makeAsyncIterator()
         guard let first = try await messages.next(),
-            case .hello(let introduction) = try WorkerReport(first)
+            case .hello(var hello) = try WorkerEvent(first)
         else { throw CoordinatorError.sessionWithoutHello(worker.name) }
-        let (session, instructions) = try await hub.open(
-            worker, try WorkerHello(introduction, context.process))
+        hello.process = context.process
+        let (session, outbound) = try await hub.open(worker, hello)
         let endings = await hub.ending(of: session)
         // Taking an offer waits for the database, and a rerank's answer must not wait behind it. The newest
         // offer is the whole list.
@@ -56,10 +56,10 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
                 return .goesOn
             }
             group.addTask {
-                for await instruction in instructions {
+                for await next in outbound {
                     // Nil: a rerank that nobody waits for any more.
-                    guard let notice = await notice(instruction, session) else { continue }
-                    try await response.write(Languagesystem_V1_CoordinatorMessage(notice))
+                    guard let command = await command(next, session) else { continue }
+                    try await response.write(Languagesystem_V1_CoordinatorMessage(command))
                 }
                 return .over
             }
@@ -67,11 +67,11 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
             nonisolated(unsafe) var messages = messages
             group.addTask {
                 while let message = try await messages.next() {
-                    let report = try WorkerReport(message)
-                    if case .localData(let data) = report {
+                    let event = try WorkerEvent(message)
+                    if case .localData(let data) = event {
                         offer.yield(data)
                     } else {
-                        try await receive(report, session)
+                        try await receive(event, session)
                     }
                 }
                 return .over
@@ -92,24 +92,24 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
         case goesOn
     }
 
-    private func notice(_ instruction: WorkerInstruction, _ session: DispatchHub.SessionID) async
-        -> CoordinatorNotice?
+    private func command(_ next: DispatchHub.Outbound, _ session: DispatchHub.SessionID) async
+        -> CoordinatorCommand?
     {
-        guard case .rerank(let number) = instruction else { return CoordinatorNotice(instruction) }
-        return await hub.takeRerank(number, for: session).map { .rerank(RerankWork($0)) }
+        switch next {
+        case .command(let command): command
+        case .rerank(let number):
+            await hub.takeRerank(number, for: session).map(CoordinatorCommand.rerank)
+        }
     }
 
-    private func receive(_ report: WorkerReport, _ session: DispatchHub.SessionID) async throws {
-        switch report {
-        case .heartbeat(let leases):
-            await hub.heartbeat(session, try leases.map { try LeaseProgress($0) })
+    private func receive(_ event: WorkerEvent, _ session: DispatchHub.SessionID) async throws {
+        switch event {
+        case .heartbeat(let leases): await hub.heartbeat(session, leases)
         case .inventory(let digests): await hub.inventory(session, digests)
         case .draining: await hub.drain(session)
         case .availability(let takesTasks):
             await hub.setAvailability(session, takesTasks: takesTasks)
-        case .rerankScores(let answer):
-            await hub.rerankAnswered(
-                answer.number, by: session, EdgeRerankReport(answer.outcome))
+        case .reranked(let reply): await hub.rerankAnswered(reply, by: session)
         case .hello, .localData: throw CoordinatorError.unexpectedMessage()
         }
     }
@@ -120,24 +120,20 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
     ) async throws {
         let digest = try Digest(wire: request.digest)
         let isSuggested = try await check(digest, for: context.worker)
-        var offset = Int64(clamping: request.offset)
         var checkedAt = ContinuousClock.now
-        // The writer waits for the worker, so no more is held here than a piece on its way and the next
+        // The writer waits for the worker, so no more is held here than a chunk on its way and the next
         // one, which is read meanwhile.
         try await budget.lending(2 * WireLimits.chunkByteCount, to: context.worker.id) {
-            var next: Ledger.BlobPiece? = try await ledger.readBlob(
-                digest, from: offset, byteCountMax: Self.pieceByteCount)
-            while let piece = next {
-                let end = offset + Int64(piece.bytes.count)
+            var next: BlobChunk? = try await ledger.readBlob(
+                digest, from: Int64(clamping: request.offset),
+                byteCountMax: Self.chunkByteCount)
+            while let chunk = next {
                 async let following =
-                    end >= piece.byteCount || piece.bytes.isEmpty
-                    ? nil : ledger.readBlob(digest, from: end, byteCountMax: Self.pieceByteCount)
-                try await response.write(
-                    Languagesystem_V1_BlobChunk(
-                        WorkerWire.BlobPiece(
-                            offset: offset, bytes: piece.bytes, byteCount: piece.byteCount)))
+                    chunk.end >= chunk.byteCount || chunk.bytes.isEmpty
+                    ? nil
+                    : ledger.readBlob(digest, from: chunk.end, byteCountMax: Self.chunkByteCount)
+                try await response.write(Languagesystem_V1_BlobChunk(chunk))
                 next = try await following
-                offset = end
                 // A download may last; a worker that is revoked meanwhile, or whose name joins again or lease ends,
                 // gets no more of it. What it was told to fetch ahead it may fetch to the end.
                 if checkedAt.duration(to: .now) > .seconds(1) {
@@ -182,7 +178,7 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
                     guard case .chunk(let chunk) = part.message else {
                         throw CoordinatorError.unexpectedMessage()
                     }
-                    try upload.append(try WorkerWire.BlobPiece(chunk))
+                    try upload.append(try BlobChunk(chunk))
                 }
                 let weights = try upload.verified()
                 // NaN, absurd shapes, a truncated file, another ranker's: refused here, with a
@@ -194,8 +190,7 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
             }
         }
         await hub.attemptEnded(token, of: worker.id)
-        return Languagesystem_V1_CompletionReply(
-            Completion(counted: completion.counted, versionID: completion.versionID))
+        return Languagesystem_V1_CompletionReply(completion)
     }
 
     /// Of an edge-only ranker: digest, size and report are all that comes. Whether the ranker is one is the
@@ -203,15 +198,14 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
     private func completeAtHome(_ header: TrainingResultHeader, by worker: Worker) async throws
         -> Languagesystem_V1_CompletionReply
     {
-        let token = try await taking(from: worker, nil) { try LeaseToken(header.token) }
+        let token = header.token
         let completion = try await taking(from: worker, token) {
             try await ledger.completeTraining(
                 by: worker.id, token, digest: header.digest, weights: nil, report: header.report,
                 byteCount: header.byteCount)
         }
         await hub.attemptEnded(token, of: worker.id)
-        return Languagesystem_V1_CompletionReply(
-            Completion(counted: completion.counted, versionID: completion.versionID))
+        return Languagesystem_V1_CompletionReply(completion)
     }
 
     private func check(_ weights: RankerWeights, _ token: LeaseToken, of worker: Worker)
@@ -237,7 +231,7 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
         let worker = context.worker
         let token = try await taking(from: worker, nil) { try LeaseToken(wire: request.leaseToken) }
         let counted = try await taking(from: worker, token) {
-            let reports = try [EvaluationResultReport](request).map { ($0.featureSet, $0.report) }
+            let reports = try [EvaluationResultReport](request)
             return try await intake.complete(
                 EvaluationResult(worker: worker.id, token: token, reports: reports))
         }
@@ -332,20 +326,20 @@ struct WeightsUpload {
         guard header.byteCount <= Self.byteCountMax else {
             throw .weightsTooLarge(header.byteCount)
         }
-        token = try LeaseToken(header.token)
+        token = header.token
         digest = header.digest
         report = header.report
         byteCount = Int(header.byteCount)
         bytes.reserveCapacity(min(byteCount, 4 << 20))
     }
 
-    mutating func append(_ piece: WorkerWire.BlobPiece) throws(CoordinatorError) {
-        guard piece.offset == bytes.count, bytes.count + piece.bytes.count <= byteCount else {
+    mutating func append(_ chunk: BlobChunk) throws(CoordinatorError) {
+        guard chunk.offset == bytes.count, bytes.count + chunk.bytes.count <= byteCount else {
             throw .uploadOutOfOrder(
-                offset: piece.offset, count: piece.bytes.count, expected: bytes.count, of: byteCount
+                offset: chunk.offset, count: chunk.bytes.count, expected: bytes.count, of: byteCount
             )
         }
-        bytes += piece.bytes
+        bytes += chunk.bytes
     }
 
     /// - Throws: `unavailable` when the stream ended early: its worker died, or sends it again.

@@ -5,7 +5,7 @@ import Crypto
 import Foundation
 public import LanguageSystem
 import PKI
-public import WorkerWire
+import WorkerWire
 
 public actor BlobCache {
     /// What there is of a blob.
@@ -100,7 +100,7 @@ public actor BlobCache {
     /// Looks, and checks what looks whole; makes room when something is missing.
     ///
     /// - Throws: `tooLarge` when the blob cannot fit.
-    public func presence(of blob: NamedBlob) throws -> Presence {
+    public func presence(of blob: BlobReference) throws -> Presence {
         let path = path(blob.digest)
         if let file = files[blob.digest], file.isWhole {
             if try verify(blob, file, path) {
@@ -115,7 +115,7 @@ public actor BlobCache {
     }
 
     /// Adds the next bytes of a blob that is being filled.
-    public func append(_ piece: BlobPiece, to blob: NamedBlob) throws {
+    public func append(_ piece: BlobChunk, to blob: BlobReference) throws {
         let held = files[blob.digest]?.byteCount ?? 0
         guard piece.byteCount == blob.byteCount, piece.offset == held else {
             throw CoordinatorError.pieceOutOfPlace(
@@ -148,7 +148,7 @@ public actor BlobCache {
     /// Verifies what was filled and gives it its name.
     ///
     /// - Returns: Nil, with the damaged bytes thrown away, when the SHA-256 is another.
-    public func finish(_ blob: NamedBlob) throws -> String? {
+    public func finish(_ blob: BlobReference) throws -> String? {
         let partialPath = path(blob.digest) + Self.partialSuffix
         let partial = try partial(
             blob.digest, partialPath, byteCount: files[blob.digest]?.byteCount ?? 0)
@@ -189,7 +189,7 @@ public actor BlobCache {
         files[digest] = nil
     }
 
-    private func makeRoom(for blob: NamedBlob) throws {
+    private func makeRoom(for blob: BlobReference) throws {
         let entries = files.compactMap { digest, file in
             digest == blob.digest
                 ? nil
@@ -205,7 +205,7 @@ public actor BlobCache {
         }
     }
 
-    private func verify(_ blob: NamedBlob, _ file: File, _ path: String) throws -> Bool {
+    private func verify(_ blob: BlobReference, _ file: File, _ path: String) throws -> Bool {
         guard let (byteCount, _) = PrivateFile.information(path), byteCount == blob.byteCount else {
             return false
         }

@@ -1,9 +1,9 @@
 // Brings a blob into the cache: from where it broke off, in pieces, until its SHA-256 is right. One that is at home
 // here comes from its own file: work is done on the copy, which nobody changes underneath it.
 import GRPCCore
-import LanguageSystem
+package import LanguageSystem
 package import Logging
-package import WorkerWire
+import WorkerWire
 
 package struct BlobFetcher: Sendable {
     static let tryCountMax = 3
@@ -23,7 +23,7 @@ package struct BlobFetcher: Sendable {
     }
 
     /// The path of the verified file. The caller has retained the blob.
-    package func path(of blob: NamedBlob) async throws -> String {
+    package func path(of blob: BlobReference) async throws -> String {
         await cache.beginFilling(blob.digest)
         do {
             let path = try await fill(blob)
@@ -35,7 +35,7 @@ package struct BlobFetcher: Sendable {
         }
     }
 
-    private func fill(_ blob: NamedBlob) async throws -> String {
+    private func fill(_ blob: BlobReference) async throws -> String {
         for number in 1...Self.tryCountMax {
             if case .whole(let path) = try await cache.presence(of: blob) { return path }
             if let path = await local?.path(of: blob.digest) {
@@ -54,7 +54,7 @@ package struct BlobFetcher: Sendable {
         throw CoordinatorError.damagedBlob(blob.name, tries: Self.tryCountMax)
     }
 
-    private func copy(_ blob: NamedBlob, from path: String) async throws {
+    private func copy(_ blob: BlobReference, from path: String) async throws {
         guard case .partial(var held) = try await cache.presence(of: blob) else { return }
         let reader = try LocalFileReader(path)
         while held < blob.byteCount {
@@ -62,13 +62,13 @@ package struct BlobFetcher: Sendable {
                 from: held, countMax: Int(min(1 << 20, blob.byteCount - held)))
             guard !bytes.isEmpty else { throw CoordinatorError.localFileChanges(path) }
             try await cache.append(
-                BlobPiece(offset: held, bytes: bytes, byteCount: blob.byteCount), to: blob)
+                BlobChunk(offset: held, bytes: bytes, byteCount: blob.byteCount), to: blob)
             held += Int64(bytes.count)
         }
     }
 
     /// One call, from what we have to the end.
-    private func receive(_ blob: NamedBlob, from client: WorkerClient) async throws {
+    private func receive(_ blob: BlobReference, from client: WorkerClient) async throws {
         guard case .partial(let held) = try await cache.presence(of: blob), held < blob.byteCount
         else { return }
         logger.debug(
@@ -79,7 +79,7 @@ package struct BlobFetcher: Sendable {
         ) { response in
             var count = held
             for try await message in response.messages {
-                let piece = try BlobPiece(message)
+                let piece = try BlobChunk(message)
                 try await cache.append(piece, to: blob)
                 count += Int64(piece.bytes.count)
             }

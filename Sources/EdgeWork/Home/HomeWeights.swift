@@ -48,7 +48,7 @@ package struct HomeWeights: Sendable {
     }
 
     /// What others call the files that these blobs may lie in here, for `CoordinatorError.naming`.
-    func places(of blobs: some Sequence<NamedBlob>, in cache: BlobCache) -> [(
+    func places(of blobs: some Sequence<BlobReference>, in cache: BlobCache) -> [(
         path: String, name: String
     )] {
         blobs.flatMap { blob in

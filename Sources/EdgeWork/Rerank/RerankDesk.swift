@@ -9,12 +9,18 @@ import Rankers
 import WorkerWire
 
 final class RerankDesk: Sendable {
-    typealias Reply = @Sendable (RerankScores) -> Void
+    typealias Reply = @Sendable (EdgeRerankReply) -> Void
 
     private struct Job: Sendable {
-        let work: RerankWork
+        let order: EdgeRerankOrder
         let deadline: ContinuousClock.Instant
         let reply: Reply
+
+        var rerank: EdgeRerank { order.rerank }
+
+        func answer(_ result: EdgeRerankResult) -> EdgeRerankReply {
+            EdgeRerankReply(number: order.number, result)
+        }
     }
 
     /// What it did since it started.
@@ -66,8 +72,8 @@ final class RerankDesk: Sendable {
     private let state = Locked(State())
     private let misses: AsyncStream<Job>
     private let miss: AsyncStream<Job>.Continuation
-    private let wishes: AsyncStream<NamedBlob>
-    private let wish: AsyncStream<NamedBlob>.Continuation
+    private let wishes: AsyncStream<BlobReference>
+    private let wish: AsyncStream<BlobReference>.Continuation
 
     /// - Parameter isAllowed: By the machine's owner.
     init(
@@ -127,78 +133,72 @@ final class RerankDesk: Sendable {
     // MARK: A request
 
     /// Never waits. `reply` is called once, here or from another thread.
-    func take(_ work: RerankWork, _ reply: @escaping Reply) {
-        let job = Job(work: work, deadline: clock.now + work.deadline, reply: reply)
+    func take(_ order: EdgeRerankOrder, _ reply: @escaping Reply) {
+        let job = Job(order: order, deadline: clock.now + order.deadline, reply: reply)
         let next = state.withLock { state -> Next in
             state.openCount += 1
-            state.openByteCount += work.features.count
+            state.openByteCount += order.rerank.features.count
             if !isAllowed { return .refuse(.rerankNotAllowed()) }
             if state.isDraining { return .refuse(.rerankWhileLeaving()) }
             guard state.openCount <= Self.openCountMax,
                 state.openByteCount <= Self.openByteCountMax
             else { return .refuse(.tooManyReranks(max: Self.openCountMax)) }
-            return state.memory.scorer(of: work.weights.digest).map { .score($0) } ?? .look
+            return state.memory.scorer(of: order.rerank.weights.digest).map { .score($0) } ?? .look
         }
         switch next {
         case .score(let scorer): threads.run { self.score(job, scorer) }
         case .look: miss.yield(job)
-        case .refuse(let error): end(job, RerankScores(number: work.number, error))
+        case .refuse(let error): end(job, EdgeRerankResult(refusal: error))
         }
     }
 
     /// On a thread of ours.
     private func score(_ job: Job, _ scorer: RankerScorer) {
-        let (work, begun) = (job.work, clock.now)
-        guard begun < job.deadline else { return end(job, late(work)) }
+        let begun = clock.now
+        guard begun < job.deadline else { return end(job, .late) }
         do throws(CoordinatorError) {
-            let scores = try work.scores(by: scorer)
-            end(
-                job,
-                RerankScores(number: work.number, .scored(scores, compute: clock.now - begun)))
+            let scores = try job.rerank.scores(by: scorer)
+            end(job, .scored(scores, compute: clock.now - begun))
         } catch {
-            end(job, RerankScores(number: work.number, error))
+            end(job, EdgeRerankResult(refusal: error))
         }
     }
 
-    private func late(_ work: RerankWork) -> RerankScores {
-        RerankScores(number: work.number, .deadlinePassed())
-    }
-
-    private func end(_ job: Job, _ answer: RerankScores) {
+    private func end(_ job: Job, _ result: EdgeRerankResult) {
         let isLate = clock.now >= job.deadline
         let whenIdle = state.withLock { state in
             state.openCount -= 1
-            state.openByteCount -= job.work.features.count
+            state.openByteCount -= job.rerank.features.count
             if isLate { state.counts.late += 1 }
-            switch answer.outcome {
+            switch result {
             case .scored(_, let compute):
                 state.counts.answered += 1
                 state.counts.compute += compute
-            case .refused(.deadlineExceeded, _): break
-            case .refused: state.counts.refused += 1
+            case .late: break
+            case .busy, .unreachable, .refused: state.counts.refused += 1
             }
             guard state.openCount == 0 else { return nil as (@Sendable () -> Void)? }
             defer { state.whenIdle = nil }
             return state.whenIdle
         }
-        job.reply(answer)
+        job.reply(job.answer(result))
         whenIdle?()
-        log(job.work, answer, isLate: isLate)
+        log(job.rerank, result, isLate: isLate)
     }
 
-    private func log(_ work: RerankWork, _ answer: RerankScores, isLate: Bool) {
+    private func log(_ work: EdgeRerank, _ result: EdgeRerankResult, isLate: Bool) {
         guard logger.logLevel <= .debug else { return }
         var metadata: Logger.Metadata = [
             "ranker": "\(work.rankerName)", "digest": "\(work.weights.digest.short)",
             "candidates": "\(work.candidateCount)", "late": "\(isLate)",
         ]
         if let id = work.traceParent.flatMap(traceID) { metadata["trace.id"] = "\(id)" }
-        switch answer.outcome {
+        switch result {
         case .scored(_, let compute):
             metadata["compute.us"] = "\(Int(nearest: compute / .microseconds(1)))"
             logger.debug("reranked", metadata: metadata)
-        case .refused(_, let message):
-            metadata["reason"] = "\(message)"
+        case .late, .busy, .unreachable, .refused:
+            metadata["reason"] = "\(result.refusal?.message ?? "-")"
             logger.debug("not reranked", metadata: metadata)
         }
     }
@@ -207,8 +207,8 @@ final class RerankDesk: Sendable {
 
     /// Brings the ranker of `job` into memory if its weights are on this disk.
     private func look(_ job: Job) async {
-        let (work, blob) = (job.work, job.work.weights)
-        if clock.now >= job.deadline { return end(job, late(work)) }
+        let blob = job.rerank.weights
+        if clock.now >= job.deadline { return end(job, .late) }
         // Several may have waited for the same.
         if let scorer = state.withLock({ $0.memory.scorer(of: blob.digest) }) {
             return threads.run { self.score(job, scorer) }
@@ -220,19 +220,19 @@ final class RerankDesk: Sendable {
             if let scorer = try await load(blob) {
                 threads.run { self.score(job, scorer) }
             } else {
-                end(job, RerankScores(number: work.number, want(blob)))
+                end(job, EdgeRerankResult(refusal: want(blob)))
             }
         } catch {
             let refusal = asOthersRead(error, of: blob)
             logger.warning(
                 "cannot rerank",
-                metadata: ["ranker": "\(work.rankerName)", "error": "\(refusal.message)"])
-            end(job, RerankScores(number: work.number, refusal))
+                metadata: ["ranker": "\(job.rerank.rankerName)", "error": "\(refusal.message)"])
+            end(job, EdgeRerankResult(refusal: refusal))
         }
     }
 
     /// Nil when the weights are neither at home here nor in the cache.
-    private func load(_ blob: NamedBlob) async throws -> RankerScorer? {
+    private func load(_ blob: BlobReference) async throws -> RankerScorer? {
         let home = home
         let atHome = try await onOwnThread("ls-rerank-load") {
             try home.bytes(of: blob.digest).map(ReadyScorer.init)
@@ -254,7 +254,7 @@ final class RerankDesk: Sendable {
         }
     }
 
-    private func asOthersRead(_ error: any Error, of blob: NamedBlob) -> CoordinatorError {
+    private func asOthersRead(_ error: any Error, of blob: BlobReference) -> CoordinatorError {
         (error as? CoordinatorError ?? .workFailed(error))
             .naming(home.places(of: CollectionOfOne(blob), in: cache))
     }
@@ -269,7 +269,7 @@ final class RerankDesk: Sendable {
     /// Has weights fetched unless they are on their way, or were just refused.
     ///
     /// - Returns: What the request is told meanwhile.
-    private func want(_ blob: NamedBlob) -> CoordinatorError {
+    private func want(_ blob: BlobReference) -> CoordinatorError {
         let now = clock.now
         let (refusal, isNew) = state.withLock { state -> (CoordinatorError, Bool) in
             state.failures = state.failures.filter { now < $0.value.until }
@@ -283,7 +283,7 @@ final class RerankDesk: Sendable {
         return refusal
     }
 
-    private func fetch(_ blob: NamedBlob) async {
+    private func fetch(_ blob: BlobReference) async {
         await cache.retain(blob.digest)
         var failure: CoordinatorError?
         do {
@@ -321,22 +321,16 @@ private struct ReadyScorer: Sendable {
     }
 }
 
-extension RerankWork {
+extension EdgeRerank {
     /// - Throws: `contractMismatch` for another width, `invalidFeatures` as `RankerScorer.score`.
     func scores(by scorer: RankerScorer) throws(CoordinatorError) -> [Float] {
         let expected = scorer.configuration.hiddenSize
         guard hiddenSize == expected else {
             throw .wrongRerankWidth(rankerName, found: hiddenSize, expected: expected)
         }
-        let type: FeatureType =
-            switch dtype {
-            case .float16: .float16
-            case .bfloat16: .bfloat16
-            case .float32: .float32
-            }
         return try features.withUnsafeBytes { bytes in
             Result { () throws(CoordinatorError) in
-                try scorer.score(features: bytes, dtype: type, candidateCount: candidateCount)
+                try scorer.score(features: bytes, dtype: dtype, candidateCount: candidateCount)
             }
         }.get()
     }
@@ -384,15 +378,11 @@ extension CoordinatorError {
         Self(.busy, "cannot rerank now: \(max) requests are waiting already")
     }
 
-    static func deadlinePassed() -> Self {
-        Self(.deadlineExceeded, "cannot rerank: the deadline passed before it was begun")
-    }
-
     static func weightsNotHere(_ name: String) -> Self {
         Self(.unavailable, "cannot rerank with \(name) yet: fetching its weights")
     }
 
-    static func tooLargeToRerank(_ blob: NamedBlob, max: Int) -> Self {
+    static func tooLargeToRerank(_ blob: BlobReference, max: Int) -> Self {
         Self(
             .tooLarge,
             "cannot rerank with \(blob.name) here: found \(blob.byteCount) bytes of weights, expected at most \(max)"

@@ -1,8 +1,8 @@
 // Which leases this worker holds, and which it gives up by itself. Reads only the time it is given.
 // Losing a lease is normal: the coordinator's fence decides what counts, so a lease that ran out
 // while the line was dead is kept for a while: the result may still be wanted.
-import LanguageSystem
-public import WorkerWire
+public import LanguageSystem
+import WorkerWire
 
 public struct LeaseBook: Sendable {
     public enum Phase: String, Sendable {
@@ -14,7 +14,7 @@ public struct LeaseBook: Sendable {
     }
 
     public struct Entry: Sendable {
-        public let work: LeasedWork
+        public let work: TaskLease
         public fileprivate(set) var expiry: ContinuousClock.Instant
         public fileprivate(set) var phase: Phase
         public fileprivate(set) var progress: Double
@@ -34,7 +34,7 @@ public struct LeaseBook: Sendable {
     /// How long past its expiry a lease is kept.
     public let patience: Duration
     public private(set) var isDraining = false
-    private var entries: [WireLeaseToken: Entry] = [:]
+    private var entries: [LeaseToken: Entry] = [:]
 
     public init(capacity: Int, patience: Duration = .seconds(600)) {
         precondition(capacity >= 1, "a worker takes at least one task at once")
@@ -45,19 +45,19 @@ public struct LeaseBook: Sendable {
     public var isEmpty: Bool { entries.isEmpty }
     /// In the order of the tasks.
     public var all: [Entry] { entries.values.sorted { $0.work.taskID < $1.work.taskID } }
-    public var tokens: [WireLeaseToken] { all.map(\.work.token) }
-    public func contains(_ token: WireLeaseToken) -> Bool { entries[token] != nil }
+    public var tokens: [LeaseToken] { all.map(\.work.token) }
+    public func contains(_ token: LeaseToken) -> Bool { entries[token] != nil }
 
-    public mutating func admit(_ work: LeasedWork, at now: ContinuousClock.Instant) -> Admission {
+    public mutating func admit(_ work: TaskLease, at now: ContinuousClock.Instant) -> Admission {
         if entries[work.token] != nil { return .known }
         if isDraining || entries.count >= 2 * capacity { return .refused }
         entries[work.token] = Entry(
-            work: work, expiry: now + work.leaseDuration, phase: .waiting, progress: 0, note: "")
+            work: work, expiry: now + work.duration, phase: .waiting, progress: 0, note: "")
         return .accepted
     }
 
     /// What may begin now, longest leased first; from here on it counts as at work.
-    public mutating func begin() -> [LeasedWork] {
+    public mutating func begin() -> [TaskLease] {
         let freeCount = capacity - entries.values.count { $0.phase != .waiting }
         let next = entries.values.filter { $0.phase == .waiting }
             .sorted { $0.expiry < $1.expiry }.prefix(max(0, freeCount)).map(\.work)
@@ -66,7 +66,7 @@ public struct LeaseBook: Sendable {
     }
 
     /// Whether it is here and has not begun.
-    public func isWaiting(_ token: WireLeaseToken) -> Bool { entries[token]?.phase == .waiting }
+    public func isWaiting(_ token: LeaseToken) -> Bool { entries[token]?.phase == .waiting }
 
     /// A heartbeat was answered: whatever it did not take away is good for `duration` from `now`.
     public mutating func renew(for duration: Duration, at now: ContinuousClock.Instant) {
@@ -77,27 +77,27 @@ public struct LeaseBook: Sendable {
         }
     }
 
-    public mutating func advance(_ token: WireLeaseToken, to phase: Phase) {
+    public mutating func advance(_ token: LeaseToken, to phase: Phase) {
         entries[token]?.phase = phase
     }
 
     /// - Parameter progress: Clamped to 0...1; not a number counts as 0.
-    public mutating func report(_ token: WireLeaseToken, progress: Double, note: String) {
+    public mutating func report(_ token: LeaseToken, progress: Double, note: String) {
         entries[token]?.progress = progress.isNaN ? 0 : min(max(progress, 0), 1)
         entries[token]?.note = note
     }
 
-    public mutating func end(_ token: WireLeaseToken) { entries[token] = nil }
+    public mutating func end(_ token: LeaseToken) { entries[token] = nil }
 
     public mutating func drain() { isDraining = true }
 
     /// Leases past all patience at `now`.
-    public func overdue(at now: ContinuousClock.Instant) -> [WireLeaseToken] {
+    public func overdue(at now: ContinuousClock.Instant) -> [LeaseToken] {
         all.filter { now >= $0.expiry + patience }.map(\.work.token)
     }
 
     /// What the next heartbeat says.
-    public var heartbeat: [WireLeaseProgress] {
-        all.map { WireLeaseProgress(token: $0.work.token, progress: $0.progress, note: $0.note) }
+    public var heartbeat: [LeaseProgress] {
+        all.map { LeaseProgress(token: $0.work.token, progress: $0.progress, note: $0.note) }
     }
 }

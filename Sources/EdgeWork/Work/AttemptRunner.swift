@@ -21,7 +21,7 @@ struct AttemptRunner: Sendable {
 
     /// - Returns: What the coordinator said to the result.
     /// - Throws: `AttemptStopped`, or why it failed.
-    func run(_ work: LeasedWork, _ stop: StopSignal) async throws -> Completion {
+    func run(_ work: TaskLease, _ stop: StopSignal) async throws -> Completion {
         for blob in work.blobs { await cache.retain(blob.digest) }
         do {
             let completion = try await stopping(stop) { try await perform(work, stop) }
@@ -34,7 +34,7 @@ struct AttemptRunner: Sendable {
         }
     }
 
-    private func perform(_ work: LeasedWork, _ stop: StopSignal) async throws -> Completion {
+    private func perform(_ work: TaskLease, _ stop: StopSignal) async throws -> Completion {
         switch work.work {
         case .train(let train): try await perform(train, work, stop)
         case .evaluate(let evaluate): try await perform(evaluate, work, stop)
@@ -42,7 +42,7 @@ struct AttemptRunner: Sendable {
     }
 
     private func perform(
-        _ train: TrainWork, _ work: LeasedWork, _ stop: StopSignal
+        _ train: TrainWork, _ work: TaskLease, _ stop: StopSignal
     ) async throws -> Completion {
         let paths = try await fetch(train.features)
         let initialWeights = try await train.initialWeights.asyncMap { try await reader(of: $0) }
@@ -81,7 +81,7 @@ struct AttemptRunner: Sendable {
                     let end = min(start + WireLimits.chunkByteCount, weights.count)
                     try await writer.write(
                         Languagesystem_V1_TrainingUpload(
-                            BlobPiece(
+                            BlobChunk(
                                 offset: Int64(start), bytes: Array(weights[start..<end]),
                                 byteCount: Int64(weights.count))))
                 }
@@ -92,7 +92,7 @@ struct AttemptRunner: Sendable {
     }
 
     private func perform(
-        _ evaluate: EvaluateWork, _ work: LeasedWork, _ stop: StopSignal
+        _ evaluate: EvaluateWork, _ work: TaskLease, _ stop: StopSignal
     ) async throws -> Completion {
         let weightsBytes = try await reader(of: evaluate.weights)
         let paths = try await fetch(evaluate.features)
@@ -123,7 +123,7 @@ struct AttemptRunner: Sendable {
     }
 
     /// Where to read weights, once on a thread that may block: at home here, or fetched.
-    private func reader(of blob: NamedBlob) async throws -> @Sendable () throws -> [UInt8] {
+    private func reader(of blob: BlobReference) async throws -> @Sendable () throws -> [UInt8] {
         let home = home
         if home.holds(blob.digest) {
             return {
@@ -137,7 +137,7 @@ struct AttemptRunner: Sendable {
         return { try readFile(path) }
     }
 
-    private func fetch(_ blobs: [NamedBlob]) async throws -> [String] {
+    private func fetch(_ blobs: [BlobReference]) async throws -> [String] {
         let fetcher = BlobFetcher(cache: cache, link: link, logger: logger, local: local)
         var paths: [String] = []
         for blob in blobs {
@@ -178,7 +178,9 @@ extension Optional {
 
 /// A cached one, called what people call it: its errors are read elsewhere, where its path means
 /// nothing.
-private func featureSet(_ blob: NamedBlob, at path: String) throws(CoordinatorError) -> FeatureSet {
+private func featureSet(_ blob: BlobReference, at path: String) throws(CoordinatorError)
+    -> FeatureSet
+{
     try FeatureSet(contentsOf: path, name: "\(blob.name) (\(blob.digest.short)…)")
 }
 

@@ -45,14 +45,14 @@ public struct WorkPolicy: Sendable, Equatable {
     func takesTasks(at date: Date) -> Bool { hours?.contain(date) ?? true }
 
     /// Nil: it is allowed.
-    func refusal(of work: LeasedWork, at date: Date) -> CoordinatorError? {
+    func refusal(of work: TaskLease, at date: Date) -> CoordinatorError? {
         guard taskKinds.contains(work.kind) else { return .notAllowed(work.kind) }
         if let hours, !hours.contain(date) { return .outsideHours(hours) }
         return refusal(of: work.features)
     }
 
     /// - Parameter features: Of one task, or to be fetched ahead of one.
-    func refusal(of features: [NamedBlob]) -> CoordinatorError? {
+    func refusal(of features: [BlobReference]) -> CoordinatorError? {
         if let domains {
             for blob in features {
                 // What does not say its domain is of none that is allowed.

@@ -46,12 +46,13 @@ extension LedgerStore {
     /// A piece of a feature set or of a version's weights, from `offset`; may be shorter than asked.
     public func readBlob(
         _ digest: Digest, from offset: Int64, byteCountMax: Int = chunkByteCount
-    ) async throws(CoordinatorError) -> BlobPiece {
+    ) async throws(CoordinatorError) -> BlobChunk {
         try await call("select * from ls.read_blob($1, $2, $3)", digest, offset, byteCountMax) {
             rows in
             let row = try rows.one()
-            return BlobPiece(
-                bytes: try row.decode("bytes"), byteCount: try row.decode("byte_count"))
+            return BlobChunk(
+                offset: offset, bytes: try row.decode("bytes"),
+                byteCount: try row.decode("byte_count"))
         }
     }
 

@@ -3,20 +3,6 @@ public import Foundation
 public import LanguageSystem
 import PostgresAccess
 
-/// A local feature set that is not taken.
-public struct RefusedFeatureSet: Sendable, Hashable {
-    /// Nil when it has none that can be read.
-    public let digest: Digest?
-    public let message: String
-    public let hint: String?
-
-    public init(digest: Digest?, message: String, hint: String?) {
-        self.digest = digest
-        self.message = message
-        self.hint = hint
-    }
-}
-
 extension LedgerStore {
     /// All that a worker has at home, each time: what it had and does not name is lost to it.
     ///
@@ -28,15 +14,17 @@ extension LedgerStore {
     public func offerLocalData(
         of worker: WorkerID, _ sets: [FeatureSetDescription], weights: [Digest],
         over connection: UUID? = nil
-    ) async throws(CoordinatorError) -> [RefusedFeatureSet] {
+    ) async throws(CoordinatorError) -> [DataRefusal] {
         let json = try jsonText(of: sets.map(OfferedSet.init))
         return try await call(
             "select * from ls.offer_local_data($1, $2, $3, $4)", worker, json, weights, connection
         ) { rows in
-            try rows.map {
-                RefusedFeatureSet(
-                    digest: try $0.decode("digest"), message: try $0.decode("message"),
-                    hint: try $0.decode("hint"))
+            // Every set that is offered has a digest.
+            try rows.compactMap { row in
+                guard let digest = try row.decode(Digest?.self, "digest") else { return nil }
+                return DataRefusal(
+                    digest: digest, message: try row.decode("message"),
+                    hint: try row.decode("hint"))
             }
         }
     }

@@ -153,19 +153,23 @@ extension LedgerStore {
         }
     }
 
-    /// - Parameter leases: Those it still works on; the others go back to the queue. Nil: all stay.
+    /// Notes what a worker says as its session opens. Leases that it no longer works on go back to the queue.
+    ///
+    /// - Parameters:
+    ///   - coordinator: To which it is connected.
+    ///   - serial: Of the certificate it showed; nil: not asked.
     /// - Returns: The connection, to name it from now on.
     /// - Throws: `identityRefused` when the name has joined again since the certificate was issued, or
     ///   when another machine took over from this process.
     public func workerConnected(
-        _ worker: WorkerID, _ connection: WorkerConnection, keeping leases: [LeaseToken]? = nil
+        _ worker: WorkerID, _ hello: WorkerHello, to coordinator: String, serial: String? = nil
     ) async throws(CoordinatorError) -> OpenedConnection {
         try await call(
             "select * from ls.worker_connected($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-            worker, connection.coordinator, connection.programVersion, connection.capacity,
-            connection.taskKinds, connection.domains?.map(\.description),
-            connection.taskByteCountMax, connection.serial, connection.instance,
-            connection.place, leases
+            worker, coordinator, hello.programVersion, hello.capacity, hello.taskKinds,
+            hello.domains?.map(\.description), hello.taskByteCountMax, serial,
+            hello.process?.instance, hello.process?.place,
+            hello.heldLeases
         ) { rows in
             let row = try rows.one()
             return OpenedConnection(

@@ -28,42 +28,6 @@ public struct AuthorityStatus: Sendable, Hashable {
     public let previousTokenCount: Int
 }
 
-/// What a worker says of itself when it connects.
-public struct WorkerConnection: Sendable, Hashable {
-    /// Which coordinator it is connected to.
-    public var coordinator: String
-    public var programVersion: String
-    /// Tasks it runs at once.
-    public var capacity: Int
-    public var taskKinds: [TaskKind]
-    /// Whose tasks its owner allows; nil: all.
-    public var domains: [DomainPattern]?
-    /// Features of one task that its owner allows; nil: any.
-    public var taskByteCountMax: Int64?
-    /// Of the certificate it showed; nil: not asked.
-    public var serial: String?
-    /// Which process it is; nil: an lsworker of before.
-    public var instance: String?
-    /// Its machine and state directory; nil: an lsworker of before.
-    public var place: String?
-
-    public init(
-        coordinator: String, programVersion: String, capacity: Int, taskKinds: [TaskKind],
-        domains: [DomainPattern]? = nil, taskByteCountMax: Int64? = nil, serial: String? = nil,
-        instance: String? = nil, place: String? = nil
-    ) {
-        self.coordinator = coordinator
-        self.programVersion = programVersion
-        self.capacity = capacity
-        self.taskKinds = taskKinds
-        self.domains = domains
-        self.taskByteCountMax = taskByteCountMax
-        self.serial = serial
-        self.instance = instance
-        self.place = place
-    }
-}
-
 /// A worker's session as the database knows it. The newest of a worker counts, at whichever coordinator.
 public struct OpenedConnection: Sendable, Hashable {
     public let id: UUID

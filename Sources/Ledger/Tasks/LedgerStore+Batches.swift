@@ -44,12 +44,10 @@ public struct LeaseOffer: Sendable, Hashable {
 public struct EvaluationResult: Sendable {
     public let worker: WorkerID
     public let token: LeaseToken
-    /// EvaluationReport as JSON, one for each feature set of the task.
-    public let reports: [(featureSet: Digest, report: String)]
+    /// One for each feature set of the task.
+    public let reports: [EvaluationResultReport]
 
-    public init(
-        worker: WorkerID, token: LeaseToken, reports: [(featureSet: Digest, report: String)]
-    ) {
+    public init(worker: WorkerID, token: LeaseToken, reports: [EvaluationResultReport]) {
         self.worker = worker
         self.token = token
         self.reports = reports
@@ -90,7 +88,7 @@ extension LedgerStore {
     /// - Parameter connections: Over which session each is offered them; none: not asked.
     public func leaseTasks(
         for offers: [LeaseOffer], over connections: [WorkerID: UUID] = [:], lasting: Duration
-    ) async throws(CoordinatorError) -> [(worker: WorkerID, task: LeasedTask)] {
+    ) async throws(CoordinatorError) -> [(worker: WorkerID, task: TaskLease)] {
         try await call(
             "select * from ls.lease_tasks_for_workers($1, $2, $3, $4, $5, $6, $7)",
             offers.map(\.worker),
@@ -98,7 +96,7 @@ extension LedgerStore {
             offers.map(\.countMax), offers.map(\.heldDigests.count),
             offers.flatMap(\.heldDigests), lasting.seconds, offers.map { connections[$0.worker] }
         ) { rows in
-            try rows.map { (try $0.decode("worker_id"), try LeasedTask(row: $0)) }
+            try rows.map { (try $0.decode("worker_id"), try TaskLease(row: $0, lasting: lasting)) }
         }
     }
 
@@ -132,7 +130,7 @@ extension LedgerStore {
         }
     }
 
-    /// Each result is taken as `completeEvaluation(by:_:reports:)` takes one, all in one transaction.
+    /// Takes the results of many evaluate tasks, all in one transaction.
     ///
     /// - Returns: Of each result, in order, whether it counts: not when the lease was lost.
     /// - Throws: What is wrong with one of them, or that one waits for a lock; then none was taken.

@@ -12,11 +12,11 @@ extension LedgerStore {
     public func leaseTasks(
         for worker: WorkerID, kinds: [TaskKind], countMax: Int, lasting: Duration,
         held: [Digest] = []
-    ) async throws(CoordinatorError) -> [LeasedTask] {
+    ) async throws(CoordinatorError) -> [TaskLease] {
         try await call(
             "select * from ls.lease_tasks($1, $2, $3, $4, $5)", worker, kinds, countMax,
             lasting.seconds, held
-        ) { try $0.map(LeasedTask.init(row:)) }
+        ) { try $0.map { try TaskLease(row: $0, lasting: lasting) } }
     }
 
     /// One call a heartbeat, with all leases of a worker; also notes that it was seen.
@@ -54,26 +54,15 @@ extension LedgerStore {
     public func completeTraining(
         by worker: WorkerID, _ token: LeaseToken, digest: Digest, weights: [UInt8]?,
         report: String, byteCount: Int64? = nil
-    ) async throws(CoordinatorError) -> TrainingCompletion {
+    ) async throws(CoordinatorError) -> Completion {
         try await call(
             "select * from ls.complete_training($1, $2, $3, $4, $5, $6)", worker, token, digest,
             weights, report, byteCount
         ) { rows in
             let row = try rows.one()
-            return TrainingCompletion(
+            return Completion(
                 counted: try row.decode("counted"), versionID: try row.decode("version_id"))
         }
-    }
-
-    /// - Parameter reports: EvaluationReport as JSON, one for each feature set of the task.
-    /// - Returns: False: the lease was lost, and nothing was changed.
-    public func completeEvaluation(
-        by worker: WorkerID, _ token: LeaseToken, reports: [(featureSet: Digest, report: String)]
-    ) async throws(CoordinatorError) -> Bool {
-        try await call(
-            "select ls.complete_evaluation($1, $2, $3, $4)", worker, token,
-            reports.map(\.featureSet), reports.map(\.report)
-        ) { try $0.one().decode() }
     }
 
     /// What an open attempt of this worker is to do; nil when it has no such lease.
@@ -128,30 +117,43 @@ extension LedgerStore {
     }
 }
 
-extension LeasedTask {
-    init(row: Row) throws {
-        token = try row.decode("token")
-        taskID = try row.decode("task_id")
-        attempt = try row.decode("attempt")
-        leasedUntil = try row.decode("leased_until")
-        kind = try row.decode("kind")
-        rankerName = try row.decode("ranker_name")
-        rankerConfiguration = try row.decode("ranker_configuration")
-        configuration = try row.decode("configuration")
-        features = try JSONDecoder().decode(
+extension TaskLease {
+    init(row: Row, lasting duration: Duration) throws {
+        let rankerName: String = try row.decode("ranker_name")
+        let configuration: String = try row.decode("configuration")
+        let features = try JSONDecoder().decode(
             [BlobReferenceRow].self, from: Data(try row.decode(String.self, "features").utf8)
         ).map {
             BlobReference(
                 digest: $0.digest, byteCount: $0.byte_count, name: $0.name, domain: $0.domain)
         }
-        weightsStay = try row.decode("weights_stay")
-        if let digest = try row.decode(Digest?.self, "weights_digest") {
-            weights = BlobReference(
-                digest: digest, byteCount: try row.decode("weights_byte_count"),
+        let weights = try row.decode(Digest?.self, "weights_digest").map {
+            BlobReference(
+                digest: $0, byteCount: try row.decode("weights_byte_count"),
                 name: try row.decode("weights_name"))
-        } else {
-            weights = nil
         }
+        let work: Work
+        switch (try row.decode(TaskKind.self, "kind"), weights) {
+        case (.train, let weights):
+            work = .train(
+                TrainWork(
+                    rankerName: rankerName,
+                    rankerConfiguration: try row.decode("ranker_configuration"),
+                    trainingConfiguration: configuration, features: features,
+                    initialWeights: weights, weightsStay: try row.decode("weights_stay")))
+        case (.evaluate, let weights?):
+            work = .evaluate(
+                EvaluateWork(
+                    rankerName: rankerName, weights: weights, features: features,
+                    evaluationConfiguration: configuration))
+        case (.evaluate, nil), (.matrix, _):
+            // The schema forbids the one, and a matrix is never waiting.
+            throw CoordinatorError(
+                .internal, "cannot hand out this task: the ledger leased what nobody can do")
+        }
+        self.init(
+            token: try row.decode("token"), taskID: try row.decode("task_id"),
+            attempt: try row.decode("attempt"), duration: duration, work: work)
     }
 }
 

@@ -2,7 +2,7 @@
 // The bytes stay as stored (mapped, 16-bit); everything that could be wrong with them is checked
 // once, here, so that training and evaluation need not ask again.
 public import LanguageSystem
-public import RankerMath
+import RankerMath
 internal import Foundation
 
 /// What an evaluation's accuracy means.

@@ -1,7 +1,7 @@
 // The features of one group as they came, and whether each number of them may be used. Workers, coordinators and
 // the command line refuse with this sentence, whatever the features came as.
 public import LanguageSystem
-public import RankerMath
+import RankerMath
 
 /// [groups, K + 1, D] numbers, row-major, little-endian, row 0 of each group the instruction; valid while they lie there.
 public struct GroupFeatures {

@@ -93,10 +93,10 @@ actor SimulatedWorker {
     private let progress: FleetProgress
     private let link = CoordinatorLink()
     private var generator: Generator
-    private var held: Set<WireLeaseToken> = []
-    private var history: [LeasedWork] = []
-    private let reports: AsyncStream<WorkerReport>
-    private let outbound: AsyncStream<WorkerReport>.Continuation
+    private var held: Set<LeaseToken> = []
+    private var history: [TaskLease] = []
+    private let reports: AsyncStream<WorkerEvent>
+    private let outbound: AsyncStream<WorkerEvent>.Continuation
 
     init(
         identity: WorkerIdentity, index: Int, capacity: Int, mischief: Mischief?,
@@ -117,7 +117,7 @@ actor SimulatedWorker {
         await link.open(service)
         outbound.yield(
             .hello(
-                WorkerIntroduction(
+                WorkerHello(
                     programVersion: ProductVersion.current, capacity: capacity,
                     taskKinds: [.evaluate], heldDigests: [], heldLeases: [])))
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -136,14 +136,14 @@ actor SimulatedWorker {
         } onResponse: { response in
             try await withThrowingDiscardingTaskGroup { group in
                 for try await message in response.messages {
-                    switch try CoordinatorNotice(message) {
+                    switch try CoordinatorCommand(message) {
                     case .welcome(_, _, let interval):
                         await self.progress.connected()
                         group.addTask { try await self.beat(each: interval) }
-                    case .task(let work):
+                    case .begin(let work):
                         await self.take(work)
                         group.addTask { try await self.complete(work) }
-                    case .heartbeatReply, .localDataReply, .prefetch, .rerank: break
+                    case .stop, .refuse, .prefetch, .rerank: break
                     }
                 }
                 group.cancelAll()
@@ -151,7 +151,7 @@ actor SimulatedWorker {
         }
     }
 
-    private func take(_ work: LeasedWork) { held.insert(work.token) }
+    private func take(_ work: TaskLease) { held.insert(work.token) }
 
     private nonisolated func beat(each interval: Duration) async throws {
         while true {
@@ -160,15 +160,15 @@ actor SimulatedWorker {
         }
     }
 
-    private func sayHeartbeat(adding others: [WireLeaseToken]) {
+    private func sayHeartbeat(adding others: [LeaseToken]) {
         outbound.yield(
             .heartbeat(
                 (Array(held) + others).prefix(WireLimits.leaseCountMax).map {
-                    WireLeaseProgress(token: $0, progress: 0, note: "")
+                    LeaseProgress(token: $0, progress: 0, note: "")
                 }))
     }
 
-    private func complete(_ work: LeasedWork) async throws {
+    private func complete(_ work: TaskLease) async throws {
         await progress.waitUntilOpen()
         if mischief?.reorders == true {
             try await Task.sleep(for: .milliseconds(generator.below(200)))
@@ -186,7 +186,7 @@ actor SimulatedWorker {
     }
 
     /// What was said before is said once more.
-    private func repeatOld(after work: LeasedWork) async throws {
+    private func repeatOld(after work: TaskLease) async throws {
         history.append(work)
         if history.count > Self.historyCountMax { history.removeFirst() }
         switch generator.below(4) {
@@ -196,7 +196,7 @@ actor SimulatedWorker {
         }
     }
 
-    private nonisolated func handIn(_ work: LeasedWork) async throws {
+    private nonisolated func handIn(_ work: TaskLease) async throws {
         guard case .evaluate(let evaluate) = work.work else {
             throw CoordinatorError(.internal, "got a task that was not asked for: \(work.kind)")
         }

@@ -109,7 +109,9 @@ struct QueueCommand: AsyncParsableCommand {
                             let report = TaskLoad.report(for: task.configuration)
                             return EvaluationResult(
                                 worker: worker, token: task.token,
-                                reports: task.features.map { ($0.digest, report) })
+                                reports: task.features.map {
+                                    EvaluationResultReport(featureSet: $0.digest, report: report)
+                                })
                         }
                         for start in stride(from: 0, to: results.count, by: resultCount) {
                             let piece = results.dropFirst(start).prefix(resultCount)

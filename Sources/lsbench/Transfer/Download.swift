@@ -10,7 +10,7 @@ import WorkerWire
 
 struct Download: Sendable {
     let identity: WorkerIdentity
-    let blob: NamedBlob
+    let blob: BlobReference
     /// Of the cache; removed afterwards.
     let directory: String
 

@@ -116,7 +116,7 @@ struct TransferCommand: AsyncParsableCommand {
 
 /// A feature set in the ledger, and the file it came from.
 struct StoredSet: Sendable {
-    let blob: NamedBlob
+    let blob: BlobReference
     let path: String
     let id: FeatureSetID
     let domain: DomainName
@@ -139,7 +139,7 @@ struct StoredSet: Sendable {
         try await database.ledger.registerDomain(set.metadata.domain)
         let imported = try await database.ledger.importFeatures(set)
         return StoredSet(
-            blob: NamedBlob(
+            blob: BlobReference(
                 digest: set.digest, byteCount: Int64(set.byteCount), name: "set \(seed)"),
             path: path, id: imported.id, domain: set.metadata.domain,
             baseModel: set.metadata.baseModel, hiddenSize: set.hiddenSize)

@@ -1,7 +1,7 @@
-// TaskLease to and from `LeasedWork`.
+// TaskLease to and from its message.
 public import LanguageSystem
 
-extension LeasedWork {
+extension TaskLease {
     public init(_ message: Languagesystem_V1_TaskLease) throws(CoordinatorError) {
         let work: Work
         switch message.work {
@@ -14,9 +14,9 @@ extension LeasedWork {
                 "task", "found attempt \(message.attempt), expected 1 or more")
         }
         self.init(
-            token: try WireLeaseToken(wire: message.leaseToken), taskID: TaskID(message.taskID),
+            token: try LeaseToken(wire: message.leaseToken), taskID: TaskID(message.taskID),
             attempt: Int(message.attempt),
-            leaseDuration: min(
+            duration: min(
                 .milliseconds(message.leaseMilliseconds), WireLimits.leaseDurationMax),
             work: work)
     }
@@ -30,9 +30,9 @@ extension TrainWork {
                 message.rankerConfiguration, what: "ranker configuration"),
             trainingConfiguration: try WireLimits.json(
                 message.trainingConfiguration, what: "training configuration"),
-            features: try [NamedBlob](features: message.features),
+            features: try [BlobReference](features: message.features),
             initialWeights: message.hasInitialWeights
-                ? try NamedBlob(
+                ? try BlobReference(
                     message.initialWeights, byteCountMax: WireLimits.weightsByteCountMax)
                 : nil,
             weightsStay: message.weightsStay)
@@ -44,49 +44,22 @@ extension EvaluateWork {
         guard message.hasWeights else { throw .malformedOnTheWire("task", "it names no weights") }
         self.init(
             rankerName: WireLimits.line(message.rankerName),
-            weights: try NamedBlob(message.weights, byteCountMax: WireLimits.weightsByteCountMax),
-            features: try [NamedBlob](features: message.features),
+            weights: try BlobReference(
+                message.weights, byteCountMax: WireLimits.weightsByteCountMax),
+            features: try [BlobReference](features: message.features),
             evaluationConfiguration: try WireLimits.json(
                 message.evaluationConfiguration, what: "evaluation configuration"))
     }
 }
 
-extension NamedBlob {
-    init(_ message: Languagesystem_V1_BlobReference, byteCountMax: Int) throws(CoordinatorError) {
-        guard (1...UInt64(byteCountMax)).contains(message.byteCount) else {
-            throw .malformedOnTheWire(
-                "task", "found a blob of \(message.byteCount) bytes, expected 1 to \(byteCountMax)")
-        }
-        self.init(
-            digest: try Digest(wire: message.digest), byteCount: Int64(message.byteCount),
-            name: WireLimits.line(message.name),
-            domain: message.domain.isEmpty ? nil : try DomainName(message.domain))
-    }
-}
-
-extension [NamedBlob] {
-    init(features: [Languagesystem_V1_BlobReference]) throws(CoordinatorError) {
-        guard (1...WireLimits.featureSetCountMax).contains(features.count) else {
-            throw .malformedOnTheWire(
-                "task",
-                "found \(features.count) feature sets, expected 1 to \(WireLimits.featureSetCountMax)"
-            )
-        }
-        self = []
-        for feature in features {
-            append(try NamedBlob(feature, byteCountMax: WireLimits.featuresByteCountMax))
-        }
-    }
-}
-
 extension Languagesystem_V1_TaskLease {
-    public init(_ work: LeasedWork) {
+    public init(_ lease: TaskLease) {
         self.init()
-        leaseToken = work.token.description
-        taskID = work.taskID.rawValue
-        attempt = UInt32(work.attempt)
-        leaseMilliseconds = work.leaseDuration.wireMilliseconds
-        switch work.work {
+        leaseToken = lease.token.description
+        taskID = lease.taskID.rawValue
+        attempt = UInt32(lease.attempt)
+        leaseMilliseconds = lease.duration.wireMilliseconds
+        switch lease.work {
         case .train(let work):
             train.rankerName = work.rankerName
             train.rankerConfiguration = work.rankerConfiguration
@@ -100,15 +73,5 @@ extension Languagesystem_V1_TaskLease {
             evaluate.features = work.features.map(Languagesystem_V1_BlobReference.init)
             evaluate.evaluationConfiguration = work.evaluationConfiguration
         }
-    }
-}
-
-extension Languagesystem_V1_BlobReference {
-    public init(_ blob: NamedBlob) {
-        self.init()
-        digest = blob.digest.wire
-        byteCount = UInt64(blob.byteCount)
-        name = blob.name
-        domain = blob.domain?.description ?? ""
     }
 }

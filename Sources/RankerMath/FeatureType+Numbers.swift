@@ -1,13 +1,8 @@
-// How features are stored; widening to float32 is exact for all three.
+// What is done with features as they are stored; widening to float32 is exact for all three types.
 internal import CKernels
+public import LanguageSystem
 
-public enum FeatureType: String, Sendable, Codable, Hashable, CaseIterable {
-    case float16 = "F16"
-    case bfloat16 = "BF16"
-    case float32 = "F32"
-
-    public var byteCount: Int { self == .float32 ? 4 : 2 }
-
+extension FeatureType {
     /// - Precondition: `source` is aligned to `byteCount` and holds `count` numbers.
     public func widen(
         _ source: UnsafeRawPointer, into target: UnsafeMutablePointer<Float>, count: Int

@@ -1,7 +1,7 @@
-// CoordinatorMessage to and from `CoordinatorNotice`.
+// CoordinatorMessage to and from `CoordinatorCommand`.
 public import LanguageSystem
 
-extension CoordinatorNotice {
+extension CoordinatorCommand {
     public init(_ message: Languagesystem_V1_CoordinatorMessage) throws(CoordinatorError) {
         switch message.message {
         case .welcome(let welcome):
@@ -12,56 +12,56 @@ extension CoordinatorNotice {
                 heartbeatInterval: min(
                     max(interval, WireLimits.heartbeatIntervals.lowerBound),
                     WireLimits.heartbeatIntervals.upperBound))
-        case .task(let lease): self = .task(try LeasedWork(lease))
+        case .task(let lease): self = .begin(try TaskLease(lease))
         case .heartbeatReply(let reply):
-            self = .heartbeatReply(
-                lost: try [WireLeaseToken](wire: reply.lostLeases),
-                cancelled: try [WireLeaseToken](wire: reply.cancelledLeases),
+            self = .stop(
+                lost: try [LeaseToken](wire: reply.lostLeases),
+                cancelled: try [LeaseToken](wire: reply.cancelledLeases),
                 leaseDuration: .milliseconds(reply.leaseMilliseconds))
-        case .localDataReply(let reply): self = .localDataReply(try [LocalDataRefusal](reply))
+        case .localDataReply(let reply): self = .refuse(try [DataRefusal](reply))
         case .prefetch(let message):
             try WireLimits.check(
                 "prefetch", count: message.features.count, max: WireLimits.prefetchCountMax)
-            var blobs: [NamedBlob] = []
+            var blobs: [BlobReference] = []
             for blob in message.features {
                 blobs.append(
-                    try NamedBlob(blob, byteCountMax: WireLimits.featuresByteCountMax))
+                    try BlobReference(blob, byteCountMax: WireLimits.featuresByteCountMax))
             }
             self = .prefetch(blobs)
-        case .rerank(let work): self = .rerank(try RerankWork(work))
+        case .rerank(let work): self = .rerank(try EdgeRerankOrder(work))
         case nil: throw .malformedOnTheWire("coordinator's message", "it is empty")
         }
     }
 }
 
-extension [WireLeaseToken] {
+extension [LeaseToken] {
     init(wire tokens: [String]) throws(CoordinatorError) {
         try WireLimits.check("heartbeat reply", count: tokens.count, max: WireLimits.leaseCountMax)
         self = []
-        for token in tokens { append(try WireLeaseToken(wire: token)) }
+        for token in tokens { append(try LeaseToken(wire: token)) }
     }
 }
 
 extension Languagesystem_V1_CoordinatorMessage {
-    public init(_ notice: CoordinatorNotice) {
+    public init(_ command: CoordinatorCommand) {
         self.init()
-        switch notice {
+        switch command {
         case .welcome(let workerName, let coordinatorVersion, let heartbeatInterval):
             welcome.workerName = workerName
             welcome.coordinatorVersion = coordinatorVersion
             welcome.heartbeatMilliseconds = heartbeatInterval.wireMilliseconds
-        case .task(let work): task = Languagesystem_V1_TaskLease(work)
-        case .heartbeatReply(let lost, let cancelled, let leaseDuration):
+        case .begin(let lease): task = Languagesystem_V1_TaskLease(lease)
+        case .stop(let lost, let cancelled, let leaseDuration):
             var reply = Languagesystem_V1_HeartbeatReply()
             reply.lostLeases = lost.map(\.description)
             reply.cancelledLeases = cancelled.map(\.description)
             reply.leaseMilliseconds = leaseDuration.wireMilliseconds
             heartbeatReply = reply
-        case .localDataReply(let refusals):
+        case .refuse(let refusals):
             localDataReply = Languagesystem_V1_LocalDataReply(refusals)
         case .prefetch(let blobs):
             prefetch.features = blobs.map(Languagesystem_V1_BlobReference.init)
-        case .rerank(let work): rerank = Languagesystem_V1_RerankWork(work)
+        case .rerank(let order): rerank = Languagesystem_V1_RerankWork(order)
         }
     }
 }

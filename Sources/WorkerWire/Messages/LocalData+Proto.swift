@@ -1,30 +1,5 @@
-// What stays on a worker's machine, as it is spoken of: descriptions and digests, never a row.
-public import LanguageSystem
-
-/// All that a worker keeps at home.
-public struct LocalData: Sendable, Hashable {
-    public var sets: [FeatureSetDescription]
-    /// Of versions of edge-only rankers.
-    public var weights: [Digest]
-
-    public init(sets: [FeatureSetDescription] = [], weights: [Digest] = []) {
-        self.sets = sets
-        self.weights = weights
-    }
-}
-
-/// A local feature set that the coordinator does not take.
-public struct LocalDataRefusal: Sendable, Hashable {
-    public let digest: Digest
-    public let message: String
-    public let hint: String?
-
-    public init(digest: Digest, message: String, hint: String?) {
-        self.digest = digest
-        self.message = message
-        self.hint = hint
-    }
-}
+// LocalData and DataRefusal to and from their messages.
+import LanguageSystem
 
 extension LocalData {
     init(_ message: Languagesystem_V1_LocalData) throws(CoordinatorError) {
@@ -73,14 +48,14 @@ extension FeatureSetDescription {
     }
 }
 
-extension [LocalDataRefusal] {
+extension [DataRefusal] {
     init(_ message: Languagesystem_V1_LocalDataReply) throws(CoordinatorError) {
         try WireLimits.check(
             "answer to an offer", count: message.refusals.count, max: WireLimits.localSetCountMax)
         self = []
         for refusal in message.refusals {
             append(
-                LocalDataRefusal(
+                DataRefusal(
                     digest: try Digest(wire: refusal.digest),
                     message: WireLimits.line(refusal.message),
                     hint: refusal.hint.isEmpty ? nil : WireLimits.line(refusal.hint)))
@@ -115,7 +90,7 @@ extension Languagesystem_V1_LocalFeatureSet {
 }
 
 extension Languagesystem_V1_LocalDataReply {
-    init(_ refusals: [LocalDataRefusal]) {
+    init(_ refusals: [DataRefusal]) {
         self.init()
         self.refusals = refusals.map {
             var message = Languagesystem_V1_LocalDataRefusal()

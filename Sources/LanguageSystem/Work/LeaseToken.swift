@@ -13,15 +13,6 @@ public struct LeaseToken: RawRepresentable, Hashable, Sendable, CustomStringConv
         self.init(rawValue: uuid)
     }
 
-    /// In lower case, as PostgreSQL writes it and `ls_cancel` carries it.
+    /// In lower case, as PostgreSQL writes it, `ls_cancel` carries it and the wire shows it.
     public var description: String { rawValue.uuidString.lowercased() }
-}
-
-/// What became of a lease that a worker asked to keep. None of them is an error.
-public enum LeaseAnswer: String, Sendable, Hashable, CaseIterable {
-    case held
-    /// It ran out, or the attempt has ended: stop, the task is somebody else's.
-    case lost
-    /// Somebody asked: stop.
-    case cancelled
 }

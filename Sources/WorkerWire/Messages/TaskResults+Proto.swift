@@ -1,15 +1,34 @@
 // How attempts end: evaluations, failures, and the answers to them.
 public import LanguageSystem
 
-/// One evaluation's figures, as they travel.
-public struct EvaluationResultReport: Sendable, Hashable {
-    public let featureSet: Digest
-    /// EvaluationReport as JSON.
-    public let report: String
+extension TrainingResultHeader {
+    public init(_ message: Languagesystem_V1_TrainingHeader) throws(CoordinatorError) {
+        guard (1...UInt64(WireLimits.weightsByteCountMax)).contains(message.byteCount) else {
+            throw .tooLargeOnTheWire(
+                "version's weights", found: Int(clamping: message.byteCount),
+                max: WireLimits.weightsByteCountMax)
+        }
+        self.init(
+            token: try LeaseToken(wire: message.leaseToken),
+            digest: try Digest(wire: message.digest), byteCount: Int64(message.byteCount),
+            report: try WireLimits.json(message.report, what: "training report"),
+            weightsStay: message.weightsStay)
+    }
+}
 
-    public init(featureSet: Digest, report: String) {
-        self.featureSet = featureSet
-        self.report = report
+extension Languagesystem_V1_TrainingUpload {
+    public init(_ header: TrainingResultHeader) {
+        self.init()
+        self.header.leaseToken = header.token.description
+        self.header.digest = header.digest.wire
+        self.header.byteCount = UInt64(header.byteCount)
+        self.header.report = header.report
+        self.header.weightsStay = header.weightsStay
+    }
+
+    public init(_ piece: BlobChunk) {
+        self.init()
+        chunk = Languagesystem_V1_BlobChunk(piece)
     }
 }
 
@@ -32,7 +51,7 @@ extension [EvaluationResultReport] {
 }
 
 extension Languagesystem_V1_EvaluationResult {
-    public init(token: WireLeaseToken, reports: [EvaluationResultReport]) {
+    public init(token: LeaseToken, reports: [EvaluationResultReport]) {
         self.init()
         leaseToken = token.description
         self.reports = reports.map {
@@ -45,7 +64,7 @@ extension Languagesystem_V1_EvaluationResult {
 }
 
 extension Languagesystem_V1_FailAttemptRequest {
-    public init(token: WireLeaseToken, error: CoordinatorError, retryable: Bool) {
+    public init(token: LeaseToken, error: CoordinatorError, retryable: Bool) {
         self.init()
         leaseToken = token.description
         code = error.code.rawValue

@@ -52,16 +52,3 @@ public struct FeatureSetStatus: Sendable, Hashable {
     /// The worker that has its bytes; nil: they are here.
     public let home: String?
 }
-
-/// A piece of a feature set or of weights.
-public struct BlobPiece: Sendable, Hashable {
-    /// Empty only at the end.
-    public let bytes: [UInt8]
-    /// Of the whole blob.
-    public let byteCount: Int64
-
-    public init(bytes: [UInt8], byteCount: Int64) {
-        self.bytes = bytes
-        self.byteCount = byteCount
-    }
-}

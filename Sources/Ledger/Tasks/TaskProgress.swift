@@ -1,0 +1,58 @@
+// How far tasks are, and what became of those whose lease ran out.
+public import LanguageSystem
+
+/// An attempt whose lease ran out, and what became of its task.
+public struct ExpiredLease: Sendable, Hashable {
+    public let taskID: TaskID
+    public let attempt: Int
+    public let worker: String
+    /// `waiting`, or `dead` after the last attempt.
+    public let taskState: TaskState
+
+    public init(taskID: TaskID, attempt: Int, worker: String, taskState: TaskState) {
+        self.taskID = taskID
+        self.attempt = attempt
+        self.worker = worker
+        self.taskState = taskState
+    }
+}
+
+/// How far a task is.
+public struct TaskProgress: Sendable, Hashable {
+    public let id: TaskID
+    public let kind: TaskKind
+    public let state: TaskState
+    public let ranker: String
+    /// The version an evaluate task measures.
+    public let versionNumber: Int?
+    /// 0 to 1.
+    public let progress: Double
+    public let note: String
+    public let worker: String?
+    /// How many attempts there were, and how many there may be.
+    public let attempt: Int
+    public let attemptMax: Int
+    /// Why it ended, or what went wrong last.
+    public let error: String?
+    /// The version a train task made.
+    public let resultVersionID: RankerVersionID?
+
+    public init(
+        id: TaskID, kind: TaskKind, state: TaskState, ranker: String, versionNumber: Int? = nil,
+        progress: Double, note: String, worker: String? = nil, attempt: Int, attemptMax: Int,
+        error: String? = nil, resultVersionID: RankerVersionID? = nil
+    ) {
+        self.id = id
+        self.kind = kind
+        self.state = state
+        self.ranker = ranker
+        self.versionNumber = versionNumber
+        self.progress = progress
+        self.note = note
+        self.worker = worker
+        self.attempt = attempt
+        self.attemptMax = attemptMax
+        self.error = error
+        self.resultVersionID = resultVersionID
+    }
+}

@@ -1,0 +1,116 @@
+// EdgeRerankOrder and EdgeRerankReply to and from their messages.
+import Foundation
+public import LanguageSystem
+
+extension EdgeRerankOrder {
+    public init(_ message: Languagesystem_V1_RerankWork) throws(CoordinatorError) {
+        guard message.hasWeights else {
+            throw .malformedOnTheWire("rerank", "it names no weights")
+        }
+        guard let dtype = FeatureType(longName: message.dtype) else {
+            throw .malformedOnTheWire(
+                "rerank",
+                "found features of type '\(message.dtype.printable(40))', expected \(FeatureType.allCases.map(\.longName).joined(separator: ", "))"
+            )
+        }
+        let (candidateCount, hiddenSize) = (
+            Int(clamping: message.candidateCount), Int(clamping: message.hiddenSize)
+        )
+        guard (1...WireLimits.candidateCountMax).contains(candidateCount),
+            (1...WireLimits.hiddenSizeMax).contains(hiddenSize)
+        else {
+            throw .malformedOnTheWire(
+                "rerank",
+                "found \(candidateCount) candidates of width \(hiddenSize), expected 1 to \(WireLimits.candidateCountMax) of 1 to \(WireLimits.hiddenSizeMax)"
+            )
+        }
+        try WireLimits.check(
+            "rerank", count: message.features.count, max: WireLimits.rerankFeaturesByteCountMax)
+        let byteCount = (candidateCount + 1) * hiddenSize * dtype.byteCount
+        guard message.features.count == byteCount else {
+            throw .malformedOnTheWire(
+                "rerank",
+                "found \(message.features.count) bytes of features, expected \(byteCount) for \(candidateCount) candidates and the instruction, \(hiddenSize) \(dtype.longName) each"
+            )
+        }
+        self.init(
+            number: message.requestNumber,
+            EdgeRerank(
+                rankerName: WireLimits.line(message.rankerName),
+                weights: try BlobReference(
+                    message.weights, byteCountMax: WireLimits.weightsByteCountMax),
+                features: Array(message.features), dtype: dtype, candidateCount: candidateCount,
+                hiddenSize: hiddenSize,
+                traceParent: message.traceParent.isEmpty
+                    ? nil : WireLimits.line(message.traceParent)),
+            deadline: min(
+                .milliseconds(message.deadlineMilliseconds), WireLimits.rerankDeadlineMax))
+    }
+}
+
+// What ended without scores travels as a code; what only a coordinator can say has one, too.
+extension EdgeRerankReply {
+    /// As they came: how many scores there should be, whoever asked knows.
+    public init(_ message: Languagesystem_V1_RerankScores) throws(CoordinatorError) {
+        let number = message.requestNumber
+        guard message.code.isEmpty else {
+            // A newer worker may know codes that we do not.
+            self.init(
+                number: number,
+                CoordinatorError(
+                    ErrorCode(rawValue: message.code) ?? .internal,
+                    WireLimits.line(message.message)))
+            return
+        }
+        guard message.scores.count.isMultiple(of: MemoryLayout<Float>.size) else {
+            throw .malformedOnTheWire(
+                "answer to a rerank", "found \(message.scores.count) bytes of scores, of 4 each")
+        }
+        let count = message.scores.count / MemoryLayout<Float>.size
+        try WireLimits.check(
+            "answer to a rerank", count: count, max: WireLimits.candidateCountMax)
+        let scores = message.scores.withUnsafeBytes { bytes in
+            (0..<count).map {
+                Float(
+                    bitPattern: UInt32(
+                        littleEndian: bytes.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self)))
+            }
+        }
+        self.init(
+            number: number,
+            .scored(scores, compute: .microseconds(message.computeMicroseconds)))
+    }
+}
+
+extension Languagesystem_V1_RerankWork {
+    public init(_ order: EdgeRerankOrder) {
+        self.init()
+        let rerank = order.rerank
+        requestNumber = order.number
+        rankerName = WireLimits.line(rerank.rankerName)
+        weights = Languagesystem_V1_BlobReference(rerank.weights)
+        features = Data(rerank.features)
+        dtype = rerank.dtype.longName
+        candidateCount = UInt32(clamping: rerank.candidateCount)
+        hiddenSize = UInt32(clamping: rerank.hiddenSize)
+        deadlineMilliseconds = order.deadline.wireMilliseconds
+        traceParent = WireLimits.line(rerank.traceParent ?? "")
+    }
+}
+
+extension Languagesystem_V1_RerankScores {
+    public init(_ reply: EdgeRerankReply) {
+        self.init()
+        requestNumber = reply.number
+        guard case .scored(let numbers, let compute) = reply.result else {
+            code = (reply.result.refusal?.code ?? .internal).rawValue
+            message = WireLimits.line(reply.result.refusal?.message ?? "")
+            return
+        }
+        scores.reserveCapacity(numbers.count * MemoryLayout<Float>.size)
+        for number in numbers {
+            withUnsafeBytes(of: number.bitPattern.littleEndian) { scores.append(contentsOf: $0) }
+        }
+        computeMicroseconds = UInt32(clamping: Int64(compute / .microseconds(1)))
+    }
+}
