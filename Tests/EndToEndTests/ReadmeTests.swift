@@ -1,6 +1,6 @@
-// The commands of README.md that work as they stand beside what deploy/quickstart leaves running,
-// done in their order in one shell. Left out is what takes minutes, what needs another machine,
-// and what undoes a second promotion.
+// The commands of README.md, and of the page Commands, that work as they stand beside what
+// deploy/quickstart leaves running, done in their order in one shell. Left out is what takes
+// minutes, what needs another machine, and what undoes a second promotion.
 import Foundation
 import Testing
 
@@ -70,13 +70,22 @@ import Testing
         }
     }
 
-    /// One a shell command, in order; SQL as psql is given it.
+    /// Those of the first request, then those of the page that goes on from there.
     private static func commands() throws -> [String] {
-        let page = try String(
-            contentsOf: Programs.repository.appendingPathComponent("README.md"), encoding: .utf8)
-        let lines = page.replacing("\\\n", with: " ").components(separatedBy: "\n")
-        let first = try #require(lines.firstIndex { $0.contains("works as it stands") })
-        let last = try #require(lines.firstIndex { $0.hasPrefix("Settings come from") })
+        let page = "Sources/LanguageSystem/LanguageSystem.docc/Commands.md"
+        return try commands(of: "README.md", from: "## A first request", to: "## Where next")
+            + commands(of: page, from: "works as it stands", to: "## Settings")
+    }
+
+    /// One a shell command, in order; SQL as psql is given it.
+    private static func commands(
+        of page: String, from start: String, to end: String
+    ) throws -> [String] {
+        let text = try String(
+            contentsOf: Programs.repository.appendingPathComponent(page), encoding: .utf8)
+        let lines = text.replacing("\\\n", with: " ").components(separatedBy: "\n")
+        let first = try #require(lines.firstIndex { $0.contains(start) }, "\(page): \(start)")
+        let last = try #require(lines.firstIndex { $0.hasPrefix(end) }, "\(page): \(end)")
         let starts = ["lscoord ", "KEY=", "HEADER=", "curl ", "(printf", "select "]
         let leftOut = ["HOST", "--sweep", "ada-laptop", "~ada/", "ls.rollback", "ls.request_sweep"]
         return lines[first..<last].filter { $0.hasPrefix("    ") }.map {
