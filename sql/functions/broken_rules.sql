@@ -3,7 +3,7 @@
 -- what and whatever was killed, so it may be asked at any time, on a database in use: it is one statement and
 -- sees one moment. Reads every task, attempt, version, alias move and evaluation; with read_weights also
 -- every weight, and compares its SHA-256. An archived task is only looked for at hand.
--- Called by: the tests, deploy/chaos, an admin who wants to know.
+-- Called by: the tests, deploy/develop/chaos, an admin who wants to know.
 create or replace function ls.broken_rules(p_read_weights boolean default false)
 returns setof text
 language sql stable security definer set search_path = pg_catalog, pg_temp

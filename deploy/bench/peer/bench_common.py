@@ -1,4 +1,4 @@
-"""What deploy/bench-train and deploy/bench-score share: finding PyTorch and lsbench, running a
+"""What deploy/bench/train and deploy/bench/score share: finding PyTorch and lsbench, running a
 program for its JSON lines, medians, tables. Standard library only: PyTorch runs in programs of its
 own, under the interpreter that PYTHON names."""
 import json
@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 PEER = Path(__file__).resolve().parent
 PYTHON = os.environ.get("PYTHON", "python3")
 

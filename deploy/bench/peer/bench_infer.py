@@ -1,4 +1,4 @@
-"""The peer of deploy/bench-score: the same scoring in PyTorch, in every way we know to make it
+"""The peer of deploy/bench/score: the same scoring in PyTorch, in every way we know to make it
 quick. Ours; needs torch and numpy.
 
 Latency of one rerank (1 instruction + K responses), D = 4096, float16 in, scores out. JSON lines.

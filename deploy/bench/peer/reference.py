@@ -1,4 +1,4 @@
-"""The peer that deploy/bench-train and deploy/bench-score compare with: our own PyTorch
+"""The peer that deploy/bench/train and deploy/bench/score compare with: our own PyTorch
 implementation of the same rankers, kept beside the programs so that anyone can repeat a ratio.
 
 Independent PyTorch reference of the rankers of "Language System: A Lightweight

@@ -1,4 +1,4 @@
-"""The peer of deploy/bench-train: the same training in PyTorch, as most would write it (plain) and
+"""The peer of deploy/bench/train: the same training in PyTorch, as most would write it (plain) and
 as well as we could (best). Ours; needs torch, numpy and safetensors.
 
 One training epoch of a ranker at the paper's MBPP scale; prints one JSON line.

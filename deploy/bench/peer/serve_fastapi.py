@@ -1,4 +1,4 @@
-"""The peer of deploy/bench-serve: what a user would write to serve rankers, FastAPI + uvicorn +
+"""The peer of deploy/bench/serve: what a user would write to serve rankers, FastAPI + uvicorn +
 PyTorch, 100 rankers in a dictionary, one process, no TLS.
 
     serve_fastapi.py --kind listwise --port 18765 [--rankers 100] [--width 4096]
