@@ -86,13 +86,12 @@ let package = Package(
             dependencies: ["CLibPQ", "LanguageSystem", crypto, logging, lifecycle],
             swiftSettings: strict),
         .target(
-            name: "CoordinationTesting",
-            dependencies: ["PostgresAccess", logging],
-            swiftSettings: strict),
+            name: "PostgresTesting", dependencies: ["PostgresAccess", logging],
+            path: "Tests/PostgresTesting", swiftSettings: strict),
         .testTarget(
             name: "PostgresAccessTests",
             dependencies: [
-                "CLibPQ", "CoordinationTesting", "LanguageSystem", "PostgresAccess", logging,
+                "CLibPQ", "LanguageSystem", "PostgresAccess", "PostgresTesting", logging,
                 lifecycle,
             ],
             swiftSettings: strict),
@@ -109,7 +108,7 @@ let package = Package(
         .testTarget(
             name: "LedgerTests",
             dependencies: [
-                "CoordinationTesting", "LanguageSystem", "Ledger", "LedgerSchema", "PostgresAccess",
+                "LanguageSystem", "Ledger", "LedgerSchema", "PostgresAccess", "PostgresTesting",
                 "RecordedTexts", crypto, logging,
             ],
             swiftSettings: strict),
@@ -223,7 +222,7 @@ let package = Package(
         .testTarget(
             name: "CoordinationTests",
             dependencies: [
-                "Coordination", "CoordinationTesting", "LanguageSystem", "Ledger", "PostgresAccess",
+                "Coordination", "LanguageSystem", "Ledger", "PostgresAccess", "PostgresTesting",
                 "RankerMath", "Rankers", crypto, logging,
             ],
             swiftSettings: strict),
@@ -250,16 +249,16 @@ let package = Package(
         .testTarget(
             name: "CoordinatorServerTests",
             dependencies: [
-                "Coordination", "CoordinationTesting", "CoordinatorServer", "EdgeWork",
-                "LanguageSystem", "Ledger", "PKI", "PostgresAccess", "ProgramMetrics", "RankerMath",
-                "Rankers", "RerankWire", "WorkerWire", crypto, grpc, grpcTransport,
-                httpTypes, hummingbirdCore, logging, nio, nioEmbedded, nioHTTP, nioSSL, protobuf,
+                "Coordination", "CoordinatorServer", "EdgeWork", "LanguageSystem", "Ledger", "PKI",
+                "PostgresAccess", "PostgresTesting", "ProgramMetrics", "RankerMath", "Rankers",
+                "RerankWire", "WorkerWire", crypto, grpc, grpcTransport, httpTypes,
+                hummingbirdCore, logging, nio, nioEmbedded, nioHTTP, nioSSL, protobuf,
             ],
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "CoordinationTesting", "EdgeWork", "LanguageSystem", "Ledger", "PKI", "RankerMath",
+                "EdgeWork", "LanguageSystem", "Ledger", "PKI", "PostgresTesting", "RankerMath",
                 "Rankers", "RecordedTexts", "RerankWire", "WorkerWire", "lsbench", "lscoord",
                 "lsworker", asn1,
                 certificates, crypto, grpc, grpcTransport, logging, nio, nioHTTP, nioPosix,

@@ -1,6 +1,6 @@
 // Starts the real programs, as a person would, and kills them. Nothing here knows what is inside.
-import CoordinationTesting
 import Foundation
+import PostgresTesting
 import Synchronization
 import Testing
 

@@ -11,7 +11,6 @@ import Testing
         "RankerMath": ["CKernels", "COneDNN"],
         "Rankers": ["LanguageSystem", "RankerMath"],
         "PostgresAccess": ["CLibPQ", "LanguageSystem"],
-        "CoordinationTesting": ["PostgresAccess"],
         "Ledger": ["LanguageSystem", "LedgerSchema", "PostgresAccess"],
         "PKI": ["LanguageSystem"],
         "RerankWire": [],
@@ -46,7 +45,7 @@ import Testing
     @Test(arguments: allowed.keys.sorted())
     func `point one way`(target: String) throws {
         let ours = Set(Self.allowed.keys).union([
-            "CKernels", "CLibPQ", "CMalloc", "COneDNN", "LedgerSchema",
+            "CKernels", "CLibPQ", "CMalloc", "COneDNN", "LedgerSchema", "PostgresTesting",
         ])
         let folder = Self.sources.appendingPathComponent(target)
         let files = try #require(FileManager.default.enumerator(atPath: folder.path))

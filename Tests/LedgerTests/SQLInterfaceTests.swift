@@ -1,8 +1,8 @@
 // Schema `ls` as programs know it, compared with what was recorded: they break when a name or a
 // type goes.
-import CoordinationTesting
 import Foundation
 import PostgresAccess
+import PostgresTesting
 import RecordedTexts
 import Testing
 

@@ -1,8 +1,8 @@
 // Keeps the page SQL.md equal to the catalogue. With LS_REGENERATE set, as deploy/develop/regenerate
 // sets it, the page is written anew instead.
-import CoordinationTesting
 import Foundation
 import PostgresAccess
+import PostgresTesting
 import Testing
 
 @Suite struct `SQL reference page` {

@@ -1,10 +1,10 @@
 // The schema as a program brings it: complete, once, from many at the same time, never backwards.
-import CoordinationTesting
 import Foundation
 import LanguageSystem
 import Ledger
 import LedgerSchema
 import PostgresAccess
+import PostgresTesting
 import Testing
 
 @Suite struct `Ledger schema` {

@@ -1,9 +1,9 @@
 // Real clusters in temporary directories; as root they run as `postgres`, otherwise as whoever
 // runs the tests.
-import CoordinationTesting
 import Foundation
 import Glibc
 import LanguageSystem
+import PostgresTesting
 import ServiceLifecycle
 import Testing
 
