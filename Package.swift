@@ -86,13 +86,23 @@ let package = Package(
             dependencies: ["CLibPQ", "LanguageSystem", crypto, logging, lifecycle],
             swiftSettings: strict),
         .target(
-            name: "PostgresTesting", dependencies: ["PostgresAccess", logging],
+            name: "EmbeddedPostgres",
+            dependencies: ["CLibPQ", "LanguageSystem", "PostgresAccess", lifecycle, logging],
+            swiftSettings: strict),
+        .target(
+            name: "PostgresTesting", dependencies: ["EmbeddedPostgres", "PostgresAccess", logging],
             path: "Tests/PostgresTesting", swiftSettings: strict),
         .testTarget(
             name: "PostgresAccessTests",
             dependencies: [
                 "CLibPQ", "LanguageSystem", "PostgresAccess", "PostgresTesting", logging,
                 lifecycle,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "EmbeddedPostgresTests",
+            dependencies: [
+                "EmbeddedPostgres", "LanguageSystem", "PostgresAccess", lifecycle, logging,
             ],
             swiftSettings: strict),
         .target(
@@ -108,8 +118,8 @@ let package = Package(
         .testTarget(
             name: "LedgerTests",
             dependencies: [
-                "LanguageSystem", "Ledger", "LedgerSchema", "PostgresAccess", "PostgresTesting",
-                "RecordedTexts", crypto, logging,
+                "EmbeddedPostgres", "LanguageSystem", "Ledger", "LedgerSchema", "PostgresAccess",
+                "PostgresTesting", "RecordedTexts", crypto, logging,
             ],
             swiftSettings: strict),
 
@@ -139,9 +149,10 @@ let package = Package(
         .executableTarget(
             name: "lsbench",
             dependencies: [
-                "Benchmarking", "EdgeWork", "LanguageSystem", "Ledger", "PKI", "PostgresAccess",
-                "RankerMath", "Rankers", "WorkerWire", arguments, crypto, grpc, grpcTransport,
-                httpClient, logging, nio, nioFoundation, nioHTTP, nioPosix, nioSSL, signals,
+                "Benchmarking", "EdgeWork", "EmbeddedPostgres", "LanguageSystem", "Ledger", "PKI",
+                "PostgresAccess", "RankerMath", "Rankers", "WorkerWire", arguments, crypto, grpc,
+                grpcTransport, httpClient, logging, nio, nioFoundation, nioHTTP, nioPosix, nioSSL,
+                signals,
             ],
             swiftSettings: optimised),
 
@@ -240,10 +251,11 @@ let package = Package(
         .executableTarget(
             name: "lscoord",
             dependencies: [
-                "CMalloc", "Coordination", "CoordinatorServer", "LanguageSystem", "Ledger",
-                "PKI", "PostgresAccess", "ProgramLog", "ProgramMetrics", "RankerMath", "Rankers",
-                "TLSDiagnosis", arguments, configuration, coreMetrics, httpClient, lifecycle,
-                logging, nio, nioFoundation, nioHTTP, nioSSL, signals, system,
+                "CMalloc", "Coordination", "CoordinatorServer", "EmbeddedPostgres",
+                "LanguageSystem", "Ledger", "PKI", "PostgresAccess", "ProgramLog", "ProgramMetrics",
+                "RankerMath", "Rankers", "TLSDiagnosis", arguments, configuration, coreMetrics,
+                httpClient, lifecycle, logging, nio, nioFoundation, nioHTTP, nioSSL, signals,
+                system,
             ],
             swiftSettings: strict),
         .testTarget(

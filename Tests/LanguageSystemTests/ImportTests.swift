@@ -11,6 +11,7 @@ import Testing
         "RankerMath": ["CKernels", "COneDNN"],
         "Rankers": ["LanguageSystem", "RankerMath"],
         "PostgresAccess": ["CLibPQ", "LanguageSystem"],
+        "EmbeddedPostgres": ["CLibPQ", "LanguageSystem", "PostgresAccess"],
         "Ledger": ["LanguageSystem", "LedgerSchema", "PostgresAccess"],
         "PKI": ["LanguageSystem"],
         "RerankWire": [],
@@ -26,16 +27,16 @@ import Testing
         ],
         "lsworker": ["EdgeWork", "LanguageSystem", "ProgramLog", "PKI", "WorkerWire"],
         "lscoord": [
-            "CMalloc", "Coordination", "CoordinatorServer", "LanguageSystem", "Ledger",
-            "LedgerSchema", "PKI",
+            "CMalloc", "Coordination", "CoordinatorServer", "EmbeddedPostgres", "LanguageSystem",
+            "Ledger", "LedgerSchema", "PKI",
             "PostgresAccess", "ProgramLog", "ProgramMetrics", "RankerMath", "Rankers",
             "TLSDiagnosis",
         ],
         "Benchmarking": ["LanguageSystem", "RankerMath", "Rankers"],
         // The one program that plays both sides: it loads the ledger and drives workers against it.
         "lsbench": [
-            "Benchmarking", "EdgeWork", "LanguageSystem", "Ledger", "PKI", "PostgresAccess",
-            "RankerMath", "Rankers", "WorkerWire",
+            "Benchmarking", "EdgeWork", "EmbeddedPostgres", "LanguageSystem", "Ledger", "PKI",
+            "PostgresAccess", "RankerMath", "Rankers", "WorkerWire",
         ],
     ]
 

@@ -1,5 +1,6 @@
 // The ledger's schema under an admin's hands: what they built on it and whom they let in outlives a
 // release, or they are told what is in the way.
+import EmbeddedPostgres
 import Foundation
 import LanguageSystem
 import Ledger

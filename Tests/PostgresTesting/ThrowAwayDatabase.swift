@@ -2,6 +2,7 @@
 // at the first use without any durability; a template is prepared once, each database is a copy of
 // it. A small shell beside us holds the end of a pipe: when we end, however, it stops the server
 // and removes its files.
+import EmbeddedPostgres
 import Foundation
 import Logging
 public import PostgresAccess

@@ -1,5 +1,6 @@
 // The server behind ThrowAwayDatabase. Its directory is in `FastDirectory`, named
 // for our process; what a killed run left (its janitor killed, too) is removed by the next.
+import EmbeddedPostgres
 import Foundation
 import Glibc
 import PostgresAccess

@@ -4,6 +4,7 @@
 import CLibPQ
 import Foundation
 import Glibc
+import PostgresAccess
 
 // Unchecked: what changes is behind the condition.
 final class ChildProcess: @unchecked Sendable {
@@ -69,7 +70,7 @@ final class ChildProcess: @unchecked Sendable {
 
     /// Blocks; false when it still runs at the end of `duration`.
     func waitForExit(atMost duration: Duration) -> Bool {
-        let end = Date(timeIntervalSinceNow: Double(duration.milliseconds) / 1000)
+        let end = Date(timeIntervalSinceNow: duration / .seconds(1))
         condition.lock()
         defer { condition.unlock() }
         while exitStatus == nil {

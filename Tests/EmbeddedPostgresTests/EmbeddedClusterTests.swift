@@ -3,11 +3,27 @@
 import Foundation
 import Glibc
 import LanguageSystem
-import PostgresTesting
+import Logging
+import PostgresAccess
 import ServiceLifecycle
 import Testing
 
-@testable import PostgresAccess
+@testable import EmbeddedPostgres
+
+private let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+private func coordinatorError<T>(_ body: () async throws -> T) async -> CoordinatorError? {
+    do {
+        _ = try await body()
+        return nil
+    } catch {
+        return CoordinatorError(database: error)
+    }
+}
+
+extension ConnectionPool {
+    fileprivate func answers() async throws { _ = try await execute("select 1").one() }
+}
 
 @Suite(.serialized, .timeLimit(.minutes(20))) struct `Embedded cluster` {
     /// A cluster in a directory that is removed afterwards.
@@ -115,7 +131,7 @@ import Testing
     @Test func `lets in only the account that we run as, and only as the superuser`() async throws {
         try await withCluster { cluster, directory in
             try await cluster.start()
-            let other = await postgresError {
+            let other = #expect(throws: PostgresError.self) {
                 _ = try Connection(
                     ConnectionConfiguration(
                         cluster.connectionInfo.replacing("user=postgres", with: "user=pg_monitor")),

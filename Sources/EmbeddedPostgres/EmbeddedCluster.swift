@@ -6,7 +6,9 @@ import Foundation
 import Glibc
 public import LanguageSystem
 public import Logging
+import PostgresAccess
 public import ServiceLifecycle
+import Synchronization
 
 public final class EmbeddedCluster: Service, Sendable {
     private struct State {
@@ -18,7 +20,7 @@ public final class EmbeddedCluster: Service, Sendable {
     public let configuration: EmbeddedClusterConfiguration
     private let directory: ClusterDirectory
     private let logger: Logger
-    private let state = Locked(State())
+    private let state = Mutex(State())
     /// One start or stop at a time.
     private let turn = NSLock()
 
@@ -329,7 +331,7 @@ extension CoordinatorError {
         Self(
             .deadlineExceeded,
             "the embedded PostgreSQL server in \(directory.path) took no connections within "
-                + duration.inSeconds, hint: "see \(directory.log)",
+                + "\(duration.components.seconds) s", hint: "see \(directory.log)",
             cause: directory.lastLogLines())
     }
 
