@@ -86,14 +86,23 @@ let package = Package(
             dependencies: ["CLibPQ", "LanguageSystem", crypto, logging, lifecycle],
             swiftSettings: strict),
         .target(
-            name: "CoordinationTesting",
-            dependencies: ["PostgresAccess", logging],
+            name: "EmbeddedPostgres",
+            dependencies: ["CLibPQ", "LanguageSystem", "PostgresAccess", lifecycle, logging],
             swiftSettings: strict),
+        .target(
+            name: "PostgresTesting", dependencies: ["EmbeddedPostgres", "PostgresAccess", logging],
+            path: "Tests/PostgresTesting", swiftSettings: strict),
         .testTarget(
             name: "PostgresAccessTests",
             dependencies: [
-                "CLibPQ", "CoordinationTesting", "LanguageSystem", "PostgresAccess", logging,
+                "CLibPQ", "LanguageSystem", "PostgresAccess", "PostgresTesting", logging,
                 lifecycle,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "EmbeddedPostgresTests",
+            dependencies: [
+                "EmbeddedPostgres", "LanguageSystem", "PostgresAccess", lifecycle, logging,
             ],
             swiftSettings: strict),
         .target(
@@ -109,8 +118,8 @@ let package = Package(
         .testTarget(
             name: "LedgerTests",
             dependencies: [
-                "CoordinationTesting", "LanguageSystem", "Ledger", "LedgerSchema", "PostgresAccess",
-                "RecordedTexts", crypto, logging,
+                "EmbeddedPostgres", "LanguageSystem", "Ledger", "LedgerSchema", "PostgresAccess",
+                "PostgresTesting", "RecordedTexts", crypto, logging,
             ],
             swiftSettings: strict),
 
@@ -141,9 +150,10 @@ let package = Package(
         .executableTarget(
             name: "lsbench",
             dependencies: [
-                "Benchmarking", "EdgeWork", "LanguageSystem", "Ledger", "PKI", "PostgresAccess",
-                "RankerMath", "Rankers", "WorkerWire", arguments, crypto, grpc, grpcTransport,
-                httpClient, logging, nio, nioFoundation, nioHTTP, nioPosix, nioSSL, signals,
+                "Benchmarking", "EdgeWork", "EmbeddedPostgres", "LanguageSystem", "Ledger", "PKI",
+                "PostgresAccess", "RankerMath", "Rankers", "WorkerWire", arguments, crypto, grpc,
+                grpcTransport, httpClient, logging, nio, nioFoundation, nioHTTP, nioPosix, nioSSL,
+                signals,
             ],
             swiftSettings: optimised),
 
@@ -224,7 +234,7 @@ let package = Package(
         .testTarget(
             name: "CoordinationTests",
             dependencies: [
-                "Coordination", "CoordinationTesting", "LanguageSystem", "Ledger", "PostgresAccess",
+                "Coordination", "LanguageSystem", "Ledger", "PostgresAccess", "PostgresTesting",
                 "RankerMath", "Rankers", crypto, logging,
             ],
             swiftSettings: strict),
@@ -242,25 +252,26 @@ let package = Package(
         .executableTarget(
             name: "lscoord",
             dependencies: [
-                "CMalloc", "Coordination", "CoordinatorServer", "LanguageSystem", "Ledger",
-                "PKI", "PostgresAccess", "ProgramLog", "ProgramMetrics", "RankerMath", "Rankers",
-                "TLSDiagnosis", arguments, configuration, coreMetrics, httpClient, lifecycle,
-                logging, nio, nioFoundation, nioHTTP, nioSSL, signals, system,
+                "CMalloc", "Coordination", "CoordinatorServer", "EmbeddedPostgres",
+                "LanguageSystem", "Ledger", "PKI", "PostgresAccess", "ProgramLog", "ProgramMetrics",
+                "RankerMath", "Rankers", "TLSDiagnosis", arguments, configuration, coreMetrics,
+                httpClient, lifecycle, logging, nio, nioFoundation, nioHTTP, nioSSL, signals,
+                system,
             ],
             swiftSettings: strict),
         .testTarget(
             name: "CoordinatorServerTests",
             dependencies: [
-                "Coordination", "CoordinationTesting", "CoordinatorServer", "EdgeWork",
-                "LanguageSystem", "Ledger", "PKI", "PostgresAccess", "ProgramMetrics", "RankerMath",
-                "Rankers", "RerankWire", "WorkerWire", crypto, grpc, grpcTransport,
-                httpTypes, hummingbirdCore, logging, nio, nioEmbedded, nioHTTP, nioSSL, protobuf,
+                "Coordination", "CoordinatorServer", "EdgeWork", "LanguageSystem", "Ledger", "PKI",
+                "PostgresAccess", "PostgresTesting", "ProgramMetrics", "RankerMath", "Rankers",
+                "RerankWire", "WorkerWire", crypto, grpc, grpcTransport, httpTypes,
+                hummingbirdCore, logging, nio, nioEmbedded, nioHTTP, nioSSL, protobuf,
             ],
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "CoordinationTesting", "EdgeWork", "LanguageSystem", "Ledger", "PKI", "RankerMath",
+                "EdgeWork", "LanguageSystem", "Ledger", "PKI", "PostgresTesting", "RankerMath",
                 "Rankers", "RecordedTexts", "RerankWire", "WorkerWire", "lsbench", "lscoord",
                 "lsworker", asn1,
                 certificates, crypto, grpc, grpcTransport, logging, nio, nioHTTP, nioPosix,

@@ -11,8 +11,8 @@ struct TrainCommand: ParsableCommand {
         commandName: "train", abstract: "Train, and say how long each part took.",
         discussion: """
             Examples:
-              lsbench train --kind listwise --features deploy/demo/math/*/train.safetensors \
-            --test deploy/demo/math/*/test.safetensors
+              lsbench train --kind listwise --features deploy/examples/math/*/train.safetensors \
+            --test deploy/examples/math/*/test.safetensors
               lsbench train --paper --kind pointwise --features mbpp.safetensors --threads 2 \
             --write-groups g.safetensors --write-init i.safetensors
               lsbench train --paper --kind pointwise --features mbpp.safetensors --threads 2 \

@@ -1,5 +1,6 @@
 // How a command reaches the ledger: your own PostgreSQL, or the socket of the embedded cluster that
 // a running `lscoord serve` keeps.
+import EmbeddedPostgres
 import Foundation
 import LanguageSystem
 import Ledger

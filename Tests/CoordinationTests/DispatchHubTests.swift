@@ -1,11 +1,11 @@
 // Dispatch on a real database: what workers see over their sessions.
 import Coordination
-import CoordinationTesting
 import Foundation
 import LanguageSystem
 import Ledger
 import Logging
 import PostgresAccess
+import PostgresTesting
 import Testing
 
 /// A database of one test, with a hub on it that runs.

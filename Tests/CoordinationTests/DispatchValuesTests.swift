@@ -1,10 +1,10 @@
 // The values that dispatch decides with: heartbeats of a tick, offers of a look, bytes under way.
 import Coordination
-import CoordinationTesting
 import Foundation
 import LanguageSystem
 import Ledger
 import PostgresAccess
+import PostgresTesting
 import Testing
 
 @Suite struct `Heartbeats of a tick` {

@@ -1,9 +1,9 @@
 // Reranks at the edge: the bounds and what an answer is worth, as values; then the hub, with real sessions.
-import CoordinationTesting
 import Foundation
 import LanguageSystem
 import Ledger
 import PostgresAccess
+import PostgresTesting
 import RankerMath
 import Testing
 

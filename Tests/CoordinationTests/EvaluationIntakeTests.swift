@@ -1,12 +1,12 @@
 // Results of many workers on a real database: in few transactions, and none suffers from another.
 import Coordination
-import CoordinationTesting
+import struct Crypto.SHA256
 import Foundation
 import LanguageSystem
 import Ledger
 import PostgresAccess
+import PostgresTesting
 import Testing
-import struct Crypto.SHA256
 
 @Suite(.timeLimit(.minutes(20))) struct `Results of evaluations` {
     @Test func `that come together all count, in fewer transactions than results`() async throws {

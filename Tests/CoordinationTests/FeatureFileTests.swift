@@ -1,11 +1,11 @@
 // A feature file is read twice: by Rankers, for lscoord and the workers, and by ls.import_feature_file, for
 // an admin in psql. Both take the same files and refuse the same ones, in the same words; nothing that
 // a file can hold is an internal error of the database.
-import CoordinationTesting
 import Foundation
 import LanguageSystem
 import Ledger
 import PostgresAccess
+import PostgresTesting
 import Rankers
 import Testing
 

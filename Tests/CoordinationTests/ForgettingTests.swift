@@ -1,8 +1,8 @@
 // What a coordinator has in memory of a user who is forgotten.
-import CoordinationTesting
 import Foundation
 import LanguageSystem
 import Ledger
+import PostgresTesting
 import RankerMath
 import Rankers
 import Testing

@@ -1,9 +1,9 @@
 // Housekeeping on a real database: one at a time, and whoever is left goes on.
 import Coordination
-import CoordinationTesting
 import LanguageSystem
 import Ledger
 import PostgresAccess
+import PostgresTesting
 import Testing
 
 @Suite(.timeLimit(.minutes(20))) struct `Keeping house` {

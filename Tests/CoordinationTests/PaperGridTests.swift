@@ -1,8 +1,8 @@
 // The paper's grid exists twice: for Swift, and for an admin in SQL. They are one.
-import CoordinationTesting
 import LanguageSystem
 import Ledger
 import PostgresAccess
+import PostgresTesting
 import Rankers
 import Testing
 

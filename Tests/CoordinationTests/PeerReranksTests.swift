@@ -1,9 +1,9 @@
 // Which coordinator is asked for a worker that is connected elsewhere, on a real database and without any wire.
-import CoordinationTesting
 import Foundation
 import LanguageSystem
 import Ledger
 import PostgresAccess
+import PostgresTesting
 import RankerMath
 import Testing
 

@@ -1,9 +1,9 @@
 // What a ranker gets when nobody says otherwise exists twice: for Swift, and for an admin in SQL. They
 // are one.
-import CoordinationTesting
 import LanguageSystem
 import Ledger
 import PostgresAccess
+import PostgresTesting
 import Rankers
 import Testing
 

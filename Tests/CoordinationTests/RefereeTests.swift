@@ -1,12 +1,12 @@
 // A coordinator measures again what workers said, on a real database: who said the truth is left in peace, who did not is
 // found out, and two coordinators do each once.
 import Coordination
-import CoordinationTesting
 import struct Crypto.SHA256
 import Foundation
 import LanguageSystem
 import Ledger
 import PostgresAccess
+import PostgresTesting
 import RankerMath
 import Rankers
 import Testing

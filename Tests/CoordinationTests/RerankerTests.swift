@@ -1,11 +1,11 @@
 // Reranks on a real database: who serves, what a key lets through, what happens when things change or go away.
 import Coordination
-import CoordinationTesting
 import struct Crypto.SHA256
 import Foundation
 import LanguageSystem
 import Ledger
 import PostgresAccess
+import PostgresTesting
 import RankerMath
 import Rankers
 import Testing

@@ -1,11 +1,11 @@
 // One identity and several sessions: which of them stands, what the others are told, and that it does not matter at
 // which coordinator each is.
 import Coordination
-import CoordinationTesting
 import Foundation
 import LanguageSystem
 import Ledger
 import PostgresAccess
+import PostgresTesting
 import RankerMath
 import Testing
 

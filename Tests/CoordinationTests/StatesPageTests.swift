@@ -1,7 +1,7 @@
 // The page that explains the states must say what the database enforces.
-import CoordinationTesting
 import Foundation
 import PostgresAccess
+import PostgresTesting
 import Testing
 
 @Suite struct `States page` {

@@ -1,18 +1,18 @@
 // The whole way of a rerank at the edge: dispatch, the workers' port over mutual TLS, a real worker, and back.
 import Coordination
-import CoordinationTesting
 import CoordinatorServer
+import struct Crypto.SHA256
 import Foundation
 import LanguageSystem
 import Ledger
 import Logging
 import PKI
 import PostgresAccess
+import PostgresTesting
 import RankerMath
 import Rankers
 import Testing
 import WorkerWire
-import struct Crypto.SHA256
 
 @testable import EdgeWork
 

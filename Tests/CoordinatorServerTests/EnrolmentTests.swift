@@ -1,6 +1,5 @@
 // What a worker may have a certificate for: the key that it joined with, as often as it asks.
 import Coordination
-import CoordinationTesting
 import CoordinatorServer
 import Foundation
 import LanguageSystem
@@ -8,6 +7,7 @@ import Ledger
 import Logging
 import PKI
 import PostgresAccess
+import PostgresTesting
 import Testing
 import WorkerWire
 

@@ -1,5 +1,4 @@
 // One coordinator hands a rerank to another, which has the worker: over mutual TLS, and nobody else may.
-import CoordinationTesting
 import Foundation
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
@@ -8,6 +7,7 @@ import Ledger
 import Logging
 import PKI
 import PostgresAccess
+import PostgresTesting
 import RankerMath
 import Testing
 import WorkerWire

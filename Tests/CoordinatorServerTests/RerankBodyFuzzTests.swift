@@ -13,7 +13,7 @@ import Testing
 @testable import CoordinatorServer
 
 @Suite(.timeLimit(.minutes(60))) struct `Damaged rerank bodies` {
-    /// As `deploy/fuzz` asks for; without it, a short run.
+    /// As `deploy/develop/fuzz` asks for; without it, a short run.
     static let environment = ProcessInfo.processInfo.environment
     static let inputCount = Int(environment["LS_FUZZ_INPUTS"] ?? "") ?? 12_000
     static let seeds: [UInt64] =

@@ -1,7 +1,7 @@
 // The short way of a rerank: whatever comes before, between and after it on a connection, in whatever pieces, each
 // request is answered once, in order, and nothing stays behind.
 import Coordination
-import CoordinationTesting
+import struct Crypto.SHA256
 import Foundation
 import HTTPTypes
 import HummingbirdCore
@@ -12,10 +12,10 @@ import NIOCore
 import NIOEmbedded
 import NIOHTTP1
 import PostgresAccess
+import PostgresTesting
 import RankerMath
 import Rankers
 import Testing
-import struct Crypto.SHA256
 
 @testable import CoordinatorServer
 

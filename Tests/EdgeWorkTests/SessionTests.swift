@@ -18,7 +18,7 @@ struct Arrangement {
 
     static let features = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent()
-        .deletingLastPathComponent().appendingPathComponent("deploy/demo/math/precalculus")
+        .deletingLastPathComponent().appendingPathComponent("deploy/examples/math/precalculus")
 
     /// Who has been told that the authority's key was rotated.
     enum Rotated { case nobody, coordinator, worker }

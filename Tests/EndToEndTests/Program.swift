@@ -1,6 +1,6 @@
 // Starts the real programs, as a person would, and kills them. Nothing here knows what is inside.
-import CoordinationTesting
 import Foundation
+import PostgresTesting
 import Synchronization
 import Testing
 
@@ -30,7 +30,8 @@ enum Programs {
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
     static func demo(_ subject: String, _ split: String) -> String {
-        repository.appendingPathComponent("deploy/demo/math/\(subject)/\(split).safetensors").path
+        repository.appendingPathComponent("deploy/examples/math")
+            .appendingPathComponent("\(subject)/\(split).safetensors").path
     }
 }
 

@@ -57,7 +57,7 @@ import Testing
                     "register", "ranker", "--base-model", model, "--user", "ben", "--domain",
                     "math", "--kind", "listwise",
                 ],
-                ["features", "import", "deploy/demo/math"],
+                ["features", "import", "deploy/examples/math"],
                 ["train", "--domain", "math/*", "--domain", "math", "--wait"],
                 ["train", "~ada.listwise", "--features", "math/algebra", "--wait"],
                 ["train", "~ben/math.listwise", "--features", "math/geometry", "--wait"],

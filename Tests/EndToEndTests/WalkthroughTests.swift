@@ -151,12 +151,12 @@ import Testing
         _ = try await command("migrate")
         _ = try await command(
             "register", "base-model", Installation.baseModel, "--hidden-size", "384")
-        for subject in try FileManager.default.contentsOfDirectory(
-            atPath: Programs.repository.appendingPathComponent("deploy/demo/math").path)
-        {
+        let files = try FileManager.default.subpathsOfDirectory(
+            atPath: Programs.repository.appendingPathComponent("deploy/examples/math").path)
+        for subject in files.compactMap({ $0.firstMatch(of: /(.+)\/train\.safetensors$/)?.1 }) {
             _ = try await command("register", "domain", "math/\(subject)")
         }
-        _ = try await command("features", "import", "deploy/demo/math")
+        _ = try await command("features", "import", "deploy/examples/math")
         let sets = """
             select s.domain, s.split, s.digest, s.label_kind, s.query_count, s.response_count, s.byte_count,
                 (select encode(sha256(string_agg(c.bytes, ''::bytea order by c.chunk_index)), 'hex') || count(*)

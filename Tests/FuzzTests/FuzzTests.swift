@@ -1,6 +1,6 @@
-// Everything that reads what a stranger sent, fed with damaged inputs: no crash, no unbounded memory, and of
-// what is refused one sentence. A short run here, a long one with deploy/fuzz; what once went wrong stays
-// in Corpus and is tried first.
+// Everything that reads what a stranger sent, fed with damaged inputs: no crash, no unbounded memory,
+// and of what is refused one sentence. A short run here, a long one with deploy/develop/fuzz; what
+// once went wrong stays in Corpus and is tried first.
 import Benchmarking
 import Foundation
 import LanguageSystem
@@ -269,7 +269,8 @@ private func fuzz(
     }
     let growth = try residentByteCount() - before
     #expect(acceptedCount >= samples.count - 1, "the samples themselves are read")
-    // Alone (deploy/fuzz) the memory is the readers'; among all tests, also that of whoever runs beside them.
+    // Alone (deploy/develop/fuzz) the memory is the readers'; among all tests, also that of whoever
+    // runs beside them.
     let growthMax = environment["LS_FUZZ_INPUTS"] == nil ? 2 << 30 : 256 << 20
     #expect(growth < growthMax, "\(surface) grew by \(growth >> 20) MB")
     print("fuzz \(surface): \(inputCount) inputs, \(acceptedCount) accepted, seed \(seed)")

@@ -34,7 +34,6 @@ import Testing
         "Coordination/Serving/RankerCache.swift": 3,
         "Coordination/Serving/Reranker.swift": 1,
         "Coordination/Serving/Rereading.swift": 1,
-        "CoordinationTesting/ThrowAwayServer.swift": 2,
         "CoordinatorServer/Grpc/GRPCServer+Stopping.swift": 2,
         "CoordinatorServer/Grpc/PeerLinks.swift": 1,
         "CoordinatorServer/Grpc/RerankEndpoint.swift": 1,

@@ -1,10 +1,10 @@
 // A user who is forgotten leaves nothing: no text of the whole database names them, and what is recorded at this very
 // moment goes, too.
-import CoordinationTesting
 import Foundation
 import LanguageSystem
 import Ledger
 import PostgresAccess
+import PostgresTesting
 import Testing
 
 @Suite struct `Forgetting a user` {

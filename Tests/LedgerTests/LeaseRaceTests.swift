@@ -1,10 +1,10 @@
 // Two sessions at the same rows. What must hold: a task is one worker's, a result counts once, and
 // whoever comes second learns it without waiting for ever.
-import CoordinationTesting
 import Foundation
 import LanguageSystem
 import Ledger
 import PostgresAccess
+import PostgresTesting
 import Testing
 
 @Suite struct `Workers that race` {

@@ -1,10 +1,10 @@
 // Each method of LedgerStore once around: what goes in arrives, what comes out is decoded. What the
 // functions decide is tested in SQL.
-import CoordinationTesting
 import Foundation
 import LanguageSystem
 import Ledger
 import PostgresAccess
+import PostgresTesting
 import Testing
 
 @Suite struct `Ledger store` {

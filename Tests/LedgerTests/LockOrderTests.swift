@@ -1,10 +1,10 @@
 // All functions lock in one order (the page States), so no two of them wait for each other, whoever calls what meanwhile.
 // Here they are called past LedgerStore, which would try a deadlock's victim again and hide it.
-import CoordinationTesting
 import Foundation
 import LanguageSystem
 import Ledger
 import PostgresAccess
+import PostgresTesting
 import Testing
 
 @Suite(.timeLimit(.minutes(20))) struct `Functions that lock several rows` {

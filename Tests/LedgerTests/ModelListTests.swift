@@ -1,8 +1,8 @@
 // Lists of what there is, however much that is: bounded, by index, and in nobody's way.
-import CoordinationTesting
 import LanguageSystem
 import Ledger
 import PostgresAccess
+import PostgresTesting
 import Testing
 
 @Suite(.timeLimit(.minutes(20))) struct `Model list` {

@@ -1,9 +1,9 @@
 // The hints that spare others their polling: which channel says what, and only after the commit.
-import CoordinationTesting
 import Foundation
 import LanguageSystem
 import Ledger
 import PostgresAccess
+import PostgresTesting
 import Testing
 
 @Suite struct `Ledger notifications` {

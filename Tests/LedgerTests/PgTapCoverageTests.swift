@@ -1,9 +1,9 @@
 // What the pgTAP tests leave out. Every refusal in sql/functions is a statement that names its SQLSTATE;
 // here ls.refuse reports where it was called from, all tests run, and each such statement must have been
 // reached. (A refusal that no test expects aborts its test, so reached means expected.)
-import CoordinationTesting
 import Foundation
 import PostgresAccess
+import PostgresTesting
 import Testing
 
 @Suite(.timeLimit(.minutes(20))) struct `pgTAP tests` {

@@ -1,6 +1,6 @@
 // Runs every file of sql/tests with psql, each in a database of its own, and reads what pgTAP says.
-import CoordinationTesting
 import Foundation
+import PostgresTesting
 import Testing
 
 @Suite struct `SQL functions` {

@@ -1,9 +1,9 @@
 // What the server answers from memory is what ls.route() answers in psql, over random rules; keys and decisions.
-import CoordinationTesting
 import struct Crypto.SHA256
 import Foundation
 import LanguageSystem
 import PostgresAccess
+import PostgresTesting
 import Testing
 
 @testable import Ledger

@@ -1,8 +1,8 @@
 // Schema `ls` as programs know it, compared with what was recorded: they break when a name or a
 // type goes.
-import CoordinationTesting
 import Foundation
 import PostgresAccess
+import PostgresTesting
 import RecordedTexts
 import Testing
 
@@ -50,7 +50,7 @@ import Testing
                 \(file.lastPathComponent) is not what was recorded:
                 2: - b
                 3: + d
-                If that is meant, run `deploy/regenerate interface` and name the change in \
+                If that is meant, run `deploy/develop/regenerate interface` and name the change in \
                 CHANGELOG.md.
                 """)
         #expect(throws: (any Error).self) {

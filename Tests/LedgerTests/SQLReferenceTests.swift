@@ -1,8 +1,8 @@
-// Keeps the page SQL.md equal to the catalogue. With LS_REGENERATE set, as deploy/regenerate sets it,
-// the page is written anew instead.
-import CoordinationTesting
+// Keeps the page SQL.md equal to the catalogue. With LS_REGENERATE set, as deploy/develop/regenerate
+// sets it, the page is written anew instead.
 import Foundation
 import PostgresAccess
+import PostgresTesting
 import Testing
 
 @Suite struct `SQL reference page` {
@@ -19,7 +19,10 @@ import Testing
         let difference = zip(old, new).first { $0 != $1 }
         #expect(
             written == text,
-            "run deploy/regenerate: the page says \(difference?.0 ?? "less"), the catalogue \(difference?.1 ?? "less")"
+            """
+            run deploy/develop/regenerate: the page says \(difference?.0 ?? "less"), \
+            the catalogue \(difference?.1 ?? "less")
+            """
         )
     }
 

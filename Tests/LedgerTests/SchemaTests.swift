@@ -1,23 +1,60 @@
 // The schema as a program brings it: complete, once, from many at the same time, never backwards.
-import CoordinationTesting
 import Foundation
 import LanguageSystem
 import Ledger
 import LedgerSchema
 import PostgresAccess
+import PostgresTesting
 import Testing
 
 @Suite struct `Ledger schema` {
+    /// Paths from sql/.
+    private func files(_ folder: String) throws -> [String] {
+        try FileManager.default.subpathsOfDirectory(
+            atPath: TestLedger.sqlFolder.appending(path: folder).path
+        ).filter { $0.hasSuffix(".sql") }.map { "\(folder)/\($0)" }.sorted()
+    }
+
+    private func name(_ path: String) -> String {
+        String(path.split(separator: "/").last?.dropLast(4) ?? "")
+    }
+
     @Test func `lists every file of sql, each once`() throws {
-        func files(_ folder: String) throws -> [String] {
-            try FileManager.default.contentsOfDirectory(
-                atPath: TestLedger.sqlFolder.appending(path: folder).path
-            ).map { String($0.dropLast(4)) }.sorted()
-        }
-        #expect(LedgerSchema.migrations.map(\.name) == (try files("migrations")))
+        #expect(LedgerSchema.migrations.map(\.name) == (try files("migrations")).map(name))
         #expect(
             (LedgerSchema.functionsAndViews + [LedgerSchema.privileges]).map(\.name).sorted()
-                == (try files("functions") + files("views")).sorted())
+                == (try files("functions") + files("views")).map(name).sorted())
+    }
+
+    @Test func `is listed as its files are now`() throws {
+        let script = Process()
+        script.executableURL = TestLedger.sqlFolder.appending(path: "../deploy/develop/list-schema")
+        let output = Pipe()
+        script.standardOutput = output
+        try script.run()
+        let listed = String(
+            decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+        script.waitUntilExit()
+        #expect(script.terminationStatus == 0)
+        let written = try String(
+            contentsOf: TestLedger.sqlFolder.appending(path: "Schema.swift"), encoding: .utf8)
+        #expect(listed == written, "run deploy/develop/regenerate schema")
+    }
+
+    /// So that whoever knows a function's name finds its file, whatever its area is called.
+    @Test func `has a file for each function and view, named after it, in its area`() throws {
+        let noFunctions = ["describe_columns", "grant_privileges"]
+        let made = /create or replace (?:function|procedure|view) ls\.(\w+)/
+        for path in try files("functions") + files("views") where !noFunctions.contains(name(path))
+        {
+            let text = try String(
+                contentsOf: TestLedger.sqlFolder.appending(path: path), encoding: .utf8)
+            let statements = text.split(separator: "\n").filter { !$0.hasPrefix("--") }
+                .compactMap { $0.firstMatch(of: made).map { String($0.1) } }
+            #expect(Set(statements) == [name(path)], "\(path)")
+            #expect(
+                path.split(separator: "/").count == (path.hasPrefix("views") ? 2 : 3), "\(path)")
+        }
     }
 
     @Test func `embeds the files as they are`() throws {

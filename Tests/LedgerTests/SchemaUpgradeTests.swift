@@ -1,11 +1,12 @@
 // The ledger's schema under an admin's hands: what they built on it and whom they let in outlives a
 // release, or they are told what is in the way.
-import CoordinationTesting
+import EmbeddedPostgres
 import Foundation
 import LanguageSystem
 import Ledger
 import LedgerSchema
 import PostgresAccess
+import PostgresTesting
 import Testing
 
 @Suite(.timeLimit(.minutes(20))) struct `A schema that others build on` {

@@ -1,9 +1,9 @@
 // Workers, operators and time do random things in random order; the rules of the ledger hold after
 // each. A failing seed fails again.
-import CoordinationTesting
 import LanguageSystem
 import Ledger
 import PostgresAccess
+import PostgresTesting
 import Testing
 
 @Suite struct `Task states under random operations` {

@@ -1,9 +1,9 @@
 // Sweeps and scaling curves through LedgerStore: what goes in arrives, what comes out is decoded; and
 // two last results at the same time end a sweep exactly once. What the functions decide is tested in SQL.
-import CoordinationTesting
 import LanguageSystem
 import Ledger
 import PostgresAccess
+import PostgresTesting
 import Testing
 
 @Suite struct `Sweeps` {

@@ -1,11 +1,11 @@
 // Where the tests of this target run: a database of their own with the whole schema, pgTAP and the
 // fixture of sql/tests/support, so that SQL and Swift tests start from the same things.
-import CoordinationTesting
 import Foundation
 import LanguageSystem
 import Ledger
 import Logging
 import PostgresAccess
+import PostgresTesting
 
 /// A database of one test.
 struct TestLedger: Sendable {

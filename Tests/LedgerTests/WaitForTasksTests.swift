@@ -1,8 +1,8 @@
 // call ls.wait_for_tasks commits while it waits, so it cannot run inside a pgTAP test's transaction.
-import CoordinationTesting
 import LanguageSystem
 import Ledger
 import PostgresAccess
+import PostgresTesting
 import Testing
 
 @Suite(.timeLimit(.minutes(20))) struct `Waiting for tasks in SQL` {

@@ -1,10 +1,10 @@
 // Connection strings that are wrong, most of them by a password with a character too many: refused
 // before anything is tried, and not a piece of the password is in the words.
 import CLibPQ
-import CoordinationTesting
 import Foundation
 import LanguageSystem
 import Logging
+import PostgresTesting
 import Testing
 
 @testable import PostgresAccess

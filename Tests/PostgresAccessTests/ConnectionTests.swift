@@ -1,7 +1,7 @@
-import CoordinationTesting
 import Foundation
 import LanguageSystem
 import Logging
+import PostgresTesting
 import Testing
 
 @testable import PostgresAccess

@@ -1,10 +1,10 @@
 // A server that is slow, stopped (SIGSTOP), killed or away: each call ends in its time, and the
 // pool is whole afterwards. No test asks how long a call took, because a machine may be busy: what
 // must not be waited for takes an hour, and each suite's limit tells a hang.
-import CoordinationTesting
 import Foundation
 import Glibc
 import LanguageSystem
+import PostgresTesting
 import ServiceLifecycle
 import Testing
 

@@ -1,5 +1,5 @@
-import CoordinationTesting
 import LanguageSystem
+import PostgresTesting
 import Testing
 
 @testable import PostgresAccess

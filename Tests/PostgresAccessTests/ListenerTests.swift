@@ -1,4 +1,4 @@
-import CoordinationTesting
+import PostgresTesting
 import Testing
 
 @testable import PostgresAccess

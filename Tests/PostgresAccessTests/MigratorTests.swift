@@ -1,7 +1,7 @@
-import CoordinationTesting
 import Dispatch
 import LanguageSystem
 import Logging
+import PostgresTesting
 import Testing
 
 @testable import PostgresAccess

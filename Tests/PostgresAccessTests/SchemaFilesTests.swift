@@ -1,7 +1,7 @@
 // A new release's functions and views over an older one's, with what admins built on those.
-import CoordinationTesting
 import LanguageSystem
 import Logging
+import PostgresTesting
 import Testing
 
 @testable import PostgresAccess

@@ -1,8 +1,8 @@
 // What several suites need: a silent logger, and the whole of an error.
-import CoordinationTesting
 import Foundation
 import LanguageSystem
 import Logging
+import PostgresTesting
 
 @testable import PostgresAccess
 

@@ -1,6 +1,6 @@
-import CoordinationTesting
 import Foundation
 public import LanguageSystem
+import PostgresTesting
 import Testing
 
 @testable public import PostgresAccess

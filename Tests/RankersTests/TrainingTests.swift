@@ -193,7 +193,7 @@ import Testing
     }
 
     @Test func `the demo's seven subjects: both rankers beat the first sample clearly`() throws {
-        let folder = URL(filePath: #filePath).appending(path: "../../../deploy/demo/math")
+        let folder = URL(filePath: #filePath).appending(path: "../../../deploy/examples/math")
             .standardized
         let subjects = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
         func sets(_ split: Split) throws -> [FeatureSet] {

@@ -1,5 +1,5 @@
 // What the outside relies on, compared with what was recorded of it. With LS_REGENERATE set, as
-// `deploy/regenerate interface` sets it, the recording is written anew instead.
+// `deploy/develop/regenerate interface` sets it, the recording is written anew instead.
 public import Foundation
 
 /// A text that is kept in `Tests/Interface`.
@@ -45,7 +45,8 @@ public struct RecordedText {
         return """
             \(file.lastPathComponent) is not what was recorded:
             \(shown.joined(separator: "\n"))\(more > 0 ? "\nand \(more) lines more" : "")
-            If that is meant, run `deploy/regenerate interface` and name the change in CHANGELOG.md.
+            If that is meant, run `deploy/develop/regenerate interface` and name the change in \
+            CHANGELOG.md.
             """
     }
 

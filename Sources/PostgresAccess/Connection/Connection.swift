@@ -5,7 +5,7 @@
 import CLibPQ
 import Foundation
 import Glibc
-import Logging
+package import Logging
 
 /// A connection inside the body given to `ConnectionPool.withConnection`. It is not Sendable, so it
 /// cannot leave that body.
@@ -26,7 +26,7 @@ public final class Connection {
     private var lastWords: String?
 
     /// Blocks until connected or `connectDeadline` is over.
-    init(_ configuration: ConnectionConfiguration, interrupt: Interrupt, logger: Logger)
+    package init(_ configuration: ConnectionConfiguration, interrupt: Interrupt, logger: Logger)
         throws(PostgresError)
     {
         self.configuration = configuration

@@ -4,7 +4,7 @@
 import CLibPQ
 import Glibc
 
-final class Interrupt: Sendable {
+package final class Interrupt: Sendable {
     private struct State {
         var use = 0
         var isRaised = false
@@ -13,7 +13,7 @@ final class Interrupt: Sendable {
     let descriptor: Int32
     private let state = Locked(State())
 
-    init() {
+    package init() {
         descriptor = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
         precondition(descriptor >= 0, "no file descriptor is left for an eventfd")
     }

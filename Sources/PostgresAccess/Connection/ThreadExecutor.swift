@@ -70,7 +70,7 @@ private final class JobQueue: @unchecked Sendable {
 }
 
 /// A detached thread that runs `body` once. Signals stay with the threads that handle them.
-func startThread(name: String, _ body: @escaping @Sendable () -> Void) {
+package func startThread(name: String, _ body: @escaping @Sendable () -> Void) {
     final class Start {
         let name: String
         let body: @Sendable () -> Void

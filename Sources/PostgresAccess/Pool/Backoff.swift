@@ -1,9 +1,14 @@
 // How long to pause between attempts to reach a server that does not answer: doubling, bounded,
 // and jittered over half its length, so that many clients do not come back at the same moment.
 
-struct Backoff: Sendable {
-    var first: Duration = .milliseconds(50)
-    var most: Duration = .seconds(5)
+package struct Backoff: Sendable {
+    let first: Duration
+    let most: Duration
+
+    package init(first: Duration = .milliseconds(50), most: Duration = .seconds(5)) {
+        self.first = first
+        self.most = most
+    }
 
     /// The pause after so many failures in a row (from 1 on).
     func pause(
@@ -14,7 +19,7 @@ struct Backoff: Sendable {
         return whole * Double.random(in: 0.5...1, using: &generator)
     }
 
-    func pause(failureCount: Int) -> Duration {
+    package func pause(failureCount: Int) -> Duration {
         var generator = SystemRandomNumberGenerator()
         return pause(failureCount: failureCount, using: &generator)
     }

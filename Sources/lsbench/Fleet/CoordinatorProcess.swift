@@ -1,9 +1,9 @@
 // A real `lscoord serve` on its embedded cluster, in a directory of its own, and what it has used.
 import Benchmarking
 import EdgeWork
+import EmbeddedPostgres
 import Foundation
 import LanguageSystem
-import PostgresAccess
 
 // Unchecked: only `address` changes, once, before anybody else asks for it.
 final class CoordinatorProcess: @unchecked Sendable {

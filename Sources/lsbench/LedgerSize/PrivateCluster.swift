@@ -1,6 +1,7 @@
 // A PostgreSQL server of our own while a measurement runs: started as lscoord starts its embedded one,
 // removed afterwards.
 import Benchmarking
+import EmbeddedPostgres
 import Foundation
 import LanguageSystem
 import Ledger

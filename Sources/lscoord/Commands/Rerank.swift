@@ -19,7 +19,7 @@ struct Rerank: AsyncParsableCommand {
         discussion: """
             Examples:
               lscoord rerank --model minilm-l6-math-l5 --user ada --domain math/algebra \\
-                  --features deploy/demo/math/algebra/test.safetensors --query 3
+                  --features deploy/examples/math/algebra/test.safetensors --query 3
               lscoord rerank --model 'math/algebra.listwise@1' --features FILE --query 0 --top 3
               lscoord rerank --model M --features FILE --query 0 --print-request | curl … --data-binary @-
             """)

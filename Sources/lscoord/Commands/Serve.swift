@@ -4,6 +4,7 @@ import ArgumentParser
 import CoreMetrics
 import Coordination
 import CoordinatorServer
+import EmbeddedPostgres
 import Foundation
 import LanguageSystem
 import Ledger
