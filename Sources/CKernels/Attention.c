@@ -1,5 +1,6 @@
-// Attention inside one group of candidates (E3): a dozen tokens, so loops over 16 lanes beat a matrix
-// product. No mask and no positions: the result does not depend on the order of the candidates.
+// Attention inside one group of candidates (E3): a dozen tokens, so loops over 16 lanes beat a
+// matrix product. No mask and no positions: the result does not depend on the order of the
+// candidates.
 #include "CKernels.h"
 #include "Dispatch.h"
 #include "Exponential.h"

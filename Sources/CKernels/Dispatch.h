@@ -3,7 +3,8 @@
 #ifndef LS_DISPATCH_H
 #define LS_DISPATCH_H
 
-// Sanitizers instrument the loader's choice before they are ready for it, and crash: no choice there.
+// Sanitizers instrument the loader's choice before they are ready for it, and crash: no choice
+// there.
 #if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
 #define LS_DISPATCH
 #elif defined(__x86_64__) && defined(__linux__)

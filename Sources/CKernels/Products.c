@@ -76,7 +76,8 @@ LS_TILE(tile_bf16, LS_BF16, uint32_t, uint32_t, {
     }
 })
 
-// The low halves of B's pairs as float32, then the high ones: both at once would not fit in registers.
+// The low halves of B's pairs as float32, then the high ones: both at once would not fit in
+// registers.
 LS_TILE(tile_widened, LS_F32, float, uint32_t, {
     LS_EACH_VECTOR row[j] =
         (__m512)_mm512_slli_epi32(_mm512_maskz_loadu_epi32(LS_LANES, b + 16 * j), 16);
@@ -152,8 +153,8 @@ bool ls_request_tiles(void) {
 
 // Rows of A, columns of B and pairs of k that one instruction takes.
 #define LS_TILE_SIDE 16
-// The unit eats B faster than the processor guesses where it goes on: its rows are asked for this many
-// tiles ahead, and where a page lies (one of 64 columns is a tile) earlier still.
+// The unit eats B faster than the processor guesses where it goes on: its rows are asked for this
+// many tiles ahead, and where a page lies (one of 64 columns is a tile) earlier still.
 #define LS_TILES_AHEAD 2
 #define LS_PAGES_AHEAD 6
 

@@ -1,5 +1,5 @@
-// What lscoord asks of the C library and Swift does not import: glibc's allocator (of other C libraries nothing is
-// asked), and the cores this process may run on.
+// What lscoord asks of the C library and Swift does not import: glibc's allocator (of other C
+// libraries nothing is asked), and the cores this process may run on.
 #ifndef LS_MALLOC_SHIM_H
 #define LS_MALLOC_SHIM_H
 
@@ -8,8 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// At most so many heaps for all threads; blocks from `own_mapping` bytes on are mapped for themselves; a
-// heap's unused end goes back to the system from `kept` bytes on.
+// At most so many heaps for all threads; blocks from `own_mapping` bytes on are mapped for
+// themselves; a heap's unused end goes back to the system from `kept` bytes on.
 static inline void ls_malloc_bound(int heap_count, int own_mapping, int kept) {
 #ifdef __GLIBC__
     mallopt(M_ARENA_MAX, heap_count);
@@ -34,7 +34,8 @@ static inline void ls_malloc_give_back(void) {
 #endif
 }
 
-// Cores that this process may run on: fewer than the machine has under taskset or a cpuset. 0: not known.
+// Cores that this process may run on: fewer than the machine has under taskset or a cpuset. 0: not
+// known.
 static inline int ls_core_count(void) {
     unsigned long mask[64] = {0};
     const long size = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);

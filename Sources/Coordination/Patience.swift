@@ -1,7 +1,8 @@
 // Waiting no longer than one wants to, for something that goes on all the same.
 
 /// - Returns: Nil when it takes longer.
-/// - Throws: What the task throws; `CancellationError` when whoever waits is cancelled, which says nothing of the task.
+/// - Throws: What the task throws; `CancellationError` when whoever waits is cancelled, which says
+///   nothing of the task.
 func value<Value: Sendable>(
     of task: Task<Value, any Error>, within patience: Duration
 ) async throws -> Value? {

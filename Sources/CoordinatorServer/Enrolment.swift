@@ -58,9 +58,9 @@ public struct Enrolment: Sendable {
             worker: worker.name, certificateChain: chain, workerPort: await workerPort())
     }
 
-    /// A fresh certificate for a worker that TLS has already verified, and for the key it joined with: whoever got
-    /// hold of one certificate for a day must not have one of their own for ever. So it may be asked for again
-    /// when a reply was lost.
+    /// A fresh certificate for a worker that TLS has already verified, and for the key it joined
+    /// with: whoever got hold of one certificate for a day must not have one of their own for ever.
+    /// So it may be asked for again when a reply was lost.
     ///
     /// - Throws: `identityRefused` for another key, or a request that is not acceptable.
     public func renew(_ worker: Worker, certificateRequest: [UInt8]) async throws -> String {

@@ -1,5 +1,5 @@
-// What TLS does not say by itself: why a handshake was refused, and that one never came to its end. One of
-// these sits behind the TLS handler of each connection until the handshake is done.
+// What TLS does not say by itself: why a handshake was refused, and that one never came to its end.
+// One of these sits behind the TLS handler of each connection until the handshake is done.
 import Logging
 import NIOCore
 import NIOSSL

@@ -1,7 +1,8 @@
-// The certificate that this server shows, on every port the same. Each handshake asks for the present one, so a
-// successor takes over without a connection noticing; and as the clock is looked at there, too, nobody is shown one
-// that ran out, also right after the machine was suspended or its clock was set. Between handshakes it is looked at
-// once a minute: that is for the log and the metrics.
+// The certificate that this server shows, on every port the same. Each handshake asks for the
+// present one, so a successor takes over without a connection noticing; and as the clock is looked
+// at there, too, nobody is shown one that ran out, also right after the machine was suspended or
+// its clock was set. Between handshakes it is looked at once a minute: that is for the log and the
+// metrics.
 public import Foundation
 import LanguageSystem
 public import Logging
@@ -42,7 +43,8 @@ public final class ServerCertificates: CertificateReloader, Service, @unchecked 
     /// - Parameters:
     ///   - names: What clients call this server: host names and addresses.
     ///   - clock: The wall clock.
-    /// - Throws: `invalidSettings` for a name that is neither; `identityRefused` once the authority has ended.
+    /// - Throws: `invalidSettings` for a name that is neither; `identityRefused` once the authority
+    ///   has ended.
     public init(
         authority: CertificateAuthority, names: [String], logger: Logger,
         clock: @escaping @Sendable () -> Date = { Date() }

@@ -13,7 +13,10 @@ extension CoordinatorError {
     static func malformedCoordinator(_ text: String, fault: String? = nil) -> Self {
         Self(
             .invalidSettings,
-            "cannot use the coordinator '\(text.printable(80))': \(fault ?? "expected host or host:port")",
+            """
+            cannot use the coordinator '\(text.printable(80))': \
+            \(fault ?? "expected host or host:port")
+            """,
             hint: "for example --coordinator coordinator.example.org:8443")
     }
 
@@ -59,16 +62,24 @@ extension CoordinatorError {
         let keys = found.map { "\($0.short)…" }.joined(separator: " or ")
         return Self(
             .identityRefused,
-            "cannot join \(address): its authority's key is \(keys), the token says \(expected.short)…; nothing was sent",
+            """
+            cannot join \(address): its authority's key is \(keys), the token says \
+            \(expected.short)…; nothing was sent
+            """,
             hint:
-                "is this the coordinator that made the token, started since its key was rotated? If so, somebody is in between"
+                """
+                is this the coordinator that made the token, started since its key was rotated? If \
+                so, somebody is in between
+                """
         )
     }
 
     static func contradictoryJoinReply(_ address: String) -> Self {
         Self(
             .internal,
-            "cannot join \(address): its reply names another worker than its certificate, or no port"
+            """
+            cannot join \(address): its reply names another worker than its certificate, or no port
+            """
         )
     }
 
@@ -96,14 +107,21 @@ extension CoordinatorError {
     {
         Self(
             .unavailable,
-            "cannot connect to \(address): it takes this worker's certificate for expired, which holds until \(end.formatted(.iso8601)), and this machine's clock says \(now.formatted(.iso8601))",
+            """
+            cannot connect to \(address): it takes this worker's certificate for expired, which \
+            holds until \(end.formatted(.iso8601)), and this machine's clock says \
+            \(now.formatted(.iso8601))
+            """,
             hint: "set the clocks of both machines, for example by NTP", cause: cause)
     }
 
     static func silentCoordinator(_ address: String, for silence: Duration) -> Self {
         Self(
             .unavailable,
-            "cannot hear the coordinator at \(address): nothing came for \(silence.components.seconds) seconds"
+            """
+            cannot hear the coordinator at \(address): nothing came for \
+            \(silence.components.seconds) seconds
+            """
         )
     }
 
@@ -116,7 +134,10 @@ extension CoordinatorError {
     ) -> Self {
         Self(
             .internal,
-            "cannot fetch \(name): found bytes at \(offset) of \(byteCount), expected at \(expected) of \(expectedCount)"
+            """
+            cannot fetch \(name): found bytes at \(offset) of \(byteCount), expected at \
+            \(expected) of \(expectedCount)
+            """
         )
     }
 
@@ -152,7 +173,10 @@ extension CoordinatorError {
     static func doesNotFit(_ name: String, byteCount: Int64, available: Int64, max: Int64) -> Self {
         Self(
             .tooLarge,
-            "cannot fetch \(name): found \(byteCount) bytes, the cache has room for \(available) of \(max)",
+            """
+            cannot fetch \(name): found \(byteCount) bytes, the cache has room for \(available) of \
+            \(max)
+            """,
             hint: "give this worker a larger --cache-size")
     }
 

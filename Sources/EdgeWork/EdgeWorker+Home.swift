@@ -1,12 +1,13 @@
-// The part of a worker that is about its own machine: what stays on it, when it takes tasks, how much memory
-// they may have, and what is fetched before it is needed.
+// The part of a worker that is about its own machine: what stays on it, when it takes tasks, how
+// much memory they may have, and what is fetched before it is needed.
 import Foundation
 import LanguageSystem
 import Logging
 import WorkerWire
 
 extension EdgeWorker {
-    /// Looks at the local files for as long as the worker runs, and offers what there is when that changes.
+    /// Looks at the local files for as long as the worker runs, and offers what there is when that
+    /// changes.
     func watchLocalFiles() async throws {
         var wasReadable = true
         // Copies of files that were removed, until no task uses them.
@@ -43,8 +44,8 @@ extension EdgeWorker {
         }
     }
 
-    /// All of it, each time: the coordinator compares. Nothing before the first look is done: what is not
-    /// named is taken back, and a look may last, or fail.
+    /// All of it, each time: the coordinator compares. Nothing before the first look is done: what
+    /// is not named is taken back, and a look may last, or fail.
     func offerLocalData() {
         guard connectedSince != nil, local == nil || localSets != nil else { return }
         offeredAt = clock.now
@@ -86,7 +87,8 @@ extension EdgeWorker {
 
     // MARK: Ahead of time
 
-    /// One feature set at a time, and never in the way: what cannot be had now is fetched when it is needed.
+    /// One feature set at a time, and never in the way: what cannot be had now is fetched when it
+    /// is needed.
     func prefetch(_ blob: BlobReference) async {
         defer { isPrefetching = false }
         await cache.retain(blob.digest)

@@ -75,7 +75,7 @@ public actor EdgeWorker {
     let link = CoordinatorLink()
     let local: LocalFiles?
     let home: HomeWeights
-    private let reranks: RerankDesk
+    private let reranks: EdgeRerankServer
     private let upkeepInterval: Duration
     /// Ends when the worker has drained.
     private let draining: AsyncStream<Void>
@@ -94,7 +94,8 @@ public actor EdgeWorker {
     private var heartbeatInterval = WireLimits.heartbeatInterval
     private var backoff = Backoff()
     var drainDeadline: ContinuousClock.Instant?
-    /// By the wall clock, as certificates are; a renewal that failed waits for time that only passes.
+    /// By the wall clock, as certificates are; a renewal that failed waits for time that only
+    /// passes.
     private var nextRenewal: Date
     private var renewalRetry: ContinuousClock.Instant?
     /// The coordinator says so, whose clock is what counts.
@@ -142,7 +143,7 @@ public actor EdgeWorker {
             directory: state.cachePath, byteCountMax: settings.cacheByteCountMax)
         book = LeaseBook(capacity: settings.capacity)
         home = HomeWeights(directory: state.weightsPath)
-        reranks = RerankDesk(
+        reranks = EdgeRerankServer(
             isAllowed: settings.policy.reranks, home: home, cache: cache, link: link,
             logger: logger)
         local = settings.dataDirectory.map {
@@ -156,8 +157,9 @@ public actor EdgeWorker {
 
     /// Works until drained.
     ///
-    /// - Throws: `identityRefused` when the coordinator will not have this worker, another machine uses its
-    ///   identity, or its certificate ran out too long ago; a lost connection is no reason to end.
+    /// - Throws: `identityRefused` when the coordinator will not have this worker, another machine
+    ///   uses its identity, or its certificate ran out too long ago; a lost connection is no reason
+    ///   to end.
     public func run() async throws {
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -457,7 +459,8 @@ public actor EdgeWorker {
     private nonisolated func listen(
         _ service: WorkerClient, _ process: Metadata, _ events: AsyncStream<WorkerEvent>
     ) async throws {
-        // A rerank's features, and room around them: by itself it takes no message of more than 4 MiB.
+        // A rerank's features, and room around them: by itself it takes no message of more than 4
+        // MiB.
         var options = CallOptions.defaults
         options.maxRequestMessageBytes = WireLimits.sessionMessageByteCountMax
         try await service.session(metadata: process, options: options) { writer in
@@ -655,8 +658,8 @@ public actor EdgeWorker {
             metadata: ["until": "\(renewed.certificate.notAfter.formatted(.iso8601))"])
     }
 
-    /// The coordinator's clock says that it ran out, ours does not. Who is wrong will be set right: a refusal is no
-    /// reason to end.
+    /// The coordinator's clock says that it ran out, ours does not. Who is wrong will be set right:
+    /// a refusal is no reason to end.
     private func recoverEarly() async throws {
         do {
             try await recover()

@@ -134,10 +134,10 @@ struct ClusterDirectory: Sendable, Hashable {
         return descriptor
     }
 
-    /// Only the account that we run as gets in, as the superuser `postgres`, only through the socket.
-    /// The one that the server runs as owns its files and so could read them anyway, but other
-    /// programs under that name (a distribution's PostgreSQL runs as `postgres`) have no way in by
-    /// asking.
+    /// Only the account that we run as gets in, as the superuser `postgres`, only through the
+    /// socket. The one that the server runs as owns its files and so could read them anyway, but
+    /// other programs under that name (a distribution's PostgreSQL runs as `postgres`) have no way
+    /// in by asking.
     func writeAccess(_ account: ServerAccount) throws(CoordinatorError) {
         let map = "coordinator \"\(account.callerName)\" postgres\n"
         do {

@@ -199,7 +199,10 @@ public final class EmbeddedCluster: Service, Sendable {
             }
             if ContinuousClock.now > nextWord {
                 logger.notice(
-                    "the embedded PostgreSQL server takes no connections yet (recovery after a crash takes a while): waiting"
+                    """
+                    the embedded PostgreSQL server takes no connections yet (recovery after a \
+                    crash takes a while): waiting
+                    """
                 )
                 nextWord += .seconds(10)
             }
@@ -306,7 +309,10 @@ extension CoordinatorError {
     /// The string is ours; only the environment can add to it.
     fileprivate static let connectionIsSpoilt = CoordinatorError(
         .invalidSettings,
-        "cannot reach the embedded PostgreSQL server: libpq refuses to try, because of a PG… variable in the environment",
+        """
+        cannot reach the embedded PostgreSQL server: libpq refuses to try, because of a PG… \
+        variable in the environment
+        """,
         hint: "unset PGSERVICE and the other PG… variables")
 
     fileprivate static func initialisationFailed(_ directory: ClusterDirectory, status: String?)

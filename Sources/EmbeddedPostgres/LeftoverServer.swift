@@ -22,8 +22,8 @@ struct LeftoverServer: Sendable {
                 unlink(file)
             }
         }
-        // Of a server that was killed. One at work on a long statement goes on with it, and while it
-        // does no new server may start.
+        // Of a server that was killed. One at work on a long statement goes on with it, and while
+        // it does no new server may start.
         let orphans = processesOfOurs()
         if !orphans.isEmpty {
             logger.notice(

@@ -6,7 +6,10 @@ extension CoordinatorError {
     ) -> Self {
         Self(
             .invalidSettings,
-            "cannot use \(name) \(found): expected a whole number from \(range.lowerBound) to \(range.upperBound)"
+            """
+            cannot use \(name) \(found): expected a whole number from \(range.lowerBound) to \
+            \(range.upperBound)
+            """
         )
     }
 

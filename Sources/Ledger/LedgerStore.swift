@@ -1,6 +1,6 @@
 // The ledger's one door: each SQL function of schema `ls` is one method here (LedgerStore+….swift),
-// rows in, values out, and every error a CoordinatorError. Nothing is decided here: an admin in psql
-// who calls the same function gets the same answer and the same guarantees.
+// rows in, values out, and every error a CoordinatorError. Nothing is decided here: an admin in
+// psql who calls the same function gets the same answer and the same guarantees.
 public import LanguageSystem
 public import PostgresAccess
 
@@ -29,8 +29,9 @@ public struct LedgerStore: Sendable {
     /// One statement, which is its own transaction.
     ///
     /// Two transactions that got in each other's way are rolled back whole, so the statement is
-    /// simply run again; so is one whose user was forgotten meanwhile, to be refused properly. A lost connection is not: whether the statement happened is unknown, and
-    /// only the caller knows that asking again is safe (every method says so where it is).
+    /// simply run again; so is one whose user was forgotten meanwhile, to be refused properly. A
+    /// lost connection is not: whether the statement happened is unknown, and only the caller knows
+    /// that asking again is safe (every method says so where it is).
     func call<T: Sendable>(
         _ sql: String, _ parameters: (any PostgresEncodable)?...,
         read: @escaping @Sendable (Rows) throws -> T
@@ -38,7 +39,8 @@ public struct LedgerStore: Sendable {
         try await call(sql, parameters, within: nil, for: .service, read: read)
     }
 
-    /// A list for somebody to look at: it has two seconds, and takes no connection that work waits for.
+    /// A list for somebody to look at: it has two seconds, and takes no connection that work waits
+    /// for.
     ///
     /// - Throws: `deadlineExceeded`, `busy` beside what `call` throws.
     func list<T: Sendable>(

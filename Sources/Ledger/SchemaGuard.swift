@@ -48,7 +48,9 @@ extension CoordinatorError {
     static func schemaWasMigrated(_ found: String) -> Self {
         Self(
             .unavailable,
-            "cannot use the database any longer: it was migrated while this coordinator ran: \(found)",
+            """
+            cannot use the database any longer: it was migrated while this coordinator ran: \(found)
+            """,
             hint: "start the release that the database was migrated for in its place")
     }
 }

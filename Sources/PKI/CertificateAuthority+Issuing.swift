@@ -1,6 +1,7 @@
-// What the authority signs: servers for 30 days (made anew at each start and at half of that), workers for 24 hours,
-// coordinators as clients of each other for 24 hours (made anew for each connection). A worker's request says which
-// key; everything else in the certificate is ours, whatever the request asks.
+// What the authority signs: servers for 30 days (made anew at each start and at half of that),
+// workers for 24 hours, coordinators as clients of each other for 24 hours (made anew for each
+// connection). A worker's request says which key; everything else in the certificate is ours,
+// whatever the request asks.
 import Crypto
 public import Foundation
 public import LanguageSystem
@@ -40,7 +41,8 @@ extension CertificateAuthority {
     static let coordinatorLifetime: TimeInterval = 24 * 3600
 
     /// - Parameter names: Host names and IP addresses that clients use.
-    /// - Throws: `invalidSettings` for a name that is neither; `identityRefused` once the authority has ended.
+    /// - Throws: `invalidSettings` for a name that is neither; `identityRefused` once the authority
+    ///   has ended.
     public func issueServerCertificate(names: [String], at now: Date = Date())
         throws(CoordinatorError) -> ServerCertificate
     {
@@ -57,7 +59,8 @@ extension CertificateAuthority {
             keyPEM: key.pemRepresentation + "\n", life: leaf.life)
     }
 
-    /// - Throws: `identityRefused` for a name that is not a worker's, and once the authority has ended.
+    /// - Throws: `identityRefused` for a name that is not a worker's, and once the authority has
+    ///   ended.
     public func issueWorkerCertificate(
         _ request: CheckedCertificateRequest, workerName: String, at now: Date = Date(),
         lifetime: Duration = .seconds(24 * 3600)
@@ -73,8 +76,8 @@ extension CertificateAuthority {
             notBefore: leaf.notValidBefore, notAfter: leaf.notValidAfter)
     }
 
-    /// What this coordinator shows to others. It is signed here, by the key that every coordinator has, and
-    /// recorded nowhere.
+    /// What this coordinator shows to others. It is signed here, by the key that every coordinator
+    /// has, and recorded nowhere.
     ///
     /// - Throws: `invalidArgument` for a name that fits no certificate.
     public func issueCoordinatorCertificate(name: String, at now: Date = Date())

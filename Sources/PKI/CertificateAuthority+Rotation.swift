@@ -1,7 +1,8 @@
-// How another key takes over. Three steps, each of which may be the last one before a crash: the new key is
-// made ready beside the present one, the database decides, and the files follow. Until the database has
-// decided, nothing uses the new key; afterwards whoever comes first (the command again, or lscoord when it
-// starts) puts the files in place. So there is one moment of change, whatever is interrupted.
+// How another key takes over. Three steps, each of which may be the last one before a crash: the
+// new key is made ready beside the present one, the database decides, and the files follow. Until
+// the database has decided, nothing uses the new key; afterwards whoever comes first (the command
+// again, or lscoord when it starts) puts the files in place. So there is one moment of change,
+// whatever is interrupted.
 import Crypto
 public import Foundation
 public import LanguageSystem
@@ -133,8 +134,8 @@ extension CertificateAuthority {
     }
 }
 
-/// The files of an authority: the present ones, those made ready, those of the key before. Whoever changes
-/// them holds the lock on the directory.
+/// The files of an authority: the present ones, those made ready, those of the key before. Whoever
+/// changes them holds the lock on the directory.
 struct AuthorityFiles {
     let directory: String
 

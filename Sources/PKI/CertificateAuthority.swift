@@ -1,7 +1,7 @@
 // The installation's own authority: one P-256 key that vouches for servers and workers, kept in two
 // files. The key is written before its certificate and never overwritten, so that a crash between
-// the two, or two programs starting at once, still end with one authority. How another key takes over
-// is in CertificateAuthority+Rotation.swift.
+// the two, or two programs starting at once, still end with one authority. How another key takes
+// over is in CertificateAuthority+Rotation.swift.
 import Crypto
 public import Foundation
 public import LanguageSystem
@@ -37,11 +37,11 @@ public struct CertificateAuthority: Sendable {
 
     /// The authority kept in `directory`; made there, with the directory, when there is none.
     ///
-    /// - Parameter decided: What the database says; a rotation or retirement that was interrupted after
-    ///   it was decided is finished first.
-    /// - Throws: `identityRefused` when others than the owner may read the key, when a key is missing
-    ///   beside its certificate, when the two do not belong together, or when the files lack the key
-    ///   before that the database knows.
+    /// - Parameter decided: What the database says; a rotation or retirement that was interrupted
+    ///   after it was decided is finished first.
+    /// - Throws: `identityRefused` when others than the owner may read the key, when a key is
+    ///   missing beside its certificate, when the two do not belong together, or when the files
+    ///   lack the key before that the database knows.
     public static func loadOrCreate(
         in directory: String, following decided: DecidedKeys? = nil, at now: Date = Date()
     ) throws(CoordinatorError) -> Self {
@@ -151,7 +151,8 @@ extension Certificate.PublicKey {
     /// Of the whole SubjectPublicKeyInfo in DER, the algorithm included.
     var sha256: LanguageSystem.Digest {
         var serializer = DER.Serializer()
-        // A key that exists has a SubjectPublicKeyInfo, and a SHA-256 has as many bytes as a digest.
+        // A key that exists has a SubjectPublicKeyInfo, and a SHA-256 has as many bytes as a
+        // digest.
         try! serializer.serialize(self)
         return LanguageSystem.Digest(bytes: SHA256.hash(data: serializer.serializedBytes))!
     }

@@ -1,6 +1,7 @@
-// From when until when a certificate counts, and when one that we issue to ourselves gets a successor. It reads
-// only the time it is given, which is the wall clock's: that may be set, forward and back, and a machine may have
-// been suspended for a month. So whoever asks does so often, rather than sleep until a time was reached.
+// From when until when a certificate counts, and when one that we issue to ourselves gets a
+// successor. It reads only the time it is given, which is the wall clock's: that may be set,
+// forward and back, and a machine may have been suspended for a month. So whoever asks does so
+// often, rather than sleep until a time was reached.
 public import Foundation
 
 public struct CertificateLife: Sendable, Hashable {
@@ -18,10 +19,12 @@ public struct CertificateLife: Sendable, Hashable {
         case reissue
     }
 
-    /// What to do with it at `now`: at half of its life, and before its beginning, it gets a successor. Pure.
+    /// What to do with it at `now`: at half of its life, and before its beginning, it gets a
+    /// successor. Pure.
     ///
-    /// - Parameter authority: Whoever signs it: no certificate outlives its authority's, so one that lasts as
-    ///   long as that is kept to the end rather than replaced at ever shorter intervals.
+    /// - Parameter authority: Whoever signs it: no certificate outlives its authority's, so one
+    ///   that lasts as long as that is kept to the end rather than replaced at ever shorter
+    ///   intervals.
     public func action(at now: Date, authority: CertificateLife) -> Action {
         // The clock was ahead when it was made, and was set back.
         if now < notBefore { return .reissue }

@@ -37,7 +37,8 @@ public struct CheckedCertificateRequest: Sendable {
         publicKeySHA256 = request.publicKey.sha256
     }
 
-    /// The parser takes a bit string that claims unused bits, so that one request would have several encodings.
+    /// The parser takes a bit string that claims unused bits, so that one request would have
+    /// several encodings.
     private static func signatureIsWholeBytes(_ der: [UInt8]) -> Bool {
         guard case .constructed(let fields)? = try? DER.parse(der).content,
             let signature = Array(fields).last.flatMap({ try? ASN1BitString(derEncoded: $0) })

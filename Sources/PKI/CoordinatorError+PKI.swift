@@ -6,23 +6,34 @@ extension CoordinatorError {
     static func authorityEnded(at end: Date, now: Date) -> Self {
         Self(
             .identityRefused,
-            "cannot sign a certificate: the authority's own ended at \(end.formatted(.iso8601)), this machine's clock says \(now.formatted(.iso8601))",
+            """
+            cannot sign a certificate: the authority's own ended at \(end.formatted(.iso8601)), \
+            this machine's clock says \(now.formatted(.iso8601))
+            """,
             hint:
-                "if the clock is right: lscoord authority rotate, start lscoord serve again, then join every worker again"
+                """
+                if the clock is right: lscoord authority rotate, start lscoord serve again, then \
+                join every worker again
+                """
         )
     }
 
     static func authorityKeyMissing(_ keyPath: String, beside certificatePath: String) -> Self {
         Self(
             .identityRefused,
-            "cannot load the certificate authority: found \(certificatePath) but no key at \(keyPath)",
+            """
+            cannot load the certificate authority: found \(certificatePath) but no key at \(keyPath)
+            """,
             hint: "restore the key from a backup; without it every worker must join anew")
     }
 
     static func authorityKeyIsAnother(_ path: String) -> Self {
         Self(
             .identityRefused,
-            "cannot load the certificate authority: \(path) is not the certificate of the key beside it",
+            """
+            cannot load the certificate authority: \(path) is not the certificate of the key \
+            beside it
+            """,
             hint: "restore both files from the same backup")
     }
 
@@ -35,7 +46,10 @@ extension CoordinatorError {
     static func previousAuthorityMissing(_ directory: String, _ previous: Digest) -> Self {
         Self(
             .identityRefused,
-            "cannot load the certificate authority: \(directory) lacks what the rotation left of key \(previous.short)…, which workers still depend on",
+            """
+            cannot load the certificate authority: \(directory) lacks what the rotation left of \
+            key \(previous.short)…, which workers still depend on
+            """,
             hint: "copy the whole ca directory from where lscoord authority rotate ran")
     }
 
@@ -49,21 +63,30 @@ extension CoordinatorError {
     static func authorityIsNotPresent(found: Digest, present: Digest) -> Self {
         Self(
             .identityRefused,
-            "cannot rotate the certificate authority: found key \(found.short)…, the database knows \(present.short)…",
+            """
+            cannot rotate the certificate authority: found key \(found.short)…, the database knows \
+            \(present.short)…
+            """,
             hint: "run this where the present ca directory is")
     }
 
     static func rotationUnderWay(_ previous: Digest) -> Self {
         Self(
             .forbiddenTransition,
-            "cannot rotate the certificate authority: key \(previous.short)… of the rotation before is not retired yet",
+            """
+            cannot rotate the certificate authority: key \(previous.short)… of the rotation before \
+            is not retired yet
+            """,
             hint: "lscoord authority retire comes first")
     }
 
     static func authorityCannotSignAuthorities(_ path: String) -> Self {
         Self(
             .forbiddenTransition,
-            "cannot rotate the certificate authority: \(path) was made by an older lscoord and may not sign another authority",
+            """
+            cannot rotate the certificate authority: \(path) was made by an older lscoord and may \
+            not sign another authority
+            """,
             hint: "with --force the key is rotated all the same, and every worker must join again")
     }
 
@@ -77,7 +100,10 @@ extension CoordinatorError {
     static func keyReadableByOthers(_ path: String, mode: Int) -> Self {
         Self(
             .identityRefused,
-            "cannot use the key \(path): found mode 0\(String(mode, radix: 8)), expected that only its owner may read it",
+            """
+            cannot use the key \(path): found mode 0\(String(mode, radix: 8)), expected that only \
+            its owner may read it
+            """,
             hint: "chmod 600 \(path), and think of the key as known to those who could read it")
     }
 
@@ -110,7 +136,10 @@ extension CoordinatorError {
     static func invalidWorkerName(_ name: String) -> Self {
         Self(
             .identityRefused,
-            "cannot make a certificate for worker '\(name.printable(80))': expected 1 to 63 characters a-z, 0-9, '.', '_', '-'"
+            """
+            cannot make a certificate for worker '\(name.printable(80))': expected 1 to 63 \
+            characters a-z, 0-9, '.', '_', '-'
+            """
         )
     }
 

@@ -1,5 +1,6 @@
-// Whether a text is an IP address, or may be the name of a host, and why not. Nothing is looked up. A name that TLS
-// libraries do not compare with a certificate is none here: whoever used it would be refused with other words.
+// Whether a text is an IP address, or may be the name of a host, and why not. Nothing is looked up.
+// A name that TLS libraries do not compare with a certificate is none here: whoever used it would
+// be refused with other words.
 import Foundation
 
 public enum HostAddress {

@@ -24,11 +24,12 @@ public struct IssuedCertificate: Sendable, Hashable {
         publicKeySHA256 = certificate.publicKey.sha256
     }
 
-    /// About half of its life is over: a tenth of it more or less, by chance, so that a fleet that joined
-    /// in one minute does not renew in one.
+    /// About half of its life is over: a tenth of it more or less, by chance, so that a fleet that
+    /// joined in one minute does not renew in one.
     ///
-    /// - Parameter now: When it came, by this machine's clock, which may be behind the coordinator's: then the
-    ///   certificate is old for the coordinator long before it seems so here. Nil: it was kept from before.
+    /// - Parameter now: When it came, by this machine's clock, which may be behind the
+    ///   coordinator's: then the certificate is old for the coordinator long before it seems so
+    ///   here. Nil: it was kept from before.
     public func renewalTime(receivedAt now: Date? = nil) -> Date {
         let half = notAfter.timeIntervalSince(notBefore) * Double.random(in: 0.45...0.55)
         return min(notBefore, now ?? notBefore) + half

@@ -1,5 +1,5 @@
-// The text that lets one worker in: LS1<SHA-256 of the authority's key>::<id>.<secret>. The pin comes
-// first because it is used first: the secret is sent only to whoever holds the pinned key.
+// The text that lets one worker in: LS1<SHA-256 of the authority's key>::<id>.<secret>. The pin
+// comes first because it is used first: the secret is sent only to whoever holds the pinned key.
 public import LanguageSystem
 
 public struct JoinToken: Sendable, Hashable, CustomStringConvertible {

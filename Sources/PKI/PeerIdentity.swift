@@ -1,7 +1,8 @@
 // Who a caller on the workers' port is, read from its certificate: a worker, by the URI
-// `ls://worker/<name>`, or another coordinator, by `ls://coordinator/<name>`, and nothing else. TLS has
-// verified the chain; what must hold beyond that (one name, clientAuth alone) is checked here, so that
-// no other certificate of the same authority passes for either, nor one of the two for the other.
+// `ls://worker/<name>`, or another coordinator, by `ls://coordinator/<name>`, and nothing else. TLS
+// has verified the chain; what must hold beyond that (one name, clientAuth alone) is checked here,
+// so that no other certificate of the same authority passes for either, nor one of the two for the
+// other.
 public import LanguageSystem
 public import X509
 
@@ -19,14 +20,15 @@ public struct PeerIdentity: Sendable, Hashable {
     }
 }
 
-/// Another coordinator of the same installation. Its certificate is recorded nowhere: whoever can make one
-/// holds the authority's key, and could make any other.
+/// Another coordinator of the same installation. Its certificate is recorded nowhere: whoever can
+/// make one holds the authority's key, and could make any other.
 public struct CoordinatorIdentity: Sendable, Hashable {
     static let uriPrefix = "ls://coordinator/"
 
     public let name: String
 
-    /// - Throws: `identityRefused` unless the certificate is exactly what a coordinator issues to itself.
+    /// - Throws: `identityRefused` unless the certificate is exactly what a coordinator issues to
+    ///   itself.
     public init(_ certificate: Certificate) throws(CoordinatorError) {
         name = try certificate.clientName(Self.uriPrefix, of: "coordinator")
     }
@@ -62,7 +64,8 @@ extension Certificate {
     }
 }
 
-/// What a worker, and a coordinator, may be called: what fits a certificate, a path and a line of a table.
+/// What a worker, and a coordinator, may be called: what fits a certificate, a path and a line of a
+/// table.
 public enum WorkerName {
     /// 1 to 63 characters a-z, 0-9, `.`, `_`, `-`, the first a letter or digit.
     public static func isValid(_ name: some StringProtocol) -> Bool {

@@ -1,5 +1,5 @@
-// Files that must be whole or absent, and secret where they are secrets: written beside their place,
-// synced, then moved into it; a key that others may read is not used.
+// Files that must be whole or absent, and secret where they are secrets: written beside their
+// place, synced, then moved into it; a key that others may read is not used.
 public import LanguageSystem
 import CoreFoundation
 import Foundation
@@ -70,8 +70,8 @@ public enum PrivateFile {
         try remove(path)
     }
 
-    /// One process at a time, of those that ask; the system lets go of it however they end. Not every file
-    /// system can; there, two commands at the same moment are not kept apart.
+    /// One process at a time, of those that ask; the system lets go of it however they end. Not
+    /// every file system can; there, two commands at the same moment are not kept apart.
     static func withLock<T>(on directory: String, _ body: () throws(CoordinatorError) -> T)
         throws(CoordinatorError) -> T
     {
@@ -148,8 +148,8 @@ public enum PrivateFile {
         }
         // On the open file: what is checked is what is read.
         try check(information)
-        // As much as there is, not as much as there might be; one more shows where it ends. What grows
-        // meanwhile, or does not say its size, is read all the same.
+        // As much as there is, not as much as there might be; one more shows where it ends. What
+        // grows meanwhile, or does not say its size, is read all the same.
         var bytes = [UInt8](
             repeating: 0, count: min(max(Int(information.st_size), 4_095), byteCountMax) + 1)
         var count = 0

@@ -1,5 +1,6 @@
-// Why a server's certificates were not believed. TLS decides, and says no more than that it did not; this looks at
-// what was shown a second time, for the words alone, and nothing is believed because of it.
+// Why a server's certificates were not believed. TLS decides, and says no more than that it did
+// not; this looks at what was shown a second time, for the words alone, and nothing is believed
+// because of it.
 public import Foundation
 public import LanguageSystem
 import SwiftASN1
@@ -99,14 +100,22 @@ extension CoordinatorError {
         case .authorityNotYetValid(let start):
             Self(
                 .unavailable,
-                "\(subject) its authority's certificate begins at \(start.formatted(.iso8601)), \(clock)",
+                """
+                \(subject) its authority's certificate begins at \(start.formatted(.iso8601)), \
+                \(clock)
+                """,
                 hint: setTheClock)
         case .authorityEnded(let end):
             Self(
                 .unavailable,
-                "\(subject) its authority's certificate ended at \(end.formatted(.iso8601)), \(clock)",
+                """
+                \(subject) its authority's certificate ended at \(end.formatted(.iso8601)), \(clock)
+                """,
                 hint:
-                    "if this machine's clock is right, the authority needs another key and every worker a new token: lscoord authority rotate"
+                    """
+                    if this machine's clock is right, the authority needs another key and every \
+                    worker a new token: lscoord authority rotate
+                    """
             )
         case .ofAnotherAuthority:
             Self(

@@ -1,6 +1,6 @@
-// Whom a worker believes: one authority, or two while its key is rotated. Where they came from is what makes
-// them trusted: a token's pin, or a connection that those known before have verified. Nothing here is trusted
-// because it says so itself.
+// Whom a worker believes: one authority, or two while its key is rotated. Where they came from is
+// what makes them trusted: a token's pin, or a connection that those known before have verified.
+// Nothing here is trusted because it says so itself.
 public import LanguageSystem
 import SwiftASN1
 import X509
@@ -25,7 +25,8 @@ public struct TrustedRoots: Sendable, Hashable {
 
     /// The authorities that come behind a worker's certificate.
     ///
-    /// - Throws: `identityRefused` unless they are one or two, and one of them signed the certificate.
+    /// - Throws: `identityRefused` unless they are one or two, and one of them signed the
+    ///   certificate.
     public init(behindLeafOf chainPEM: String, place: String) throws(CoordinatorError) {
         let chain = Certificate.all(inPEM: chainPEM)
         guard let leaf = chain.first else { throw .unreadableCertificate(place) }

@@ -45,8 +45,8 @@ public struct PostgresError: Error, Sendable, Equatable, CustomStringConvertible
     /// Two transactions got in each other's way; the same transaction run again may succeed.
     public var isSerializationFailure: Bool { sqlState == "40001" || sqlState == "40P01" }
 
-    /// A row that was there when the statement began was deleted under its hands: a foreign key or a
-    /// look-up found nothing. Run again, the statement finds out from the start.
+    /// A row that was there when the statement began was deleted under its hands: a foreign key or
+    /// a look-up found nothing. Run again, the statement finds out from the start.
     public var isLostRow: Bool { sqlState == "23503" || sqlState == "P0002" }
 
     /// Somebody else's lock, for longer than this transaction cared to wait, or its own turn about.

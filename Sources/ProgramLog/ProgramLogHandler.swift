@@ -62,7 +62,10 @@ public struct ProgramLogHandler: LogHandler {
         _ fields: [(String, String)]
     ) -> String {
         var line =
-            "{\"time\":\(quoted(time)),\"level\":\(quoted(level.rawValue)),\"program\":\(quoted(label)),\"message\":\(quoted(message))"
+            """
+            {\"time\":\(quoted(time)),\"level\":\(quoted(level.rawValue)),\"program\":\
+            \(quoted(label)),\"message\":\(quoted(message))
+            """
         for (key, value) in fields {
             // A field may not pass for one of the four above.
             let name = ["time", "level", "program", "message"].contains(key) ? "field." + key : key

@@ -1,5 +1,6 @@
-// The back end of swift-metrics: counters, gauges and histograms in memory, written as Prometheus reads them (text format
-// 0.0.4). What is cheap to ask for is asked for when somebody scrapes; what happens often is counted as it happens.
+// The back end of swift-metrics: counters, gauges and histograms in memory, written as Prometheus
+// reads them (text format 0.0.4). What is cheap to ask for is asked for when somebody scrapes; what
+// happens often is counted as it happens.
 public import CoreMetrics
 import Foundation
 

@@ -17,11 +17,13 @@ extension FeatureType {
         }
     }
 
-    /// Whether every number is finite and of size `magnitudeMax` or less; `source` need not be aligned.
+    /// Whether every number is finite and of size `magnitudeMax` or less; `source` need not be
+    /// aligned.
     public func isWithin(
         _ magnitudeMax: Float, _ source: UnsafeRawPointer, count: Int
     ) -> Bool {
-        // Without their sign, floating-point numbers are ordered as their bits are, NaN above infinity.
+        // Without their sign, floating-point numbers are ordered as their bits are, NaN above
+        // infinity.
         switch self {
         case .float16:
             let greatest = Float16(bitPattern: ls_greatest_16(source, count))

@@ -1,6 +1,7 @@
-// Memory for weights. Blocks of one size lie together, so that a ranker that leaves makes room for exactly one that
-// comes. In the C library's heaps small things settle in the gaps: 4.3 GB of rankers took 4.5 to 5.3 while some came
-// and others went, and each new one was written to pages that the system had to clear first.
+// Memory for weights. Blocks of one size lie together, so that a ranker that leaves makes room for
+// exactly one that comes. In the C library's heaps small things settle in the gaps: 4.3 GB of
+// rankers took 4.5 to 5.3 while some came and others went, and each new one was written to pages
+// that the system had to clear first.
 internal import Glibc
 internal import Synchronization
 
@@ -36,8 +37,8 @@ private final class Slab: @unchecked Sendable {
     }
 }
 
-/// A run of bytes, aligned to a page when it is large; what lies in it is whatever lay there before.
-/// Unchecked: it owns its bytes alone and orders no access to them; who shares them does.
+/// A run of bytes, aligned to a page when it is large; what lies in it is whatever lay there
+/// before. Unchecked: it owns its bytes alone and orders no access to them; who shares them does.
 final class MemoryBlock: @unchecked Sendable {
     /// Of a ranker's parts. Smaller and larger ones are the C library's.
     private static let slabByteCounts = 128 << 10...2 << 20

@@ -1,5 +1,5 @@
-// Where a forward pass ran out of numbers. A cosine of what overflowed is not a number, or 0 and then passes for one:
-// whoever scores, measures or trains is told, and gives no answer.
+// Where a forward pass ran out of numbers. A cosine of what overflowed is not a number, or 0 and
+// then passes for one: whoever scores, measures or trains is told, and gives no answer.
 import LanguageSystem
 
 /// A token whose norm or score is not finite.
@@ -27,8 +27,9 @@ public struct NotFinite: Sendable, Hashable {
 }
 
 extension Tail {
-    /// The first group of the last forward pass that holds such a token, and of those the one that was the greatest
-    /// before the blocks: attention spreads what is not a number over all tokens of a group.
+    /// The first group of the last forward pass that holds such a token, and of those the one that
+    /// was the greatest before the blocks: attention spreads what is not a number over all tokens
+    /// of a group.
     func notFinite(scores: UnsafePointer<Float>, groups: Int, tokens: Int) -> NotFinite? {
         let (type, k) = (FeatureType.float32, tokens - 1)
         if type.isFinite(norms, count: groups * tokens), type.isFinite(scores, count: groups * k) {

@@ -2,8 +2,9 @@
 internal import CKernels
 import LanguageSystem
 
-/// Asks for the next block's features a little at a time while this one is computed: rows of a batch
-/// lie anywhere in a file of hundreds of megabytes, and memory answers best when never crowded.
+/// Asks for the next block's features a little at a time while this one is computed: rows of a
+/// batch lie anywhere in a file of hundreds of megabytes, and memory answers best when never
+/// crowded.
 struct Prefetch {
     let rows: UnsafeBufferPointer<StoredRow>
     var next: Int

@@ -3,7 +3,8 @@
 // `ProjectionWeights` knows which, and keeps P as that way reads it.
 internal import CKernels
 
-/// How pairs of bfloat16 are multiplied: the same rounded factors and float32 sums, in an order of its own each.
+/// How pairs of bfloat16 are multiplied: the same rounded factors and float32 sums, in an order of
+/// its own each.
 package enum PairProducts: Sendable, CaseIterable {
     /// By the dot product of AVX-512.
     case dots

@@ -99,13 +99,15 @@ public final class Tail {
     /// Where the caller puts the tokens: [groups, T, d], group after group.
     public var input: UnsafeMutablePointer<Float> { x[0] }
 
-    /// The bits of the greatest number of a token of `input`, without its sign; of what is not a number the most.
+    /// The bits of the greatest number of a token of `input`, without its sign; of what is not a
+    /// number the most.
     func greatest(_ token: Int) -> UInt32 {
         ls_greatest_32(x[0] + token * shape.width, shape.width)
     }
 
     /// scores [groups, T - 1] of the tokens in `input`. (eq. 1 to 4)
-    /// - Returns: A token whose norm or score is not finite; then no score of the pass means anything.
+    /// - Returns: A token whose norm or score is not finite; then no score of the pass means
+    ///   anything.
     public func forward(
         _ parameters: Parameters, groups: Int, tokens: Int,
         scores: UnsafeMutablePointer<Float>

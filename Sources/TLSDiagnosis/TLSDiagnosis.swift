@@ -1,6 +1,7 @@
-// Why a TLS connection to a coordinator did not come about, in a sentence. The libraries say that they do not trust
-// what they were shown, or that the other side hung up; so it is asked once more, sent nothing, and what it shows is
-// looked at. For the words alone: nothing is believed because of it.
+// Why a TLS connection to a coordinator did not come about, in a sentence. The libraries say that
+// they do not trust what they were shown, or that the other side hung up; so it is asked once more,
+// sent nothing, and what it shows is looked at. For the words alone: nothing is believed because of
+// it.
 public import Foundation
 public import LanguageSystem
 import NIOCore

@@ -1,4 +1,5 @@
-// What a worker says and hears over HTTPS while it has no certificate: GET /v1/ca, POST /v1/join, /v1/recover.
+// What a worker says and hears over HTTPS while it has no certificate: GET /v1/ca, POST /v1/join,
+// /v1/recover.
 public import Foundation
 
 public enum JoinPaths {

@@ -11,8 +11,8 @@ public enum WireLimits {
     public static let rerankFeaturesByteCountMax = Bounds.edgeFeaturesByteCountMax
     /// Of any message of a session: a rerank's features, with room around them.
     public static let sessionMessageByteCountMax = rerankFeaturesByteCountMax + (64 << 10)
-    /// Flow control: 64 KiB, gRPC's default, throttles uploads to a quarter. As much may wait at the coordinator for each
-    /// download; at 100 ms of distance it still lets 20 MB/s through.
+    /// Flow control: 64 KiB, gRPC's default, throttles uploads to a quarter. As much may wait at
+    /// the coordinator for each download; at 100 ms of distance it still lets 20 MB/s through.
     public static let windowByteCount = 2 << 20
     public static let frameByteCount = 64 << 10
     /// Of one configuration or report.
@@ -54,7 +54,8 @@ public enum WireLimits {
         return text
     }
 
-    /// A line for people: cut to size, what cannot be shown replaced. Never refused: nothing depends on it.
+    /// A line for people: cut to size, what cannot be shown replaced. Never refused: nothing
+    /// depends on it.
     public static func line(_ text: String) -> String {
         var line = ""
         for scalar in text.unicodeScalars {

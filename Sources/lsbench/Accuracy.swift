@@ -1,5 +1,5 @@
-// What trained rankers pick on other feature files, beside the first sample, the most frequent answer
-// and the oracle: one table, a row for each K.
+// What trained rankers pick on other feature files, beside the first sample, the most frequent
+// answer and the oracle: one table, a row for each K.
 import Benchmarking
 import LanguageSystem
 import Rankers

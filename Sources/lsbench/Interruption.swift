@@ -1,5 +1,5 @@
-// A run that is interrupted leaves nothing behind: the coordinator or PostgreSQL that it started would go on
-// using a core, and the next run would measure that, too.
+// A run that is interrupted leaves nothing behind: the coordinator or PostgreSQL that it started
+// would go on using a core, and the next run would measure that, too.
 import Benchmarking
 import Foundation
 import UnixSignals
@@ -12,7 +12,8 @@ enum Interruption {
     /// To be removed when the run is interrupted.
     static func remove(_ directory: URL) { lock.withLock { directories.append(directory) } }
 
-    /// From here on SIGINT, SIGTERM and SIGHUP end what this program started, and then this program.
+    /// From here on SIGINT, SIGTERM and SIGHUP end what this program started, and then this
+    /// program.
     static func watch() async {
         let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm, .sighup)
         // Unstructured: it lasts as long as the program.

@@ -1,6 +1,6 @@
 // Times what this project claims to be fast: training on real or synthetic features, scoring one
-// group, the products of matrices beneath both, the ledger at size, the dispatch of tasks and the way of
-// features to workers. Prints lines for people and one JSON line per case.
+// group, the products of matrices beneath both, the ledger at size, the dispatch of tasks and the
+// way of features to workers. Prints lines for people and one JSON line per case.
 import ArgumentParser
 import Foundation
 import LanguageSystem

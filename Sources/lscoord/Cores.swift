@@ -1,5 +1,5 @@
-// The cores that this process may run on: under taskset or a cpuset fewer than the machine has, which
-// Foundation does not see.
+// The cores that this process may run on: under taskset or a cpuset fewer than the machine has,
+// which Foundation does not see.
 import CMalloc
 import Foundation
 import NIOCore

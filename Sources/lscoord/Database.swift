@@ -40,7 +40,8 @@ enum Database {
         }
     }
 
-    /// The same also while no `lscoord serve` runs on the embedded cluster: then that is started for the command.
+    /// The same also while no `lscoord serve` runs on the embedded cluster: then that is started
+    /// for the command.
     static func withLedgerAtRest<T: Sendable>(
         _ settings: Settings, _ body: @Sendable (LedgerStore) async throws -> T
     ) async throws -> T {

@@ -9,7 +9,9 @@ struct Coordinator: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lscoord",
         abstract:
-            "Coordinates rankers for one frozen base model: registry, training, routing, reranking.",
+            """
+            Coordinates rankers for one frozen base model: registry, training, routing, reranking.
+            """,
         discussion: """
             Examples:
               lscoord serve                                  start, on an embedded PostgreSQL
@@ -19,10 +21,12 @@ struct Coordinator: AsyncParsableCommand {
               lscoord train --domain 'math/*' --wait         train, and watch
               lscoord train RANKER --sweep paper             40 configurations, compared
               lscoord transfer --base-model M --wait         the transfer matrix
-              lscoord curve RANKER                           accuracy against the number of candidates
+              lscoord curve RANKER                           accuracy against the number of \
+            candidates
               lscoord rerank --model M --features FILE --query 3
 
-            Settings come from flags, then LSCOORD_… in the environment, then --config FILE, then defaults.
+            Settings come from flags, then LSCOORD_… in the environment, then --config FILE, then \
+            defaults.
             """,
         version: "lscoord \(ProductVersion.current)",
         subcommands: [
@@ -34,7 +38,7 @@ struct Coordinator: AsyncParsableCommand {
 
     static func main() async {
         HiddenArguments.hide(valuesOf: ["--database"])
-        HeapKeeper.bound()
+        MallocTrimmer.bound()
         Cores.giveEachAnEventLoop()
         do {
             var command = try parseAsRoot()

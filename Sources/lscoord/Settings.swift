@@ -106,7 +106,11 @@ struct CommonOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Your own PostgreSQL instead of the embedded one: postgres://user@host/name, several hosts with commas. With a password in it, say it in LSCOORD_DATABASE or the settings file: others can read arguments.",
+            """
+            Your own PostgreSQL instead of the embedded one: postgres://user@host/name, several \
+            hosts with commas. With a password in it, say it in LSCOORD_DATABASE or the settings \
+            file: others can read arguments.
+            """,
             valueName: "url"))
     var database: String?
 
@@ -141,13 +145,18 @@ struct ServeOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Where other coordinators on the same database reach the workers' port. Default: this machine's name, or what --worker-address listens on.",
+            """
+            Where other coordinators on the same database reach the workers' port. Default: this \
+            machine's name, or what --worker-address listens on.
+            """,
             valueName: "host:port"))
     var peerAddress: String?
 
     @Option(
         help: ArgumentHelp(
-            "A further name or address clients use; goes into the server's certificate. Repeatable.",
+            """
+            A further name or address clients use; goes into the server's certificate. Repeatable.
+            """,
             valueName: "name"))
     var serverName: [String] = []
 
@@ -167,19 +176,28 @@ struct ServeOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "float32, or bfloat16 where the processor has it: rankers then take half the memory. Default bfloat16.",
+            """
+            float32, or bfloat16 where the processor has it: rankers then take half the memory. \
+            Default bfloat16.
+            """,
             valueName: "type"))
     var servingPrecision: String?
 
     @Option(
         help: ArgumentHelp(
-            "Rerank requests under way at once; one more is refused with 429. Default: 64 per two cores.",
+            """
+            Rerank requests under way at once; one more is refused with 429. Default: 64 per two \
+            cores.
+            """,
             valueName: "n"))
     var inFlight: Int?
 
     @Option(
         help: ArgumentHelp(
-            "Megabytes of bodies under way and of answers not taken; one more body above 1 MiB is refused with 429. Default 256.",
+            """
+            Megabytes of bodies under way and of answers not taken; one more body above 1 MiB is \
+            refused with 429. Default 256.
+            """,
             valueName: "n"))
     var bodyMemoryMb: Int?
 
@@ -201,7 +219,10 @@ struct ServeOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Told to stop: milliseconds of /readyz saying so before the HTTPS port closes. Default 1000.",
+            """
+            Told to stop: milliseconds of /readyz saying so before the HTTPS port closes. Default \
+            1000.
+            """,
             valueName: "n"))
     var drainLeadMs: Int?
 }
@@ -311,7 +332,8 @@ extension Settings {
                     in: 0...600_000)))
     }
 
-    /// Refused here, before anything is tried with it; a file's line break at its end is none of it.
+    /// Refused here, before anything is tried with it; a file's line break at its end is none of
+    /// it.
     private static func database(_ text: String?) throws -> String? {
         guard let text else { return nil }
         _ = try ConnectionInfo(text)

@@ -1,4 +1,5 @@
-// Columns lined up for a terminal: words to the left, figures to the right. A list is as long as somebody reads.
+// Columns lined up for a terminal: words to the left, figures to the right. A list is as long as
+// somebody reads.
 import ArgumentParser
 
 /// How much of a list is shown.

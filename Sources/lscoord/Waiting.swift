@@ -6,8 +6,8 @@ import Ledger
 enum Waiting {
     /// Returns when none of `tasks` is open any more.
     ///
-    /// - Throws: `cancelled` when one was cancelled, `internal` with the attempt's own words when one is
-    ///   dead.
+    /// - Throws: `cancelled` when one was cancelled, `internal` with the attempt's own words when
+    ///   one is dead.
     static func untilEnded(_ tasks: [TaskID], _ ledger: LedgerStore) async throws {
         guard !tasks.isEmpty else { return }
         var display = ProgressDisplay()
@@ -37,13 +37,19 @@ enum Waiting {
         if let dead = progress.first(where: { $0.state == .dead }) {
             throw CoordinatorError(
                 .internal,
-                "cannot finish \(dead.kind.rawValue) \(dead.ranker) (task \(dead.id)) after \(dead.attempt) attempts: \(dead.error ?? "no reason was kept")",
+                """
+                cannot finish \(dead.kind.rawValue) \(dead.ranker) (task \(dead.id)) after \
+                \(dead.attempt) attempts: \(dead.error ?? "no reason was kept")
+                """,
                 hint: "select * from ls.dead_letter; then: select ls.redrive(\(dead.id), 'why')")
         }
         if let cancelled = progress.first(where: { $0.state == .cancelled }) {
             throw CoordinatorError(
                 .cancelled,
-                "cannot finish \(cancelled.kind.rawValue) \(cancelled.ranker) (task \(cancelled.id)): it was cancelled\(cancelled.error.map { ": \($0)" } ?? "")"
+                """
+                cannot finish \(cancelled.kind.rawValue) \(cancelled.ranker) (task \
+                \(cancelled.id)): it was cancelled\(cancelled.error.map { ": \($0)" } ?? "")
+                """
             )
         }
     }
@@ -59,7 +65,10 @@ struct ProgressDisplay {
             let place = task.worker.map { " on \($0)" } ?? ""
             let attempts = task.attempt > 1 ? ", attempt \(task.attempt)" : ""
             line(
-                "   \(task.state.rawValue)  \(task.kind.rawValue) \(task.ranker)\(version(task))\(place)\(attempts)"
+                """
+                   \(task.state.rawValue)  \(task.kind.rawValue) \
+                \(task.ranker)\(version(task))\(place)\(attempts)
+                """
             )
         }
         guard isTerminal else {

@@ -22,7 +22,9 @@ struct CommonOptions: ParsableArguments {
 struct JoinOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The coordinator's HTTPS address; port 8443 unless given. Needed to join, not afterwards.",
+            """
+            The coordinator's HTTPS address; port 8443 unless given. Needed to join, not afterwards.
+            """,
             valueName: "host[:port]"))
     var coordinator: String?
 
@@ -58,7 +60,9 @@ struct JoinOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Whose tasks this machine takes, separated by commas: math/algebra, math/*. Default: all.",
+            """
+            Whose tasks this machine takes, separated by commas: math/algebra, math/*. Default: all.
+            """,
             valueName: "domains"))
     var domains: String?
 
@@ -69,7 +73,10 @@ struct JoinOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "When this machine takes tasks, such as 22:00-06:00, several with commas. Default: always.",
+            """
+            When this machine takes tasks, such as 22:00-06:00, several with commas. Default: \
+            always.
+            """,
             valueName: "times"))
     var hours: String?
 
@@ -87,7 +94,10 @@ struct JoinOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Directory of feature files that never leave this machine: offered by description and digest alone.",
+            """
+            Directory of feature files that never leave this machine: offered by description and \
+            digest alone.
+            """,
             valueName: "dir"))
     var data: String?
 
@@ -322,7 +332,10 @@ extension CoordinatorError {
         Self(
             .invalidSettings, "cannot start: this worker has not joined yet (nothing in \(state))",
             hint:
-                "lsworker join --coordinator HOST --token-file FILE; the coordinator's admin makes the token: lscoord token create"
+                """
+                lsworker join --coordinator HOST --token-file FILE; the coordinator's admin makes \
+                the token: lscoord token create
+                """
         )
     }
 

@@ -16,16 +16,19 @@ struct TestDispatch: Sendable {
         try await pool.execute("select ls.register_domain('code')")
         try await pool.execute(
             """
-            select ls.register_ranker('tiny', 'listwise', '{"kind": "listwise", "hidden_size": 4}', '{}', p_domain => 'code')
+            select ls.register_ranker('tiny', 'listwise', '{"kind": "listwise", "hidden_size": \
+            4}', '{}', p_domain => 'code')
             """)
         try await pool.withConnection { connection in
             // One feature set of one query; what is in it is of no interest here.
             try connection.executeScript(
                 """
                 begin;
-                select ls.begin_feature_set(sha256('bytes'), 5, 'tiny', 'code', 'train', null, 'binary', 4, 1, 2);
+                select ls.begin_feature_set(sha256('bytes'), 5, 'tiny', 'code', 'train', null, \
+                'binary', 4, 1, 2);
                 insert into ls.feature_chunk select feature_set_id, 0, 'bytes' from ls.feature_set;
-                insert into ls.query select feature_set_id, 0, 'q', null, 0, 2, 1 from ls.feature_set;
+                insert into ls.query select feature_set_id, 0, 'q', null, 0, 2, 1 from \
+                ls.feature_set;
                 select ls.finish_feature_set(feature_set_id) from ls.feature_set;
                 commit;
                 """)
@@ -45,7 +48,7 @@ struct TestDispatch: Sendable {
             let ledger = LedgerStore(pool: database.pool)
             let hub = DispatchHub(
                 ledger: ledger,
-                hints: LedgerHints(
+                hints: LedgerNotifications(
                     Listener(ConnectionConfiguration(database.connectionInfo), logger: quiet)),
                 settings: DispatchSettings(
                     leaseDuration: .seconds(600), pollInterval: .milliseconds(200),
@@ -64,7 +67,10 @@ struct TestDispatch: Sendable {
 
     func worker(_ name: String) async throws -> Worker {
         let token = try await pool.execute(
-            "insert into ls.worker (name, public_key_sha256) values ($1, sha256($1::text::bytea)) returning worker_id",
+            """
+            insert into ls.worker (name, public_key_sha256) values ($1, sha256($1::text::bytea)) \
+            returning worker_id
+            """,
             name)
         return Worker(id: try token.one().decode(WorkerID.self, "worker_id"), name: name)
     }

@@ -167,7 +167,7 @@ import Testing
             let hubs = (0..<2).map { index in
                 DispatchHub(
                     ledger: ledger,
-                    hints: LedgerHints(
+                    hints: LedgerNotifications(
                         Listener(
                             ConnectionConfiguration(database.connectionInfo),
                             logger: TestDispatch.quiet)),

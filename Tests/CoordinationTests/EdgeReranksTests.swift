@@ -1,4 +1,5 @@
-// Reranks at the edge: the bounds and what an answer is worth, as values; then the hub, with real sessions.
+// Reranks at the edge: the bounds and what an answer is worth, as values; then the hub, with real
+// sessions.
 import Foundation
 import LanguageSystem
 import Ledger
@@ -336,7 +337,10 @@ extension EdgeReranks {
             let inbox = Inbox(stream)
             let other = try await dispatch.worker("edge-2")
             let locks =
-                "from pg_locks where relation = 'ls.worker_presence'::regclass and mode = 'AccessExclusiveLock'"
+                """
+                from pg_locks where relation = 'ls.worker_presence'::regclass and mode = \
+                'AccessExclusiveLock'
+                """
             let blocking = Task {
                 try await dispatch.pool.execute(
                     """
@@ -351,7 +355,9 @@ extension EdgeReranks {
             while try await !isThere("select \(locks) and granted") { await Task.yield() }
             let opening = Task { try await hub.open(other, dispatch.hello(reranks: true)) }
             while try await !isThere(
-                "select from pg_locks where relation = 'ls.worker_presence'::regclass and not granted"
+                """
+                select from pg_locks where relation = 'ls.worker_presence'::regclass and not granted
+                """
             ) {
                 await Task.yield()
             }

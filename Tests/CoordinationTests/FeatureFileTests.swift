@@ -1,6 +1,6 @@
-// A feature file is read twice: by Rankers, for lscoord and the workers, and by ls.import_feature_file, for
-// an admin in psql. Both take the same files and refuse the same ones, in the same words; nothing that
-// a file can hold is an internal error of the database.
+// A feature file is read twice: by Rankers, for lscoord and the workers, and by
+// ls.import_feature_file, for an admin in psql. Both take the same files and refuse the same ones,
+// in the same words; nothing that a file can hold is an internal error of the database.
 import Foundation
 import LanguageSystem
 import Ledger
@@ -81,7 +81,10 @@ import Testing
                 refused += expected == nil ? 0 : 1
                 try #require(
                     Self.agree(expected, found),
-                    "\(change), seed \(seed): Rankers \(expected ?? "takes it"), SQL \(found ?? "takes it")"
+                    """
+                    \(change), seed \(seed): Rankers \(expected ?? "takes it"), SQL \
+                    \(found ?? "takes it")
+                    """
                 )
             }
             #expect(refused > 20)

@@ -63,13 +63,19 @@ import Testing
                 }
             }
             while try await database.pool.execute(
-                "select from pg_stat_activity where query like '%as holding' and datname = current_database() and pid <> pg_backend_pid()"
+                """
+                select from pg_stat_activity where query like '%as holding' and datname = \
+                current_database() and pid <> pg_backend_pid()
+                """
             ).isEmpty {
                 try await Task.sleep(for: .milliseconds(10))
             }
             #expect(try await ledger.housekeep() == nil)
             try await database.pool.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity where query like '%as holding' and pid <> pg_backend_pid()"
+                """
+                select pg_terminate_backend(pid) from pg_stat_activity where query like '%as \
+                holding' and pid <> pg_backend_pid()
+                """
             )
             await #expect(throws: (any Error).self) { try await held.value }
             var report = try await ledger.housekeep()

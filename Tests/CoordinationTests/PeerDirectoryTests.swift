@@ -1,4 +1,5 @@
-// Where workers are that have no session here, and whom it is worth asking: events in, decisions out.
+// Where workers are that have no session here, and whom it is worth asking: events in, decisions
+// out.
 import LanguageSystem
 import Ledger
 import Testing

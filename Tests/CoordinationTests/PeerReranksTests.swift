@@ -1,4 +1,5 @@
-// Which coordinator is asked for a worker that is connected elsewhere, on a real database and without any wire.
+// Which coordinator is asked for a worker that is connected elsewhere, on a real database and
+// without any wire.
 import Foundation
 import LanguageSystem
 import Ledger
@@ -53,7 +54,7 @@ private struct TestPeers: Sendable {
             let transport = ScriptedPeers()
             let peers = PeerReranks(
                 ledger: ledger,
-                hints: LedgerHints(
+                hints: LedgerNotifications(
                     Listener(
                         ConnectionConfiguration(database.connectionInfo),
                         logger: TestDispatch.quiet)),
@@ -76,7 +77,10 @@ private struct TestPeers: Sendable {
 
     func worker(_ name: String, at coordinator: String) async throws -> WorkerID {
         let row = try await pool.execute(
-            "insert into ls.worker (name, public_key_sha256) values ($1, sha256($1::text::bytea)) on conflict (name) do update set name = excluded.name returning worker_id",
+            """
+            insert into ls.worker (name, public_key_sha256) values ($1, sha256($1::text::bytea)) \
+            on conflict (name) do update set name = excluded.name returning worker_id
+            """,
             name)
         let worker = try row.one().decode(WorkerID.self, "worker_id")
         _ = try await ledger.workerConnected(
@@ -189,15 +193,22 @@ private struct TestPeers: Sendable {
                 "alter function ls.coordinator_seen(text, text) rename to away")
             try await Task.sleep(for: .seconds(3))
             #expect(await test.rerank(worker) == .scored([0.5, 1], compute: .zero))
-            // It is back, and the other one was not seen for long: it has not been able to say anything.
+            // It is back, and the other one was not seen for long: it has not been able to say
+            // anything.
             try await test.pool.execute(
-                "update ls.coordinator set seen_at = clock_timestamp() - interval '1 minute' where name = 'one'"
+                """
+                update ls.coordinator set seen_at = clock_timestamp() - interval '1 minute' where \
+                name = 'one'
+                """
             )
             try await test.pool.execute(
                 "alter function ls.away(text, text) rename to coordinator_seen")
             try await test.eventually {
                 try await test.pool.execute(
-                    "select seen_at > clock_timestamp() - interval '2 seconds' from ls.coordinator where name = 'asking'"
+                    """
+                    select seen_at > clock_timestamp() - interval '2 seconds' from ls.coordinator \
+                    where name = 'asking'
+                    """
                 ).one().decode()
             }
             #expect(await test.rerank(worker) == .scored([0.5, 1], compute: .zero))

@@ -1,5 +1,5 @@
-// What a ranker gets when nobody says otherwise exists twice: for Swift, and for an admin in SQL. They
-// are one.
+// What a ranker gets when nobody says otherwise exists twice: for Swift, and for an admin in SQL.
+// They are one.
 import LanguageSystem
 import Ledger
 import PostgresAccess

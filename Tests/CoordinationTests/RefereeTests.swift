@@ -1,5 +1,5 @@
-// A coordinator measures again what workers said, on a real database: who said the truth is left in peace, who did not is
-// found out, and two coordinators do each once.
+// A coordinator measures again what workers said, on a real database: who said the truth is left in
+// peace, who did not is found out, and two coordinators do each once.
 import Coordination
 import struct Crypto.SHA256
 import Foundation

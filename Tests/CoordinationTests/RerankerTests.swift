@@ -1,4 +1,5 @@
-// Reranks on a real database: who serves, what a key lets through, what happens when things change or go away.
+// Reranks on a real database: who serves, what a key lets through, what happens when things change
+// or go away.
 import Coordination
 import struct Crypto.SHA256
 import Foundation
@@ -27,7 +28,8 @@ struct TestServing: Sendable {
         ] {
             let name: String = try await pool.execute(
                 """
-                select name from ls.register_ranker('tiny', 'pointwise', p_user => $1, p_domain => $2)
+                select name from ls.register_ranker('tiny', 'pointwise', p_user => $1, p_domain => \
+                $2)
                 """, owner.0, owner.1
             ).one().decode()
             try await TestServing.addVersion(seed, to: name, ledger)
@@ -37,12 +39,12 @@ struct TestServing: Sendable {
     let ledger: LedgerStore
     let pool: ConnectionPool
     let reranker: Reranker
-    let keyring: Keyring
+    let apiKeys: APIKeyCache
 
     static func with(_ body: @escaping @Sendable (TestServing) async throws -> Void) async throws {
         try await ThrowAwayDatabase.with(template) { database in
             let ledger = LedgerStore(pool: database.pool)
-            let hints = LedgerHints(
+            let hints = LedgerNotifications(
                 Listener(
                     ConnectionConfiguration(database.connectionInfo), logger: TestDispatch.quiet))
             let decisions = DecisionLog(
@@ -58,10 +60,10 @@ struct TestServing: Sendable {
                     settings: RerankerSettings(
                         threadCount: 1, cacheByteCountMax: 1 << 20, precision: .float32,
                         loadPatience: .seconds(300))),
-                keyring: Keyring(ledger: ledger, hints: hints, logger: TestDispatch.quiet))
+                apiKeys: APIKeyCache(ledger: ledger, hints: hints, logger: TestDispatch.quiet))
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try? await serving.reranker.run() }
-                group.addTask { try? await serving.keyring.run() }
+                group.addTask { try? await serving.apiKeys.run() }
                 group.addTask { try? await decisions.run() }
                 try await body(serving)
                 group.cancelAll()
@@ -171,7 +173,8 @@ struct TestServing: Sendable {
     {
         try await TestServing.with { serving in
             let bytes = TestServing.weights(7).safetensors()
-            // An edge-only ranker, trained alike, was there first: of its weights the digest alone is known.
+            // An edge-only ranker, trained alike, was there first: of its weights the digest alone
+            // is known.
             try await serving.pool.execute(
                 "insert into ls.worker (name, public_key_sha256) values ('laptop', sha256('key'))")
             try await serving.pool.execute(
@@ -462,11 +465,11 @@ struct TestServing: Sendable {
 
     @Test func `a key's pins are its own, and go when it is revoked`() async throws {
         try await TestServing.with { serving in
-            serving.keyring.onRead { serving.reranker.keepPins(of: $0) }
+            serving.apiKeys.onRead { serving.reranker.keepPins(of: $0) }
             func key(_ name: String) async throws -> String {
                 let text = try await serving.ledger.createAPIKey(name)
-                try await serving.eventually { serving.keyring.knownKey(text) != nil }
-                return try await serving.keyring.key(text).id
+                try await serving.eventually { serving.apiKeys.knownKey(text) != nil }
+                return try await serving.apiKeys.key(text).id
             }
             let (app, other) = (try await key("app"), try await key("other"))
             #expect(try await serving.prefetch(user: "ada", pin: true, key: app).isPinned)
@@ -483,8 +486,8 @@ struct TestServing: Sendable {
             var ids: [String: String] = [:]
             for name in ["app", "other"] {
                 let text = try await serving.ledger.createAPIKey(name)
-                try await serving.eventually { serving.keyring.knownKey(text) != nil }
-                ids[name] = try await serving.keyring.key(text).id
+                try await serving.eventually { serving.apiKeys.knownKey(text) != nil }
+                ids[name] = try await serving.apiKeys.key(text).id
             }
             _ = try await serving.rerank(
                 try TestServing.request(user: "ada"), id: "17", keeping: true, key: ids["app"])
@@ -538,14 +541,14 @@ struct TestServing: Sendable {
 @Suite(.timeLimit(.minutes(20))) struct `API keys` {
     @Test func `are good from the moment they are made until they are revoked`() async throws {
         try await TestServing.with { serving in
-            try await serving.keyring.read()
+            try await serving.apiKeys.read()
             let text = try await serving.ledger.createAPIKey(
                 "app", scope: KeyScope(users: ["ada"]))
             // At once: however lately the keys were read, and whether or not the hint has come.
-            #expect(try await serving.keyring.key(text).scope == KeyScope(users: ["ada"]))
+            #expect(try await serving.apiKeys.key(text).scope == KeyScope(users: ["ada"]))
             try await serving.ledger.revokeAPIKey("app", because: "lost")
             try await serving.eventually {
-                (try? await serving.keyring.key(text)) == nil
+                (try? await serving.apiKeys.key(text)) == nil
             }
         }
     }
@@ -555,11 +558,11 @@ struct TestServing: Sendable {
             let began = ContinuousClock.now
             let text = try await serving.ledger.createAPIKey("app", lasting: .seconds(4))
             // On a machine so busy that asking takes longer, it may have expired by then.
-            let key = try? await serving.keyring.key(text)
+            let key = try? await serving.apiKeys.key(text)
             #expect(key != nil || ContinuousClock.now - began > .seconds(2))
             await serving.pool.close()
             try await serving.eventually {
-                (try? await serving.keyring.key(text)) == nil
+                (try? await serving.apiKeys.key(text)) == nil
             }
         }
     }
@@ -567,7 +570,7 @@ struct TestServing: Sendable {
     @Test func `are refused in the same words whatever is wrong`() async throws {
         try await TestServing.with { serving in
             let text = try await serving.ledger.createAPIKey("app")
-            try await serving.keyring.read()
+            try await serving.apiKeys.read()
             let id = text.split(separator: "_")[1]
             for bad in [
                 "", "lsk", "lsk__", text + "0", "lsk_\(id)_" + String(repeating: "0", count: 64),
@@ -575,11 +578,11 @@ struct TestServing: Sendable {
                 "LSK" + text.dropFirst(3), String(repeating: "x", count: 10_000),
             ] {
                 let error = await #expect(throws: CoordinatorError.self) {
-                    try await serving.keyring.key(bad)
+                    try await serving.apiKeys.key(bad)
                 }
                 #expect(error == .keyRefused())
             }
-            _ = try await serving.keyring.key(text)
+            _ = try await serving.apiKeys.key(text)
         }
     }
 }

@@ -1,5 +1,6 @@
-// Norms and scores that are not finite: refused with their candidate where they would be served, left out where they
-// are a shadow's; and one decision that cannot be written takes no other with it.
+// Norms and scores that are not finite: refused with their candidate where they would be served,
+// left out where they are a shadow's; and one decision that cannot be written takes no other with
+// it.
 import struct Crypto.SHA256
 import Foundation
 import LanguageSystem
@@ -49,7 +50,8 @@ import Testing
                     try TestServing.request(user: "ada"), id: ids[1], keeping: true)
                 return try await Self.roles(of: ids[1], serving).contains("shadow")
             }
-            // Asked again each time: a second's decisions are bounded, and a shadow needs an idle thread.
+            // Asked again each time: a second's decisions are bounded, and a shadow needs an idle
+            // thread.
             try await serving.eventually {
                 let reply = try await serving.rerank(
                     try TestServing.request(user: "ada", features: Self.features), id: ids[0],

@@ -1,4 +1,5 @@
-// What keeps reranking quick: one read however many wait, a bound in bytes, a bound on who may wait.
+// What keeps reranking quick: one read however many wait, a bound in bytes, a bound on who may
+// wait.
 import Foundation
 import LanguageSystem
 import RankerMath

@@ -1,5 +1,5 @@
-// One identity and several sessions: which of them stands, what the others are told, and that it does not matter at
-// which coordinator each is.
+// One identity and several sessions: which of them stands, what the others are told, and that it
+// does not matter at which coordinator each is.
 import Coordination
 import Foundation
 import LanguageSystem
@@ -23,7 +23,7 @@ extension TestDispatch {
     func other(_ body: (DispatchHub) async throws -> Void) async throws {
         let hub = DispatchHub(
             ledger: ledger,
-            hints: LedgerHints(
+            hints: LedgerNotifications(
                 Listener(ConnectionConfiguration(connectionInfo), logger: Self.quiet)),
             settings: DispatchSettings(
                 leaseDuration: .seconds(30), pollInterval: .milliseconds(200),
@@ -125,7 +125,7 @@ extension TestDispatch {
             // This coordinator hears of nothing: it does not run.
             let deaf = DispatchHub(
                 ledger: dispatch.ledger,
-                hints: LedgerHints(
+                hints: LedgerNotifications(
                     Listener(
                         ConnectionConfiguration(dispatch.connectionInfo),
                         logger: TestDispatch.quiet)),
@@ -140,7 +140,8 @@ extension TestDispatch {
             let (newer, newerStream) = try await dispatch.hub.open(
                 worker, dispatch.hello("two", at: "m2"))
             await dispatch.hub.offerLocalData(newer, [local], weights: [])
-            // The older machine says that it has nothing, which would take the newer one's data back.
+            // The older machine says that it has nothing, which would take the newer one's data
+            // back.
             await deaf.offerLocalData(older, [], weights: [])
             #expect(
                 try await dispatch.ledger.featureSets().contains { $0.digest == local.digest })

@@ -20,7 +20,10 @@ import Testing
             })
         try await ThrowAwayDatabase.with(TestDispatch.template) { database in
             let found = try await database.pool.execute(
-                "select from_state || ' | ' || to_state || ' | ' || made_by as pair from ls.task_transition"
+                """
+                select from_state || ' | ' || to_state || ' | ' || made_by as pair from \
+                ls.task_transition
+                """
             )
             let enforced = Set(try found.map { try $0.decode(String.self, "pair") })
             #expect(onPage == enforced)

@@ -1,4 +1,5 @@
-// The whole way of a rerank at the edge: dispatch, the workers' port over mutual TLS, a real worker, and back.
+// The whole way of a rerank at the edge: dispatch, the workers' port over mutual TLS, a real
+// worker, and back.
 import Coordination
 import CoordinatorServer
 import struct Crypto.SHA256
@@ -43,7 +44,7 @@ private struct Site: Sendable {
             let ledger = LedgerStore(pool: database.pool)
             let hub = DispatchHub(
                 ledger: ledger,
-                hints: LedgerHints(
+                hints: LedgerNotifications(
                     Listener(ConnectionConfiguration(database.connectionInfo), logger: quiet)),
                 settings: DispatchSettings(coordinatorName: "test"), logger: quiet)
             let authority = try CertificateAuthority.ephemeral()
@@ -236,18 +237,24 @@ extension EdgeRerankResult {
             let blocking = Task {
                 try await site.pool.execute(
                     """
-                    do $$ begin perform from ls.worker for no key update; perform pg_sleep(120); end $$
+                    do $$ begin perform from ls.worker for no key update; perform pg_sleep(120); \
+                    end $$
                     """)
             }
             func isThere(_ query: String) async throws -> Bool {
                 try await site.pool.execute("select exists (\(query))").one().decode(Bool.self)
             }
             let sleeping =
-                "from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()"
+                """
+                from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()
+                """
             while try await !isThere("select \(sleeping)") { await Task.yield() }
             await site.worker.offerLocalData()
             while try await !isThere(
-                "select from pg_stat_activity where wait_event_type = 'Lock' and query like '%offer_local_data%' and datname = current_database()"
+                """
+                select from pg_stat_activity where wait_event_type = 'Lock' and query like \
+                '%offer_local_data%' and datname = current_database()
+                """
             ) { await Task.yield() }
             #expect(await site.rerank(site.work(site.atHome)).scores != nil)
             _ = try await site.pool.execute("select pg_cancel_backend(pid) \(sleeping)")

@@ -1,4 +1,5 @@
-// One coordinator hands a rerank to another, which has the worker: over mutual TLS, and nobody else may.
+// One coordinator hands a rerank to another, which has the worker: over mutual TLS, and nobody else
+// may.
 import Foundation
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
@@ -27,7 +28,7 @@ private struct TestCoordinator: Sendable {
     ) async throws -> TestCoordinator {
         let hub = DispatchHub(
             ledger: ledger,
-            hints: LedgerHints(
+            hints: LedgerNotifications(
                 Listener(
                     ConnectionConfiguration(database.connectionInfo), logger: PeerSite.quiet)),
             settings: DispatchSettings(coordinatorName: name), logger: PeerSite.quiet)
@@ -78,7 +79,10 @@ private struct PeerSite: Sendable {
             let one = try await TestCoordinator.start(
                 "one", ledger, database, authority, patience: patience)
             let id = try await database.pool.execute(
-                "insert into ls.worker (name, public_key_sha256) values ('edge-1', sha256('k')) returning worker_id"
+                """
+                insert into ls.worker (name, public_key_sha256) values ('edge-1', sha256('k')) \
+                returning worker_id
+                """
             ).one().decode(WorkerID.self, "worker_id")
             do {
                 try await body(
@@ -100,7 +104,8 @@ private struct PeerSite: Sendable {
         PeerLinks(authority: authority ?? self.authority, name: "two", logger: Self.quiet)
     }
 
-    /// Connects the worker to `hub` and answers each rerank with `answer`; what it was sent comes in a stream.
+    /// Connects the worker to `hub` and answers each rerank with `answer`; what it was sent comes
+    /// in a stream.
     func connect(
         to hub: DispatchHub, _ answer: @escaping @Sendable (EdgeRerankOrder) -> EdgeRerankResult?
     ) async throws -> AsyncStream<EdgeRerankOrder> {

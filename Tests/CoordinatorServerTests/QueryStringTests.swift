@@ -1,4 +1,5 @@
-// Query strings as forms, browsers and URL libraries write them: what goes in comes out, and nothing is guessed.
+// Query strings as forms, browsers and URL libraries write them: what goes in comes out, and
+// nothing is guessed.
 import Coordination
 import HummingbirdCore
 import LanguageSystem

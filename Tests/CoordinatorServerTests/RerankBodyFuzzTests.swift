@@ -1,4 +1,5 @@
-// Damaged rerank bodies: each is refused with one sentence, or is a call whose parts fit each other.
+// Damaged rerank bodies: each is refused with one sentence, or is a call whose parts fit each
+// other.
 import Coordination
 import Foundation
 import HummingbirdCore
@@ -20,8 +21,13 @@ import Testing
         UInt64(environment["LS_FUZZ_SEED"] ?? "").map { [$0] } ?? [1, 2, 3]
 
     static let json = Array(
-        #"{"model": "tiny", "user": "ada", "domain": "math/algebra", "documents": ["a", {"text": "b"}], "top_n": 1, "return_documents": true, "raw_scores": false, "fallbacks": ["x@1"], "features": {"dtype": "float32", "shape": [3, 2], "data": "AAAAAAAAgD8AAABAAABAQAAAgEAAAKBA", "contract": {"layer": 19, "norm": "rms"}}}"#
-            .utf8)
+        #"""
+        {"model": "tiny", "user": "ada", "domain": "math/algebra", "documents": ["a", {"text": \#
+        "b"}], "top_n": 1, "return_documents": true, "raw_scores": false, "fallbacks": ["x@1"], \#
+        "features": {"dtype": "float32", "shape": [3, 2], "data": \#
+        "AAAAAAAAgD8AAABAAABAQAAAgEAAAKBA", "contract": {"layer": 19, "norm": "rms"}}}
+        """#
+        .utf8)
     static let safetensors: [UInt8] = {
         var writer = SafetensorsWriter(metadata: ["layer": "19", "layer_fraction": "0.6"])
         writer.add("instruction", .f32, [2], [Float(1), 2])

@@ -1,4 +1,5 @@
-// JSON bodies of which one field is wrong: the refusal names that field; and base64 as programs write it.
+// JSON bodies of which one field is wrong: the refusal names that field; and base64 as programs
+// write it.
 import Coordination
 import Foundation
 import HummingbirdCore

@@ -1,5 +1,5 @@
-// The short way of a rerank: whatever comes before, between and after it on a connection, in whatever pieces, each
-// request is answered once, in order, and nothing stays behind.
+// The short way of a rerank: whatever comes before, between and after it on a connection, in
+// whatever pieces, each request is answered once, in order, and nothing stays behind.
 import Coordination
 import struct Crypto.SHA256
 import Foundation
@@ -46,7 +46,7 @@ private struct Line: Sendable {
     ) async throws {
         try await ThrowAwayDatabase.with(template) { database in
             let ledger = LedgerStore(pool: database.pool)
-            let hints = LedgerHints(
+            let hints = LedgerNotifications(
                 Listener(ConnectionConfiguration(database.connectionInfo), logger: quiet))
             let reranker = Reranker(
                 ledger: ledger, hints: hints,
@@ -58,13 +58,13 @@ private struct Line: Sendable {
                 settings: RerankerSettings(
                     threadCount: 1, cacheByteCountMax: 1 << 20, precision: .float32,
                     loadPatience: .seconds(300)))
-            let keyring = Keyring(ledger: ledger, hints: hints, logger: quiet)
+            let apiKeys = APIKeyCache(ledger: ledger, hints: hints, logger: quiet)
             let key = try await ledger.createAPIKey("test")
-            try await keyring.read()
+            try await apiKeys.read()
             let admission = Admission(
                 inFlightMax: inFlightMax, byteCountMax: heldByteCountMax, smallByteCountMax: 1_000)
             let routes = RerankRoutes(
-                reranker: reranker, keyring: keyring, admission: admission, ledger: ledger,
+                reranker: reranker, apiKeys: apiKeys, admission: admission, ledger: ledger,
                 bodyByteCountMax: byteCountMax)
             let channel = NIOAsyncTestingChannel()
             try await channel.testingEventLoop.executeInContext {
@@ -76,7 +76,7 @@ private struct Line: Sendable {
             try await channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).get()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try? await reranker.run() }
-                group.addTask { try? await keyring.run() }
+                group.addTask { try? await apiKeys.run() }
                 try await body(Line(channel: channel, admission: admission, key: key))
                 group.cancelAll()
             }
@@ -126,7 +126,8 @@ private struct Line: Sendable {
         try await channel.writeInbound(ByteBuffer(bytes: bytes))
     }
 
-    /// Status and id of the answers, once there are so many; what else there is of interest in their heads.
+    /// Status and id of the answers, once there are so many; what else there is of interest in
+    /// their heads.
     func answers(_ count: Int) async throws -> [(status: Int, id: String, head: String)] {
         var bytes: [UInt8] = []
         var answers: [(status: Int, id: String, head: String)] = []
@@ -215,8 +216,10 @@ private struct Sent {
         let document = String(repeating: "x", count: byteCount / 2)
         let body = Array(
             #"""
-            {"model":"tiny","user":"ada","return_documents":true,"documents":["\#(document)","\#(document)"],\#
-            "features":{"dtype":"float16","shape":[3,\#(Line.width)],"data":"\#(Data(features).base64EncodedString())"}}
+            {"model":"tiny","user":"ada","return_documents":true,"documents":["\#(document)","\#
+            \#(document)"],\#
+            "features":{"dtype":"float16","shape":[3,\#(Line.width)],"data":"\#
+            \#(Data(features).base64EncodedString())"}}
             """#.utf8)
         let head =
             "POST /v1/rerank HTTP/1.1\r\nhost: a\r\nauthorization: Bearer \(key)\r\n"
@@ -396,7 +399,8 @@ private final class Clog: ChannelDuplexHandler, @unchecked Sendable {
             let found = try await answers
             #expect(found.map(\.id) == sent.map(\.id))
             for (place, (answer, request)) in zip(found, sent).enumerated() {
-                // What comes while one that passed is not answered passes, too, and waits its turn there.
+                // What comes while one that passed is not answered passes, too, and waits its turn
+                // there.
                 let mayPass = place > 0 && found[place - 1].status == 202
                 #expect(
                     answer.status == request.status || mayPass && answer.status == 202,

@@ -1,4 +1,5 @@
-// The server's certificate by a clock that is stepped: what is shown, what is logged, what is measured.
+// The server's certificate by a clock that is stepped: what is shown, what is logged, what is
+// measured.
 import Foundation
 import LanguageSystem
 import Logging

@@ -83,7 +83,10 @@ actor JoinServer {
         }
         if let refusal {
             let body =
-                "{\"error\":{\"code\":\"\(refusal.code.rawValue)\",\"message\":\"\(refusal.message)\",\"hint\":\"ask\"}}"
+                """
+                {\"error\":{\"code\":\"\(refusal.code.rawValue)\",\"message\":\"\
+                \(refusal.message)\",\"hint\":\"ask\"}}
+                """
             return (.init(code: refusal.code.httpStatus), Data(body.utf8))
         }
         let issued = try authority.issueWorkerCertificate(

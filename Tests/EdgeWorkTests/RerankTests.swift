@@ -1,5 +1,5 @@
-// Reranks at the edge, over real mutual TLS: the scores are the ranker's own, and what cannot be scored is
-// refused at once.
+// Reranks at the edge, over real mutual TLS: the scores are the ranker's own, and what cannot be
+// scored is refused at once.
 import Foundation
 import LanguageSystem
 import Logging
@@ -253,7 +253,7 @@ extension Arrangement {
                 atPath: directory + "/cache", withIntermediateDirectories: true)
             try Data(sample.bytes).write(
                 to: URL(fileURLWithPath: "\(directory)/cache/\(blob.digest)"))
-            let desk = RerankDesk(
+            let desk = EdgeRerankServer(
                 isAllowed: true, home: HomeWeights(directory: directory + "/weights"),
                 cache: try BlobCache(directory: directory + "/cache", byteCountMax: 64 << 20),
                 link: CoordinatorLink(),
@@ -275,22 +275,22 @@ extension Arrangement {
             let sample = try Sample()
             let blob = BlobReference(
                 digest: digest(of: sample.bytes), byteCount: Int64(sample.bytes.count), name: "r@1")
-            let desk = RerankDesk(
+            let desk = EdgeRerankServer(
                 isAllowed: true, home: HomeWeights(directory: directory + "/weights"),
                 cache: try BlobCache(directory: directory + "/cache", byteCountMax: 64 << 20),
                 link: CoordinatorLink(),
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             // Nobody reads weights yet: all of them wait.
             let (answers, answered) = AsyncStream<EdgeRerankReply>.makeStream()
-            for number in 0...UInt64(RerankDesk.openCountMax) {
+            for number in 0...UInt64(EdgeRerankServer.openCountMax) {
                 desk.take(sample.work(number, blob)) { answered.yield($0) }
             }
             var iterator = answers.makeAsyncIterator()
             let refused = await iterator.next()
-            #expect(refused?.number == UInt64(RerankDesk.openCountMax))
+            #expect(refused?.number == UInt64(EdgeRerankServer.openCountMax))
             #expect(refused?.code == .busy)
             let running = Task { await desk.run {} }
-            for number in 0..<UInt64(RerankDesk.openCountMax) {
+            for number in 0..<UInt64(EdgeRerankServer.openCountMax) {
                 let answer = await iterator.next()
                 #expect(answer?.number == number && answer?.code == .unavailable)
             }

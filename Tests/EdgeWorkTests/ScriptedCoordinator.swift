@@ -11,8 +11,8 @@ import WorkerWire
 
 @testable import EdgeWork
 
-/// Asks again and again; a test never waits longer than it must. The limit only tells a hang, since a
-/// machine may be busy.
+/// Asks again and again; a test never waits longer than it must. The limit only tells a hang, since
+/// a machine may be busy.
 func eventually(
     _ what: String, within limit: Duration = .seconds(180),
     sourceLocation: SourceLocation = #_sourceLocation,
@@ -66,8 +66,8 @@ actor ScriptedCoordinator {
     private var refusal: CoordinatorError?
     private var hasStarted = false
 
-    /// - Parameter port: By default one that the system gives to no outgoing connection: it is opened
-    ///   again after a stop.
+    /// - Parameter port: By default one that the system gives to no outgoing connection: it is
+    ///   opened again after a stop.
     init(authority: CertificateAuthority, port: Int = .random(in: 15_000..<32_000)) {
         self.authority = authority
         self.port = port

@@ -1,4 +1,5 @@
-// A worker and a scripted coordinator over real mutual TLS: what it does with tasks, and with trouble.
+// A worker and a scripted coordinator over real mutual TLS: what it does with tasks, and with
+// trouble.
 import Foundation
 import LanguageSystem
 import Logging

@@ -205,7 +205,8 @@ extension ConnectionPool {
             let leftover = LeftoverServer(directory: directory, logger: quiet)
             try await withPool(cluster) { pool in
                 let busyCount = """
-                    select count(*) from pg_stat_activity where state = 'active' and query like 'do %'
+                    select count(*) from pg_stat_activity where state = 'active' and query like \
+                    'do %'
                     """
                 while try await pool.execute(busyCount).one().decode(Int.self) == 0 {
                     try await Task.sleep(for: .milliseconds(5))

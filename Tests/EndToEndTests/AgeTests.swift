@@ -1,5 +1,6 @@
-// A year goes by: the programs run on while their clocks, the database's among them, are moved forward. Whoever is
-// connected stays connected, and whoever comes is taken. Then machines whose clocks are wrong: what they say.
+// A year goes by: the programs run on while their clocks, the database's among them, are moved
+// forward. Whoever is connected stays connected, and whoever comes is taken. Then machines whose
+// clocks are wrong: what they say.
 import Foundation
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
@@ -26,7 +27,8 @@ struct `Time that passes` {
             try await withGRPCClient(transport: try old.transport(site.authorityPath)) { client in
                 let grpc = Languagesystem_V1_RerankService.Client(wrapping: client)
                 try await self.passes(site, old, grpc, scoredOnTheWorker: true)
-                // Workers renew at half of a certificate's life, or come back when it ran out within seven days.
+                // Workers renew at half of a certificate's life, or come back when it ran out
+                // within seven days.
                 var hours = 0
                 for step in [10, 10, 10, 18] + Array(repeating: 72, count: 9) + [48] {
                     hours += step
@@ -68,7 +70,8 @@ struct `Time that passes` {
         }
     }
 
-    /// Those that are connected are served, those that come are taken, and the worker has a certificate that holds.
+    /// Those that are connected are served, those that come are taken, and the worker has a
+    /// certificate that holds.
     private func passes(
         _ site: FaultSite, _ old: Clients,
         _ grpc: Languagesystem_V1_RerankService.Client<HTTP2ClientTransport.Posix>,
@@ -104,8 +107,9 @@ struct `Time that passes` {
         }
     }
 
-    /// Forward alone, and of a program that was started by our time: libfaketime shifts what Dispatch waits for,
-    /// though that is no time of day, and a program whose clock is set back sleeps for as long.
+    /// Forward alone, and of a program that was started by our time: libfaketime shifts what
+    /// Dispatch waits for, though that is no time of day, and a program whose clock is set back
+    /// sleeps for as long.
     @Test func `differently for a worker than for its coordinator is said with both times`()
         async throws
     {

@@ -1,5 +1,5 @@
-// The authority's key is rotated under a fleet that works: nobody joins again, and at the end the key before
-// is worth nothing.
+// The authority's key is rotated under a fleet that works: nobody joins again, and at the end the
+// key before is worth nothing.
 import Foundation
 import LanguageSystem
 import PKI
@@ -83,7 +83,10 @@ import Testing
             }
             #expect(
                 try await installation.sql(
-                    "select string_agg(action || ': ' || reason, ', ' order by at) from ls.audit_entry where action like '%authority'"
+                    """
+                    select string_agg(action || ': ' || reason, ', ' order by at) from \
+                    ls.audit_entry where action like '%authority'
+                    """
                 ) == "rotate authority: once a year, retire authority: renewed")
         }
     }

@@ -148,7 +148,10 @@ import Testing
         #expect(
             !second.errors.contains(text.split(separator: ".").last!), "the secret is not printed")
         let forgotten = try await installation.sql(
-            "select ls.revoke_worker((select name from ls.worker_status where name <> 'edge-1'), 'test')"
+            """
+            select ls.revoke_worker((select name from ls.worker_status where name <> 'edge-1'), \
+            'test')
+            """
         )
         #expect(forgotten == "")
     }
@@ -163,12 +166,17 @@ import Testing
         #expect(try await error(#"{"model": "m"}"#).contains("'features' is missing"))
         #expect(
             try await error(
-                #"{"model": "m", "features": {"dtype": "float16", "shape": [3, 2], "data": "AAAA"}}"#
+                #"""
+                {"model": "m", "features": {"dtype": "float16", "shape": [3, 2], "data": "AAAA"}}
+                """#
             )
             .contains("expected 12"))
         #expect(
             try await error(
-                #"{"model": "m", "features": {"dtype": "float32", "shape": [3, 1], "data": "AAAAAAAAAAAAAAAA"}}"#
+                #"""
+                {"model": "m", "features": {"dtype": "float32", "shape": [3, 1], "data": \#
+                "AAAAAAAAAAAAAAAA"}}
+                """#
             )
             .contains("unknownBaseModel"))
         let wrongPath = try await installation.curl("/v1/nothing")
@@ -198,7 +206,10 @@ import Testing
         defer { installation.tearDown() }
         try await installation.start()
         _ = try await installation.sql(
-            "insert into ls.schema_migration select max(version) + 1, 'from_the_future', max(checksum) from ls.schema_migration"
+            """
+            insert into ls.schema_migration select max(version) + 1, 'from_the_future', \
+            max(checksum) from ls.schema_migration
+            """
         )
         installation.coordinator?.stop()
         let refused = try await installation.lscoord("serve", within: 60)

@@ -1,6 +1,6 @@
-// A started program: posix_spawn and waitpid. Foundation's Process learns of an end through a socket
-// that other children, started at the same moment, may inherit and keep open; with tests side by side
-// that happens.
+// A started program: posix_spawn and waitpid. Foundation's Process learns of an end through a
+// socket that other children, started at the same moment, may inherit and keep open; with tests
+// side by side that happens.
 import Foundation
 import Testing
 

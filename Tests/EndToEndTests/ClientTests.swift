@@ -1,5 +1,5 @@
-// The HTTPS surface as its users meet it: Cohere's Python client, curl, and a fuzzer that knows nothing of us but the
-// OpenAPI description that the server gives it.
+// The HTTPS surface as its users meet it: Cohere's Python client, curl, and a fuzzer that knows
+// nothing of us but the OpenAPI description that the server gives it.
 import Foundation
 import LanguageSystem
 import RankerMath
@@ -17,7 +17,8 @@ private enum PublicClients {
     static func path(_ name: String) -> String { directory.appendingPathComponent(name).path }
 }
 
-/// A coordinator with a ranker of made-up weights for a base model of width 8: ada's own, and everyone's.
+/// A coordinator with a ranker of made-up weights for a base model of width 8: ada's own, and
+/// everyone's.
 private struct ClientSite {
     static let width = 8
     static let candidates = 2
@@ -222,7 +223,10 @@ private struct ClientSite {
             (
                 "/v1/rerank", site.key,
                 try json(
-                    #"{"model": "llama-8b", "user": "ada", "features": {"dtype": "float16", "shape": [3, 8], "data": "\#(notANumber)"}}"#
+                    #"""
+                    {"model": "llama-8b", "user": "ada", "features": {"dtype": "float16", \#
+                    "shape": [3, 8], "data": "\#(notANumber)"}}
+                    """#
                 ), 422, "invalidFeatures", "finite"
             ),
             (
@@ -301,13 +305,14 @@ private struct ClientSite {
     @Test(.enabled(if: PublicClients.areThere, "deploy/install-test-clients was not run"))
     func `a fuzzer finds nothing that the OpenAPI description does not say`() async throws {
         try await ClientSite.with { site in
-            // Bytes that are not as many as the shape says, or a model that is not there, cannot be said in a schema:
-            // that such a request is refused is not held against the server.
+            // Bytes that are not as many as the shape says, or a model that is not there, cannot be
+            // said in a schema: that such a request is refused is not held against the server.
             try await fuzz(
                 site, site.installation.url + "/openapi.json",
                 ["--exclude-checks", "positive_data_acceptance,negative_data_rejection"])
-            // What the schema does not allow is refused. But for headers and parameters that are not meant, which HTTP
-            // wants to be ignored: this description names none. A batch answers each of its requests by itself.
+            // What the schema does not allow is refused. But for headers and parameters that are
+            // not meant, which HTTP wants to be ignored: this description names none. A batch
+            // answers each of its requests by itself.
             let whole = try await site.installation.curl("/openapi.json").output
             var description = try #require(
                 JSONSerialization.jsonObject(with: Data(whole.utf8)) as? [String: Any])

@@ -41,7 +41,8 @@ import Testing
                 for command in [
                     ["migrate"], ["serve"], ["status"], ["psql", "-w", "-c", "select 1"],
                 ] {
-                    // psql's own words are psql's own, and repeat what it was given; it is told where to go only when that is plain.
+                    // psql's own words are psql's own, and repeat what it was given; it is told
+                    // where to go only when that is plain.
                     if command[0] == "psql", url.hasPrefix("postgres://app"), !words.contains("'@'")
                     {
                         continue
@@ -193,7 +194,10 @@ import Testing
             }
             // Else psql waits for its answer.
             _ = try await server.psql(
-                "select pg_cancel_backend(pid) from pg_stat_activity where query like 'select pg_sleep(120)%'"
+                """
+                select pg_cancel_backend(pid) from pg_stat_activity where query like 'select \
+                pg_sleep(120)%'
+                """
             )
             let programs = [
                 byEnvironment.program, byArgument.program, byEqualSign.program, psql, worker,
@@ -214,14 +218,20 @@ import Testing
                 environment: ["LSCOORD_DATABASE": server.url()], in: server.home)
             try await coordinator.becomesReady()
             let later = try await server.psql(
-                "insert into ls.schema_migration (version, name, checksum) select max(version) + 1, 'later', '' from ls.schema_migration",
+                """
+                insert into ls.schema_migration (version, name, checksum) select max(version) + 1, \
+                'later', '' from ls.schema_migration
+                """,
                 in: PasswordServer.databaseName)
             try #require(later.status == 0, "\(later)")
             let red = try await coordinator.get("/readyz")
             #expect(red.status == 22)
             #expect(
                 red.output.contains(
-                    "cannot use the database any longer: it was migrated while this coordinator ran: the database schema is version"
+                    """
+                    cannot use the database any longer: it was migrated while this coordinator \
+                    ran: the database schema is version
+                    """
                 ), "\(red)")
             // Who asks every second or two does not repeat it.
             _ = try await server.psql("select pg_sleep(5)")

@@ -1,5 +1,5 @@
-// One mistake, made on every surface: psql, the command line, REST and a worker's calls say the same
-// sentence and the same hint, under the same code.
+// One mistake, made on every surface: psql, the command line, REST and a worker's calls say the
+// same sentence and the same hint, under the same code.
 import Foundation
 import LanguageSystem
 import Testing
@@ -114,7 +114,8 @@ import Testing
         let reply = try await installation.curl(
             "/v1/rerank",
             body: #"""
-                {"model": "\#(model)", "features": {"dtype": "float16", "shape": [3, 384], "data": "\#(zeros)"}}
+                {"model": "\#(model)", "features": {"dtype": "float16", "shape": [3, 384], \#
+                "data": "\#(zeros)"}}
                 """#)
         return try Words(rest: reply)
     }
@@ -136,7 +137,8 @@ private struct Words: Equatable {
         hint = lines.first { $0.hasPrefix("HINT:  ") }.map { String($0.dropFirst(7)) }
     }
 
-    /// `lscoord: message`, `  hint: …`; the code is the exit status, of which several codes share one.
+    /// `lscoord: message`, `  hint: …`; the code is the exit status, of which several codes share
+    /// one.
     init(program: String, _ ending: Ending) throws {
         let lines = ending.errors.split(separator: "\n").map(String.init)
         let place = try #require(

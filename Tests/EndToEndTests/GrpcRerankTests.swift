@@ -1,4 +1,5 @@
-// Reranks over gRPC with the real coordinator over TLS: the scores of the HTTPS surface, its refusals, its bound.
+// Reranks over gRPC with the real coordinator over TLS: the scores of the HTTPS surface, its
+// refusals, its bound.
 import Foundation
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix

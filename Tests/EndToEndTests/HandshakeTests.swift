@@ -1,5 +1,5 @@
-// Who may not speak to the workers' port. Each is refused, each is in the log once with the reason and
-// without secrets, and the worker that may goes on.
+// Who may not speak to the workers' port. Each is refused, each is in the log once with the reason
+// and without secrets, and the worker that may goes on.
 import EdgeWork
 import Glibc
 import Foundation
@@ -79,7 +79,10 @@ import enum Crypto.P256
             #expect(!(try log.text().contains("PRIVATE KEY")))
             #expect(
                 try await installation.sql(
-                    "select string_agg(name || ' ' || state, ', ' order by name) from ls.worker_status"
+                    """
+                    select string_agg(name || ' ' || state, ', ' order by name) from \
+                    ls.worker_status
+                    """
                 )
                     == "edge-1 connected, edge-2 revoked")
         }

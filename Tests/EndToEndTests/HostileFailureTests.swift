@@ -1,5 +1,5 @@
-// A worker that fails whatever it is given and says that it is no use to try again, and one whose program is older than
-// the task. Neither makes a dead letter while somebody else can do the work.
+// A worker that fails whatever it is given and says that it is no use to try again, and one whose
+// program is older than the task. Neither makes a dead letter while somebody else can do the work.
 import Foundation
 import GRPCCore
 import LanguageSystem
@@ -38,7 +38,10 @@ import WorkerWire
             #expect(try await installation.sql("select count(*) from ls.broken_rules(true)") == "0")
             #expect(
                 try await installation.sql(
-                    "select count(*) from ls.audit_entry where action = 'pause worker' and subject = 'hostile'"
+                    """
+                    select count(*) from ls.audit_entry where action = 'pause worker' and subject \
+                    = 'hostile'
+                    """
                 ) == "1")
         }
     }
@@ -63,7 +66,10 @@ import WorkerWire
             }
             #expect(
                 try await installation.sql(
-                    "select count(*) from ls.task_queue where unknown_to = '{hostile}' and attempt_max = 6"
+                    """
+                    select count(*) from ls.task_queue where unknown_to = '{hostile}' and \
+                    attempt_max = 6
+                    """
                 ) == "4")
             #expect(
                 try await installation.sql("select failed || state from ls.worker_status")

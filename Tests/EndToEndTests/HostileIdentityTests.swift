@@ -1,5 +1,6 @@
-// Machines with an identity that is not, or no longer, theirs alone, and what one worker may read and fill: the
-// coordinator goes on, the right machine works, and the other one hears why it does not.
+// Machines with an identity that is not, or no longer, theirs alone, and what one worker may read
+// and fill: the coordinator goes on, the right machine works, and the other one hears why it does
+// not.
 import Foundation
 import LanguageSystem
 import PKI
@@ -25,7 +26,10 @@ import WorkerWire
             try await rejoin()
             #expect(
                 try await installation.sql(
-                    "select count(*) from ls.audit_entry where actor = 'worker edge-1' and action = 'join again'"
+                    """
+                    select count(*) from ls.audit_entry where actor = 'worker edge-1' and action = \
+                    'join again'
+                    """
                 ) == "1")
             try await installation.changeTokens("used_at = used_at - interval '11 minutes'")
             var refusal = await #expect(throws: CoordinatorError.self) { try await rejoin() }
@@ -66,7 +70,10 @@ import WorkerWire
             try await installation.connected("edge-1")
             #expect(
                 try await installation.sql(
-                    "select string_agg(action, ', ' order by at) from ls.audit_entry where actor like '%edge-1'"
+                    """
+                    select string_agg(action, ', ' order by at) from ls.audit_entry where actor \
+                    like '%edge-1'
+                    """
                 ) == "join, recover certificate")
 
             // Its name joins elsewhere while it is off: neither way is open to it.
@@ -153,7 +160,9 @@ import WorkerWire
             #expect(older.process.terminationStatus == 77)
             #expect(
                 older.text.contains(
-                    "lsworker: cannot go on as worker 'edge-1': another machine uses this identity"),
+                    """
+                    lsworker: cannot go on as worker 'edge-1': another machine uses this identity
+                    """),
                 "\(older.text)")
             try await eventually(within: 120, "the copy does the task") {
                 try await installation.sql("select state from ls.task where task_id = \(task)")
@@ -197,12 +206,16 @@ import WorkerWire
                 installation.restPort, token: try await installation.token(for: "edge-1"),
                 state: installation.home.appendingPathComponent("edge-1"))
             let digests = try await installation.sql(
-                "select string_agg(digest::text, ' ' order by domain, split) from ls.feature_set_status"
+                """
+                select string_agg(digest::text, ' ' order by domain, split) from \
+                ls.feature_set_status
+                """
             )
             func digest(_ domain: String, _ split: String) async throws -> Digest {
                 let hex = try await installation.sql(
                     """
-                    select encode(f.digest, 'hex') from ls.feature_set f join ls.domain d using (domain_id)
+                    select encode(f.digest, 'hex') from ls.feature_set f join ls.domain d using \
+                    (domain_id)
                     where d.name = '\(domain)' and f.split = '\(split)'
                     """)
                 return try #require(Digest(hex: hex))
@@ -263,7 +276,10 @@ import WorkerWire
             }
             func ready() async throws -> String {
                 try await installation.sql(
-                    "select count(*) from ls.feature_set where home_worker_id is not null and ready_at is not null"
+                    """
+                    select count(*) from ls.feature_set where home_worker_id is not null and \
+                    ready_at is not null
+                    """
                 )
             }
             for _ in 1...3 {
@@ -274,12 +290,17 @@ import WorkerWire
             }
             #expect(
                 try await installation.sql(
-                    "select string_agg(distinct action || ' ' || count, ', ') from ls.frequent_event"
+                    """
+                    select string_agg(distinct action || ' ' || count, ', ') from ls.frequent_event
+                    """
                 )
                     == "lose feature set 600, offer feature set 600")
             #expect(
                 try await installation.sql(
-                    "select count(*) from ls.audit_entry where actor = 'worker edge-1' and action like '%feature set'"
+                    """
+                    select count(*) from ls.audit_entry where actor = 'worker edge-1' and action \
+                    like '%feature set'
+                    """
                 ) == "202")
             #expect(try await installation.sql("select count(*) from ls.feature_set") == "202")
 
@@ -333,7 +354,8 @@ extension Installation {
             to: state.appendingPathComponent("worker.pem"), atomically: true, encoding: .utf8)
         _ = try await sql(
             """
-            update ls.certificate set not_before = now() - interval '2 days', not_after = now() - interval '1 day'
+            update ls.certificate set not_before = now() - interval '2 days', not_after = now() - \
+            interval '1 day'
             where worker_id = (select worker_id from ls.worker where name = '\(name)')
             """)
     }

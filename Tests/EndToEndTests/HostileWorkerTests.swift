@@ -1,6 +1,7 @@
-// A worker that joined properly and lies: its results are refused with the reason and kept in the audit log. What it does
-// under another's lease counts against it at once; what it hands in under its own may be the data's fault, until an honest
-// worker has done the same task. The fifth that counts shuts it out. The coordinator and the honest worker go on.
+// A worker that joined properly and lies: its results are refused with the reason and kept in the
+// audit log. What it does under another's lease counts against it at once; what it hands in under
+// its own may be the data's fault, until an honest worker has done the same task. The fifth that
+// counts shuts it out. The coordinator and the honest worker go on.
 import EdgeWork
 import Foundation
 import GRPCCore
@@ -45,10 +46,14 @@ import struct Crypto.SHA256
             #expect(refusals[3].contains("weights"))
             #expect(refusals[4] == "cannot take a result: its lease is another worker's")
 
-            // Of five results one can be nobody's fault but its own; of the others, nobody else has tried.
+            // Of five results one can be nobody's fault but its own; of the others, nobody else has
+            // tried.
             #expect(
                 try await installation.sql(
-                    "select refused || ' ' || refused_undecided from ls.worker_status where name = 'hostile'"
+                    """
+                    select refused || ' ' || refused_undecided from ls.worker_status where name = \
+                    'hostile'
+                    """
                 ) == "1 4")
             #expect(
                 try await installation.sql(
@@ -95,7 +100,8 @@ import struct Crypto.SHA256
             _ = try await installation.sql(
                 """
                 select ls.request_evaluation(ls.add_version('math/geometry.listwise', sha256(w), w),
-                    p_configuration => jsonb_build_object('candidate_count', 10, 'groups_per_query', 20, 'seed', seed))
+                    p_configuration => jsonb_build_object('candidate_count', 10, \
+                'groups_per_query', 20, 'seed', seed))
                 from pg_read_binary_file('\(weights.path)') w, generate_series(1, 5) seed
                 """)
             var refusals: [String] = []
@@ -160,7 +166,10 @@ import struct Crypto.SHA256
             }
             #expect(
                 try await installation.sql(
-                    "select version, worker, verdict from ls.evaluation_check_status where reason = 'trained and measured' order by 1 desc limit 1"
+                    """
+                    select version, worker, verdict from ls.evaluation_check_status where reason = \
+                    'trained and measured' order by 1 desc limit 1
+                    """
                 ) == "math/geometry.listwise@2|hostile|refuted")
             #expect(
                 try await installation.sql(
@@ -170,7 +179,10 @@ import struct Crypto.SHA256
                 "the champion is the one before")
             #expect(
                 try await installation.sql(
-                    "select e.accuracy < e.oracle and e.worker_id is null from ls.evaluation e join ls.ranker_version v using (version_id) where v.number = 2"
+                    """
+                    select e.accuracy < e.oracle and e.worker_id is null from ls.evaluation e join \
+                    ls.ranker_version v using (version_id) where v.number = 2
+                    """
                 ) == "t", "the figures are those that were found")
             #expect(
                 try await installation.sql(

@@ -20,7 +20,8 @@ import Testing
             }
             let rest = installation.restPort
 
-            // The command that is shown leads to the port that is open, here for this machine alone.
+            // The command that is shown leads to the port that is open, here for this machine
+            // alone.
             let shown = try await installation.lscoord("token", "create")
             #expect(
                 shown.output.contains("lsworker join --coordinator localhost:\(rest) --token LS1"),
@@ -42,7 +43,10 @@ import Testing
             #expect(ending.status == 78, "\(ending)")
             #expect(
                 ending.errors.contains(
-                    "cannot use localhost:\(installation.workerPort): it asks for a client's certificate, as the workers' port does"
+                    """
+                    cannot use localhost:\(installation.workerPort): it asks for a client's \
+                    certificate, as the workers' port does
+                    """
                 ), "\(ending)")
             #expect(ending.errors.contains("hint: name the HTTPS port"), "\(ending)")
             ending = try await join("localhost:\(grpcPort)", token)

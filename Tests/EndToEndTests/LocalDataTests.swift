@@ -26,7 +26,9 @@ import Testing
             try await installation.join("laptop", label: "user=ada", atHome)
             try await eventually(within: 20, "both files are offered") {
                 try await installation.sql(
-                    "select count(*) from ls.feature_set_status where home = 'laptop' and is_current"
+                    """
+                    select count(*) from ls.feature_set_status where home = 'laptop' and is_current
+                    """
                 ) == "2"
             }
             try await succeed(
@@ -40,24 +42,41 @@ import Testing
             try await succeed(installation, ["train", "--domain", "math", "--wait"])
             #expect(
                 try await installation.sql(
-                    "select home, champion, accuracy_percent is not null from ls.ranker_status where name = 'adas'"
+                    """
+                    select home, champion, accuracy_percent is not null from ls.ranker_status \
+                    where name = 'adas'
+                    """
                 ) == "laptop|1|t")
             #expect(
                 try await installation.sql(
-                    "select distinct w.name from ls.attempt a join ls.worker w using (worker_id) join ls.task t using (task_id) join ls.ranker r using (ranker_id) where r.name = 'adas'"
+                    """
+                    select distinct w.name from ls.attempt a join ls.worker w using (worker_id) \
+                    join ls.task t using (task_id) join ls.ranker r using (ranker_id) where r.name \
+                    = 'adas'
+                    """
                 ) == "laptop", "nobody else worked on it")
             #expect(
                 try await installation.sql(
-                    "select count(c.bytes) from ls.feature_set f left join ls.feature_chunk c using (feature_set_id) where f.home_worker_id is not null"
+                    """
+                    select count(c.bytes) from ls.feature_set f left join ls.feature_chunk c using \
+                    (feature_set_id) where f.home_worker_id is not null
+                    """
                 ) == "0", "no row of it is in the database")
             #expect(
                 try await installation.sql(
-                    "select w.bytes is null and h.byte_count > 0 from ls.ranker_weights w join ls.home_weights h using (digest)"
+                    """
+                    select w.bytes is null and h.byte_count > 0 from ls.ranker_weights w join \
+                    ls.home_weights h using (digest)
+                    """
                 ) == "t", "nor a weight")
-            // Whose weights are not here is scored at home; out of reach, the next in the chain answers.
+            // Whose weights are not here is scored at home; out of reach, the next in the chain
+            // answers.
             #expect(
                 try await installation.sql(
-                    "select string_agg(concat_ws('|', ranker_name, reason, worker), ' ' order by place) from ls.route_plan('\(Installation.baseModel)', 'ada', 'math/algebra')"
+                    """
+                    select string_agg(concat_ws('|', ranker_name, reason, worker), ' ' order by \
+                    place) from ls.route_plan('\(Installation.baseModel)', 'ada', 'math/algebra')
+                    """
                 ) == "adas|user+domain|laptop math.pointwise|parent domain")
 
             installation.killWorker("laptop")
@@ -72,7 +91,9 @@ import Testing
                 at: data.appendingPathComponent("train.safetensors"))
             try await eventually(within: 20, "a file that is removed is no longer offered") {
                 try await installation.sql(
-                    "select count(*) from ls.feature_set_status where home = 'laptop' and is_current"
+                    """
+                    select count(*) from ls.feature_set_status where home = 'laptop' and is_current
+                    """
                 ) == "1"
             }
             let status = try await run(

@@ -1,4 +1,5 @@
-// What an operator steers beyond single tasks: work that comes after other work, and a user who leaves.
+// What an operator steers beyond single tasks: work that comes after other work, and a user who
+// leaves.
 import Foundation
 import Testing
 

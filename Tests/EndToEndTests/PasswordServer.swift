@@ -1,5 +1,5 @@
-// A PostgreSQL server of your own with a password, on a TCP port, and a PgBouncer before it: what an
-// operator names with --database.
+// A PostgreSQL server of your own with a password, on a TCP port, and a PgBouncer before it: what
+// an operator names with --database.
 import Foundation
 import Testing
 
@@ -44,7 +44,10 @@ final class PasswordServer {
         password: String? = nil, database: String = PasswordServer.databaseName,
         isPooled: Bool = false
     ) -> String {
-        "postgres://\(Self.user):\(password ?? self.password)@127.0.0.1:\(isPooled ? poolerPort : port)/\(database)"
+        """
+        postgres://\(Self.user):\(password ?? self.password)@127.0.0.1:\
+        \(isPooled ? poolerPort : port)/\(database)
+        """
     }
 
     private func start() async throws {

@@ -1,5 +1,5 @@
-// A machine that speaks the protocol with an identity it has, or had, and does none of the work: what it is told, what
-// it may read, and how its session ends.
+// A machine that speaks the protocol with an identity it has, or had, and does none of the work:
+// what it is told, what it may read, and how its session ends.
 import Foundation
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix

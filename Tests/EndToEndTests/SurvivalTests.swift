@@ -3,7 +3,8 @@ import Foundation
 import Testing
 
 @Suite(.serialized, .timeLimit(.minutes(20))) struct `Survival` {
-    /// Long enough to be killed in the middle, short enough to finish on one thread: some ten seconds.
+    /// Long enough to be killed in the middle, short enough to finish on one thread: some ten
+    /// seconds.
     static let longTraining = #"{"epochs": 60}"#
     /// The same for a subject of a third as many problems.
     static let longTrainingOfFew = #"{"epochs": 200}"#
@@ -24,17 +25,24 @@ import Testing
             try await installation.join("edge-2")
             try await eventually(within: 15, "the task is leased again") {
                 try await installation.sql(
-                    "select count(*) from ls.task_progress() where worker = 'edge-2' and attempt = 2"
+                    """
+                    select count(*) from ls.task_progress() where worker = 'edge-2' and attempt = 2
+                    """
                 ) == "1"
             }
             try await eventually(within: 120, "the run completes") {
                 try await installation.sql(
-                    "select champion from ls.ranker_status where name = 'math/number_theory.listwise'"
+                    """
+                    select champion from ls.ranker_status where name = 'math/number_theory.listwise'
+                    """
                 ) == "1"
             }
             #expect(
                 try await installation.sql(
-                    "select string_agg(state || ' ' || worker, ', ' order by attempt) from ls.attempt_history where kind = 'train'"
+                    """
+                    select string_agg(state || ' ' || worker, ', ' order by attempt) from \
+                    ls.attempt_history where kind = 'train'
+                    """
                 )
                     == "expired edge-1, succeeded edge-2")
         }

@@ -5,7 +5,8 @@ import Testing
 
 @Suite(.serialized, .timeLimit(.minutes(20))) struct `A sweep` {
     static let ranker = "math/geometry.listwise"
-    /// Two that take some seconds on one thread, and one whose weights grow a hundredfold each step.
+    /// Two that take some seconds on one thread, and one whose weights grow a hundredfold each
+    /// step.
     static let list = """
         [{"epochs": 80}, {"epochs": 60},
          {"optimizer": {"name": "sgd", "lr": 100, "weight_decay": 1}, "epochs": 50}]
@@ -29,7 +30,10 @@ import Testing
             }
             #expect(
                 try await installation.sql(
-                    "select string_agg(sweep_position::text, ' ' order by sweep_position) from ls.task_queue where kind = 'train'"
+                    """
+                    select string_agg(sweep_position::text, ' ' order by sweep_position) from \
+                    ls.task_queue where kind = 'train'
+                    """
                 ).hasPrefix("1 2"))
             installation.killWorker("edge-1")
 
@@ -41,7 +45,10 @@ import Testing
             try await table(waited.output, installation)
             #expect(
                 try await installation.sql(
-                    "select count(*) from ls.attempt_history where worker = 'edge-1' and state = 'expired'"
+                    """
+                    select count(*) from ls.attempt_history where worker = 'edge-1' and state = \
+                    'expired'
+                    """
                 ) == "1")
             #expect(
                 try await installation.sql(
@@ -54,7 +61,9 @@ import Testing
     /// Every configuration has its line, and the end agrees with the database.
     private func table(_ output: String, _ installation: Installation) async throws {
         let states = try await installation.sql(
-            "select string_agg(state, ' ' order by position) from ls.sweep_result where sweep_id = 1"
+            """
+            select string_agg(state, ' ' order by position) from ls.sweep_result where sweep_id = 1
+            """
         )
         #expect(states == "measured measured failed")
         let best = try await installation.sql(

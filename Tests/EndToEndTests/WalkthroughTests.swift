@@ -1,5 +1,5 @@
-// The page Walkthrough.md, done as it says: its SQL, block by block, in psql, beside a real coordinator and
-// two real workers. What the page promises is then asked of the database.
+// The page Walkthrough.md, done as it says: its SQL, block by block, in psql, beside a real
+// coordinator and two real workers. What the page promises is then asked of the database.
 import Foundation
 import Testing
 
@@ -65,11 +65,15 @@ import Testing
                 sourceLocation: sourceLocation)
         }
         try await expect(
-            "select count(*) from ls.ranker_status where domain like 'math/%' and champion is not null",
+            """
+            select count(*) from ls.ranker_status where domain like 'math/%' and champion is not \
+            null
+            """,
             "7")
         try await expect(
             """
-            select count(*) || ' ' || count(distinct source_domain) || ' ' || count(distinct target_domain)
+            select count(*) || ' ' || count(distinct source_domain) || ' ' || count(distinct \
+            target_domain)
             from ls.transfer_matrix
             where accuracy between 0 and 1 and difference is not null and group_count > 0
                 and configuration = ls.default_evaluation_configuration()
@@ -84,7 +88,10 @@ import Testing
         try await expect(
             "select champion from ls.ranker_status where name = 'math/algebra.listwise'", "1")
         try await expect(
-            "select is_rollback || ' ' || to_version || ' ' || reason from ls.alias_moves where ranker = 'math/algebra.listwise' limit 1",
+            """
+            select is_rollback || ' ' || to_version || ' ' || reason from ls.alias_moves where \
+            ranker = 'math/algebra.listwise' limit 1
+            """,
             "true 1 the demonstration is over")
         try await expect("select tasks_cancelled from ls.status_summary()", "1")
         // Dead, redriven, dead again, with the worker's words.
@@ -131,7 +138,8 @@ import Testing
         #expect(errors.contains { $0.hasPrefix("HINT:") }, "\(ending)")
     }
 
-    /// A second database, filled by lscoord from the same files: the same digests, bytes and queries.
+    /// A second database, filled by lscoord from the same files: the same digests, bytes and
+    /// queries.
     private func bothImportsAreEqual(_ installation: Installation) async throws {
         _ = try await installation.sql("create database twin")
         let socket = installation.dataDirectory + "/cluster/run"
@@ -158,10 +166,13 @@ import Testing
         }
         _ = try await command("features", "import", "deploy/examples/math")
         let sets = """
-            select s.domain, s.split, s.digest, s.label_kind, s.query_count, s.response_count, s.byte_count,
-                (select encode(sha256(string_agg(c.bytes, ''::bytea order by c.chunk_index)), 'hex') || count(*)
+            select s.domain, s.split, s.digest, s.label_kind, s.query_count, s.response_count, \
+            s.byte_count,
+                (select encode(sha256(string_agg(c.bytes, ''::bytea order by c.chunk_index)), \
+            'hex') || count(*)
                     from ls.feature_chunk c where c.feature_set_id = s.feature_set_id),
-                (select md5(string_agg(concat_ws('|', q.query_index, q.query_id, q.level, q.first_row,
+                (select md5(string_agg(concat_ws('|', q.query_index, q.query_id, q.level, \
+            q.first_row,
                         q.candidate_count, q.positive_count), ';' order by q.query_index))
                     from ls.query q where q.feature_set_id = s.feature_set_id)
             from ls.feature_set_status s order by s.domain, s.split

@@ -101,9 +101,11 @@ import Testing
             select string_agg(key, ',' order by key) from (
                 select w.bytes, ('x' || encode(reverse_bytes.b, 'hex'))::bit(64)::bigint as n
                 from (select bytes from ls.ranker_weights limit 1) w,
-                    lateral (select string_agg(substring(w.bytes from i for 1), '' order by i desc) as b
+                    lateral (select string_agg(substring(w.bytes from i for 1), '' order by i \
+            desc) as b
                         from generate_series(1, 8) i) reverse_bytes) h,
-                lateral json_object_keys(convert_from(substring(h.bytes from 9 for h.n::int), 'UTF8')::json) key
+                lateral json_object_keys(convert_from(substring(h.bytes from 9 for h.n::int), \
+            'UTF8')::json) key
             """)
         #expect(names.contains("block.0.attention.qkv.weight"))
         #expect(names.contains("projection.weight"))

@@ -1,5 +1,5 @@
-// Inputs nobody meant: valid ones, damaged in the ways that parsers trip over. From a seed, so that input
-// number N of seed S is the same for ever.
+// Inputs nobody meant: valid ones, damaged in the ways that parsers trip over. From a seed, so that
+// input number N of seed S is the same for ever.
 
 struct Mutator {
     private var state: UInt64

@@ -1,5 +1,5 @@
-// Every kind of number that a float can be, in every place that takes one, through the real scoring,
-// training and measuring: what comes out is finite, or is refused in one sentence.
+// Every kind of number that a float can be, in every place that takes one, through the real
+// scoring, training and measuring: what comes out is finite, or is refused in one sentence.
 // `deploy/develop/fuzz` makes a long run of it.
 import Benchmarking
 import Foundation
@@ -86,7 +86,10 @@ import Testing
         }
         #expect(trained > 0 && refused > 0 && unread > 0)
         print(
-            "fuzz trainings: \(trained) trained, \(refused) refused, \(unread) unread, seed \(Self.seed)"
+            """
+            fuzz trainings: \(trained) trained, \(refused) refused, \(unread) unread, seed \
+            \(Self.seed)
+            """
         )
     }
 
@@ -106,7 +109,8 @@ import Testing
         let isCosine = scorer.configuration.similarity == .cosine
         let isSound = scores.allSatisfy { $0.isFinite && (!isCosine || abs($0) <= 1.001) }
         #expect(isSound, "\(scores)")
-        // Where the score is the cosine of the features themselves, it is the right one: not 0 for what overflowed.
+        // Where the score is the cosine of the features themselves, it is the right one: not 0 for
+        // what overflowed.
         guard scorer.configuration.projectionWidth == nil, scorer.configuration.blocks == 0 else {
             return
         }
@@ -184,7 +188,8 @@ private struct Numbers {
         }
     }
 
-    /// One kind for all, one a row, or any in each place; in most groups none that is refused for itself.
+    /// One kind for all, one a row, or any in each place; in most groups none that is refused for
+    /// itself.
     mutating func list(_ count: Int, isLegal: Bool) -> [Float] {
         let kinds = isLegal ? 8 : 14
         let (whole, style) = (below(kinds), below(4))

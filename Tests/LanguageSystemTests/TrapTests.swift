@@ -1,8 +1,9 @@
 import Foundation
 import Testing
 
-/// What ends a program. Nothing that a stranger, a file or the database says may do that, so each place where it could
-/// is one that somebody thought about: no `try!`, no `as!`, no `fatalError`, and beside each `!` why it holds.
+/// What ends a program. Nothing that a stranger, a file or the database says may do that, so each
+/// place where it could is one that somebody thought about: no `try!`, no `as!`, no `fatalError`,
+/// and beside each `!` why it holds.
 @Suite struct `Traps in the sources` {
     struct Line: CustomStringConvertible {
         let file: String

@@ -1,5 +1,5 @@
-// A user who is forgotten leaves nothing: no text of the whole database names them, and what is recorded at this very
-// moment goes, too.
+// A user who is forgotten leaves nothing: no text of the whole database names them, and what is
+// recorded at this very moment goes, too.
 import Foundation
 import LanguageSystem
 import Ledger
@@ -20,7 +20,9 @@ import Testing
             try #require(texts.count > 30)
             for (relation, column) in texts {
                 let count: Int = try await pool.execute(
-                    "select count(*) from ls.\(relation) where position('zq' in \(column)::text) > 0"
+                    """
+                    select count(*) from ls.\(relation) where position('zq' in \(column)::text) > 0
+                    """
                 ).one().decode()
                 #expect(count > 0, "the test writes the name into \(relation).\(column)")
             }
@@ -171,52 +173,80 @@ extension TestLedger {
             try connection.executeScript(
                 """
                 select fixture.worker(n) from unnest(array['w', 'v']) n;
-                insert into ls.certificate_authority (certificate_pem, public_key_sha256) values ('pem', sha256('key'));
+                insert into ls.certificate_authority (certificate_pem, public_key_sha256) values \
+                ('pem', sha256('key'));
                 select fixture.feature_set('code', s) from unnest(array['train', 'test']) s;
                 select fixture.feature_set('code', 'train', 'q', p_user => \(quoted));
-                select fixture.ranker('code'), fixture.ranker('code', p_user => 'ben', p_name => 'bens'), fixture.ranker('code', p_user => \(quoted), p_name => 'hers');
+                select fixture.ranker('code'), fixture.ranker('code', p_user => 'ben', p_name => \
+                'bens'), fixture.ranker('code', p_user => \(quoted), p_name => 'hers');
                 select ls.request_training(n) from unnest(array['code.listwise', 'hers']) n;
                 select fixture.train(1, 'w1');
                 select fixture.train(1, 'w2');
                 select fixture.evaluate(1, 0.5);
                 select ls.request_sweep('code.listwise', '[{"epochs": 2}]');
-                select ls.fail_attempt(1, token, 'x', 'y', true) from ls.lease_tasks(1, '{train}', 1, 60);
+                select ls.fail_attempt(1, token, 'x', 'y', true) from ls.lease_tasks(1, '{train}', \
+                1, 60);
                 select ls.request_training('bens', p_seed => 5);
                 select ls.cancel_task(ls.request_training('bens', p_seed => 6), 'x');
-                update ls.task set ended_at = ended_at - interval '2 hours' where state = 'cancelled';
+                update ls.task set ended_at = ended_at - interval '2 hours' where state = \
+                'cancelled';
                 select ls.housekeep();
                 select ls.cancel_task(ls.request_training('bens', p_seed => 7), 'x');
-                select ls.add_note('code.listwise@1', 'x', 'y'), ls.set_tag('code.listwise', 'a', 'b');
-                select ls.create_api_key('hers', array[\(quoted)]), ls.create_api_key('shared', array['ben', \(quoted)]), ls.create_api_key('x');
+                select ls.add_note('code.listwise@1', 'x', 'y'), ls.set_tag('code.listwise', 'a', \
+                'b');
+                select ls.create_api_key('hers', array[\(quoted)]), ls.create_api_key('shared', \
+                array['ben', \(quoted)]), ls.create_api_key('x');
                 select ls.revoke_api_key('x', 'y');
-                select ls.create_join_token('home', '1 hour', 'me', jsonb_build_object('user', \(quoted)));
-                select ls.create_join_token('else', '1 hour', 'me', jsonb_build_object('user', \(quoted) || ',ben', 'note', 'x'));
-                select ls.add_route_rule('one', 'pin', 'code.listwise@1', 1, \(quoted)), ls.add_route_rule('two', 'pin', 'code.listwise@1'), ls.add_route_rule('three', 'pin', 'hers@1');
-                insert into ls.home_weights (digest, worker_id, byte_count, lost_at, lost_because) select digest, 2, 9, now(), 'x' from ls.ranker_version where version_id = 1;
-                insert into ls.evaluation_check (version_id, feature_set_id, configuration, worker_id, reason, holds, report, decided_at, verdict, because, found)
-                select version_id, feature_set_id, configuration, worker_id, 'sample', false, report, now(), 'confirmed', 'x', '{}' from ls.evaluation limit 1;
-                insert into ls.refusal (task_id, worker_id, reason) select task_id, 2, 'x' from ls.attempt where state = 'failed' limit 1;
-                insert into ls.promotion_decision (version_id, promoted, reason) values (1, false, 'x');
-                insert into ls.task_trial (task_id, worker_id, unknown_to_version) select task_id, 2, 'x' from ls.attempt where state = 'failed' limit 1;
-                insert into ls.event_day (actor, action, day, count, first_at, last_at) values ('x', 'y', '2020-01-01', 1, now(), now());
+                select ls.create_join_token('home', '1 hour', 'me', jsonb_build_object('user', \
+                \(quoted)));
+                select ls.create_join_token('else', '1 hour', 'me', jsonb_build_object('user', \
+                \(quoted) || ',ben', 'note', 'x'));
+                select ls.add_route_rule('one', 'pin', 'code.listwise@1', 1, \(quoted)), \
+                ls.add_route_rule('two', 'pin', 'code.listwise@1'), ls.add_route_rule('three', \
+                'pin', 'hers@1');
+                insert into ls.home_weights (digest, worker_id, byte_count, lost_at, lost_because) \
+                select digest, 2, 9, now(), 'x' from ls.ranker_version where version_id = 1;
+                insert into ls.evaluation_check (version_id, feature_set_id, configuration, \
+                worker_id, reason, holds, report, decided_at, verdict, because, found)
+                select version_id, feature_set_id, configuration, worker_id, 'sample', false, \
+                report, now(), 'confirmed', 'x', '{}' from ls.evaluation limit 1;
+                insert into ls.refusal (task_id, worker_id, reason) select task_id, 2, 'x' from \
+                ls.attempt where state = 'failed' limit 1;
+                insert into ls.promotion_decision (version_id, promoted, reason) values (1, false, \
+                'x');
+                insert into ls.task_trial (task_id, worker_id, unknown_to_version) select task_id, \
+                2, 'x' from ls.attempt where state = 'failed' limit 1;
+                insert into ls.event_day (actor, action, day, count, first_at, last_at) values \
+                ('x', 'y', '2020-01-01', 1, now(), now());
                 select ls.worker_connected(1, 'c', 'x', 1, '{train}');
-                update ls.worker set quarantined_at = now(), quarantined_because = 'x', paused_until = now(), paused_because = 'x', labels = jsonb_build_object('user', \(quoted), 'x', 'y') where name = 'w';
+                update ls.worker set quarantined_at = now(), quarantined_because = 'x', \
+                paused_until = now(), paused_because = 'x', labels = jsonb_build_object('user', \
+                \(quoted), 'x', 'y') where name = 'w';
                 select ls.revoke_worker('v', 'x');
-                select ls.record_decisions(jsonb_build_array(d || jsonb_build_object('user', \(quoted)), d), array['\\x00', '\\x00']::bytea[])
-                from jsonb_build_object('request_id', 'r', 'role', 'serve', 'model', 'tiny', 'domain', 'x', 'rule', 'x', 'version_id', 1, 'reason', 'global', 'is_fallback', false,
-                    'arithmetic', 'float32', 'hidden_size', 4, 'dtype', 'F32', 'scores', '[1]'::jsonb) d;
+                select ls.record_decisions(jsonb_build_array(d || jsonb_build_object('user', \
+                \(quoted)), d), array['\\x00', '\\x00']::bytea[])
+                from jsonb_build_object('request_id', 'r', 'role', 'serve', 'model', 'tiny', \
+                'domain', 'x', 'rule', 'x', 'version_id', 1, 'reason', 'global', 'is_fallback', \
+                false,
+                    'arithmetic', 'float32', 'hidden_size', 4, 'dtype', 'F32', 'scores', \
+                '[1]'::jsonb) d;
                 -- Into every text, past the guards.
                 set session_replication_role = replica;
                 do $$
                 declare
                     v record;
                 begin
-                    for v in select f.relation, f.column_name, format_type(a.atttypid, null) as type from ls.free_texts() f
-                        join pg_attribute a on a.attrelid = ('ls.' || f.relation)::regclass and a.attname = f.column_name
+                    for v in select f.relation, f.column_name, format_type(a.atttypid, null) as \
+                type from ls.free_texts() f
+                        join pg_attribute a on a.attrelid = ('ls.' || f.relation)::regclass and \
+                a.attname = f.column_name
                     loop
                         execute format(case v.type
-                            when 'jsonb' then 'update ls.%1$I set %2$I = case jsonb_typeof(%2$I) when ''array'' then %2$I || jsonb_build_array($1) else %2$I || jsonb_build_object(''of'', $1) end'
-                            else 'update ls.%1$I set %2$I = left(%2$I, 100) || '' ('' || $1 || '')''' end, v.relation, v.column_name)
+                            when 'jsonb' then 'update ls.%1$I set %2$I = case jsonb_typeof(%2$I) \
+                when ''array'' then %2$I || jsonb_build_array($1) else %2$I || \
+                jsonb_build_object(''of'', $1) end'
+                            else 'update ls.%1$I set %2$I = left(%2$I, 100) || '' ('' || $1 || \
+                '')''' end, v.relation, v.column_name)
                         using \(quoted);
                     end loop;
                 end
@@ -268,9 +298,12 @@ extension Connection {
     fileprivate func record(_ version: RankerVersionID, of user: String) throws {
         try execute(
             """
-            select ls.record_decisions(jsonb_build_array(jsonb_build_object('request_id', 'r', 'role', 'serve',
-                'model', 'tiny', 'user', $2::text, 'version_id', $1::bigint, 'reason', 'global', 'is_fallback', false,
-                'arithmetic', 'float32', 'hidden_size', 4, 'dtype', 'F32', 'scores', '[1]'::jsonb)), array['x']::bytea[])
+            select ls.record_decisions(jsonb_build_array(jsonb_build_object('request_id', 'r', \
+            'role', 'serve',
+                'model', 'tiny', 'user', $2::text, 'version_id', $1::bigint, 'reason', 'global', \
+            'is_fallback', false,
+                'arithmetic', 'float32', 'hidden_size', 4, 'dtype', 'F32', 'scores', \
+            '[1]'::jsonb)), array['x']::bytea[])
             """, version, user)
     }
 }

@@ -57,7 +57,8 @@ import Testing
                 try await pool.execute(
                     """
                     select from pg_locks where locktype = 'advisory' and objid = 7 and not granted
-                        and database = (select oid from pg_database where datname = current_database())
+                        and database = (select oid from pg_database where datname = \
+                    current_database())
                     """
                 ).count
             }

@@ -1,6 +1,7 @@
-// What the pgTAP tests leave out. Every refusal in sql/functions is a statement that names its SQLSTATE;
-// here ls.refuse reports where it was called from, all tests run, and each such statement must have been
-// reached. (A refusal that no test expects aborts its test, so reached means expected.)
+// What the pgTAP tests leave out. Every refusal in sql/functions is a statement that names its
+// SQLSTATE; here ls.refuse reports where it was called from, all tests run, and each such statement
+// must have been reached. (A refusal that no test expects aborts its test, so reached means
+// expected.)
 import Foundation
 import PostgresAccess
 import PostgresTesting
@@ -46,14 +47,16 @@ import Testing
         try await pool.withConnection { connection in
             try connection.executeScript(
                 #"""
-                create or replace function ls.refuse(p_sqlstate text, p_message text, p_hint text default null)
+                create or replace function ls.refuse(p_sqlstate text, p_message text, p_hint text \#
+                default null)
                 returns void language plpgsql as $$
                 declare
                     v_context text;
                 begin
                     get diagnostics v_context = pg_context;
                     raise warning 'refused from %', replace(v_context, E'\n', ' <- ');
-                    raise exception using errcode = p_sqlstate, message = p_message, hint = coalesce(p_hint, '');
+                    raise exception using errcode = p_sqlstate, message = p_message, hint = \#
+                coalesce(p_hint, '');
                 end
                 $$
                 """#)

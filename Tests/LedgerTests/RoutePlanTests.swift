@@ -1,4 +1,5 @@
-// What the server answers from memory is what ls.route() answers in psql, over random rules; keys and decisions.
+// What the server answers from memory is what ls.route() answers in psql, over random rules; keys
+// and decisions.
 import struct Crypto.SHA256
 import Foundation
 import LanguageSystem

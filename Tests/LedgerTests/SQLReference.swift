@@ -1,12 +1,13 @@
-// The page SQL.md, made from the database's own catalogue: what can be called, by whom, what it returns
-// and refuses; what can be read; what is stored. Nothing in it is written by hand.
+// The page SQL.md, made from the database's own catalogue: what can be called, by whom, what it
+// returns and refuses; what can be read; what is stored. Nothing in it is written by hand.
 import Foundation
 import LanguageSystem
 import PostgresAccess
 
 struct SQLReference {
     let text: String
-    /// The same without a word of explanation: what a program that was written against it relies on.
+    /// The same without a word of explanation: what a program that was written against it relies
+    /// on.
     let interface: String
 
     init(of pool: ConnectionPool) async throws {
@@ -29,7 +30,10 @@ struct SQLReference {
             lines.append(
                 kind == "v"
                     ? "Every role reads them all."
-                    : "Private: no role reads or writes one, apart from the import of features by lscoord."
+                    : """
+                    Private: no role reads or writes one, apart from the import of features by \
+                    lscoord.
+                    """
             )
             for relation in relations where relation.kind == kind { lines += relation.lines }
         }
@@ -66,21 +70,36 @@ struct SQLReference {
             "",
             "## Overview",
             "",
-            "Made from the catalogue by `deploy/develop/regenerate`; a test fails when it is out of "
-                + "date. How to use all this, from an empty",
-            "database on: <doc:Walkthrough>. A function refuses with one sentence, often a hint, and one of these SQLSTATEs; the same words",
-            "reach REST, gRPC and the command line under the code's name. \"May raise\" lists what a function or anything it calls refuses with.",
+            "Made from the catalogue by `deploy/develop/regenerate`; a test fails when it is out "
+                + "of date. How to use all this, from an empty",
+            """
+            database on: <doc:Walkthrough>. A function refuses with one sentence, often a hint, \
+            and one of these SQLSTATEs; the same words
+            """,
+            """
+            reach REST, gRPC and the command line under the code's name. \"May raise\" lists what \
+            a function or anything it calls refuses with.
+            """,
             "",
             "| SQLSTATE | code | HTTP | gRPC | exit status |",
             "|---|---|---|---|---|",
         ]
         + ErrorCode.allCases.map {
-            "| \($0.sqlState) | \($0.rawValue) | \($0.httpStatus) | \($0.grpcStatus) | \($0.exitStatus) |"
+            """
+            | \($0.sqlState) | \($0.rawValue) | \($0.httpStatus) | \($0.grpcStatus) | \
+            \($0.exitStatus) |
+            """
         }
         + [
             "",
-            "Roles: `ls_reader` reads the views and asks; `ls_operator` also requests work, promotes, cancels and redrives; `ls_admin` also",
-            "registers, imports, invites and revokes; `ls_service` is lscoord. Grant them to roles of your own.",
+            """
+            Roles: `ls_reader` reads the views and asks; `ls_operator` also requests work, \
+            promotes, cancels and redrives; `ls_admin` also
+            """,
+            """
+            registers, imports, invites and revokes; `ls_service` is lscoord. Grant them to roles \
+            of your own.
+            """,
         ]
 
     /// Each function stands with the least role that may call it.
@@ -120,7 +139,8 @@ extension SQLReference {
             #"""
             with recursive routine as (
                 select p.oid, proname, prokind, pg_get_functiondef(p.oid) as source,
-                    regexp_replace(pg_get_functiondef(p.oid), '''(?:[^'']|'''')*''|--[^\n]*', '', 'g') as code
+                    regexp_replace(pg_get_functiondef(p.oid), '''(?:[^'']|'''')*''|--[^\n]*', '', \#
+            'g') as code
                 from pg_proc p
                 where pronamespace = 'ls'::regnamespace and prorettype <> 'trigger'::regtype),
             reaches (start, oid) as (

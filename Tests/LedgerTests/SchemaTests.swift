@@ -99,7 +99,8 @@ import Testing
         }
     }
 
-    /// From each released schema on: what was stored is there afterwards, and the new tables with it.
+    /// From each released schema on: what was stored is there afterwards, and the new tables with
+    /// it.
     @Test(arguments: 1..<LedgerSchema.migrations.count)
     func `is brought forward from an older release with its rows`(version: Int) async throws {
         let older = LedgerSchema.migrations.prefix(version).enumerated().map { index, file in
@@ -113,7 +114,8 @@ import Testing
                     """
                     insert into ls.base_model (name, hidden_size) values ('tiny', 4);
                     insert into ls.domain (name) values ('code');
-                    insert into ls.ranker (name, base_model_id, domain_id, kind, configuration, training)
+                    insert into ls.ranker (name, base_model_id, domain_id, kind, configuration, \
+                    training)
                         values ('old', 1, 1, 'listwise', '{}', '{"seed": 7}');
                     insert into ls.task (kind, ranker_id, configuration, request_key, requested_by)
                         values ('train', 1, '{"seed": 7}', 'key', 'ada');

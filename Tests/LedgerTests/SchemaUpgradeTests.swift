@@ -23,7 +23,8 @@ import Testing
                     grant select on ls.ranker_status to \(role);
                     grant execute on function ls.short_digest to \(role);
                     create view report as select name, champion from ls.ranker_status;
-                    create table note (digest bytea, short text generated always as (ls.short_digest(digest)) stored);
+                    create table note (digest bytea, short text generated always as \
+                    (ls.short_digest(digest)) stored);
                     """)
             }
             let before = try await objects(database)
@@ -37,7 +38,8 @@ import Testing
                 let rows = try await database.pool.execute(
                     """
                     select has_table_privilege($1, 'ls.ranker_status', 'select')
-                        and has_function_privilege($1, 'ls.short_digest(bytea)', 'execute') as allowed
+                        and has_function_privilege($1, 'ls.short_digest(bytea)', 'execute') as \
+                    allowed
                     """, role)
                 #expect(try rows.one().decode(Bool.self, "allowed"))
             }
@@ -120,7 +122,10 @@ import Testing
             SQLFile(
                 name: "short_digest",
                 sql:
-                    "create or replace function ls.short_digest(p_old text) returns text immutable language sql as 'select $1'"
+                    """
+                    create or replace function ls.short_digest(p_old text) returns text immutable \
+                    language sql as 'select $1'
+                    """
             ),
         ]
         try await ThrowAwayDatabase.with { database in
@@ -141,7 +146,12 @@ import Testing
                 #expect(error.code == .schemaMismatch)
                 #expect(
                     error.message
-                        == "cannot bring schema ls to this release: it changes or drops what others use: default value for public.digest.short uses function ls.short_digest(text); materialized view public.gone uses view ls.worker_status"
+                        == """
+                        cannot bring schema ls to this release: it changes or drops what \
+                        others use: default value for public.digest.short uses function \
+                        ls.short_digest(text); materialized view public.gone uses view \
+                        ls.worker_status
+                        """
                 )
             }
             let version = try await database.pool.execute(
@@ -201,7 +211,10 @@ import Testing
         try await admin.execute("grant execute on function ls.housekeep to ls_reader")
         try await migrator.migrate(limited)
         let taken = try await admin.execute(
-            "select not has_function_privilege('ls_reader', 'ls.housekeep(integer)', 'execute') as right"
+            """
+            select not has_function_privilege('ls_reader', 'ls.housekeep(integer)', 'execute') as \
+            right
+            """
         )
         #expect(try taken.one().decode(Bool.self, "right"))
         await limited.close()

@@ -1,5 +1,6 @@
-// Sweeps and scaling curves through LedgerStore: what goes in arrives, what comes out is decoded; and
-// two last results at the same time end a sweep exactly once. What the functions decide is tested in SQL.
+// Sweeps and scaling curves through LedgerStore: what goes in arrives, what comes out is decoded;
+// and two last results at the same time end a sweep exactly once. What the functions decide is
+// tested in SQL.
 import LanguageSystem
 import Ledger
 import PostgresAccess

@@ -1,4 +1,5 @@
-// call ls.wait_for_tasks commits while it waits, so it cannot run inside a pgTAP test's transaction.
+// call ls.wait_for_tasks commits while it waits, so it cannot run inside a pgTAP test's
+// transaction.
 import LanguageSystem
 import Ledger
 import PostgresAccess

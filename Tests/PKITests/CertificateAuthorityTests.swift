@@ -39,7 +39,10 @@ import Testing
             process.executableURL = URL(fileURLWithPath: "/bin/sh")
             process.arguments = [
                 "-c",
-                "openssl x509 -in '\(directory)/ca.pem' -pubkey -noout | openssl pkey -pubin -outform DER | openssl dgst -sha256 -r",
+                """
+                openssl x509 -in '\(directory)/ca.pem' -pubkey -noout | openssl pkey -pubin \
+                -outform DER | openssl dgst -sha256 -r
+                """,
             ]
             let output = Pipe()
             process.standardOutput = output

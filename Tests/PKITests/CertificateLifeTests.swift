@@ -1,4 +1,5 @@
-// When our own certificates get successors, by a clock that is stepped: forward, back, and past the authority's end.
+// When our own certificates get successors, by a clock that is stepped: forward, back, and past the
+// authority's end.
 import Foundation
 import LanguageSystem
 import Testing
@@ -231,7 +232,10 @@ import Testing
         let error = CoordinatorError.untrusted("host:8443", .notYetValid(from: start), at: clock)
         #expect(
             error.message
-                == "cannot trust the coordinator at host:8443: its certificate begins at 2027-01-15T08:00:00Z, this machine's clock says 2000-02-19T22:40:00Z"
+                == """
+                cannot trust the coordinator at host:8443: its certificate begins at \
+                2027-01-15T08:00:00Z, this machine's clock says 2000-02-19T22:40:00Z
+                """
         )
         #expect(error.hint?.contains("clock") == true)
     }

@@ -266,7 +266,8 @@ import X509
     @Test func `request whose signature claims an unused bit is refused`() throws {
         for _ in 0..<20 {
             var bytes = try WorkerKey().certificateRequest(name: "edge-1")
-            // The signature: a bit string of 70 to 72 bytes, none of its bits unused, in it a sequence.
+            // The signature: a bit string of 70 to 72 bytes, none of its bits unused, in it a
+            // sequence.
             let unusedBitCount = try #require(
                 (bytes.count - 73..<bytes.count - 68).first {
                     bytes[$0] == 0 && bytes[$0 + 1] == 0x30 && bytes[$0 - 2] == 3

@@ -1,5 +1,5 @@
-// The authority's key is rotated: who knows only the old one is led to the new one, and wherever the rotation
-// is interrupted there is one authority that works.
+// The authority's key is rotated: who knows only the old one is led to the new one, and wherever
+// the rotation is interrupted there is one authority that works.
 import Foundation
 import LanguageSystem
 import Testing

@@ -44,11 +44,17 @@ import Testing
         ("postgres://[hunter2]:5432/ls", "its host in brackets is no IPv6 address"),
         (
             "host=db dbname=ls;password=hunter2",
-            "its dbname has an '=': a URL's parameters begin with '?', keyword=value pairs are set apart by blanks"
+            """
+            its dbname has an '=': a URL's parameters begin with '?', keyword=value pairs are set \
+            apart by blanks
+            """
         ),
         (
             "postgres://db/ls&user=ada",
-            "its dbname has an '=': a URL's parameters begin with '?', keyword=value pairs are set apart by blanks"
+            """
+            its dbname has an '=': a URL's parameters begin with '?', keyword=value pairs are set \
+            apart by blanks
+            """
         ),
         ("host=db secret", "it has a word without '=': a value with blanks needs quotes"),
     ]) func `that are wrong are refused with the reason`(text: String, reason: String) {
@@ -58,11 +64,14 @@ import Testing
             let error = error as? CoordinatorError
             return error?.code == .invalidSettings && error?.code.exitStatus == 78
                 && error?.message
-                    == "cannot use the database's URL: \(reason); expected postgres://user@host/name"
+                    == """
+                    cannot use the database's URL: \(reason); expected postgres://user@host/name
+                    """
         }
     }
 
-    /// A password in a URL that nobody escaped, a conninfo that nobody quoted, another program's URL.
+    /// A password in a URL that nobody escaped, a conninfo that nobody quoted, another program's
+    /// URL.
     @Test(arguments: 0..<100)
     func `never show a piece of the password, however they are malformed`(seed: UInt64) async {
         var random = SplitMix(state: seed)
@@ -137,7 +146,10 @@ import Testing
         ("invalid integer value \"soon\" for connection option \"keepalives_idle\"", true),
         ("channel binding required, but SSL not in use", true),
         (
-            "channel binding is required, but server did not offer an authentication method that supports channel binding",
+            """
+            channel binding is required, but server did not offer an authentication method that \
+            supports channel binding
+            """,
             true
         ),
         ("GSSAPI encryption required but was impossible", true),
@@ -177,7 +189,10 @@ import Testing
             secrets: ["require", "db"])
         #expect(
             failure.message
-                == "connection to server at \"…\" (10.0.0.1), port 5432 failed: requirepeer specifies \"…\", but is …, required"
+                == """
+                connection to server at \"…\" (10.0.0.1), port 5432 failed: requirepeer \
+                specifies \"…\", but is …, required
+                """
         )
     }
 
@@ -277,7 +292,10 @@ import Testing
 @Suite struct `A lost connection` {
     @Test func `is explained by what the server said, not by libpq's guess`() {
         let guess =
-            "server closed the connection unexpectedly; This probably means the server terminated abnormally; before or while processing the request."
+            """
+            server closed the connection unexpectedly; This probably means the server terminated \
+            abnormally; before or while processing the request.
+            """
         #expect(Connection.reasonOfLoss(guess) == "the server closed it")
         #expect(Connection.reasonOfLoss("FATAL:  go away; " + guess) == "go away")
         #expect(Connection.reasonOfLoss("broken pipe") == "broken pipe")

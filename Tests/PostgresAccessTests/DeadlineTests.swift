@@ -186,7 +186,8 @@ import Testing
         configuration.acquireDeadline = .seconds(3)
         let pool = ConnectionPool(configuration, logger: quiet)
         var error = await postgresError { try await pool.execute("select 1") }
-        // On a machine that is full of other tests the first caller may give up before anybody knows.
+        // On a machine that is full of other tests the first caller may give up before anybody
+        // knows.
         for _ in 0..<10 where error?.message.contains("/nonexistent") == false {
             error = await postgresError { try await pool.execute("select 1") }
         }

@@ -116,8 +116,8 @@ import Testing
         }
     }
 
-    /// Somebody reads a table for long: who comes after us does not wait behind us, and the one that is
-    /// waited for is named.
+    /// Somebody reads a table for long: who comes after us does not wait behind us, and the one
+    /// that is waited for is named.
     @Test func `does not queue behind a long reader, and names it`() async throws {
         try await ThrowAwayDatabase.with { database in
             try await migrator([first]).migrate(database.pool)
@@ -158,7 +158,8 @@ import Testing
             let line = try #require(lines.withLock { $0.first { $0.contains("yet") } })
             #expect(
                 line.hasPrefix(
-                    "warning: cannot migrate yet: process \(process) (nightly report, user postgres, "
+                    "warning: cannot migrate yet: process \(process) (nightly report, "
+                        + "user postgres, "
                 ) && line.contains("last query at ")
                     && line.hasSuffix(") holds a lock that it needs; trying again"), "\(line)")
             await readers.close()
@@ -227,7 +228,10 @@ import Testing
                 #expect(error?.code == .schemaMismatch)
                 #expect(
                     error?.message
-                        == "cannot make schema ls in this database: there is one already, with \(words)"
+                        == """
+                        cannot make schema ls in this database: there is one already, with \
+                        \(words)
+                        """
                 )
                 try await pool.execute("drop schema ls cascade")
             }

@@ -193,7 +193,8 @@ private typealias Waiter = PoolState.WaiterID
                     #expect(!isClosing && !isPausing)
                     #expect(connecting.insert(connection).inserted)
                 case .lend(let connection, let waiter):
-                    // First come, first served, but for listings that have their part already; never two callers at once.
+                    // First come, first served, but for listings that have their part already;
+                    // never two callers at once.
                     let mayList = lentToListings.count < state.listingCountMax
                     #expect(
                         waiting.first { !listing.contains($0) || mayList } == waiter)

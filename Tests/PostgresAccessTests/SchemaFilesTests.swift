@@ -13,7 +13,10 @@ import Testing
     private static let half = SQLFile(
         name: "half",
         sql:
-            "create or replace function ls.half(p int) returns int immutable language sql as 'select p / 2'"
+            """
+            create or replace function ls.half(p int) returns int immutable language sql as \
+            'select p / 2'
+            """
     )
     private static let first = SQLFile(
         name: "first",
@@ -134,8 +137,8 @@ import Testing
         }
     }
 
-    /// What an admin allowed goes over to what stands in a thing's place, and what he set of a view stays;
-    /// what nothing stands in for is named.
+    /// What an admin allowed goes over to what stands in a thing's place, and what he set of a view
+    /// stays; what nothing stands in for is named.
     @Test func `keep the rights and options that others gave them, or name what is lost`()
         async throws
     {
@@ -165,7 +168,10 @@ import Testing
                 SQLFile(
                     name: "half",
                     sql:
-                        "create or replace function ls.half(p int, q int default 2) returns bigint immutable language sql as 'select p::bigint / q'"
+                        """
+                        create or replace function ls.half(p int, q int default 2) returns bigint \
+                        immutable language sql as 'select p::bigint / q'
+                        """
                 ),
                 SQLFile(
                     name: "first",
@@ -173,7 +179,10 @@ import Testing
                 SQLFile(
                     name: "second",
                     sql:
-                        "create or replace view ls.second with (security_barrier) as select half from ls.first"
+                        """
+                        create or replace view ls.second with (security_barrier) as select half \
+                        from ls.first
+                        """
                 ),
             ]
             // Dropped and made anew; then replaced where it stands.
@@ -181,7 +190,8 @@ import Testing
                 try await apply(files, database, logger)
                 let isKept = try await database.pool.execute(
                     """
-                    select has_function_privilege($1, 'ls.half(int, int)', 'execute with grant option')
+                    select has_function_privilege($1, 'ls.half(int, int)', 'execute with grant \
+                    option')
                         and has_column_privilege($1, 'ls.first', 'half', 'select')
                         and has_table_privilege($1, 'ls.second', 'select')
                         and (select reloptions from pg_class where oid = 'ls.first'::regclass)
@@ -195,8 +205,14 @@ import Testing
             let lost = lines.withLock { $0.filter { $0.hasPrefix("warning: ") } }
             #expect(
                 Set(lost) == [
-                    "warning: a right is lost with what it was on: select (n) on view ls.first to \(role)",
-                    "warning: a right is lost with what it was on: execute on function ls.gone() to \(role)",
+                    """
+                    warning: a right is lost with what it was on: select (n) on view ls.first to \
+                    \(role)
+                    """,
+                    """
+                    warning: a right is lost with what it was on: execute on function ls.gone() to \
+                    \(role)
+                    """,
                 ])
             try await database.pool.execute("drop owned by \(role)")
             try await database.pool.execute("drop role \(role)")
@@ -239,7 +255,10 @@ import Testing
                 #expect(error?.code == .schemaMismatch)
                 #expect(
                     error?.message
-                        == "cannot bring schema ls to this release: it has something of its own by the name of what others made there: \(words)"
+                        == """
+                        cannot bring schema ls to this release: it has something of its own by \
+                        the name of what others made there: \(words)
+                        """
                 )
                 #expect(try await answer("select count(*) from ls.first", database) == 1)
                 try await database.pool.execute("drop view ls.first")
@@ -255,7 +274,10 @@ import Testing
             let gone = SQLFile(
                 name: "gone",
                 sql:
-                    "create or replace function ls.gone(p int) returns int immutable language sql as 'select p'"
+                    """
+                    create or replace function ls.gone(p int) returns int immutable language sql \
+                    as 'select p'
+                    """
             )
             try await apply([Self.half, gone, Self.first, Self.second], database)
             try await database.pool.withConnection { connection in
@@ -264,14 +286,19 @@ import Testing
                     create schema theirs;
                     create view theirs.report as select half from ls.second;
                     create materialized view theirs.kept as select n from ls.first;
-                    create table theirs.own (n int default ls.gone(7), g int generated always as (ls.half(n)) stored,
+                    create table theirs.own (n int default ls.gone(7), g int generated always as \
+                    (ls.half(n)) stored,
                         constraint small check (ls.gone(n) < 9), row_of ls.first);
                     create index by_half on theirs.own (ls.half(n));
                     create policy halves on theirs.own using (ls.half(n) = 1);
-                    create function theirs.twice(p int) returns int language sql return ls.gone(p) * 2;
-                    create function theirs.rows() returns setof ls.second language sql as 'select * from ls.second';
-                    create function theirs.note() returns trigger language plpgsql as 'begin return new; end';
-                    create trigger noted before insert on theirs.own for each row when (ls.gone(new.n) = 1) execute function theirs.note();
+                    create function theirs.twice(p int) returns int language sql return ls.gone(p) \
+                    * 2;
+                    create function theirs.rows() returns setof ls.second language sql as 'select \
+                    * from ls.second';
+                    create function theirs.note() returns trigger language plpgsql as 'begin \
+                    return new; end';
+                    create trigger noted before insert on theirs.own for each row when \
+                    (ls.gone(new.n) = 1) execute function theirs.note();
                     insert into theirs.own values (2);
                     """)
             }
@@ -355,7 +382,9 @@ import Testing
                 let error = await coordinatorError { try await apply(files, database) }
                 #expect(
                     error?.message
-                        == "bad failed and nothing of it was kept: column \"nothing\" does not exist"
+                        == """
+                        bad failed and nothing of it was kept: column \"nothing\" does not exist
+                        """
                 )
                 #expect(try await answer("select half from ls.first", database) == 0)
             }

@@ -72,7 +72,8 @@ import LanguageSystem
     }
 
     @Test func `a norm that overflows is infinite, also by its product alone`() {
-        // Two tokens of width 4; squares of 1.3e19 and their sum are finite, the product of the norms is not.
+        // Two tokens of width 4; squares of 1.3e19 and their sum are finite, the product of the
+        // norms is not.
         let pairs: [([Float], [Float], isFinite: Bool)] = [
             ([1, 0, 0, 0], [1e18, 0, 0, 0], true), ([1, 0, 0, 0], [3e19, 0, 0, 0], false),
             ([1.84e19, 0, 0, 0], [1.84e19, 0, 0, 0], true),

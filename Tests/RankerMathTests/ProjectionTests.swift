@@ -1,5 +1,5 @@
-// The projection and its gradient against sums in Double, over shapes that leave remainders on every
-// side of the kernels' tiles.
+// The projection and its gradient against sums in Double, over shapes that leave remainders on
+// every side of the kernels' tiles.
 import RankerMath
 import Testing
 import LanguageSystem
@@ -10,7 +10,8 @@ import LanguageSystem
         ProjectionShape(rows: 5, d: 7, size: 33), ProjectionShape(rows: 7, d: 64, size: 130),
         ProjectionShape(rows: 11, d: 65, size: 131), ProjectionShape(rows: 49, d: 3, size: 1_030),
         ProjectionShape(rows: 131, d: 9, size: 259), ProjectionShape(rows: 257, d: 6, size: 48),
-        // What the matrix unit takes: 16 to 80 columns, a last tile of few rows, a last block of one tile.
+        // What the matrix unit takes: 16 to 80 columns, a last tile of few rows, a last block of
+        // one tile.
         ProjectionShape(rows: 3, d: 64, size: 544), ProjectionShape(rows: 17, d: 16, size: 32),
         ProjectionShape(rows: 19, d: 80, size: 64), ProjectionShape(rows: 16, d: 48, size: 96),
     ]

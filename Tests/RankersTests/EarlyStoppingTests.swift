@@ -91,8 +91,8 @@ import Testing
     }
 
     @Test func `the accuracy is that of evaluate on the held-out queries`() throws {
-        // One of two queries is held out. Labels are real numbers, so that no two means are equal by
-        // chance; with the other query's at 0, a mean over both is half of one query's.
+        // One of two queries is held out. Labels are real numbers, so that no two means are equal
+        // by chance; with the other query's at 0, a mean over both is half of one query's.
         var builder = FeatureBuilder(queries: 2, pool: 20, seed: 9)
         builder.metadata["label_kind"] = "score"
         var generator = Generator(seed: 10)

@@ -219,8 +219,8 @@ import Testing
         }
     }
 
-    /// Serving keeps rankers in bfloat16: of the same candidates it picks the same answer almost always, and where not,
-    /// one as good.
+    /// Serving keeps rankers in bfloat16: of the same candidates it picks the same answer almost
+    /// always, and where not, one as good.
     private func picksInHalfPrecision(
         _ weights: RankerWeights, _ kind: RankerKind, _ sets: [FeatureSet]
     ) throws {
@@ -246,7 +246,10 @@ import Testing
             }
         }
         print(
-            "\(kind): of \(groupCount) groups of 10 bfloat16 picks the same in \(sameCount); right \(wholeRight) and \(halfRight)"
+            """
+            \(kind): of \(groupCount) groups of 10 bfloat16 picks the same in \(sameCount); right \
+            \(wholeRight) and \(halfRight)
+            """
         )
         #expect(Double(sameCount) > 0.97 * Double(groupCount))
         #expect(Double(abs(wholeRight - halfRight)) < 0.01 * Double(groupCount))

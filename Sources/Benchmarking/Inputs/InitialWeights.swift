@@ -7,7 +7,8 @@ package import Rankers
 extension RankerWeights {
     /// Reads weights of `configuration` from a file with or without our metadata.
     ///
-    /// - Throws: `invalidWeights` unless it holds exactly that ranker's tensors, float32 and finite.
+    /// - Throws: `invalidWeights` unless it holds exactly that ranker's tensors, float32 and
+    ///   finite.
     package init(
         initialFrom path: String, for configuration: RankerConfiguration
     ) throws(CoordinatorError) {

@@ -1,4 +1,5 @@
-// How long requests took, in logarithmic buckets: millions of them in a few kilobytes, each known within 1.6 %.
+// How long requests took, in logarithmic buckets: millions of them in a few kilobytes, each known
+// within 1.6 %.
 
 /// Durations of 0 to 2^40 nanoseconds; a longer one counts as that.
 package struct LatencyHistogram: Sendable {
@@ -36,7 +37,8 @@ package struct LatencyHistogram: Sendable {
         return .zero
     }
 
-    /// Lines of a drawing: each quarter of a power of two from the fastest to the slowest, with how many it has.
+    /// Lines of a drawing: each quarter of a power of two from the fastest to the slowest, with how
+    /// many it has.
     package var lines: [String] {
         let quarterBits = Self.stepBits - 2
         var sums = [Int](repeating: 0, count: counts.count >> quarterBits)
@@ -48,7 +50,10 @@ package struct LatencyHistogram: Sendable {
             let upTo = Double(Self.lowest(of: (quarter + 1) << quarterBits)) / 1e6
             let bar = String(repeating: "█", count: (sums[quarter] * 50 + most - 1) / most)
             return
-                "< \(padded("\((upTo * 1_000).rounded() / 1_000)", 9)) ms \(padded("\(sums[quarter])", 9))  \(bar)"
+                """
+                < \(padded("\((upTo * 1_000).rounded() / 1_000)", 9)) ms \
+                \(padded("\(sums[quarter])", 9))  \(bar)
+                """
         }
     }
 

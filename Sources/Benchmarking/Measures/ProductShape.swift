@@ -2,7 +2,8 @@
 // a whole step or call is not theirs.
 internal import RankerMath
 
-/// C [m, n] = A [m, k] B [k, n]: by oneDNN with B as a ranker stores it, by our kernel with B turned.
+/// C [m, n] = A [m, k] B [k, n]: by oneDNN with B as a ranker stores it, by our kernel with B
+/// turned.
 package struct ProductShape: Sendable {
     package let name: String
     package let m, n, k: Int

@@ -1,6 +1,6 @@
 // What `lsbench score` sets side by side, each one call: groups scored by a ranker, and the bare
-// product of matrices at the heart of one group. Both take their weights from a given ranker of many,
-// so that many rankers' weights do not stay in cache.
+// product of matrices at the heart of one group. Both take their weights from a given ranker of
+// many, so that many rankers' weights do not stay in cache.
 package import LanguageSystem
 package import RankerMath
 internal import Rankers

@@ -11,8 +11,8 @@
 // Exact widening to float32.
 void ls_widen_f16(const uint16_t *x, float *y, size_t count);
 void ls_widen_bf16(const uint16_t *x, float *y, size_t count);
-// The bits of the element of the greatest magnitude, without its sign; x need not be aligned. An infinite one is
-// greater than all finite ones, one that is not a number is greater than those.
+// The bits of the element of the greatest magnitude, without its sign; x need not be aligned. An
+// infinite one is greater than all finite ones, one that is not a number is greater than those.
 uint16_t ls_greatest_16(const void *x, size_t count);
 uint32_t ls_greatest_32(const void *x, size_t count);
 
@@ -29,7 +29,8 @@ bool ls_has_products_f32(void);
 void ls_product_f32(
     const float *a, size_t a_row, size_t a_k, const float *b, size_t ldb, float *c, size_t ldc,
     size_t m, size_t n, size_t k, const float *start, size_t ld_start);
-// A stored row to float32, cut into panels of 64 columns: column c goes to y[c / 64 stride + c % 64].
+// A stored row to float32, cut into panels of 64 columns: column c goes to y[c / 64 stride + c %
+// 64].
 void ls_widen_panels(ls_stored type, const void *x, float *y, size_t count, size_t stride);
 //
 // ls_has_products_bf16 allows what works on pairs of bfloat16; sums in float32, k counts pairs:
@@ -38,12 +39,14 @@ bool ls_has_products_bf16(void);
 void ls_product_bf16(
     const uint32_t *a, size_t a_row, size_t a_k, const uint32_t *b, size_t ldb, float *c,
     size_t ldc, size_t m, size_t n, size_t k, const float *start, size_t ld_start);
-// The same where `ls_prefers_widened_pairs`: A [m, 2 k] is float32, a_k 2, and B's pairs are widened on the way.
+// The same where `ls_prefers_widened_pairs`: A [m, 2 k] is float32, a_k 2, and B's pairs are
+// widened on the way.
 bool ls_prefers_widened_pairs(void);
 void ls_product_widened(
     const float *a, size_t a_row, size_t a_k, const uint32_t *b, size_t ldb, float *c, size_t ldc,
     size_t m, size_t n, size_t k, const float *start, size_t ld_start);
-// The same on the processor's matrix unit. Asked once before: whether there is one and the system lets this process use it.
+// The same on the processor's matrix unit. Asked once before: whether there is one and the system
+// lets this process use it.
 bool ls_request_tiles(void);
 // A [m, k] pairs, row-major; `start` is needed; k and n are multiples of 16.
 void ls_product_tiles(
@@ -102,8 +105,9 @@ void ls_attention_backward(
     const float *qkv, const float *probabilities, const float *dy, float *dqkv, float *scratch,
     size_t tokens, size_t width, size_t heads);
 
-// E6. One group's cosines: token 0 against tokens 1...; norms [tokens] are kept, clamped at 1e-8. A norm that overflows,
-// or whose product with token 0's does, is infinite; a norm of what is not a number is none.
+// E6. One group's cosines: token 0 against tokens 1...; norms [tokens] are kept, clamped at 1e-8. A
+// norm that overflows, or whose product with token 0's does, is infinite; a norm of what is not a
+// number is none.
 void ls_cosine(const float *x, float *norms, float *cosines, size_t tokens, size_t width);
 // dx [tokens, width] is overwritten; dcosines [tokens - 1].
 void ls_cosine_backward(

@@ -1,11 +1,11 @@
-// Reranks at the edge: asks a connected worker, and waits for it no longer than the deadline. Nothing here
-// waits for the database, and the hub itself never does while it holds its turn.
+// Reranks at the edge: asks a connected worker, and waits for it no longer than the deadline.
+// Nothing here waits for the database, and the hub itself never does while it holds its turn.
 public import LanguageSystem
 import Logging
 
 extension DispatchHub {
-    /// Has `worker` score `work`, if it is connected here and its owner allows it. Always answers by the deadline;
-    /// when the caller is cancelled, at once.
+    /// Has `worker` score `work`, if it is connected here and its owner allows it. Always answers
+    /// by the deadline; when the caller is cancelled, at once.
     public nonisolated func rerank(
         on worker: WorkerID, _ work: EdgeRerank, within deadline: Duration
     ) async -> EdgeRerankResult {
@@ -49,7 +49,8 @@ extension DispatchHub {
         }
     }
 
-    /// Answers of workers that came when nobody waited for them any more, since this program started.
+    /// Answers of workers that came when nobody waited for them any more, since this program
+    /// started.
     public var lateRerankAnswerCount: Int { edgeReranks.lateAnswerCount }
 
     func endReranks(of id: SessionID) {

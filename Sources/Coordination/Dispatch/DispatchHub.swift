@@ -43,7 +43,8 @@ public actor DispatchHub: Service {
     /// What waits to be sent to a worker.
     public enum Outbound: Sendable {
         case command(CoordinatorCommand)
-        /// Its features stay with the hub until its turn comes: `takeRerank` gives them, if anybody waits still.
+        /// Its features stay with the hub until its turn comes: `takeRerank` gives them, if anybody
+        /// waits still.
         case rerank(EdgeReranks.Number)
     }
 
@@ -82,7 +83,7 @@ public actor DispatchHub: Service {
     private static let unreadCountMax = 256
 
     private let ledger: LedgerStore
-    private let hints: LedgerHints
+    private let hints: LedgerNotifications
     private let settings: DispatchSettings
     let logger: Logger
     let clock = ContinuousClock()
@@ -93,22 +94,22 @@ public actor DispatchHub: Service {
     private let metrics = DispatchMetrics()
     private var heartbeats = HeartbeatBatch()
     private var lastSession: UInt64 = 0
-    private var fillCount = 0
+    private var dispatchCount = 0
     private var lookCount = 0
     /// Looks at the queue, since it was asked for, of which nobody took what waits.
-    private var vainFillCount = 0
-    /// Somebody has room, or something waits: one wish is as good as many.
-    private let wishes: AsyncStream<Void>
-    private let wish: AsyncStream<Void>.Continuation
+    private var fruitlessCount = 0
+    /// Somebody has room, or something waits: one request is as good as many.
+    private let dispatchRequests: AsyncStream<Void>
+    private let dispatchRequest: AsyncStream<Void>.Continuation
 
     public init(
-        ledger: LedgerStore, hints: LedgerHints, settings: DispatchSettings, logger: Logger
+        ledger: LedgerStore, hints: LedgerNotifications, settings: DispatchSettings, logger: Logger
     ) {
         self.ledger = ledger
         self.hints = hints
         self.settings = settings
         self.logger = logger
-        (wishes, wish) = AsyncStream.makeStream(
+        (dispatchRequests, dispatchRequest) = AsyncStream.makeStream(
             of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
@@ -122,12 +123,14 @@ public actor DispatchHub: Service {
 
     // MARK: What workers do
 
-    /// Opens a session; an older one of the same worker is ended: of the same process, for its connection is
-    /// dead or about to be; of another one, which is told so, since two machines with one identity would evict
-    /// each other for ever. Leases of the worker that it no longer knows of go back to the queue at once.
+    /// Opens a session; an older one of the same worker is ended: of the same process, for its
+    /// connection is dead or about to be; of another one, which is told so, since two machines with
+    /// one identity would evict each other for ever. Leases of the worker that it no longer knows
+    /// of go back to the queue at once.
     ///
     /// - Returns: the instructions to pass on, ending when the session does.
-    /// - Throws: `identityRefused` when another machine took over from this process, or the name joined again.
+    /// - Throws: `identityRefused` when another machine took over from this process, or the name
+    ///   joined again.
     public func open(_ worker: Worker, _ hello: WorkerHello) async throws -> (
         SessionID, AsyncStream<Outbound>
     ) {
@@ -177,7 +180,7 @@ public actor DispatchHub: Service {
                 "program": "\(hello.programVersion)", "leases.kept": "\(hello.heldLeases.count)",
                 "leases.released": "\(connection.releasedCount)",
             ])
-        fill()
+        requestDispatch()
         return (id, stream)
     }
 
@@ -210,7 +213,9 @@ public actor DispatchHub: Service {
         } else {
             heartbeats.add(session.worker.id, leases)
         }
-        if (sessions[id]?.state.freeSlotCount(at: clock.now) ?? 0) > freeBefore { fill() }
+        if (sessions[id]?.state.freeSlotCount(at: clock.now) ?? 0) > freeBefore {
+            requestDispatch()
+        }
     }
 
     public func inventory(_ id: SessionID, _ heldDigests: [Digest]) {
@@ -228,11 +233,11 @@ public actor DispatchHub: Service {
         logger.info(
             takesTasks ? "worker takes tasks again" : "worker takes no tasks for now",
             metadata: ["worker": "\(session.worker.name)"])
-        if takesTasks { fill() }
+        if takesTasks { requestDispatch() }
     }
 
-    /// All that a worker has at home. It hears which of it is not taken; when the database is away, that is
-    /// all of it, and it offers it again a little later.
+    /// All that a worker has at home. It hears which of it is not taken; when the database is away,
+    /// that is all of it, and it offers it again a little later.
     public func offerLocalData(
         _ id: SessionID, _ sets: [FeatureSetDescription], weights: [Digest]
     ) async {
@@ -256,14 +261,14 @@ public actor DispatchHub: Service {
                 "refused": "\(refused.count)", "weights": "\(weights.count)",
             ])
         sessions[id]?.outbound.yield(.command(.refuse(refused)))
-        fill()
+        requestDispatch()
     }
 
     /// An attempt of this worker was handed in or failed: its place is free.
     public func attemptEnded(_ token: LeaseToken, of worker: WorkerID) async {
         guard let id = sessionOfWorker[worker] else { return }
         sessions[id]?.state.end(token)
-        fill()
+        requestDispatch()
     }
 
     /// The stream ended. Its leases stay with the worker until they run out: it may come back.
@@ -296,7 +301,7 @@ public actor DispatchHub: Service {
                 group.addTask { await self.followHints() }
                 group.addTask { await self.poll() }
                 group.addTask { await self.tellHeartbeats() }
-                group.addTask { await self.fillWhenAsked() }
+                group.addTask { await self.dispatchWhenRequested() }
             }
         }
         endAllSessions()
@@ -309,10 +314,10 @@ public actor DispatchHub: Service {
             case .workerRevoked: await endRefused()
             case .mayHaveMissed:
                 await endRefused()
-                fill()
+                requestDispatch()
             case .taskWaiting, .aliasMoved, .routesChanged, .keysChanged, .workerConnected,
                 .userForgotten:
-                fill()
+                requestDispatch()
             }
         }
     }
@@ -338,13 +343,14 @@ public actor DispatchHub: Service {
                 }
             }
             await endRefused()
-            fill()
+            requestDispatch()
             await suggestPrefetch()
         }
     }
 
-    /// Workers that are busy hear what the next tasks need, one feature set each, and not all the same. A hint:
-    /// who ends up with the task is decided when it is leased, and who holds its features comes first then.
+    /// Workers that are busy hear what the next tasks need, one feature set each, and not all the
+    /// same. A hint: who ends up with the task is decided when it is leased, and who holds its
+    /// features comes first then.
     private func suggestPrefetch() async {
         let now = clock.now
         let busy = sessions.filter { _, session in
@@ -383,9 +389,9 @@ public actor DispatchHub: Service {
     private static let upcomingCountMax = 16
     private static let allowanceCountMax = 8
 
-    /// Ends the sessions that are over: of workers that were revoked or put in quarantine, whose name has joined
-    /// again, or that have a newer session, here or at another coordinator. Asked with each poll, so within three
-    /// seconds also when no hint came.
+    /// Ends the sessions that are over: of workers that were revoked or put in quarantine, whose
+    /// name has joined again, or that have a newer session, here or at another coordinator. Asked
+    /// with each poll, so within three seconds also when no hint came.
     private func endRefused() async {
         guard !sessions.isEmpty else { return }
         do {
@@ -425,7 +431,8 @@ public actor DispatchHub: Service {
     /// - Returns: Whether the database heard it.
     private func tellHeartbeatsOnce() async -> Bool {
         let batch = heartbeats.take()
-        // What was put back may be of a session that has ended since: its leases run out, or are kept anew.
+        // What was put back may be of a session that has ended since: its leases run out, or are
+        // kept anew.
         let leases = batch.leases.filter { sessionOfWorker[$0.key] != nil }
         let connections = connections(of: batch.seen.union(leases.keys))
         let renewal: RenewalAnswers
@@ -446,7 +453,7 @@ public actor DispatchHub: Service {
         }
         // Its next call is refused, and its stream is no better.
         if !renewal.refused.isEmpty { await endRefused() }
-        if isRoom { fill() }
+        if isRoom { requestDispatch() }
         return true
     }
 
@@ -486,18 +493,18 @@ public actor DispatchHub: Service {
 
     /// Asks for a look at the queue. Nobody waits for it: a rush may last, and heartbeats, expired
     /// leases and cancellations must not wait behind it.
-    private func fill() { wish.yield() }
+    private func requestDispatch() { dispatchRequest.yield() }
 
     /// Leases what free places allow, for as long as there is more; the only one who does.
-    private func fillWhenAsked() async {
-        for await _ in wishes {
-            vainFillCount = 0
-            while !Task.isCancelled, await fillOnce() {}
+    private func dispatchWhenRequested() async {
+        for await _ in dispatchRequests {
+            fruitlessCount = 0
+            while !Task.isCancelled, await dispatchOnce() {}
         }
     }
 
     /// - Returns: Whether something was leased: then there may be more.
-    private func fillOnce() async -> Bool {
+    private func dispatchOnce() async -> Bool {
         let now = clock.now
         let candidates = sessions.values.compactMap { session -> FillPlan.Candidate? in
             let freeCount = session.state.freeSlotCount(at: now)
@@ -507,7 +514,7 @@ public actor DispatchHub: Service {
                 heldDigests: session.state.heldDigests, isRestricted: session.isRestricted)
         }
         guard !candidates.isEmpty else { return false }
-        fillCount += 1
+        dispatchCount += 1
         do {
             let waiting = try await ledger.waitingTasks(
                 of: TaskKind.leased.filter { kind in
@@ -516,16 +523,17 @@ public actor DispatchHub: Service {
                 atHomeWith: candidates.map(\.worker))
             let offers = FillPlan.offers(
                 to: candidates.sorted { $0.worker.rawValue < $1.worker.rawValue }, of: waiting,
-                startingAt: fillCount)
+                startingAt: dispatchCount)
             guard !offers.isEmpty else { return false }
             let connections = connections(of: offers.map(\.worker))
             let leased = try await ledger.leaseTasks(
                 for: offers, over: connections, lasting: settings.leaseDuration)
             for (worker, lease) in leased { push(lease, to: worker, over: connections[worker]) }
             if !leased.isEmpty { return true }
-            // What waits may not be for those who were offered it (paused, or it failed there): then the next in turn.
-            vainFillCount += 1
-            return vainFillCount < min(candidates.count, Self.vainFillCountMax)
+            // What waits may not be for those who were offered it (paused, or it failed there):
+            // then the next in turn.
+            fruitlessCount += 1
+            return fruitlessCount < min(candidates.count, Self.fruitlessCountMax)
         } catch {
             if !ledger.isLogged(error) {
                 logger.warning("cannot lease tasks", metadata: ["error": "\(error)"])
@@ -534,14 +542,14 @@ public actor DispatchHub: Service {
         }
     }
 
-    private static let vainFillCountMax = 16
+    private static let fruitlessCountMax = 16
 
     /// As many as one look counts.
     private static let waitingCountMax = 512
 
     private func push(_ lease: TaskLease, to worker: WorkerID, over connection: UUID?) {
-        // The session may have ended while we asked: then the lease runs out by itself, or was given back when a
-        // newer one opened.
+        // The session may have ended while we asked: then the lease runs out by itself, or was
+        // given back when a newer one opened.
         guard let id = sessionOfWorker[worker], let session = sessions[id],
             session.connection.id == connection
         else { return }
@@ -577,7 +585,10 @@ extension CoordinatorError {
             .identityRefused,
             "cannot go on as worker '\(worker)': another machine uses this identity",
             hint:
-                "a state directory is for one machine: move it away here, and join with a token of its own"
+                """
+                a state directory is for one machine: move it away here, and join with a token of \
+                its own
+                """
         )
     }
 

@@ -1,6 +1,7 @@
-// Which reranks at the edge are under way, how many there may be, and what an answer is worth. It reads only
-// the time it is given; DispatchHub sends, waits and wakes. Until a rerank is sent its features are kept
-// here, and what waits in a session's queue is a number: one that nobody waits for any more weighs nothing.
+// Which reranks at the edge are under way, how many there may be, and what an answer is worth. It
+// reads only the time it is given; DispatchHub sends, waits and wakes. Until a rerank is sent its
+// features are kept here, and what waits in a session's queue is a number: one that nobody waits
+// for any more weighs nothing.
 import LanguageSystem
 
 /// Reranks of all sessions, as a value: events go in, answers come out.
@@ -16,8 +17,9 @@ public struct EdgeReranks: Sendable {
         /// In the session's queue.
         case unsent(EdgeRerank)
         case sent
-        /// Nobody waits any more, but the worker has it and has not answered. It keeps its place until then: a
-        /// worker that reads and never answers runs out of places and is not waited for each time.
+        /// Nobody waits any more, but the worker has it and has not answered. It keeps its place
+        /// until then: a worker that reads and never answers runs out of places and is not waited
+        /// for each time.
         case late(until: ContinuousClock.Instant)
     }
 

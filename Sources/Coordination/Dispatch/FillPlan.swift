@@ -1,6 +1,6 @@
 // Who is offered how many of the waiting tasks. The database decides which tasks; here, that all
-// workers with free places get their share, that those that hold the features come first, and that no
-// call asks for more workers than it should.
+// workers with free places get their share, that those that hold the features come first, and that
+// no call asks for more workers than it should.
 public import LanguageSystem
 public import Ledger
 
@@ -33,8 +33,8 @@ public struct FillPlan: Sendable {
     /// Offers for one statement, best first; none when nothing that waits suits anybody.
     ///
     /// Each worker is offered an equal share of what waits, rounded up: with more tasks than places
-    /// everybody is filled, with fewer they are spread. Who has tasks at home is offered those first, whoever
-    /// is restricted what others leave.
+    /// everybody is filled, with fewer they are spread. Who has tasks at home is offered those
+    /// first, whoever is restricted what others leave.
     ///
     /// - Parameter start: Where to begin among equals, so that nobody is always first.
     public static func offers(

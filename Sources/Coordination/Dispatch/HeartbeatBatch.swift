@@ -1,6 +1,6 @@
-// The heartbeats that reached this coordinator since the last tick, to be told the database at once. A
-// worker that speaks twice within a tick is heard once, with what it said last: each heartbeat lists
-// everything it holds.
+// The heartbeats that reached this coordinator since the last tick, to be told the database at
+// once. A worker that speaks twice within a tick is heard once, with what it said last: each
+// heartbeat lists everything it holds.
 public import LanguageSystem
 import Ledger
 

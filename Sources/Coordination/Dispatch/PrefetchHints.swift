@@ -1,5 +1,6 @@
-// What one busy worker was told to fetch ahead, and what it is told next. A worker hears only of sets it could be
-// given work on, and may download what it heard of, so what it was told is remembered, the last of it.
+// What one busy worker was told to fetch ahead, and what it is told next. A worker hears only of
+// sets it could be given work on, and may download what it heard of, so what it was told is
+// remembered, the last of it.
 public import LanguageSystem
 import Ledger
 
@@ -25,7 +26,9 @@ public struct PrefetchHints: Sendable, Equatable {
         public static func < (one: Self, other: Self) -> Bool { one.words < other.words }
 
         private var words: String {
-            "\(taskKinds.map(\.rawValue)) \(domains?.map(\.description) ?? []) \(byteCountMax ?? -1)"
+            """
+            \(taskKinds.map(\.rawValue)) \(domains?.map(\.description) ?? []) \(byteCountMax ?? -1)
+            """
         }
     }
 

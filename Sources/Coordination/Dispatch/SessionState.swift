@@ -1,8 +1,9 @@
 // What one connected worker may still be given, decided from what it said and what we pushed.
-// A lease counts against the worker's capacity from the moment it is pushed until the worker, having
-// once reported it, reports it no longer, or hands in its end. A lease that is pushed but never
-// reported (the message was lost on its way) stops counting when its time is over and the worker has
-// spoken since: one that is silent gets nothing more, or it would draw task after task into its sleep.
+// A lease counts against the worker's capacity from the moment it is pushed until the worker,
+// having once reported it, reports it no longer, or hands in its end. A lease that is pushed but
+// never reported (the message was lost on its way) stops counting when its time is over and the
+// worker has spoken since: one that is silent gets nothing more, or it would draw task after task
+// into its sleep.
 public import LanguageSystem
 import Ledger
 
@@ -53,8 +54,8 @@ public struct SessionState: Sendable, Equatable {
         phases[token] = .pushed(until: expiry, hasSpoken: false)
     }
 
-    /// A heartbeat lists every lease the worker holds: what it once reported and lists no longer has
-    /// ended; what it has not seen yet stays.
+    /// A heartbeat lists every lease the worker holds: what it once reported and lists no longer
+    /// has ended; what it has not seen yet stays.
     public mutating func heartbeat(listing tokens: some Sequence<LeaseToken>) {
         let listed = Set(tokens)
         phases = phases.compactMapValues { phase in

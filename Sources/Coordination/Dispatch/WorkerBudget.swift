@@ -1,6 +1,6 @@
-// How many bytes of workers' uploads and downloads the coordinator holds at a time: for one worker, so
-// that none takes all, and for all of them, so that their number does not matter. What does not fit
-// is refused as busy, and the worker asks again a little later.
+// How many bytes of workers' uploads and downloads the coordinator holds at a time: for one worker,
+// so that none takes all, and for all of them, so that their number does not matter. What does not
+// fit is refused as busy, and the worker asks again a little later.
 public import LanguageSystem
 import Synchronization
 
@@ -29,7 +29,10 @@ public struct TransferBudget: Sendable, Equatable {
         precondition(byteCount >= 0, "a transfer has no less than no bytes")
         guard byteCount <= workerByteCountMax - held else {
             throw .tooManyTransfers(
-                "found \(held + byteCount) bytes of this worker under way, expected at most \(workerByteCountMax)"
+                """
+                found \(held + byteCount) bytes of this worker under way, expected at most \
+                \(workerByteCountMax)
+                """
             )
         }
         guard byteCount <= byteCountMax - lentByteCount else {

@@ -1,6 +1,7 @@
-// Keeps the tables of work small: ended tasks to the archive, old months out of it. Every coordinator
-// runs one; the database lets one at a time work (a lock of the transaction, so that it is free the
-// moment its holder dies), and the others find nothing to do. What it decides is in ls.housekeep().
+// Keeps the tables of work small: ended tasks to the archive, old months out of it. Every
+// coordinator runs one; the database lets one at a time work (a lock of the transaction, so that it
+// is free the moment its holder dies), and the others find nothing to do. What it decides is in
+// ls.housekeep().
 public import Ledger
 public import Logging
 public import ServiceLifecycle

@@ -1,7 +1,8 @@
-// Where workers are that have no session here, and whom it is worth asking: a value that reads only the time it
-// is given. What it knows comes from the database every few seconds and may be wrong by then. So a coordinator
-// that says it does not have the worker, or cannot be reached, is not asked again before the next reading; and
-// a worker whose answers do not come is left alone for a while, or each request would wait its deadline for it.
+// Where workers are that have no session here, and whom it is worth asking: a value that reads only
+// the time it is given. What it knows comes from the database every few seconds and may be wrong by
+// then. So a coordinator that says it does not have the worker, or cannot be reached, is not asked
+// again before the next reading; and a worker whose answers do not come is left alone for a while,
+// or each request would wait its deadline for it.
 public import LanguageSystem
 import Ledger
 
@@ -55,7 +56,8 @@ struct PeerDirectory: Sendable {
 
     /// What the database says now.
     ///
-    /// - Parameter keepsMissing: What it no longer lists stays: it was away, and whoever is not back yet is not gone.
+    /// - Parameter keepsMissing: What it no longer lists stays: it was away, and whoever is not
+    ///   back yet is not gone.
     mutating func learn(_ running: [RunningCoordinator], keepsMissing: Bool) {
         var found: [WorkerID: Place] = keepsMissing ? places : [:]
         var peers: Set<Peer> = keepsMissing ? self.peers : []

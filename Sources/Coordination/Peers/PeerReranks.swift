@@ -1,6 +1,6 @@
-// Has workers score that are connected to another coordinator: finds out which, asks it once, and waits no longer
-// than the deadline. A peer asks its own workers and nobody else, so nothing goes in circles. No request waits
-// for the database here: what is known when it comes has to do.
+// Has workers score that are connected to another coordinator: finds out which, asks it once, and
+// waits no longer than the deadline. A peer asks its own workers and nobody else, so nothing goes
+// in circles. No request waits for the database here: what is known when it comes has to do.
 import Foundation
 public import LanguageSystem
 public import Ledger
@@ -24,11 +24,12 @@ public final class PeerReranks: Service, @unchecked Sendable {
     private static let interval: Duration = .seconds(2)
     /// Hints that come together are one reading.
     private static let hintInterval: Duration = .milliseconds(100)
-    /// As long as the database takes others for running, they may need to be seen again after it was away.
+    /// As long as the database takes others for running, they may need to be seen again after it
+    /// was away.
     private static let absence: Duration = .seconds(10)
 
     private let ledger: LedgerStore
-    private let hints: LedgerHints
+    private let hints: LedgerNotifications
     private let name: String
     private let transport: any PeerTransport
     private let logger: Logger
@@ -41,7 +42,7 @@ public final class PeerReranks: Service, @unchecked Sendable {
 
     /// - Parameter name: What DispatchHub calls this coordinator, too.
     public init(
-        ledger: LedgerStore, hints: LedgerHints, name: String, transport: any PeerTransport,
+        ledger: LedgerStore, hints: LedgerNotifications, name: String, transport: any PeerTransport,
         logger: Logger
     ) {
         self.ledger = ledger
@@ -113,23 +114,23 @@ public final class PeerReranks: Service, @unchecked Sendable {
 
     private func follow() async {
         guard let address = await addresses.first(where: { _ in true }) else { return }
-        // One wish is as good as many.
-        let (wishes, wish) = AsyncStream.makeStream(
+        // One request is as good as many.
+        let (requests, request) = AsyncStream.makeStream(
             of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        wish.yield()
+        request.yield()
         await withDiscardingTaskGroup { group in
             group.addTask {
-                for await _ in self.hints.hints(of: [.presence]) { wish.yield() }
+                for await _ in self.hints.hints(of: [.presence]) { request.yield() }
             }
             group.addTask {
                 // Jitter: several coordinators on one database must not ask in step.
                 while (try? await self.clock.sleep(
                     for: Self.interval * Double.random(in: 0.75...1.25))) != nil
-                { wish.yield() }
+                { request.yield() }
             }
             group.addTask {
                 var failedAt: ContinuousClock.Instant?
-                for await _ in wishes {
+                for await _ in requests {
                     await self.read(address, &failedAt)
                     if (try? await self.clock.sleep(for: Self.hintInterval)) == nil { return }
                 }
@@ -166,7 +167,8 @@ public final class PeerReranks: Service, @unchecked Sendable {
 }
 
 extension EdgeRerankResult {
-    /// A peer has looked already; but it is not for it to say what we do with numbers that are none.
+    /// A peer has looked already; but it is not for it to say what we do with numbers that are
+    /// none.
     fileprivate func checked(for work: EdgeRerank) -> EdgeRerankResult {
         guard case .scored(let scores, _) = self else { return self }
         guard scores.count == work.candidateCount, scores.allSatisfy(\.isFinite) else {

@@ -1,6 +1,7 @@
-// Measures again what workers reported: a share of their evaluations, what one worker both trained and measured, and what two of them
-// disagree on. Which, and what follows, is decided in the ledger (ls.evaluation_check); this service takes one at a time,
-// does what a worker would, compares, and says what it found. A coordinator that dies leaves its one to the others.
+// Measures again what workers reported: a share of their evaluations, what one worker both trained
+// and measured, and what two of them disagree on. Which, and what follows, is decided in the ledger
+// (ls.evaluation_check); this service takes one at a time, does what a worker would, compares, and
+// says what it found. A coordinator that dies leaves its one to the others.
 import CoreMetrics
 import Foundation
 import LanguageSystem
@@ -20,8 +21,8 @@ public struct Referee: Service {
     private let interval: Duration
     private let logger: Logger
 
-    /// - Parameter interval: Between looks when there was nothing to do; a quarter more or less, so that coordinators
-    ///   do not ask in step.
+    /// - Parameter interval: Between looks when there was nothing to do; a quarter more or less, so
+    ///   that coordinators do not ask in step.
     public init(ledger: LedgerStore, interval: Duration = .seconds(2), logger: Logger) {
         self.ledger = ledger
         self.interval = interval
@@ -125,12 +126,16 @@ public struct Referee: Service {
         }
     }
 
-    /// The set, mapped from a file that has no name, so that it is gone when the set is, whatever happens.
+    /// The set, mapped from a file that has no name, so that it is gone when the set is, whatever
+    /// happens.
     private func features(of check: EvaluationCheck) async throws -> FeatureSet {
         guard check.featuresByteCount <= Self.featuresByteCountMax else {
             throw CoordinatorError(
                 .tooLarge,
-                "cannot measure again on \(check.featuresByteCount) bytes of features: expected at most \(Self.featuresByteCountMax)"
+                """
+                cannot measure again on \(check.featuresByteCount) bytes of features: expected at \
+                most \(Self.featuresByteCountMax)
+                """
             )
         }
         let file = try UnnamedFile()
@@ -155,7 +160,8 @@ private final class StopFlag: Sendable {
     func set() { value.store(true, ordering: .relaxed) }
 }
 
-/// A temporary file that has no name from the start: it is gone with the last who has it open, kill -9 included.
+/// A temporary file that has no name from the start: it is gone with the last who has it open, kill
+/// -9 included.
 private struct UnnamedFile {
     private let handle: FileHandle
 
@@ -180,7 +186,8 @@ private struct UnnamedFile {
     func close() { try? handle.close() }
 }
 
-/// Runs `body` on a thread made for it, of the lowest priority: requests come first, and so does everything else.
+/// Runs `body` on a thread made for it, of the lowest priority: requests come first, and so does
+/// everything else.
 private func onIdleThread<Value: Sendable>(
     _ name: String, _ body: @escaping @Sendable () throws -> Value
 ) async throws -> Value {

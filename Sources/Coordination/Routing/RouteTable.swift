@@ -1,7 +1,7 @@
-// Remembers who may answer whom, so that a repeated request touches no database. A hint that something changed
-// makes answers outdated; an answer also ages, because a hint may be lost. An outdated answer is asked for
-// again before it is used, and is still there when the database is not. What a route is, and why, is decided by
-// ls.route_plan() alone.
+// Remembers who may answer whom, so that a repeated request touches no database. A hint that
+// something changed makes answers outdated; an answer also ages, because a hint may be lost. An
+// outdated answer is asked for again before it is used, and is still there when the database is
+// not. What a route is, and why, is decided by ls.route_plan() alone.
 public import LanguageSystem
 
 /// The question a route answers.
@@ -33,8 +33,9 @@ extension String? {
     }
 }
 
-/// A bounded memory of answers, as a value: the shell looks up, asks the database, and stores under the
-/// generation in which it asked, so that an answer read before a change is outdated from the start.
+/// A bounded memory of answers, as a value: the shell looks up, asks the database, and stores under
+/// the generation in which it asked, so that an answer read before a change is outdated from the
+/// start.
 public struct RouteTable<Answer: Sendable>: Sendable {
     public enum Found: Sendable {
         /// To be used.
@@ -111,8 +112,8 @@ public struct RouteTable<Answer: Sendable>: Sendable {
         changedUsers.removeAll()
     }
 
-    /// An alias of this ranker moved: answers that name it are outdated, and those of its user, who may have
-    /// had none. A ranker of nobody's may be the answer to anything.
+    /// An alias of this ranker moved: answers that name it are outdated, and those of its user, who
+    /// may have had none. A ranker of nobody's may be the answer to anything.
     public mutating func outdate(_ ranker: RankerID, of user: String?) {
         guard let user, changedRankers.count + changedUsers.count < Self.changeCountMax else {
             outdateAll()

@@ -1,8 +1,9 @@
-// Which rankers stay in memory: least recently used leaves first, by bytes; what is pinned stays. Entries are
-// named by the digest of their weights, so nothing in here is ever stale.
+// Which rankers stay in memory: least recently used leaves first, by bytes; what is pinned stays.
+// Entries are named by the digest of their weights, so nothing in here is ever stale.
 
-/// A least-recently-used map bounded in bytes, as a value. What is not pinned is a list in the order of use, its links
-/// the places of entries in an array; every operation costs O(1), an insertion also what it evicts.
+/// A least-recently-used map bounded in bytes, as a value. What is not pinned is a list in the
+/// order of use, its links the places of entries in an array; every operation costs O(1), an
+/// insertion also what it evicts.
 struct ByteBoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private struct Entry: Sendable {
         let key: Key

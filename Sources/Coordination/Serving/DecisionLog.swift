@@ -1,6 +1,6 @@
-// Keeps a sample of what was served, bounded in every way: a share of requests, so many a second, so many
-// waiting to be written, all of it shared evenly among the keys that ask; what does not fit is counted and
-// dropped. No request waits for it.
+// Keeps a sample of what was served, bounded in every way: a share of requests, so many a second,
+// so many waiting to be written, all of it shared evenly among the keys that ask; what does not fit
+// is counted and dropped. No request waits for it.
 import Foundation
 import LanguageSystem
 public import Ledger
@@ -73,7 +73,8 @@ public final class DecisionLog: Service, @unchecked Sendable {
         waiting.closeWindow()
     }
 
-    /// What waits of this user is not written. (What is being written is ls.record_decisions' to leave out.)
+    /// What waits of this user is not written. (What is being written is ls.record_decisions' to
+    /// leave out.)
     func forget(user: String) {
         lock.withLock {
             forgotten.append(user)

@@ -1,6 +1,6 @@
-// What waits to be written, bounded in number a second and in bytes, and shared evenly among those it is of: when it is
-// full, whoever has most gives up its newest for one of somebody who has less. So nobody crowds out anybody, and
-// whoever is alone has all of it.
+// What waits to be written, bounded in number a second and in bytes, and shared evenly among those
+// it is of: when it is full, whoever has most gives up its newest for one of somebody who has less.
+// So nobody crowds out anybody, and whoever is alone has all of it.
 
 struct FairQueue<Element: Sendable>: Sendable {
     fileprivate struct Entry: Sendable {

@@ -1,17 +1,19 @@
-// When a user is forgotten, what this process has in memory of them goes, too: routes, decisions that wait to be written,
-// and weights that the ledger no longer has. Weights are compared with the ledger, so a hint that was missed costs nothing
-// but time: the comparison is made after each new connection, too.
+// When a user is forgotten, what this process has in memory of them goes, too: routes, decisions
+// that wait to be written, and weights that the ledger no longer has. Weights are compared with the
+// ledger, so a hint that was missed costs nothing but time: the comparison is made after each new
+// connection, too.
 import LanguageSystem
 import Ledger
 
 struct Forgetting: Sendable {
     let ledger: LedgerStore
-    let hints: LedgerHints
-    let routes: RouteMemory
+    let hints: LedgerNotifications
+    let routes: RouteCache
     let cache: RankerCache
     let decisions: DecisionLog
 
-    /// How often the ledger is asked once more when it does not answer; then the next connection asks.
+    /// How often the ledger is asked once more when it does not answer; then the next connection
+    /// asks.
     private static let tryCountMax = 10
 
     /// Until the task is cancelled.

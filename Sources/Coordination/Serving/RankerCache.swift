@@ -35,7 +35,7 @@ final class RankerCache: @unchecked Sendable {
     }
 
     /// How long nobody waits after a read that took longer, while no other ended.
-    private static let respite: Duration = .seconds(1)
+    private static let cooldown: Duration = .seconds(1)
 
     private let source: RankerSource
     private let patience: Duration
@@ -55,8 +55,9 @@ final class RankerCache: @unchecked Sendable {
     private var pinCounts: [Digest: Int] = [:]
     private var hitCount = 0
     private var missCount = 0
-    private var awayUntil: ContinuousClock.Instant
-    /// Counts looks at what is still in the ledger; a read that began before the last one may be of what is not.
+    private var coolsDownUntil: ContinuousClock.Instant
+    /// Counts looks at what is still in the ledger; a read that began before the last one may be of
+    /// what is not.
     private var auditCount: UInt64 = 0
     /// When a read last ended well.
     private var readAt: ContinuousClock.Instant
@@ -68,7 +69,7 @@ final class RankerCache: @unchecked Sendable {
         self.ready = ByteBoundedCache(byteCountMax: byteCountMax)
         self.patience = patience
         self.source = source
-        awayUntil = clock.now
+        coolsDownUntil = clock.now
         readAt = clock.now
     }
 
@@ -93,18 +94,22 @@ final class RankerCache: @unchecked Sendable {
         }
     }
 
-    /// - Parameter ranker: Whose champion these weights are; nil: nobody's, and no pin follows them.
-    /// - Throws: what the source throws; `invalidWeights` when the bytes are no ranker; `unavailable` when reading them
-    ///   takes too long, or took others too long a moment ago: they must not hold all places of those who need no read.
+    /// - Parameter ranker: Whose champion these weights are; nil: nobody's, and no pin follows
+    ///   them.
+    /// - Throws: what the source throws; `invalidWeights` when the bytes are no ranker;
+    ///   `unavailable` when reading them takes too long, or took others too long a moment ago: they
+    ///   must not hold all places of those who need no read.
     func scorer(for digest: Digest, of ranker: RankerID? = nil) async throws -> RankerScorer {
         if let scorer = known(digest, of: ranker) { return scorer }
         let began = clock.now
-        guard lock.withLock({ began >= awayUntil }) else { throw CoordinatorError.weightsAway() }
+        guard lock.withLock({ began >= coolsDownUntil }) else {
+            throw CoordinatorError.weightsAway()
+        }
         if let scorer = try await value(of: load(digest, of: ranker), within: patience) {
             return scorer
         }
         // A database that answered somebody meanwhile has much to do, but is there.
-        lock.withLock { if readAt < began { awayUntil = clock.now + Self.respite } }
+        lock.withLock { if readAt < began { coolsDownUntil = clock.now + Self.cooldown } }
         throw CoordinatorError.weightsAway()
     }
 
@@ -114,7 +119,8 @@ final class RankerCache: @unchecked Sendable {
             if let scorer = ready.value(for: digest) { return Task { scorer } }
             missCount += 1
             if let running = loading[digest] { return running }
-            // Unstructured on purpose: the load belongs to all who wait, not to the first, who may leave.
+            // Unstructured on purpose: the load belongs to all who wait, not to the first, who may
+            // leave.
             let auditCount = auditCount
             let load = Task { [source, loads] in
                 let began = ContinuousClock.now
@@ -135,12 +141,14 @@ final class RankerCache: @unchecked Sendable {
         }
     }
 
-    /// Keeps the ranker's version in memory for a key, and later its next ones. What another key holds is its own.
+    /// Keeps the ranker's version in memory for a key, and later its next ones. What another key
+    /// holds is its own.
     ///
     /// - Parameters:
     ///   - byteCount: What it takes, also when there was no room to keep it; nil: it is here.
     ///   - follows: Whether the pin goes on to the ranker's next champions.
-    /// - Throws: `tooLarge` when more than a quarter of the cache would be pinned for this key, or more than half for all.
+    /// - Throws: `tooLarge` when more than a quarter of the cache would be pinned for this key, or
+    ///   more than half for all.
     func pin(
         _ ranker: RankerID, _ digest: Digest, takes byteCount: Int? = nil, for holder: String,
         follows: Bool = true
@@ -189,7 +197,8 @@ final class RankerCache: @unchecked Sendable {
         }
     }
 
-    /// What is in memory, to be compared with the ledger. A read that is under way now is answered and not kept.
+    /// What is in memory, to be compared with the ledger. A read that is under way now is answered
+    /// and not kept.
     func digestsToAudit() -> [Digest] {
         lock.withLock {
             auditCount += 1

@@ -99,7 +99,10 @@ extension RerankReply {
         case .domain: "\(missing); \(domain) has a ranker of its own"
         case .parentDomain: "\(missing); a broader domain than \(domain) has a ranker"
         case .bestTransfer:
-            "\(missing) and \(domain) has none; this ranker does best on \(domain) by the transfer matrix"
+            """
+            \(missing) and \(domain) has none; this ranker does best on \(domain) by the transfer \
+            matrix
+            """
         case .global:
             "\(missing) and no domain's ranker fits; the base model's global ranker serves"
         case .firstSample: "\(missing) and no ranker fits; the candidates keep their order"

@@ -12,8 +12,8 @@ public struct RerankRequest: Sendable {
     public let fallbacks: [String]
     public var user: String?
     public var domain: DomainName?
-    /// [K + 1, D] numbers of `dtype`, row-major, little-endian; row 0 is the instruction. Its first byte
-    /// is aligned to the type.
+    /// [K + 1, D] numbers of `dtype`, row-major, little-endian; row 0 is the instruction. Its first
+    /// byte is aligned to the type.
     public let features: ArraySlice<UInt8>
     public let dtype: FeatureType
     /// K

@@ -37,7 +37,7 @@ public struct RerankerSettings: Sendable {
 }
 
 public final class Reranker: Service, Sendable {
-    let routes: RouteMemory
+    let routes: RouteCache
     let cache: RankerCache
     let threads: ScoringThreads
     let decisions: DecisionLog
@@ -53,14 +53,14 @@ public final class Reranker: Service, Sendable {
     private static let shadowCountMax = 16
 
     public init(
-        ledger: LedgerStore, hints: LedgerHints, decisions: DecisionLog, hub: DispatchHub,
+        ledger: LedgerStore, hints: LedgerNotifications, decisions: DecisionLog, hub: DispatchHub,
         peers: PeerReranks? = nil, settings: RerankerSettings
     ) {
         self.hub = hub
         self.peers = peers
         self.settings = settings
         self.decisions = decisions
-        routes = RouteMemory(ledger: ledger, hints: hints)
+        routes = RouteCache(ledger: ledger, hints: hints)
         cache = RankerCache(
             byteCountMax: settings.cacheByteCountMax, patience: settings.loadPatience
         ) {
@@ -86,9 +86,10 @@ public final class Reranker: Service, Sendable {
     }
 
     /// - Throws: `notPermitted` for another user or domain than the key is for; `unknownBaseModel`,
-    ///   `unknownRanker`, `unknownVersion`, also for what the key is not for; `contractMismatch` for features
-    ///   of another width or contract, `invalidFeatures` for numbers that are not finite or beyond
-    ///   `Bounds.magnitudeMax`, and where a norm or a score is not finite; `busy`, `unavailable`.
+    ///   `unknownRanker`, `unknownVersion`, also for what the key is not for; `contractMismatch`
+    ///   for features of another width or contract, `invalidFeatures` for numbers that are not
+    ///   finite or beyond `Bounds.magnitudeMax`, and where a norm or a score is not finite; `busy`,
+    ///   `unavailable`.
     public func rerank(_ asked: RerankRequest, for caller: RerankCaller) async throws -> RerankReply
     {
         if let reply = try rerankNow(asked, for: caller) { return reply }
@@ -132,8 +133,8 @@ public final class Reranker: Service, Sendable {
         throw refusal ?? CoordinatorError.unknownModel(request.model)
     }
 
-    /// What `rerank` answers, when nobody has to be waited for: the route and its ranker are in memory, the ranker is
-    /// scored here, and the group is small.
+    /// What `rerank` answers, when nobody has to be waited for: the route and its ranker are in
+    /// memory, the ranker is scored here, and the group is small.
     ///
     /// - Returns: Nil when it takes longer; then `rerank` answers.
     /// - Throws: As `rerank`.
@@ -197,7 +198,8 @@ public final class Reranker: Service, Sendable {
         _ answer: RouteAnswer, for scope: KeyScope, _ model: String
     ) throws(CoordinatorError) {
         guard answer.isPermitted(by: scope) else {
-            // While the database is away what does not exist cannot be told from what is not known yet.
+            // While the database is away what does not exist cannot be told from what is not known
+            // yet.
             throw routes.isAway ? .routesAway() : .unknownModel(model)
         }
     }
@@ -303,7 +305,10 @@ public final class Reranker: Service, Sendable {
             .failure(
                 EdgeMiss(
                     why:
-                        "which did not answer in \(Int(nearest: settings.edgeDeadline / .milliseconds(1))) ms"
+                        """
+                        which did not answer in \
+                        \(Int(nearest: settings.edgeDeadline / .milliseconds(1))) ms
+                        """
                 ))
         case .busy: .failure(EdgeMiss(why: "which has too much to do"))
         case .refused(let error): .failure(EdgeMiss(why: "which refused: \(error.message)"))
@@ -378,8 +383,10 @@ public final class Reranker: Service, Sendable {
 
     /// Has the ranker in memory that a request of this user and domain would be served by.
     ///
-    /// - Parameter pin: Whether it stays there for this key, also its later versions; nil: as it was.
-    /// - Throws: As `rerank`; `unavailable` when no ranker fits, `tooLarge` when too much is pinned.
+    /// - Parameter pin: Whether it stays there for this key, also its later versions; nil: as it
+    ///   was.
+    /// - Throws: As `rerank`; `unavailable` when no ranker fits, `tooLarge` when too much is
+    ///   pinned.
     public func prefetch(
         _ model: String, user: String?, domain: DomainName?, pin: Bool?, for caller: RerankCaller
     ) async throws -> Prefetched {
@@ -453,8 +460,8 @@ extension Float {
 }
 
 extension RerankRequest {
-    /// Groups of at most so many numbers are scored on the thread that they arrived on: about 60 candidates of
-    /// width 4096, a few tenths of a millisecond.
+    /// Groups of at most so many numbers are scored on the thread that they arrived on: about 60
+    /// candidates of width 4096, a few tenths of a millisecond.
     private static let smallCountMax = 1 << 18
 
     fileprivate var isSmall: Bool { (candidateCount + 1) * hiddenSize <= Self.smallCountMax }
@@ -473,9 +480,11 @@ extension RerankRequest {
         try result.get()
     }
 
-    /// The request as the key lets it be: a key of one user's is that user's, one of a single domain's that domain's.
+    /// The request as the key lets it be: a key of one user's is that user's, one of a single
+    /// domain's that domain's.
     ///
-    /// - Throws: `unknownBaseModel` for a model that cannot be a name; `invalidArgument`, `notPermitted` for the user.
+    /// - Throws: `unknownBaseModel` for a model that cannot be a name; `invalidArgument`,
+    ///   `notPermitted` for the user.
     fileprivate func permitted(by scope: KeyScope) throws(CoordinatorError) -> RerankRequest {
         guard model.isPossibleName else { throw .unknownModel(model) }
         var request = self
@@ -505,7 +514,10 @@ extension CoordinatorError {
     fileprivate static func impossibleUser() -> Self {
         Self(
             .invalidArgument,
-            "cannot rerank for this user: found a name that is longer than 200 characters or has a control character"
+            """
+            cannot rerank for this user: found a name that is longer than 200 characters or has a \
+            control character
+            """
         )
     }
 }
@@ -588,30 +600,43 @@ extension CoordinatorError {
     static func wrongWidth(_ baseModel: String, found: Int, expected: Int) -> Self {
         Self(
             .contractMismatch,
-            "cannot rerank for \(baseModel): found features of width \(found), expected \(expected)",
+            """
+            cannot rerank for \(baseModel): found features of width \(found), expected \(expected)
+            """,
             hint:
-                "send the hidden states of the base model and layer that the rankers were trained on"
+                """
+                send the hidden states of the base model and layer that the rankers were trained on
+                """
         )
     }
 
     static func wrongContract(_ baseModel: String, _ differences: [String]) -> Self {
         Self(
             .contractMismatch,
-            "cannot rerank for \(baseModel): the features' contract is another: found \(differences.joined(separator: "; found "))",
+            """
+            cannot rerank for \(baseModel): the features' contract is another: found \
+            \(differences.joined(separator: "; found "))
+            """,
             hint: "take the features as the rankers' were taken; ls.base_model_status shows how")
     }
 
     static func outOfReach(_ model: String) -> Self {
         Self(
             .unavailable,
-            "cannot rerank with '\(model.printable(120))': its weights are not here, and no worker in reach has them",
+            """
+            cannot rerank with '\(model.printable(120))': its weights are not here, and no worker \
+            in reach has them
+            """,
             hint: "name fallbacks, or the base model")
     }
 
     static func nothingToPrefetch(_ model: String) -> Self {
         Self(
             .unknownVersion,
-            "cannot prefetch for '\(model.printable(120))': no ranker with weights here would serve such a request"
+            """
+            cannot prefetch for '\(model.printable(120))': no ranker with weights here would serve \
+            such a request
+            """
         )
     }
 }

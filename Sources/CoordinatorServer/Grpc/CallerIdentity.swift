@@ -1,6 +1,7 @@
-// Who calls is what the verified client certificate says, and nothing in a message can change it. It also says
-// which of the two services is the caller's: a worker never gets to the coordinators' service, nor a coordinator
-// to the workers'. A worker's calls are checked against the ledger, so that a revoked one is refused on its next.
+// Who calls is what the verified client certificate says, and nothing in a message can change it.
+// It also says which of the two services is the caller's: a worker never gets to the coordinators'
+// service, nor a coordinator to the workers'. A worker's calls are checked against the ledger, so
+// that a revoked one is refused on its next.
 import Coordination
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix

@@ -1,5 +1,5 @@
-// What other coordinators ask of this one: a rerank by a worker whose session is here. It goes to that worker or
-// to nobody; handing it on would be for the one that was asked first.
+// What other coordinators ask of this one: a rerank by a worker whose session is here. It goes to
+// that worker or to nobody; handing it on would be for the one that was asked first.
 import Coordination
 import GRPCCore
 import LanguageSystem

@@ -1,6 +1,7 @@
-// Looks for itself when a worker says that a task cannot be done. A configuration that we cannot read either is the
-// task's fault. One that we can read, and the worker cannot, is for a worker whose program is newer: an older one
-// refuses a key, a value or a kind that it has never heard of in the words below, and always has.
+// Looks for itself when a worker says that a task cannot be done. A configuration that we cannot
+// read either is the task's fault. One that we can read, and the worker cannot, is for a worker
+// whose program is newer: an older one refuses a key, a value or a kind that it has never heard of
+// in the words below, and always has.
 import LanguageSystem
 import Ledger
 import Rankers
@@ -29,8 +30,8 @@ enum FailureReview {
         }
     }
 
-    /// `cannot read the training configuration: found the unknown key 'x'`, `… found an unknown value at 'x'`,
-    /// `cannot read this task: its kind is not known here`.
+    /// `cannot read the training configuration: found the unknown key 'x'`, `… found an unknown
+    /// value at 'x'`, `cannot read this task: its kind is not known here`.
     private static func isOfUnknownWords(_ message: String) -> Bool {
         message.hasPrefix("cannot read this task: ")
             || ["ranker", "training", "evaluation"].contains {

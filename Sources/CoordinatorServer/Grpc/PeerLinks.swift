@@ -1,5 +1,6 @@
-// The connections to other coordinators: mutual TLS to their workers' port, one for each, opened when it is first
-// needed and thrown away when it fails. Each shows a certificate made for it, so none has to be renewed in place.
+// The connections to other coordinators: mutual TLS to their workers' port, one for each, opened
+// when it is first needed and thrown away when it fails. Each shows a certificate made for it, so
+// none has to be renewed in place.
 public import Coordination
 public import Foundation
 import GRPCCore
@@ -20,8 +21,8 @@ public actor PeerLinks: PeerTransport {
         var heardAt: ContinuousClock.Instant
     }
 
-    /// A connection on which nothing was heard for so long and a request ran out of time is taken for dead. gRPC's own
-    /// pings take half a minute to find that out.
+    /// A connection on which nothing was heard for so long and a request ran out of time is taken
+    /// for dead. gRPC's own pings take half a minute to find that out.
     private static let silence: Duration = .seconds(2)
 
     private let authority: CertificateAuthority
@@ -71,7 +72,8 @@ public actor PeerLinks: PeerTransport {
             heard(link, of: peer)
             return .answered(reply.result)
         } catch {
-            // Whoever waits counts the same time, and may have been the first to see that it was over.
+            // Whoever waits counts the same time, and may have been the first to see that it was
+            // over.
             if clock.now >= until { return silent(link, of: peer) }
             if Task.isCancelled { return .silent }
             return ended(link, of: peer, error)

@@ -20,7 +20,10 @@ extension RerankCall {
         let expected = (count + 1) * width * dtype.byteCount
         guard features.data.count == expected else {
             throw .malformedRerank(
-                "features.data holds \(features.data.count) bytes, expected \(expected) for [\(count + 1), \(width)] \(dtype.rawValue)"
+                """
+                features.data holds \(features.data.count) bytes, expected \(expected) for \
+                [\(count + 1), \(width)] \(dtype.rawValue)
+                """
             )
         }
         self.init(

@@ -1,5 +1,6 @@
-// The port for reranks over gRPC, beside the HTTPS one: TLS with the server's certificate, an API key in each call.
-// A service: asked to stop, it takes no new calls and ends when those under way are answered.
+// The port for reranks over gRPC, beside the HTTPS one: TLS with the server's certificate, an API
+// key in each call. A service: asked to stop, it takes no new calls and ends when those under way
+// are answered.
 public import Coordination
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
@@ -19,7 +20,7 @@ public struct RerankEndpoint: Service {
     ///   - admission: of the HTTPS surface: one bound for both.
     public init(
         host: String, port: Int, certificates: ServerCertificates,
-        settings: RestSettings, reranker: Reranker, keyring: Keyring, admission: Admission,
+        settings: RestSettings, reranker: Reranker, apiKeys: APIKeyCache, admission: Admission,
         logger: Logger, onListening: @escaping @Sendable (Int) async -> Void
     ) throws {
         address = "\(host):\(port)"
@@ -34,7 +35,8 @@ public struct RerankEndpoint: Service {
             },
             config: .defaults {
                 $0.rpc.maxRequestPayloadSize = settings.bodyByteCountMax
-                // A message is read before it is refused as one too many: a connection holds so many at most.
+                // A message is read before it is refused as one too many: a connection holds so
+                // many at most.
                 $0.http2.maxConcurrentStreams = 64
                 $0.connection.maxGraceTime = settings.drainDuration
                 $0.connection.keepalive.time = .seconds(60)
@@ -47,8 +49,8 @@ public struct RerankEndpoint: Service {
             transport: transport,
             services: [
                 RerankService(
-                    reranker: reranker, keyring: keyring, admission: admission, logger: logger)
-            ], interceptors: [RerankGate(keyring: keyring, logger: logger)])
+                    reranker: reranker, apiKeys: apiKeys, admission: admission, logger: logger)
+            ], interceptors: [RerankGate(apiKeys: apiKeys, logger: logger)])
     }
 
     /// - Throws: `addressInUse` when the port is taken.

@@ -1,5 +1,5 @@
-// Reranks over gRPC. The same keys, bounds, ids, refusals and metrics as over HTTPS; who serves is decided in
-// Coordination.
+// Reranks over gRPC. The same keys, bounds, ids, refusals and metrics as over HTTPS; who serves is
+// decided in Coordination.
 import Coordination
 import GRPCCore
 import LanguageSystem
@@ -13,7 +13,7 @@ struct RerankService: Languagesystem_V1_RerankService.ServiceProtocol {
     private static let path = "languagesystem.v1.RerankService"
 
     let reranker: Reranker
-    let keyring: Keyring
+    let apiKeys: APIKeyCache
     let admission: Admission
     let logger: Logger
 
@@ -104,7 +104,7 @@ struct RerankService: Languagesystem_V1_RerankService.ServiceProtocol {
         let identity = RequestIdentity(metadata)
         do {
             let caller = RerankCaller(
-                requestID: identity.id, key: try await keyring.key(of: metadata),
+                requestID: identity.id, key: try await apiKeys.key(of: metadata),
                 keepsDecision: metadata.text("x-ls-keep") == "true",
                 traceParent: identity.traceParent)
             let reply = try await admission.admit {
@@ -143,7 +143,7 @@ struct RerankService: Languagesystem_V1_RerankService.ServiceProtocol {
 
 /// Refuses strangers before their message is read.
 struct RerankGate: ServerInterceptor {
-    let keyring: Keyring
+    let apiKeys: APIKeyCache
     let logger: Logger
 
     func intercept<Input: Sendable, Output: Sendable>(
@@ -153,7 +153,7 @@ struct RerankGate: ServerInterceptor {
             StreamingServerResponse<Output>
     ) async throws -> StreamingServerResponse<Output> {
         do {
-            _ = try await keyring.key(of: request.metadata)
+            _ = try await apiKeys.key(of: request.metadata)
         } catch {
             throw RerankService.refusal(error, RequestIdentity(request.metadata), logger)
         }
@@ -161,7 +161,7 @@ struct RerankGate: ServerInterceptor {
     }
 }
 
-extension Keyring {
+extension APIKeyCache {
     /// - Throws: `keyRefused`.
     fileprivate func key(of metadata: Metadata) async throws -> KnownKey {
         guard let key = RerankRoutes.bearer(metadata.text("authorization")) else {

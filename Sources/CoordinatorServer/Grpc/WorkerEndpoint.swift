@@ -1,5 +1,6 @@
-// The port workers connect to, and other coordinators: gRPC over mutual TLS, and nothing else on it. A service: it listens
-// until asked to stop, then ends the sessions, which would otherwise last for ever.
+// The port workers connect to, and other coordinators: gRPC over mutual TLS, and nothing else on
+// it. A service: it listens until asked to stop, then ends the sessions, which would otherwise last
+// for ever.
 public import Coordination
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
@@ -37,7 +38,8 @@ public struct WorkerEndpoint: Service {
             config: .defaults {
                 $0.http2.targetWindowSize = WireLimits.windowByteCount
                 $0.http2.maxFrameSize = WireLimits.frameByteCount
-                // A session, uploads, downloads: what WorkerBudget lets through and room for refusals.
+                // A session, uploads, downloads: what WorkerBudget lets through and room for
+                // refusals.
                 $0.http2.maxConcurrentStreams = 64
                 // Another coordinator sends what a session carries.
                 $0.rpc.maxRequestPayloadSize = WireLimits.sessionMessageByteCountMax
@@ -52,7 +54,7 @@ public struct WorkerEndpoint: Service {
             transport: transport,
             services: [
                 WorkerService(
-                    hub: hub, intake: EvaluationIntake(ledger: ledger), ledger: ledger,
+                    hub: hub, batcher: EvaluationBatcher(ledger: ledger), ledger: ledger,
                     enrolment: enrolment, logger: logger),
                 CoordinatorService(hub: hub, logger: logger),
             ],

@@ -1,5 +1,6 @@
 // The workers' calls, translated: messages to values, values to messages. What is leased to whom
-// is decided by dispatch, what counts by the ledger; here, sizes and digests are held to their word.
+// is decided by dispatch, what counts by the ledger; here, sizes and digests are held to their
+// word.
 import Coordination
 import struct Crypto.SHA256
 import GRPCCore
@@ -13,7 +14,7 @@ import WorkerWire
 
 struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
     let hub: DispatchHub
-    let intake: EvaluationIntake
+    let batcher: EvaluationBatcher
     let ledger: LedgerStore
     let enrolment: Enrolment
     let logger: Logger
@@ -23,8 +24,9 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
             workerByteCountMax: WeightsUpload.byteCountMax + 16 * WireLimits.chunkByteCount,
             byteCountMax: 4 * (WeightsUpload.byteCountMax + 16 * WireLimits.chunkByteCount)))
 
-    /// Of a blob in one answer: a fifth of what a row holds. Buffers on the way have sizes of powers of two, and
-    /// with its frame it just fits 256 KiB; whole rows took 2 MiB at each of six places.
+    /// Of a blob in one answer: a fifth of what a row holds. Buffers on the way have sizes of
+    /// powers of two, and with its frame it just fits 256 KiB; whole rows took 2 MiB at each of six
+    /// places.
     private static let chunkByteCount = 205 << 10
 
     func session(
@@ -39,8 +41,8 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
         hello.process = context.process
         let (session, outbound) = try await hub.open(worker, hello)
         let endings = await hub.ending(of: session)
-        // Taking an offer waits for the database, and a rerank's answer must not wait behind it. The newest
-        // offer is the whole list.
+        // Taking an offer waits for the database, and a rerank's answer must not wait behind it.
+        // The newest offer is the whole list.
         let (offers, offer) = AsyncStream.makeStream(
             of: LocalData.self, bufferingPolicy: .bufferingNewest(1))
         try await withThrowingTaskGroup(of: SessionPart.self) { group in
@@ -51,7 +53,8 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
                 return .over
             }
             group.addTask {
-                // Why dispatch ends it, when the worker is to hear that: at once, not when it has read the rest.
+                // Why dispatch ends it, when the worker is to hear that: at once, not when it has
+                // read the rest.
                 for await reason in endings { throw reason }
                 return .goesOn
             }
@@ -76,8 +79,8 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
                 }
                 return .over
             }
-            // Either end is the end: the worker left, or dispatch ended the session. Whoever waits for the
-            // worker hears it now, not when an offer has been taken.
+            // Either end is the end: the worker left, or dispatch ended the session. Whoever waits
+            // for the worker hears it now, not when an offer has been taken.
             var end = await group.nextResult()
             while case .success(.goesOn)? = end { end = await group.nextResult() }
             group.cancelAll()
@@ -121,8 +124,8 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
         let digest = try Digest(wire: request.digest)
         let isSuggested = try await check(digest, for: context.worker)
         var checkedAt = ContinuousClock.now
-        // The writer waits for the worker, so no more is held here than a chunk on its way and the next
-        // one, which is read meanwhile.
+        // The writer waits for the worker, so no more is held here than a chunk on its way and the
+        // next one, which is read meanwhile.
         try await budget.lending(2 * WireLimits.chunkByteCount, to: context.worker.id) {
             var next: BlobChunk? = try await ledger.readBlob(
                 digest, from: Int64(clamping: request.offset),
@@ -134,8 +137,9 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
                     : ledger.readBlob(digest, from: chunk.end, byteCountMax: Self.chunkByteCount)
                 try await response.write(Languagesystem_V1_BlobChunk(chunk))
                 next = try await following
-                // A download may last; a worker that is revoked meanwhile, or whose name joins again or lease ends,
-                // gets no more of it. What it was told to fetch ahead it may fetch to the end.
+                // A download may last; a worker that is revoked meanwhile, or whose name joins
+                // again or lease ends, gets no more of it. What it was told to fetch ahead it may
+                // fetch to the end.
                 if checkedAt.duration(to: .now) > .seconds(1) {
                     _ = try await ledger.authenticateWorker(
                         context.worker.name, serial: context.worker.serial)
@@ -147,7 +151,8 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
     }
 
     /// - Returns: Whether it was told to fetch this ahead.
-    /// - Throws: `unknownFeatureSet` unless it was, or a task that it holds or a ranker that it serves needs it.
+    /// - Throws: `unknownFeatureSet` unless it was, or a task that it holds or a ranker that it
+    ///   serves needs it.
     @discardableResult
     private func check(_ digest: LanguageSystem.Digest, for worker: Worker) async throws -> Bool {
         if await hub.hasSuggested(digest, to: worker.id) { return true }
@@ -193,8 +198,8 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
         return Languagesystem_V1_CompletionReply(completion)
     }
 
-    /// Of an edge-only ranker: digest, size and report are all that comes. Whether the ranker is one is the
-    /// ledger's to say.
+    /// Of an edge-only ranker: digest, size and report are all that comes. Whether the ranker is
+    /// one is the ledger's to say.
     private func completeAtHome(_ header: TrainingResultHeader, by worker: Worker) async throws
         -> Languagesystem_V1_CompletionReply
     {
@@ -232,7 +237,7 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
         let token = try await taking(from: worker, nil) { try LeaseToken(wire: request.leaseToken) }
         let counted = try await taking(from: worker, token) {
             let reports = try [EvaluationResultReport](request)
-            return try await intake.complete(
+            return try await batcher.complete(
                 EvaluationResult(worker: worker.id, token: token, reports: reports))
         }
         await hub.attemptEnded(token, of: worker.id)
@@ -275,7 +280,8 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
     }
 
     /// Runs what takes a worker's result. A result that is refused for what is in it is kept in the
-    /// audit log and fails the attempt. Whose fault it was, the worker's or the data's, ls.refuse_result() says.
+    /// audit log and fails the attempt. Whose fault it was, the worker's or the data's,
+    /// ls.refuse_result() says.
     private func taking<Value>(
         from worker: Worker, _ token: LeaseToken?, _ body: () async throws -> Value
     ) async throws -> Value {
@@ -319,7 +325,8 @@ struct WeightsUpload {
     let byteCount: Int
     private var bytes: [UInt8] = []
 
-    /// What is held in memory for one upload (WorkerBudget bounds them together); larger rankers are not for sending around.
+    /// What is held in memory for one upload (WorkerBudget bounds them together); larger rankers
+    /// are not for sending around.
     static let byteCountMax = 128 << 20
 
     init(_ header: TrainingResultHeader) throws(CoordinatorError) {
@@ -367,7 +374,10 @@ extension CoordinatorError {
     static func weightsTooLarge(_ byteCount: Int64) -> Self {
         Self(
             .tooLarge,
-            "cannot take these weights: found \(byteCount) bytes, expected at most \(WeightsUpload.byteCountMax)"
+            """
+            cannot take these weights: found \(byteCount) bytes, expected at most \
+            \(WeightsUpload.byteCountMax)
+            """
         )
     }
 
@@ -376,7 +386,10 @@ extension CoordinatorError {
     {
         Self(
             .invalidWeights,
-            "cannot take these weights: found \(count) bytes at offset \(offset), expected offset \(expected) and \(byteCount) in all"
+            """
+            cannot take these weights: found \(count) bytes at offset \(offset), expected offset \
+            \(expected) and \(byteCount) in all
+            """
         )
     }
 
@@ -395,14 +408,20 @@ extension CoordinatorError {
     static func absurdWeights(_ magnitude: Float) -> Self {
         Self(
             .invalidWeights,
-            "cannot take these weights: found a number of size \(magnitude), expected at most \(RankerWeights.magnitudeMax)"
+            """
+            cannot take these weights: found a number of size \(magnitude), expected at most \
+            \(RankerWeights.magnitudeMax)
+            """
         )
     }
 
     static func weightsOfAnotherRanker(found: String, expected: String) -> Self {
         Self(
             .invalidWeights,
-            "cannot take these weights: found those of \(WireLimits.line(found)), expected \(expected)"
+            """
+            cannot take these weights: found those of \(WireLimits.line(found)), expected \
+            \(expected)
+            """
         )
     }
 

@@ -1,9 +1,10 @@
-// How many requests are under way, how many bytes are held for them, whether more are let in, and whether this server is
-// leaving. Requests beyond the bounds are refused at once, before their body is read, which keeps the accepted ones
-// quick. Bytes are those of bodies, as they come, until they are answered, and of answers until
-// their callers took them. What was announced and has not come takes no room: whoever sends nothing
-// would keep others out. So a body may be refused halfway, when others came first; it gives back
-// what it held, nobody waits for another, and whoever was first is answered.
+// How many requests are under way, how many bytes are held for them, whether more are let in, and
+// whether this server is leaving. Requests beyond the bounds are refused at once, before their body
+// is read, which keeps the accepted ones quick. Bytes are those of bodies, as they come, until they
+// are answered, and of answers until their callers took them. What was announced and has not come
+// takes no room: whoever sends nothing would keep others out. So a body may be refused halfway,
+// when others came first; it gives back what it held, nobody waits for another, and whoever was
+// first is answered.
 import LanguageSystem
 import Synchronization
 
@@ -17,8 +18,8 @@ public final class Admission: Sendable {
     private let leaving = Atomic<Bool>(false)
     private let ending = Atomic<Bool>(false)
 
-    /// - Parameter smallByteCountMax: Bodies up to this size are let in whatever is held: their number is bounded, and who sends
-    ///   large ones does not shut out who sends small ones.
+    /// - Parameter smallByteCountMax: Bodies up to this size are let in whatever is held: their
+    ///   number is bounded, and who sends large ones does not shut out who sends small ones.
     public init(
         inFlightMax: Int, byteCountMax: Int = 256 << 20, smallByteCountMax: Int = 1 << 20
     ) {
@@ -49,8 +50,8 @@ public final class Admission: Sendable {
         return try await body()
     }
 
-    /// The same for a list, of which only an eighth of the places may be under way: they wait for the database, which
-    /// others must not wait for behind them.
+    /// The same for a list, of which only an eighth of the places may be under way: they wait for
+    /// the database, which others must not wait for behind them.
     ///
     /// - Throws: `busy`.
     func admitListing<Value>(_ body: () async throws -> Value) async throws -> Value {
@@ -97,7 +98,8 @@ public final class Admission: Sendable {
     ///
     /// - Throws: `busy`, and then none of them is.
     func enter(_ count: Int = 1) throws(CoordinatorError) {
-        // Never more than there are, not even for a moment: another request would be refused for it.
+        // Never more than there are, not even for a moment: another request would be refused for
+        // it.
         var found = inFlight.load(ordering: .relaxed)
         while true {
             guard found + count <= inFlightMax else { throw .tooManyInFlight(inFlightMax) }
@@ -110,8 +112,8 @@ public final class Admission: Sendable {
 
     func leave(_ count: Int = 1) { inFlight.subtract(count, ordering: .relaxed) }
 
-    /// Runs `body` for a batch of so many requests, one of which has its place already: each takes one, but all together
-    /// never more than there are.
+    /// Runs `body` for a batch of so many requests, one of which has its place already: each takes
+    /// one, but all together never more than there are.
     ///
     /// - Throws: `busy`.
     func admitRest<Value>(
@@ -140,7 +142,10 @@ extension CoordinatorError {
     static func tooManyBytes(_ count: Int) -> Self {
         Self(
             .busy,
-            "cannot read the request now: bodies under way and answers not taken fill \(count >> 20) MiB already",
+            """
+            cannot read the request now: bodies under way and answers not taken fill \
+            \(count >> 20) MiB already
+            """,
             hint: "retry after a second; take answers as they come")
     }
 }

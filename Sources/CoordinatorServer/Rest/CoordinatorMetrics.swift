@@ -1,4 +1,5 @@
-// Every name under which something is measured, what it means, and where what is read at a scrape comes from.
+// Every name under which something is measured, what it means, and where what is read at a scrape
+// comes from.
 public import Coordination
 import LanguageSystem
 public import ProgramMetrics
@@ -10,7 +11,10 @@ public enum CoordinatorMetrics {
         "ls_rerank_refusals_total": "Requests refused, by error code.",
         "ls_rerank_duration_seconds": "From the whole request to its order.",
         "ls_rerank_stage_duration_seconds":
-            "Parts of it: finding the route, having the ranker in memory, waiting for a thread or a worker, scoring; before and after it, over HTTPS: reading the body, writing the reply.",
+            """
+        Parts of it: finding the route, having the ranker in memory, waiting for a thread or a \
+        worker, scoring; before and after it, over HTTPS: reading the body, writing the reply.
+        """,
         "ls_requests_in_flight": "Rerank requests under way.",
         "ls_request_bytes_held": "Bytes of bodies under way and of answers not taken.",
         "ls_scoring_queue_depth": "Requests that wait for a scoring thread.",
@@ -29,7 +33,10 @@ public enum CoordinatorMetrics {
         "ls_edge_reranks_total": "Reranks asked of workers, by how they ended.",
         "ls_shadow_reranks_total": "Reranks by shadows, by how they ended.",
         "ls_peer_reranks_total":
-            "Reranks asked of other coordinators for workers that are connected to them, by how they ended.",
+            """
+        Reranks asked of other coordinators for workers that are connected to them, by how \
+        they ended.
+        """,
         "ls_decisions_kept_total": "Decisions written for lscoord replay.",
         "ls_decisions_dropped_total": "Decisions there was no room or time for.",
         "ls_workers_connected": "Workers with a session here.",
@@ -45,7 +52,9 @@ public enum CoordinatorMetrics {
         "ls_certificate_expiry_seconds":
             "Until the certificate that this port shows ends; negative when it has.",
         "ls_authority_expiry_seconds":
-            "Until the authority's certificate ends, and with it every other; negative when it has.",
+            """
+        Until the authority's certificate ends, and with it every other; negative when it has.
+        """,
         "ls_database_up": "Whether the database answered within the last seconds.",
         "ls_build_info": "The version of this program.",
         "process_resident_memory_bytes": "Memory of this process.",
@@ -57,7 +66,7 @@ public enum CoordinatorMetrics {
     /// Has `metrics` read, at each scrape, how things stand then.
     public static func read(
         into metrics: PrometheusMetrics, _ reranker: Reranker, _ hub: DispatchHub,
-        _ watch: LedgerWatch, _ admission: Admission
+        _ health: DatabaseHealth, _ admission: Admission
     ) {
         metrics.onScrape { samples in
             let counts = reranker.counts
@@ -79,12 +88,12 @@ public enum CoordinatorMetrics {
             let dispatch = await hub.counts
             samples.gauge("ls_workers_connected", dispatch.workers)
             samples.gauge("ls_leases_held", dispatch.leases)
-            let sight = watch.sight
-            samples.gauge("ls_database_up", sight.isAnswering ? 1 : 0)
-            samples.gauge("ls_rankers", sight.rankerCount)
+            let snapshot = health.snapshot
+            samples.gauge("ls_database_up", snapshot.isAnswering ? 1 : 0)
+            samples.gauge("ls_rankers", snapshot.rankerCount)
             for state in TaskState.allCases {
                 samples.gauge(
-                    "ls_tasks", sight.taskCounts[state] ?? 0, [("state", state.rawValue)])
+                    "ls_tasks", snapshot.taskCounts[state] ?? 0, [("state", state.rawValue)])
             }
             samples.gauge("ls_build_info", 1, [("version", ProductVersion.current)])
             samples.addProcess()

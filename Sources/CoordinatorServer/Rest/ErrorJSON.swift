@@ -57,8 +57,8 @@ struct ErrorBody {
     }
 }
 
-/// Around every request: gives it its id, turns whatever a handler throws into the one shape, and logs what is our
-/// own fault.
+/// Around every request: gives it its id, turns whatever a handler throws into the one shape, and
+/// logs what is our own fault.
 struct RequestFrame: RouterMiddleware {
     let admission: Admission
 

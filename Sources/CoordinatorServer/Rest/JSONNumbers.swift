@@ -1,5 +1,5 @@
-// Numbers of a JSON body that say where they stand when they do not fit there: of 1.5 for a count Foundation says no more
-// than that the body is no JSON.
+// Numbers of a JSON body that say where they stand when they do not fit there: of 1.5 for a count
+// Foundation says no more than that the body is no JSON.
 
 /// A number that does not fit where it stands.
 struct NumberRefusal: Error {

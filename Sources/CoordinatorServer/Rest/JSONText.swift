@@ -1,5 +1,6 @@
-// Writes JSON whose shape is fixed. Foundation's encoder took 28 of the 290 microseconds that a rerank cost, most of it
-// looking types up; this takes two. For anything else there is `Response.json`.
+// Writes JSON whose shape is fixed. Foundation's encoder took 28 of the 290 microseconds that a
+// rerank cost, most of it looking types up; this takes two. For anything else there is
+// `Response.json`.
 
 struct JSONText {
     private(set) var bytes: [UInt8] = []
@@ -36,8 +37,9 @@ struct JSONText {
 
     mutating func number(_ value: Int) { bytes.append(contentsOf: String(value).utf8) }
 
-    /// The shortest text that reads as the same number. What is not finite has none in JSON and is refused long before
-    /// (`Reranker.finish`); here it is said in words, which no client takes for a number.
+    /// The shortest text that reads as the same number. What is not finite has none in JSON and is
+    /// refused long before (`Reranker.finish`); here it is said in words, which no client takes for
+    /// a number.
     mutating func number(_ value: some BinaryFloatingPoint & CustomStringConvertible) {
         if value.isFinite {
             bytes.append(contentsOf: value.description.utf8)

@@ -1,5 +1,5 @@
-// What `GET /v1/models` answers, in OpenAI's list shape, a page at a time: the base models that the key may name, each with
-// its rankers that have a champion.
+// What `GET /v1/models` answers, in OpenAI's list shape, a page at a time: the base models that the
+// key may name, each with its rankers that have a champion.
 import LanguageSystem
 import Ledger
 

@@ -1,6 +1,7 @@
-// The connections of the HTTPS surface. Requests are handled where their bytes arrive: the handlers of a connection run on its event loop's thread rather than
-// on Swift's pool, so that a body in pieces does not wake another thread for each. What takes long (scoring, reading
-// weights) has threads of its own.
+// The connections of the HTTPS surface. Requests are handled where their bytes arrive: the handlers
+// of a connection run on its event loop's thread rather than on Swift's pool, so that a body in
+// pieces does not wake another thread for each. What takes long (scoring, reading weights) has
+// threads of its own.
 import Hummingbird
 import HummingbirdCore
 import Logging

@@ -1,12 +1,14 @@
-// A request's query string as forms and every URL library write it: pairs joined by '&', '+' for a space, the rest
-// percent-encoded in UTF-8. A name that comes twice is refused: which one is meant would be a guess.
+// A request's query string as forms and every URL library write it: pairs joined by '&', '+' for a
+// space, the rest percent-encoded in UTF-8. A name that comes twice is refused: which one is meant
+// would be a guess.
 import HummingbirdCore
 import LanguageSystem
 
 struct QueryString: Sendable {
     private var values: [String: String] = [:]
 
-    /// - Throws: `invalidArgument` for a name that comes twice, and for what is not percent-encoded UTF-8.
+    /// - Throws: `invalidArgument` for a name that comes twice, and for what is not percent-encoded
+    ///   UTF-8.
     init(_ text: some StringProtocol, of what: String = "rerank request") throws(CoordinatorError) {
         for pair in text.utf8.split(separator: UInt8(ascii: "&")) {
             let parts = pair.split(

@@ -1,4 +1,5 @@
-// Reads a request's body once, into the place where it is used: a safetensors body is scored from there.
+// Reads a request's body once, into the place where it is used: a safetensors body is scored from
+// there.
 import HTTPTypes
 import Hummingbird
 import LanguageSystem
@@ -45,8 +46,8 @@ extension Request {
 
     /// Reads the body and runs `use` with it; its bytes are held until that is done.
     ///
-    /// - Throws: `tooLarge` as soon as more than `byteCountMax` bytes are announced or have come, `busy` when there is no
-    ///   room for them; what `use` throws.
+    /// - Throws: `tooLarge` as soon as more than `byteCountMax` bytes are announced or have come,
+    ///   `busy` when there is no room for them; what `use` throws.
     func withBytes<Value>(
         upTo byteCountMax: Int, _ admission: Admission, _ use: ([UInt8]) async throws -> Value
     ) async throws -> Value {
@@ -93,7 +94,9 @@ extension CoordinatorError {
     static func bodyEncoded(_ found: String) -> Self {
         Self(
             .wrongMediaType,
-            "cannot read the request: its content-encoding is '\(found.printable(80))', expected none",
+            """
+            cannot read the request: its content-encoding is '\(found.printable(80))', expected none
+            """,
             hint: "features hardly get smaller by compression; send float16 or bfloat16")
     }
 
@@ -102,7 +105,10 @@ extension CoordinatorError {
     ) -> Self {
         Self(
             .wrongMediaType,
-            "cannot read the request: its content-type is '\(found.printable(80))', expected \(expected)"
+            """
+            cannot read the request: its content-type is '\(found.printable(80))', expected \
+            \(expected)
+            """
         )
     }
 }

@@ -1,5 +1,5 @@
-// What a rerank is answered with: the body of Cohere, Jina and vLLM with `meta` of ours, and the same said in
-// headers, for whoever logs at the edge.
+// What a rerank is answered with: the body of Cohere, Jina and vLLM with `meta` of ours, and the
+// same said in headers, for whoever logs at the edge.
 import Coordination
 import Foundation
 import HTTPTypes

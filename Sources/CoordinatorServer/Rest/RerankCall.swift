@@ -1,5 +1,5 @@
-// One rerank as it came in, whatever it came as: the request for Coordination, and how its caller wants
-// the answer shown.
+// One rerank as it came in, whatever it came as: the request for Coordination, and how its caller
+// wants the answer shown.
 import Coordination
 import Foundation
 import HummingbirdCore

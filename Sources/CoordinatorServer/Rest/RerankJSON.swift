@@ -129,7 +129,8 @@ struct RerankBody: Decodable {
 }
 
 extension Data {
-    /// Base64 as programs write it: whole, or with lines wrapped as by MIME, PEM and the command `base64`.
+    /// Base64 as programs write it: whole, or with lines wrapped as by MIME, PEM and the command
+    /// `base64`.
     ///
     /// - Returns: Nil when it holds anything else.
     init?(base64Lines text: String) {

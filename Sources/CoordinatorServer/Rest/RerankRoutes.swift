@@ -1,5 +1,5 @@
-// The calls of applications: rerank, one or many, and prefetch. Who asks is known by the API key; what it may ask for
-// and who serves is decided in Coordination.
+// The calls of applications: rerank, one or many, and prefetch. Who asks is known by the API key;
+// what it may ask for and who serves is decided in Coordination.
 import Coordination
 import Foundation
 import HTTPTypes
@@ -13,7 +13,7 @@ struct RerankRoutes: Sendable {
     static let batchCountMax = 64
 
     let reranker: Reranker
-    let keyring: Keyring
+    let apiKeys: APIKeyCache
     let admission: Admission
     let ledger: LedgerStore
     let bodyByteCountMax: Int
@@ -53,7 +53,8 @@ struct RerankRoutes: Sendable {
         }
     }
 
-    /// Bodies of more bytes take milliseconds to read, which the other connections of a loop must not wait for.
+    /// Bodies of more bytes take milliseconds to read, which the other connections of a loop must
+    /// not wait for.
     private static let quickByteCountMax = 1 << 20
 
     static func isQuick(_ body: [UInt8]) -> Bool { body.count <= quickByteCountMax }
@@ -176,7 +177,7 @@ struct RerankRoutes: Sendable {
         guard let key = Self.bearer(request.headers[.authorization]) else {
             throw CoordinatorError.keyRefused()
         }
-        return try await keyring.key(key)
+        return try await apiKeys.key(key)
     }
 
     static func bearer(_ authorization: String?) -> Substring? {

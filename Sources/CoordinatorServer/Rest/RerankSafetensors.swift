@@ -1,5 +1,5 @@
-// A rerank as a safetensors body: the features as they lie in memory, nothing to decode. What JSON says
-// beside them is in the query string.
+// A rerank as a safetensors body: the features as they lie in memory, nothing to decode. What JSON
+// says beside them is in the query string.
 import Coordination
 import Foundation
 import Hummingbird
@@ -13,7 +13,8 @@ enum RerankSafetensors {
         "model", "user", "domain", "top_n", "raw_scores", "fallbacks",
     ]
 
-    /// - Throws: `invalidArgument` for a parameter that is wrong; `invalidFeatures` for tensors that are.
+    /// - Throws: `invalidArgument` for a parameter that is wrong; `invalidFeatures` for tensors
+    ///   that are.
     static func call(_ bytes: [UInt8], _ query: QueryString)
         throws(CoordinatorError) -> RerankCall
     {
@@ -88,7 +89,10 @@ enum RerankSafetensors {
             instruction.dtype == responses.dtype
         else {
             throw .malformedRerank(
-                "instruction is \(instruction.dtype.rawValue) and responses \(responses.dtype.rawValue), expected F16, BF16 or F32 for both"
+                """
+                instruction is \(instruction.dtype.rawValue) and responses \
+                \(responses.dtype.rawValue), expected F16, BF16 or F32 for both
+                """
             )
         }
         guard responses.shape.count == 2,
@@ -96,7 +100,10 @@ enum RerankSafetensors {
                 || instruction.shape == [1, responses.shape[1]]
         else {
             throw .malformedRerank(
-                "instruction is \(instruction.shape) and responses \(responses.shape), expected [D] and [K, D]"
+                """
+                instruction is \(instruction.shape) and responses \(responses.shape), expected [D] \
+                and [K, D]
+                """
             )
         }
         let (count, width) = (responses.shape[0], responses.shape[1])

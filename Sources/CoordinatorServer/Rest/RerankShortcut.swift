@@ -1,8 +1,9 @@
-// The short way for what most requests are: a rerank with a known key, whose route and ranker are in memory. It sits
-// between HTTP's own handlers and Hummingbird's, takes such a request whole and answers it on the spot, without a task,
-// a stream of body parts or a router in between; they took a fifth of a request's time. Everything else passes by, and
-// what it cannot answer on the spot is asked for as the route does. The answers are the same: both ways use the
-// same calls, replies and refusals.
+// The short way for what most requests are: a rerank with a known key, whose route and ranker are
+// in memory. It sits between HTTP's own handlers and Hummingbird's, takes such a request whole and
+// answers it on the spot, without a task, a stream of body parts or a router in between; they took
+// a fifth of a request's time. Everything else passes by, and what it cannot answer on the spot is
+// asked for as the route does. The answers are the same: both ways use the same calls, replies and
+// refusals.
 import Coordination
 import CoreMetrics
 import Foundation
@@ -23,12 +24,14 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Nothing comes and nothing goes for so long: the connection ends.
     static let idleTimeout: TimeAmount = .seconds(60)
-    /// Nothing comes for so long in the middle of a body, or its end not within so long: likewise. It holds a place that others
-    /// wait for.
+    /// Nothing comes for so long in the middle of a body, or its end not within so long: likewise.
+    /// It holds a place that others wait for.
     static let (bodyPause, bodyTimeout): (TimeAmount, TimeAmount) = (.seconds(10), .seconds(60))
-    /// An answer is not taken within so long: likewise. Until then nothing more is read from that connection.
+    /// An answer is not taken within so long: likewise. Until then nothing more is read from that
+    /// connection.
     static let answerTimeout: TimeAmount = .seconds(60)
-    /// Smaller parts of answers are not counted: of those a connection never has many, as nothing is read while they wait.
+    /// Smaller parts of answers are not counted: of those a connection never has many, as nothing
+    /// is read while they wait.
     private static let countedByteCountMin = 16 << 10
 
     /// A request of ours, from its head on.
@@ -108,7 +111,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
                 passed.append(Passed(version: head.version, staysOpen: head.staysOpen))
                 isPassing = true
                 // Hummingbird says it to nobody.
-                goOn(head, context)
+                sendContinue(head, context)
             case .body: break
             case .end:
                 isPassing = false
@@ -138,14 +141,15 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    /// - Returns: Whether it is ours. A key that has to be asked for, and a body of another type, compressed or too large, is not.
+    /// - Returns: Whether it is ours. A key that has to be asked for, and a body of another type,
+    ///   compressed or too large, is not.
     private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) -> Bool {
         guard head.method == .POST, head.version == .http1_1 else { return false }
         let uri = URI(head.uri)
         let announced = head.headers.first(name: "content-length").map { Int($0) ?? .max } ?? 0
         guard RestPaths.rerank.contains(uri.path), announced <= routes.bodyByteCountMax,
             let key = RerankRoutes.bearer(head.headers.first(name: "authorization")),
-            let known = routes.keyring.knownKey(key),
+            let known = routes.apiKeys.knownKey(key),
             let type = try? RerankMediaType(head.headers.first(name: "content-type")),
             head.headers.first(name: "content-encoding") == nil,
             head.headers["transfer-encoding"].allSatisfy(\.isPlainlyChunked)
@@ -167,7 +171,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
             refuse(error, identity, uri, staysOpen: stays, context)
             return true
         }
-        goOn(head, context)
+        sendContinue(head, context)
         // Addresses, not memory, until it comes.
         body.reserveCapacity(max(0, announced))
         state = .gathering(
@@ -182,14 +186,14 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     /// A caller that waits to be told so sends its body, unless that is known to be refused.
-    private func goOn(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+    private func sendContinue(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         let announced = head.headers.first(name: "content-length").map { Int($0) ?? .max } ?? 0
         // An answer that comes before would be taken for the one to this request.
         guard head.headers.first(name: "expect")?.lowercased() == "100-continue",
             head.version == .http1_1, announced <= routes.bodyByteCountMax, passed.count <= 1
         else { return }
-        let goOn = HTTPResponseHead(version: .http1_1, status: .continue)
-        context.writeAndFlush(wrapOutboundOut(.head(goOn)), promise: nil)
+        let interim = HTTPResponseHead(version: .http1_1, status: .continue)
+        context.writeAndFlush(wrapOutboundOut(.head(interim)), promise: nil)
     }
 
     // MARK: Answers
@@ -268,8 +272,8 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
     private func finish(_ call: Call, _ outcome: Outcome, _ context: ChannelHandlerContext) {
         state = .passing
         letGo()
-        // Until this turn of the loop ends it counts as under way: what arrived in the same turn has waited for it, and
-        // past the bound is refused rather than left to wait.
+        // Until this turn of the loop ends it counts as under way: what arrived in the same turn
+        // has waited for it, and past the bound is refused rather than left to wait.
         context.eventLoop.execute { [admission = routes.admission] in admission.leave() }
         let stays = staysOpen(call.isKeepAlive)
         switch outcome {

@@ -25,7 +25,8 @@ public struct RestSettings: Sendable {
     public var bodyByteCountMax: Int
     /// Rerank requests under way; one more is refused with 429.
     public var inFlightMax: Int
-    /// Bytes of bodies under way and of answers that were not taken; a body that would go beyond is refused with 429.
+    /// Bytes of bodies under way and of answers that were not taken; a body that would go beyond is
+    /// refused with 429.
     public var heldByteCountMax: Int
     /// How long a database may take before this coordinator is not ready.
     public var databaseDeadline: Duration
@@ -54,20 +55,20 @@ public struct RestSettings: Sendable {
 
 /// - Parameter onListening: told the port once it is open.
 public func buildRestApplication(
-    _ settings: RestSettings, reranker: Reranker, keyring: Keyring, hub: DispatchHub,
-    watch: LedgerWatch, metrics: PrometheusMetrics, ledger: LedgerStore, enrolment: Enrolment,
+    _ settings: RestSettings, reranker: Reranker, apiKeys: APIKeyCache, hub: DispatchHub,
+    health: DatabaseHealth, metrics: PrometheusMetrics, ledger: LedgerStore, enrolment: Enrolment,
     logger: Logger, onListening: @escaping @Sendable (Int) async -> Void
 ) throws -> RestService {
     let admission = Admission(
         inFlightMax: settings.inFlightMax, byteCountMax: settings.heldByteCountMax)
     // A revoked key's pins go with it.
-    keyring.onRead { reranker.keepPins(of: $0) }
-    CoordinatorMetrics.read(into: metrics, reranker, hub, watch, admission)
+    apiKeys.onRead { reranker.keepPins(of: $0) }
+    CoordinatorMetrics.read(into: metrics, reranker, hub, health, admission)
     // Balancers ask with HEAD, too.
     let router = Router(context: ServingContext.self, options: .autoGenerateHeadEndpoints)
     router.add(middleware: RequestFrame(admission: admission))
     let routes = RerankRoutes(
-        reranker: reranker, keyring: keyring, admission: admission, ledger: ledger,
+        reranker: reranker, apiKeys: apiKeys, admission: admission, ledger: ledger,
         bodyByteCountMax: settings.bodyByteCountMax)
     routes.add(to: router)
 
@@ -94,7 +95,7 @@ public func buildRestApplication(
     }
     router.get(RouterPath(RestPaths.ready)) { _, _ in
         guard !admission.isLeaving else { throw CoordinatorError.draining() }
-        try await watch.checkAnswering(within: settings.databaseDeadline)
+        try await health.checkAnswering(within: settings.databaseDeadline)
         return try Response.json(["status": "ready"])
     }
 

@@ -1,6 +1,6 @@
-// Runs the HTTPS application and leaves without failing a request: first it is not ready, so that a balancer looks
-// elsewhere; then it stops listening and every answer says that its connection ends; connections that are still
-// there after that are closed.
+// Runs the HTTPS application and leaves without failing a request: first it is not ready, so that a
+// balancer looks elsewhere; then it stops listening and every answer says that its connection ends;
+// connections that are still there after that are closed.
 import Foundation
 import Hummingbird
 import Logging
@@ -32,7 +32,8 @@ public struct RestService: Service {
             configuration: .init(
                 services: [.init(service: application)], gracefulShutdownSignals: [],
                 logger: logger))
-        // Detached: otherwise the application would hear of the shutdown at once, and close idle connections.
+        // Detached: otherwise the application would hear of the shutdown at once, and close idle
+        // connections.
         let running = Task.detached { try await group.run() }
         try await withTaskCancellationHandler {
             try await withGracefulShutdownHandler {

@@ -1,4 +1,5 @@
-// How long the surface's own parts of a rerank took, beside those that Coordination counts under the same name.
+// How long the surface's own parts of a rerank took, beside those that Coordination counts under
+// the same name.
 import Coordination
 import CoreMetrics
 import HummingbirdCore

@@ -1,6 +1,6 @@
-// Blobs on disk, named by their SHA-256. A name without `.partial` was verified when it got that name,
-// and is verified again once by every process that uses it: disks forget. Lives on a thread of its
-// own, since all it does is wait for the disk.
+// Blobs on disk, named by their SHA-256. A name without `.partial` was verified when it got that
+// name, and is verified again once by every process that uses it: disks forget. Lives on a thread
+// of its own, since all it does is wait for the disk.
 import Crypto
 import Foundation
 public import LanguageSystem
@@ -22,8 +22,9 @@ public actor BlobCache {
         var isVerified = false
     }
 
-    /// A blob's file while it is filled through one descriptor, and the SHA-256 of its bytes so far.
-    /// The hash is of what lies in this very file: whoever opens it anew reads what is there first.
+    /// A blob's file while it is filled through one descriptor, and the SHA-256 of its bytes so
+    /// far. The hash is of what lies in this very file: whoever opens it anew reads what is there
+    /// first.
     private final class Partial {
         let descriptor: Int32
         var hash = SHA256()

@@ -1,5 +1,5 @@
-// The weights of edge-only rankers: this disk is the only place they are, so they are kept apart from the cache,
-// written before anybody hears of them, and never removed by the worker.
+// The weights of edge-only rankers: this disk is the only place they are, so they are kept apart
+// from the cache, written before anybody hears of them, and never removed by the worker.
 import Crypto
 import Foundation
 package import LanguageSystem

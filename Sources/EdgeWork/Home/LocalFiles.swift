@@ -1,6 +1,7 @@
-// The feature files that stay on this machine: found in a directory, described by their headers, named by
-// their SHA-256. Only description and digest are ever told to anybody. Lives on a thread of its own, since all
-// it does is wait for the disk. Files are read, never mapped: somebody else may cut one short at any time.
+// The feature files that stay on this machine: found in a directory, described by their headers,
+// named by their SHA-256. Only description and digest are ever told to anybody. Lives on a thread
+// of its own, since all it does is wait for the disk. Files are read, never mapped: somebody else
+// may cut one short at any time.
 import CoreFoundation
 import struct Crypto.SHA256
 import Foundation
@@ -40,7 +41,8 @@ package actor LocalFiles {
         self.user = user
     }
 
-    /// What is there as of the last look, in the order of the paths; of two files with the same bytes, one.
+    /// What is there as of the last look, in the order of the paths; of two files with the same
+    /// bytes, one.
     package var sets: [FeatureSetDescription] {
         var seen: Set<Digest> = []
         return files.sorted { $0.key < $1.key }.compactMap { try? $0.value.content.get() }
@@ -62,8 +64,8 @@ package actor LocalFiles {
     /// Looks again; reads what is new or changed.
     ///
     /// - Returns: Digests that are there no longer; nil when nothing changed.
-    /// - Throws: `invalidSettings` when the directory cannot be read: then what it held is not gone, it is
-    ///   out of sight, and nothing is changed.
+    /// - Throws: `invalidSettings` when the directory cannot be read: then what it held is not
+    ///   gone, it is out of sight, and nothing is changed.
     package func look() throws(CoordinatorError) -> [Digest]? {
         let before = Set(sets.map(\.digest))
         let paths = try listing()
@@ -192,7 +194,10 @@ extension CoordinatorError {
     static func tooManyLocalFiles(_ path: String, count: Int) -> Self {
         Self(
             .invalidSettings,
-            "cannot offer the local data in \(path): found \(count) feature files, expected at most \(WireLimits.localSetCountMax)"
+            """
+            cannot offer the local data in \(path): found \(count) feature files, expected at most \
+            \(WireLimits.localSetCountMax)
+            """
         )
     }
 

@@ -1,6 +1,7 @@
-// How a machine becomes a worker. The authorities are fetched from whoever answers, and only the one with
-// the pin in the token counts (while the authority's key is rotated there are two); only then, over a new connection that this authority must vouch for, is the
-// secret sent. Repeating it with the same key is harmless: that is what a lost reply calls for.
+// How a machine becomes a worker. The authorities are fetched from whoever answers, and only the
+// one with the pin in the token counts (while the authority's key is rotated there are two); only
+// then, over a new connection that this authority must vouch for, is the secret sent. Repeating it
+// with the same key is harmless: that is what a lost reply calls for.
 import AsyncHTTPClient
 import Foundation
 import LanguageSystem

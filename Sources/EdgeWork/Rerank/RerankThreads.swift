@@ -1,5 +1,6 @@
-// The threads that rerank: of their own, so that a request waits behind no task, and at the priority of the
-// process, whatever `--nice` says of tasks. How many may wait is for RerankDesk to say.
+// The threads that rerank: of their own, so that a request waits behind no task, and at the
+// priority of the process, whatever `--nice` says of tasks. How many may wait is for
+// EdgeRerankServer to say.
 import Foundation
 
 final class RerankThreads: Sendable {

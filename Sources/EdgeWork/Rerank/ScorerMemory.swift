@@ -1,5 +1,6 @@
-// Rankers that are ready to score, by the digest of their weights: so many bytes, and the one that was not
-// asked for the longest goes first. A machine at the edge has few; it looks at all of them to find that one.
+// Rankers that are ready to score, by the digest of their weights: so many bytes, and the one that
+// was not asked for the longest goes first. A machine at the edge has few; it looks at all of them
+// to find that one.
 import LanguageSystem
 
 struct ScorerMemory<Scorer> {

@@ -1,7 +1,7 @@
 // The way to the coordinator for everything that is not the session itself: fetching, handing in.
 // Calls wait while there is no connection, and are made again when it broke under them. No call
-// outlives its connection: the transport forgets one that comes while its connection is being ended,
-// and such a call would wait for ever, its lease renewed by the next session.
+// outlives its connection: the transport forgets one that comes while its connection is being
+// ended, and such a call would wait for ever, its lease renewed by the next session.
 import Foundation
 import GRPCCore
 package import GRPCNIOTransportHTTP2Posix
@@ -123,7 +123,8 @@ package actor CoordinatorLink {
 }
 
 extension WorkerIdentity {
-    /// One connection's transport: mutual TLS, the coordinator verified against our authorities alone.
+    /// One connection's transport: mutual TLS, the coordinator verified against our authorities
+    /// alone.
     ///
     /// - Parameter onTLS: Told which version of TLS was agreed on.
     package func transport(onTLS: (@Sendable (String) -> Void)? = nil) throws

@@ -29,8 +29,8 @@ public struct StateDirectory: Sendable {
     /// - Throws: `busy` when another worker uses this directory.
     public func lock() throws(CoordinatorError) -> StateLock { try StateLock(lockPath, of: path) }
 
-    /// Which machine and which directory on it, as a digest: a copy of the directory is another place. The machine's id is
-    /// not for sending around.
+    /// Which machine and which directory on it, as a digest: a copy of the directory is another
+    /// place. The machine's id is not for sending around.
     var place: String {
         let machine = ["/etc/machine-id", "/proc/sys/kernel/random/boot_id"].lazy.compactMap {
             try? String(contentsOfFile: $0, encoding: .utf8)
@@ -85,8 +85,9 @@ public struct StateDirectory: Sendable {
             chainPath: certificatePath, key: try readKey())
     }
 
-    /// Each file is whole, and any two that a crash leaves side by side go together: during a rotation the
-    /// coordinator takes certificates of both keys and shows one that both authorities vouch for.
+    /// Each file is whole, and any two that a crash leaves side by side go together: during a
+    /// rotation the coordinator takes certificates of both keys and shows one that both authorities
+    /// vouch for.
     func save(_ identity: WorkerIdentity) throws(CoordinatorError) {
         try PrivateFile.write(authorityPath, Array(identity.roots.pem.utf8), mode: 0o644)
         try PrivateFile.write(certificatePath, Array(identity.chainPEM.utf8), mode: 0o644)

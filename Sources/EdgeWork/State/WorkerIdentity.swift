@@ -45,7 +45,8 @@ public struct WorkerIdentity: Sendable {
 
     /// The same worker with its next certificate; whom it trusts from now on came with that.
     ///
-    /// - Parameter chainPEM: What came over a connection that the present `roots` verified, no other.
+    /// - Parameter chainPEM: What came over a connection that the present `roots` verified, no
+    ///   other.
     func renewed(chainPEM: String) throws(CoordinatorError) -> WorkerIdentity {
         let answer = "the coordinator's answer"
         let next = try WorkerIdentity(

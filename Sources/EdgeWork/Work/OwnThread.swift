@@ -62,7 +62,8 @@ final class OwnThread: SerialExecutor {
 
 /// Runs `body` on a thread made for it, and waits without blocking.
 ///
-/// - Parameter nice: By how much its priority, and that of the threads it starts, is lowered, 0 to 19.
+/// - Parameter nice: By how much its priority, and that of the threads it starts, is lowered, 0
+///   to 19.
 func onOwnThread<Value: Sendable>(
     _ name: String, nice: Int = 0, _ body: @escaping @Sendable () throws -> Value
 ) async throws -> Value {

@@ -3,11 +3,11 @@ import Foundation
 import LanguageSystem
 
 enum ProcessLimits {
-    /// Lowers the priority of the calling thread and of those it starts, by `nice` of 0 to 19. What keeps the
-    /// leases keeps its priority.
+    /// Lowers the priority of the calling thread and of those it starts, by `nice` of 0 to 19. What
+    /// keeps the leases keeps its priority.
     static func lowerPriority(by nice: Int) {
-        // On Linux 0 is the calling thread. Lowering it cannot be refused; a kernel that would, only makes the
-        // work less polite.
+        // On Linux 0 is the calling thread. Lowering it cannot be refused; a kernel that would,
+        // only makes the work less polite.
         if nice > 0 { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, Int32(nice)) }
     }
 
@@ -26,7 +26,10 @@ extension CoordinatorError {
     static func tooMuchMemory(_ found: Int64, max: Int64) -> Self {
         Self(
             .tooLarge,
-            "cannot finish here: found \(found >> 20) MB of memory in use, this worker's owner allows \(max >> 20)",
+            """
+            cannot finish here: found \(found >> 20) MB of memory in use, this worker's owner \
+            allows \(max >> 20)
+            """,
             hint: "its owner allows what it takes: lsworker join --memory")
     }
 }

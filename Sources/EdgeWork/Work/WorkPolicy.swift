@@ -1,5 +1,5 @@
-// What a machine's owner allows, whatever the coordinator says. The coordinator is told and offers nothing else;
-// should it, the refusal is here, before a byte is fetched.
+// What a machine's owner allows, whatever the coordinator says. The coordinator is told and offers
+// nothing else; should it, the refusal is here, before a byte is fetched.
 public import Foundation
 public import LanguageSystem
 import WorkerWire
@@ -124,21 +124,30 @@ extension CoordinatorError {
     static func domainNotAllowed(_ domain: DomainName?, allowed: [DomainPattern]) -> Self {
         Self(
             .forbiddenTransition,
-            "cannot take this task: found features of \(domain.map { "'\($0)'" } ?? "no domain"), this worker's owner allows \(allowed.map(\.description).joined(separator: ", "))",
+            """
+            cannot take this task: found features of \(domain.map { "'\($0)'" } ?? "no domain"), \
+            this worker's owner allows \(allowed.map(\.description).joined(separator: ", "))
+            """,
             hint: "its owner allows what it does: lsworker join --domains")
     }
 
     static func taskTooLarge(_ byteCount: Int64, max: Int64) -> Self {
         Self(
             .tooLarge,
-            "cannot take this task: found \(byteCount) bytes of features, this worker's owner allows \(max)",
+            """
+            cannot take this task: found \(byteCount) bytes of features, this worker's owner \
+            allows \(max)
+            """,
             hint: "its owner allows what it does: lsworker join --task-size")
     }
 
     static func malformedHours(_ text: String) -> Self {
         Self(
             .invalidSettings,
-            "cannot use --hours '\(text.printable(80))': expected times of day such as 22:00-06:00, several with commas"
+            """
+            cannot use --hours '\(text.printable(80))': expected times of day such as 22:00-06:00, \
+            several with commas
+            """
         )
     }
 }

@@ -35,7 +35,8 @@ public struct EdgeRerankOrder: Hashable, Sendable {
     /// Of the session; the answer carries it. Between coordinators it means nothing.
     public let number: UInt64
     public let rerank: EdgeRerank
-    /// What is left of it when it is sent; from when it is received. Later nobody waits for the answer.
+    /// What is left of it when it is sent; from when it is received. Later nobody waits for the
+    /// answer.
     public let deadline: Duration
 
     public init(number: UInt64, _ rerank: EdgeRerank, deadline: Duration) {
@@ -56,13 +57,13 @@ public struct PeerRerank: Hashable, Sendable {
     }
 }
 
-/// How a rerank by a worker ended. None of them is an error of the request: whoever asked goes on to the next ranker
-/// in the chain.
+/// How a rerank by a worker ended. None of them is an error of the request: whoever asked goes on
+/// to the next ranker in the chain.
 public enum EdgeRerankResult: Sendable {
     /// One for each candidate, in their order; finite once dispatch has looked at them.
     case scored([Float], compute: Duration)
-    /// No session of this worker is here, or it ended meanwhile; it is draining, or does no reranks. Only a
-    /// coordinator can say so.
+    /// No session of this worker is here, or it ended meanwhile; it is draining, or does no
+    /// reranks. Only a coordinator can say so.
     case unreachable
     /// No answer within the deadline.
     case late
@@ -110,8 +111,8 @@ public struct EdgeRerankReply: Hashable, Sendable {
     }
 }
 
-/// Scores are the same when their bits are: one that is not a number must equal itself. Of refusals the cause, which
-/// does not travel, is not looked at.
+/// Scores are the same when their bits are: one that is not a number must equal itself. Of refusals
+/// the cause, which does not travel, is not looked at.
 extension EdgeRerankResult: Hashable {
     public static func == (one: Self, other: Self) -> Bool {
         switch (one, other) {

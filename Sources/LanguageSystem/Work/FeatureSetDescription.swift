@@ -1,5 +1,5 @@
-// What is said of a feature file without its bytes: to the database before an import, and by a worker that keeps
-// the file at home. Whoever says it has read the file.
+// What is said of a feature file without its bytes: to the database before an import, and by a
+// worker that keeps the file at home. Whoever says it has read the file.
 
 /// A feature file: what it is and how large.
 public struct FeatureSetDescription: Sendable, Hashable {

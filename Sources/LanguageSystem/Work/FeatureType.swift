@@ -1,4 +1,5 @@
-// How the numbers of features are stored. Files name a type as safetensors does, requests as people do.
+// How the numbers of features are stored. Files name a type as safetensors does, requests as people
+// do.
 
 public enum FeatureType: String, Sendable, Codable, Hashable, CaseIterable {
     case float16 = "F16"

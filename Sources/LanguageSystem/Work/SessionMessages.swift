@@ -16,8 +16,8 @@ public enum WorkerEvent: Hashable, Sendable {
 public enum CoordinatorCommand: Hashable, Sendable {
     case welcome(workerName: String, coordinatorVersion: String, heartbeatInterval: Duration)
     case begin(TaskLease)
-    /// The answer to a heartbeat, or an unasked cancellation: stop these; the others are good for `leaseDuration`
-    /// from now.
+    /// The answer to a heartbeat, or an unasked cancellation: stop these; the others are good for
+    /// `leaseDuration` from now.
     case stop(lost: [LeaseToken], cancelled: [LeaseToken], leaseDuration: Duration)
     /// Of the feature sets offered those that are not taken.
     case refuse([DataRefusal])

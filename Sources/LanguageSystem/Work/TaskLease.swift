@@ -1,5 +1,6 @@
-// A task in a worker's hands, and what both sides say of it until it ends. Everything that a worker needs to begin
-// comes with the lease: one question to the database and one message hand out one piece of work.
+// A task in a worker's hands, and what both sides say of it until it ends. Everything that a worker
+// needs to begin comes with the lease: one question to the database and one message hand out one
+// piece of work.
 
 /// One attempt of a task, leased to a worker.
 public struct TaskLease: Hashable, Sendable {

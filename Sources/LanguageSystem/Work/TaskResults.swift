@@ -1,4 +1,5 @@
-// How attempts are handed in: a training's result with its weights behind it, an evaluation's figures.
+// How attempts are handed in: a training's result with its weights behind it, an evaluation's
+// figures.
 
 /// What comes before the weights.
 public struct TrainingResultHeader: Sendable, Hashable {

@@ -34,13 +34,13 @@ public struct WorkerHello: Hashable, Sendable {
     }
 }
 
-/// The process that opens a session, and where it runs: so that a coordinator can tell a worker that comes back from
-/// a second machine with a copy of its state directory.
+/// The process that opens a session, and where it runs: so that a coordinator can tell a worker
+/// that comes back from a second machine with a copy of its state directory.
 public struct WorkerProcess: Hashable, Sendable {
     /// Made anew by each process.
     public let instance: String
-    /// Its machine and state directory, as a digest: the directory is locked, so of two processes of one place the
-    /// older is dead.
+    /// Its machine and state directory, as a digest: the directory is locked, so of two processes
+    /// of one place the older is dead.
     public let place: String
 
     private static let byteCounts = 1...64

@@ -1,7 +1,9 @@
-// An evaluation that a coordinator measures again, because one worker's word is not enough where others are served by it.
+// An evaluation that a coordinator measures again, because one worker's word is not enough where
+// others are served by it.
 public import LanguageSystem
 
-/// What `ls.claim_evaluation_check()` hands out: one evaluation, with all that measuring it again needs.
+/// What `ls.claim_evaluation_check()` hands out: one evaluation, with all that measuring it again
+/// needs.
 public struct EvaluationCheck: Sendable {
     public enum Verdict: String, Sendable, CaseIterable {
         case confirmed

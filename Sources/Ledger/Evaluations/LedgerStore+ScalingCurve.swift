@@ -1,10 +1,10 @@
-// How a version does with more candidates to choose from (Figure 4): asking for what is missing, and
-// reading what is known. Figures at another K than the promotion gate's promote nobody.
+// How a version does with more candidates to choose from (Figure 4): asking for what is missing,
+// and reading what is known. Figures at another K than the promotion gate's promote nobody.
 public import LanguageSystem
 import PostgresAccess
 
-/// One row of `ls.scaling_curve`: a version on one test set with K candidates a group. Figures are 0
-/// to 1 for binary labels.
+/// One row of `ls.scaling_curve`: a version on one test set with K candidates a group. Figures are
+/// 0 to 1 for binary labels.
 public struct ScalingPoint: Sendable, Hashable {
     public let ranker: String
     public let versionNumber: Int
@@ -68,7 +68,8 @@ extension LedgerStore {
         ) { rows in try rows.map { try $0.decode() } }
     }
 
-    /// The points of a version with the promotion gate's groups per query and seed, by domain and K.
+    /// The points of a version with the promotion gate's groups per query and seed, by domain and
+    /// K.
     public func scalingCurve(
         of version: RankerVersionID, candidateCounts: [Int] = [1, 2, 4, 8, 16, 32],
         pattern: String? = nil

@@ -43,7 +43,8 @@ extension LedgerStore {
         try await call("select ls.drop_feature_set($1, $2, $3)", id, reason, actor) { _ in }
     }
 
-    /// A piece of a feature set or of a version's weights, from `offset`; may be shorter than asked.
+    /// A piece of a feature set or of a version's weights, from `offset`; may be shorter than
+    /// asked.
     public func readBlob(
         _ digest: Digest, from offset: Int64, byteCountMax: Int = chunkByteCount
     ) async throws(CoordinatorError) -> BlobChunk {
@@ -56,7 +57,8 @@ extension LedgerStore {
         }
     }
 
-    /// Whether a worker needs these bytes: for a task that is leased to it, or a ranker that is placed on it.
+    /// Whether a worker needs these bytes: for a task that is leased to it, or a ranker that is
+    /// placed on it.
     ///
     /// - Throws: `unknownFeatureSet` when it does not, whether they are stored or not.
     public func checkBlob(_ digest: Digest, for worker: WorkerID) async throws(CoordinatorError) {
@@ -65,7 +67,8 @@ extension LedgerStore {
 
     /// The weights of a version, whole, in one question: a request waits for them.
     ///
-    /// - Parameter read: Gets the bytes where the database's answer holds them, for as long as it runs.
+    /// - Parameter read: Gets the bytes where the database's answer holds them, for as long as it
+    ///   runs.
     /// - Throws: `unknownFeatureSet` when they are not stored here; what `read` throws.
     public func readWeights<Value: Sendable>(
         _ digest: Digest,
@@ -198,7 +201,9 @@ extension CoordinatorError {
     static func featureBytesChanged(_ digest: Digest, found: Digest) -> Self {
         Self(
             .invalidFeatures,
-            "cannot import feature set \(digest.short)…: the bytes read have SHA-256 \(found.short)…",
+            """
+            cannot import feature set \(digest.short)…: the bytes read have SHA-256 \(found.short)…
+            """,
             hint: "the file changed while it was being imported; import it again")
     }
 }

@@ -14,7 +14,10 @@ extension LedgerStore {
             guard piece.byteCount <= byteCountMax else {
                 throw CoordinatorError(
                     .tooLarge,
-                    "cannot read \(digest.short)… whole: found \(piece.byteCount) bytes, expected at most \(byteCountMax)"
+                    """
+                    cannot read \(digest.short)… whole: found \(piece.byteCount) bytes, expected \
+                    at most \(byteCountMax)
+                    """
                 )
             }
             if bytes.isEmpty { bytes.reserveCapacity(Int(piece.byteCount)) }

@@ -12,7 +12,8 @@ extension LedgerStore {
         try await call("select ls.set_certificate_authority($1, $2)", pem, publicKeySHA256) { _ in }
     }
 
-    /// The authority's keys, and who still depends on the previous one; nil before the first `serve`.
+    /// The authority's keys, and who still depends on the previous one; nil before the first
+    /// `serve`.
     public func authorityStatus() async throws(CoordinatorError) -> AuthorityStatus? {
         try await call("select * from ls.authority_status()") { rows in
             try rows.oneOrNone().map(AuthorityStatus.init(row:))
@@ -59,7 +60,8 @@ extension LedgerStore {
         ) { try $0.one().decode() }
     }
 
-    /// Single use; again with the same key it succeeds for ten minutes. Anything wrong: `tokenRefused`.
+    /// Single use; again with the same key it succeeds for ten minutes. Anything wrong:
+    /// `tokenRefused`.
     public func redeemJoinToken(
         id: String, secret: String, publicKeySHA256: Digest, workerName: String?
     ) async throws(CoordinatorError) -> EnrolledWorker {
@@ -76,7 +78,8 @@ extension LedgerStore {
     /// - Parameters:
     ///   - serial: As `authenticateWorker` will be asked for it.
     ///   - issuer: The key that signed it; one that was retired is refused (`identityRefused`).
-    ///   - key: The worker's, which the certificate is for; another than it joined with is refused. Nil: not compared.
+    ///   - key: The worker's, which the certificate is for; another than it joined with is refused.
+    ///     Nil: not compared.
     public func recordCertificate(
         of worker: WorkerID, serial: String, notBefore: Date, notAfter: Date, issuer: Digest,
         key: Digest? = nil
@@ -97,7 +100,8 @@ extension LedgerStore {
         }
     }
 
-    /// The worker of this name and key, when its last certificate ran out no more than seven days ago.
+    /// The worker of this name and key, when its last certificate ran out no more than seven days
+    /// ago.
     public func recoverWorker(_ name: String, publicKeySHA256: Digest)
         async throws(CoordinatorError) -> WorkerID
     {
@@ -133,8 +137,8 @@ extension LedgerStore {
         ) { try $0.one().decode() }
     }
 
-    /// Of these sessions those that are over: the worker is shut out, its name has joined again, another
-    /// machine uses its identity, or the same process has a newer session.
+    /// Of these sessions those that are over: the worker is shut out, its name has joined again,
+    /// another machine uses its identity, or the same process has a newer session.
     public func refusedSessions(of sessions: [WorkerSession])
         async throws(CoordinatorError) -> [RefusedSession]
     {
@@ -153,14 +157,15 @@ extension LedgerStore {
         }
     }
 
-    /// Notes what a worker says as its session opens. Leases that it no longer works on go back to the queue.
+    /// Notes what a worker says as its session opens. Leases that it no longer works on go back to
+    /// the queue.
     ///
     /// - Parameters:
     ///   - coordinator: To which it is connected.
     ///   - serial: Of the certificate it showed; nil: not asked.
     /// - Returns: The connection, to name it from now on.
-    /// - Throws: `identityRefused` when the name has joined again since the certificate was issued, or
-    ///   when another machine took over from this process.
+    /// - Throws: `identityRefused` when the name has joined again since the certificate was issued,
+    ///   or when another machine took over from this process.
     public func workerConnected(
         _ worker: WorkerID, _ hello: WorkerHello, to coordinator: String, serial: String? = nil
     ) async throws(CoordinatorError) -> OpenedConnection {

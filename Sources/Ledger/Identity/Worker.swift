@@ -28,7 +28,8 @@ public struct AuthorityStatus: Sendable, Hashable {
     public let previousTokenCount: Int
 }
 
-/// A worker's session as the database knows it. The newest of a worker counts, at whichever coordinator.
+/// A worker's session as the database knows it. The newest of a worker counts, at whichever
+/// coordinator.
 public struct OpenedConnection: Sendable, Hashable {
     public let id: UUID
     /// Of two connections of a worker the one with the larger number is the newer.

@@ -1,5 +1,5 @@
-// What makes two features comparable, as far as it is known. The database fills in what becomes known
-// later and refuses what contradicts it.
+// What makes two features comparable, as far as it is known. The database fills in what becomes
+// known later and refuses what contradicts it.
 
 /// How a base model's hidden states were taken. Nil: not known.
 public struct FeatureContract: Sendable, Hashable {

@@ -4,7 +4,8 @@ import PostgresAccess
 extension LedgerStore {
     /// D, numbers in one hidden state of a base model.
     ///
-    /// Asked of the function that knows the presets, which refuses an unknown name in its own words.
+    /// Asked of the function that knows the presets, which refuses an unknown name in its own
+    /// words.
     ///
     /// - Throws: `unknownBaseModel`.
     public func hiddenSize(of baseModel: String) async throws(CoordinatorError) -> Int {

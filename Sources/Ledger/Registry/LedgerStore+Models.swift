@@ -23,12 +23,14 @@ public struct ModelPage: Sendable, Hashable {
 }
 
 extension LedgerStore {
-    /// Base models, each followed by its rankers that have a champion, as far as the scope sees them.
+    /// Base models, each followed by its rankers that have a champion, as far as the scope sees
+    /// them.
     ///
     /// - Parameters:
     ///   - place: `next` of the page before; nil: from the first on.
     ///   - countMax: 1 to `ModelPage.countMax`. A page may be shorter and not be the last.
-    /// - Throws: `invalidArgument` for a place that no page ended at, or another count; `deadlineExceeded`, `busy`.
+    /// - Throws: `invalidArgument` for a place that no page ended at, or another count;
+    ///   `deadlineExceeded`, `busy`.
     public func models(for scope: KeyScope, after place: String? = nil, upTo countMax: Int)
         async throws(CoordinatorError) -> ModelPage
     {

@@ -97,7 +97,8 @@ extension LedgerStore {
         }
     }
 
-    /// - Returns: The version that is champion now. Not to be repeated blindly: again goes further back.
+    /// - Returns: The version that is champion now. Not to be repeated blindly: again goes further
+    ///   back.
     @discardableResult
     public func rollback(
         _ ranker: String, because reason: String, by actor: String? = nil
@@ -161,8 +162,8 @@ extension LedgerStore {
         ) { try $0.map(VersionLineage.init(row:)) }
     }
 
-    /// Deletes what came from one user: features, rankers, and every version that learned from them; and the name,
-    /// wherever it stands.
+    /// Deletes what came from one user: features, rankers, and every version that learned from
+    /// them; and the name, wherever it stands.
     ///
     /// - Returns: What was deleted and how many of each, in words a person reads; zeros for a user
     ///   nobody has heard of.

@@ -3,8 +3,8 @@ public import LanguageSystem
 import PostgresAccess
 
 extension LedgerStore {
-    /// Everything that may answer such a request, in order. Users and domains nobody has heard of are
-    /// served by the later steps of the chain.
+    /// Everything that may answer such a request, in order. Users and domains nobody has heard of
+    /// are served by the later steps of the chain.
     public func routePlan(baseModel: String, user: String? = nil, domain: DomainName? = nil)
         async throws(CoordinatorError) -> RoutePlan
     {

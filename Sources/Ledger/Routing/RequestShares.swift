@@ -1,5 +1,6 @@
-// Where a request falls in a rule: the same for ever, on every coordinator and in psql. Callers choose their requests'
-// ids; without the installation's secret nobody can choose one that falls where they like.
+// Where a request falls in a rule: the same for ever, on every coordinator and in psql. Callers
+// choose their requests' ids; without the installation's secret nobody can choose one that falls
+// where they like.
 import Crypto
 
 public struct RequestShares: Sendable, Hashable, CustomStringConvertible {

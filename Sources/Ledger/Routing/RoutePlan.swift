@@ -1,5 +1,6 @@
-// The answer of ls.route_plan, kept in memory: everything that may answer a user's requests for a domain, in
-// order. Which of it answers one request is decided by that request's id, here as in ls.route().
+// The answer of ls.route_plan, kept in memory: everything that may answer a user's requests for a
+// domain, in order. Which of it answers one request is decided by that request's id, here as in
+// ls.route().
 import LanguageSystem
 
 public struct RoutePlan: Sendable, Hashable {
@@ -37,8 +38,8 @@ public struct RoutePlan: Sendable, Hashable {
         self.shares = shares
     }
 
-    /// What may serve a request of this id: the first, or when that is out of reach the next, up to the
-    /// first that can be scored here. None: the candidates keep their order.
+    /// What may serve a request of this id: the first, or when that is out of reach the next, up to
+    /// the first that can be scored here. None: the candidates keep their order.
     public func choices(for request: String) -> [Route] {
         var choices: [Route] = []
         for entry in entries where entry.role == .serve && entry.takes(request, of: shares) {

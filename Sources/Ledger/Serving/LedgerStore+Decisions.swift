@@ -98,7 +98,8 @@ extension LedgerStore {
     /// What was served to a request, then its shadows.
     ///
     /// - Parameter key: The name of the key whose request is meant; nil: whosever it is.
-    /// - Throws: `unknownRequest` when nothing was kept of it, `invalidArgument` when several keys used the id.
+    /// - Throws: `unknownRequest` when nothing was kept of it, `invalidArgument` when several keys
+    ///   used the id.
     public func decisions(of request: String, by key: String? = nil)
         async throws(CoordinatorError) -> [KeptDecision]
     {

@@ -1,13 +1,16 @@
-// Asking for a sweep and looking how far it is. The same sweep asked twice, also after its end, is one.
+// Asking for a sweep and looking how far it is. The same sweep asked twice, also after its end, is
+// one.
 public import LanguageSystem
 import PostgresAccess
 
 extension LedgerStore {
-    /// One training task a configuration; the versions stay candidates, and the best alone meets the
-    /// promotion gate when all are measured. Asked again: what was cancelled is asked for again.
+    /// One training task a configuration; the versions stay candidates, and the best alone meets
+    /// the promotion gate when all are measured. Asked again: what was cancelled is asked for
+    /// again.
     ///
     /// - Parameters:
-    ///   - configurations: JSON list of 1 to 500 objects whose keys replace those of the ranker's own
+    ///   - configurations: JSON list of 1 to 500 objects whose keys replace those of the ranker's
+    ///     own
     ///     training configuration; nil: the grid of the paper's Table 8.
     ///   - name: For people; no part of what makes two sweeps the same.
     ///   - featureSets: In this order; nil: the current train sets of the ranker's domain and

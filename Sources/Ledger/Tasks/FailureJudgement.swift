@@ -1,5 +1,5 @@
-// That a task cannot be done is one worker's word until somebody else says so. The coordinator may be that somebody:
-// it can read what the worker was to do.
+// That a task cannot be done is one worker's word until somebody else says so. The coordinator may
+// be that somebody: it can read what the worker was to do.
 public import LanguageSystem
 
 /// What the coordinator says of a failure that its worker calls final.

@@ -1,5 +1,5 @@
-// The same for many workers in one call: a coordinator with five hundred of them asks as often as one
-// with five.
+// The same for many workers in one call: a coordinator with five hundred of them asks as often as
+// one with five.
 public import Foundation
 public import LanguageSystem
 import PostgresAccess
@@ -57,7 +57,8 @@ public struct EvaluationResult: Sendable {
 /// What many workers hear about their leases.
 public struct RenewalAnswers: Sendable, Hashable {
     public var answers: [WorkerID: [LeaseToken: LeaseAnswer]] = [:]
-    /// Unknown, revoked, or speaking over a session that is not the newest: nothing of theirs was renewed.
+    /// Unknown, revoked, or speaking over a session that is not the newest: nothing of theirs was
+    /// renewed.
     public var refused: Set<WorkerID> = []
 
     public init() {}
@@ -83,7 +84,8 @@ extension LedgerStore {
     }
 
     /// Each worker is served as `leaseTasks(for:kinds:countMax:lasting:held:)` serves one, in the
-    /// order given. A worker that is unknown or revoked gets nothing, nor does one that has a newer session.
+    /// order given. A worker that is unknown or revoked gets nothing, nor does one that has a newer
+    /// session.
     ///
     /// - Parameter connections: Over which session each is offered them; none: not asked.
     public func leaseTasks(

@@ -1,5 +1,5 @@
-// What happens between a worker and the tasks: lease, renew, complete, fail, expire, give back. Every
-// method may be called again when its answer was lost; the fencing token makes it count once.
+// What happens between a worker and the tasks: lease, renew, complete, fail, expire, give back.
+// Every method may be called again when its answer was lost; the fencing token makes it count once.
 import Foundation
 public import LanguageSystem
 import PostgresAccess
@@ -35,8 +35,8 @@ extension LedgerStore {
         }
     }
 
-    /// The configuration of the ranker that this attempt trains, as JSON; nil when the worker has no
-    /// such lease.
+    /// The configuration of the ranker that this attempt trains, as JSON; nil when the worker has
+    /// no such lease.
     public func leasedRankerConfiguration(of worker: WorkerID, _ token: LeaseToken)
         async throws(CoordinatorError) -> String?
     {

@@ -22,7 +22,8 @@ extension LedgerStore {
     }
 
     /// - Parameters:
-    ///   - featureSets: Nil: the current test sets of the ranker's domain and everything beneath it.
+    ///   - featureSets: Nil: the current test sets of the ranker's domain and everything beneath
+    ///     it.
     ///   - configuration: EvaluationConfiguration as JSON; nil: the database's default.
     /// - Returns: The task to wait for; nil when all figures are known already.
     public func requestEvaluation(

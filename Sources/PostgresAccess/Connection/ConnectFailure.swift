@@ -31,7 +31,8 @@ struct ConnectFailure: Equatable {
         var words = text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
             .joined(separator: "; ")
         for secret in secrets { words = Self.hide(secret, in: words) }
-        // What libpq says of an option repeats its value; so does a server that was not asked twice.
+        // What libpq says of an option repeats its value; so does a server that was not asked
+        // twice.
         let isQuoting =
             isOfConnection ? state == nil && Self.isServerSpeaking(text) : !isOfName
         if isQuoting { words = words.replacing(/".*"|".*$/, with: "\"…\"") }
@@ -39,7 +40,10 @@ struct ConnectFailure: Equatable {
         case let state? where state.hasPrefix("28"):
             isPermanent = true
             hint =
-                "see the user and password in --database or LSCOORD_DATABASE, in PGPASSWORD and ~/.pgpass, and the server's pg_hba.conf"
+                """
+                see the user and password in --database or LSCOORD_DATABASE, in PGPASSWORD and \
+                ~/.pgpass, and the server's pg_hba.conf
+                """
         case "3D000":
             isPermanent = true
             hint = "create that database first, or name another one"
@@ -51,7 +55,10 @@ struct ConnectFailure: Equatable {
             isPermanent = true
             words = Self.place(in: words) + "the server does not take a setting of the connection"
             hint =
-                "see options and client_encoding in --database or LSCOORD_DATABASE, PGOPTIONS, and ignore_startup_parameters of a PgBouncer between"
+                """
+                see options and client_encoding in --database or LSCOORD_DATABASE, PGOPTIONS, and \
+                ignore_startup_parameters of a PgBouncer between
+                """
         default:
             isPermanent = needsPassword || isOfOption || isOfSetting
             hint =

@@ -99,7 +99,10 @@ public final class Connection {
             PQfinish(handle)
             throw PostgresError(
                 .refused,
-                "cannot connect to PostgreSQL: the server is version \(version / 10_000), 15 or later is needed"
+                """
+                cannot connect to PostgreSQL: the server is version \(version / 10_000), 15 or \
+                later is needed
+                """
             )
         }
         return handle
@@ -272,7 +275,8 @@ public final class Connection {
         }
     }
 
-    /// Ends an open transaction, if the server still talks to us. Its failure spends the connection.
+    /// Ends an open transaction, if the server still talks to us. Its failure spends the
+    /// connection.
     func rollBack() {
         guard !isSpent, PQtransactionStatus(handle) != PQTRANS_IDLE else { return }
         do {
@@ -478,8 +482,9 @@ public final class Connection {
             isEncrypted: PQsslInUse(handle) != 0)
     }
 
-    /// Whether an idle connection still stands: one look at the socket. An idle server says nothing;
-    /// if it did, it may be its last word, and only an answer to a question shows that it lives.
+    /// Whether an idle connection still stands: one look at the socket. An idle server says
+    /// nothing; if it did, it may be its last word, and only an answer to a question shows that it
+    /// lives.
     func isAlive() -> Bool {
         guard !isSpent else { return false }
         var watched = pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)
@@ -493,8 +498,8 @@ public final class Connection {
         }
     }
 
-    /// Whether the server is the primary and yet refuses every write of this session, because it was
-    /// told to; false when it (or a pooler between) does not say.
+    /// Whether the server is the primary and yet refuses every write of this session, because it
+    /// was told to; false when it (or a pooler between) does not say.
     var isReadOnlyBySetting: Bool {
         func status(_ name: String) -> String? {
             PQparameterStatus(handle, name).map { String(cString: $0) }

@@ -135,7 +135,10 @@ public struct ConnectionInfo: Sendable {
                 }
                 guard !value.contains("=") else {
                     throw .unreadableDatabase(
-                        "its \(keyword) has an '=': a URL's parameters begin with '?', keyword=value pairs are set apart by blanks"
+                        """
+                        its \(keyword) has an '=': a URL's parameters begin with '?', \
+                        keyword=value pairs are set apart by blanks
+                        """
                     )
                 }
             default: break
@@ -152,7 +155,10 @@ public struct ConnectionInfo: Sendable {
     }
 
     private static let percentHint =
-        "in a URL's user or password write '@' as %40, ':' as %3A, '/' as %2F, '?' as %3F and '%' as %25"
+        """
+        in a URL's user or password write '@' as %40, ':' as %3A, '/' as %2F, '?' as %3F and '%' \
+        as %25
+        """
 }
 
 extension CoordinatorError {

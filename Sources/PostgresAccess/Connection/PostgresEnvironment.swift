@@ -1,6 +1,6 @@
 // libpq fills what a connection string leaves open from PG… variables. That is meant for somebody's
-// own server; the embedded one has a string that is complete, and a PGSERVICE or PGOPTIONS meant for
-// another would only spoil it.
+// own server; the embedded one has a string that is complete, and a PGSERVICE or PGOPTIONS meant
+// for another would only spoil it.
 import CLibPQ
 import Glibc
 

@@ -26,7 +26,8 @@ public struct Listener: Sendable {
         self.logger = logger
     }
 
-    /// Listens until the stream is released or its reader's task is cancelled. Never ends by itself.
+    /// Listens until the stream is released or its reader's task is cancelled. Never ends by
+    /// itself.
     public func events(on channels: [String]) -> AsyncStream<Event> {
         let (stream, continuation) = AsyncStream.makeStream(
             of: Event.self, bufferingPolicy: .bufferingNewest(Self.eventCountMax))

@@ -83,7 +83,10 @@ extension CoordinatorError {
     ) -> Self {
         Self(
             .busy,
-            "cannot migrate within \(duration.inSeconds): \(Migrator.reason(holders)); nothing was changed",
+            """
+            cannot migrate within \(duration.inSeconds): \(Migrator.reason(holders)); nothing was \
+            changed
+            """,
             hint:
                 "migrate when it has ended, or end it: select pg_terminate_backend(pid)",
             cause: error?.description)
@@ -92,7 +95,10 @@ extension CoordinatorError {
     static func schemaIsOthers(_ objects: [String], _ schema: String) -> Self {
         Self(
             .schemaMismatch,
-            "cannot make schema \(schema) in this database: there is one already, with \(listed(objects))",
+            """
+            cannot make schema \(schema) in this database: there is one already, with \
+            \(listed(objects))
+            """,
             hint:
                 "use another database, or move these elsewhere first: alter … set schema, or drop")
     }
@@ -100,7 +106,10 @@ extension CoordinatorError {
     static func wouldReplaceOthers(_ objects: [String], _ schema: String) -> Self {
         Self(
             .schemaMismatch,
-            "cannot bring schema \(schema) to this release: it has something of its own by the name of what others made there: \(listed(objects))",
+            """
+            cannot bring schema \(schema) to this release: it has something of its own by the name \
+            of what others made there: \(listed(objects))
+            """,
             hint: "nothing was changed: give these another name or schema, and migrate again")
     }
 

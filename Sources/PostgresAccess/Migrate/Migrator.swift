@@ -1,7 +1,8 @@
 // Brings a database to the schema that this program knows, forward only, all steps in one
 // transaction under an advisory lock: any number of coordinators may start at once, the first one
-// migrates, the others find it done. The plan is MigrationPlan's. A table that somebody reads is not
-// queued for: whoever comes after would wait behind us, so the attempt is given up and made again.
+// migrates, the others find it done. The plan is MigrationPlan's. A table that somebody reads is
+// not queued for: whoever comes after would wait behind us, so the attempt is given up and made
+// again.
 public import LanguageSystem
 public import Logging
 
@@ -88,7 +89,8 @@ public struct Migrator: Sendable {
         }
     }
 
-    /// - Throws: An error that `isOfLock` when somebody held a table for longer than `lockPatience`.
+    /// - Throws: An error that `isOfLock` when somebody held a table for longer than
+    ///   `lockPatience`.
     private func attempt(
         _ pool: ConnectionPool, until end: ContinuousClock.Instant, _ watch: LockWatch
     ) async throws -> Report {
@@ -109,7 +111,10 @@ public struct Migrator: Sendable {
     static func reason(_ holders: [String]) -> String {
         holders.isEmpty
             ? "somebody holds a lock that it needs"
-            : "\(holders.joined(separator: ", ")) \(holders.count == 1 ? "holds" : "hold") a lock that it needs"
+            : """
+            \(holders.joined(separator: ", ")) \(holders.count == 1 ? "holds" : "hold") a lock \
+            that it needs
+            """
     }
 
     /// Throws `schemaMismatch` unless the database has exactly this program's schema.

@@ -241,7 +241,9 @@ struct SchemaCatalogue {
 
     func set(_ option: SchemaOption) throws {
         let statement = try connection.execute(
-            "select format('alter view %I.%I set (%I = %L)', $1::text, $2::text, $3::text, $4::text)",
+            """
+            select format('alter view %I.%I set (%I = %L)', $1::text, $2::text, $3::text, $4::text)
+            """,
             schema, option.view, option.name, option.value
         ).one().decode(String.self)
         try connection.executeScript(statement)

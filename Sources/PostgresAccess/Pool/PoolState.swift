@@ -1,8 +1,8 @@
 // Which connection goes to whom, and when one is made or closed. Pure: an event goes in, actions
 // come out; ConnectionPool does them. Waiters are served first come, first served, but listings
 // never hold more than their part of the connections: what somebody waits for is not behind them.
-// A failed connection attempt fails no waiter: the pool tries again, and their own deadlines decide.
-// Only a refusal that the same settings will always meet fails all of them at once.
+// A failed connection attempt fails no waiter: the pool tries again, and their own deadlines
+// decide. Only a refusal that the same settings will always meet fails all of them at once.
 
 struct PoolState: Sendable {
     struct ConnectionID: Hashable, Sendable { let number: Int }
@@ -124,7 +124,10 @@ struct PoolState: Sendable {
     private func require(_ connection: ConnectionID, at place: Place) {
         precondition(
             places[connection] == place,
-            "connection \(connection.number) is not \(place) but \(String(describing: places[connection]))"
+            """
+            connection \(connection.number) is not \(place) but \
+            \(String(describing: places[connection]))
+            """
         )
     }
 

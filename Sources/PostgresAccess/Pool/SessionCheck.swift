@@ -54,7 +54,8 @@ extension ConnectionPool {
         }
     }
 
-    /// For programs that write: a standby may become the primary and is waited for, a setting stays.
+    /// For programs that write: a standby may become the primary and is waited for, a setting
+    /// stays.
     ///
     /// - Throws: `invalidSettings` when the server only reads because it was told to.
     public func checkWritable() async throws(CoordinatorError) {
@@ -109,22 +110,41 @@ extension PostgresError {
 extension CoordinatorError {
     static let databaseOnlyReads = CoordinatorError(
         .invalidSettings,
-        "cannot write to this database: its sessions only read, because default_transaction_read_only is on",
+        """
+        cannot write to this database: its sessions only read, because \
+        default_transaction_read_only is on
+        """,
         hint:
-            "look for it: select setting, source from pg_settings where name = 'default_transaction_read_only'; alter role, database or system … reset default_transaction_read_only"
+            """
+            look for it: select setting, source from pg_settings where name = \
+            'default_transaction_read_only'; alter role, database or system … reset \
+            default_transaction_read_only
+            """
     )
 
     static let connectionIsOnlyOne = CoordinatorError(
         .invalidSettings,
-        "cannot work on this database connection: a second one got no answer while the first was open, so a pooler allows only one",
+        """
+        cannot work on this database connection: a second one got no answer while the first was \
+        open, so a pooler allows only one
+        """,
         hint:
-            "let PgBouncer open at least 12 for each coordinator (default_pool_size, pool_size, max_db_connections, max_user_connections), or name PostgreSQL itself in --database"
+            """
+            let PgBouncer open at least 12 for each coordinator (default_pool_size, pool_size, \
+            max_db_connections, max_user_connections), or name PostgreSQL itself in --database
+            """
     )
 
     static let sessionIsShared = CoordinatorError(
         .invalidSettings,
-        "cannot work on this database connection: a notification to ourselves did not come back, so a pooler shares the session with others",
+        """
+        cannot work on this database connection: a notification to ourselves did not come back, so \
+        a pooler shares the session with others
+        """,
         hint:
-            "set pool_mode=session for this database in PgBouncer, or name PostgreSQL itself in --database"
+            """
+            set pool_mode=session for this database in PgBouncer, or name PostgreSQL itself in \
+            --database
+            """
     )
 }

@@ -10,8 +10,8 @@ extension TrainingConfiguration {
     ///     optimiser  SGD 0.05 0.1 0.5 1.0 with momentum 0, 0.9; AdamW 1e-5 1e-4
     ///     schedule   constant, cosine; weight decay 1e-4
     ///
-    /// Ordered as nested loops, in the order of the lines above: batch outermost, schedule innermost.
-    /// No two are equal, nor are their JSON forms. All start from seed 1.
+    /// Ordered as nested loops, in the order of the lines above: batch outermost, schedule
+    /// innermost. No two are equal, nor are their JSON forms. All start from seed 1.
     ///
     /// - Parameter kind: Decides the loss: list KL (eq. 5-6) or point BCE (eq. 8-9).
     public static func paperGrid(kind: RankerKind) -> [TrainingConfiguration] {

@@ -51,7 +51,8 @@ public struct TrainingConfiguration: Codable, Sendable, Hashable {
     }
 
     /// What a newcomer gets: measured on seven subjects together and on each alone, from 21 queries
-    /// on (the page Decisions has the figures). Small batches, so that few queries still make steps.
+    /// on (the page Decisions has the figures). Small batches, so that few queries still make
+    /// steps.
     public static func preset(kind: RankerKind) -> Self {
         do {
             switch kind {

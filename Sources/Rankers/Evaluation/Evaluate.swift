@@ -8,8 +8,8 @@ internal import RankerMath
 ///
 /// - Parameter progress: called on the caller's thread after every few queries; what it throws ends
 ///   the evaluation and is passed on.
-/// - Throws: `contractMismatch` for features of another width than the ranker's; `invalidFeatures` where a norm or a score
-///   is not finite, with the query and the candidate.
+/// - Throws: `contractMismatch` for features of another width than the ranker's; `invalidFeatures`
+///   where a norm or a score is not finite, with the query and the candidate.
 public func evaluate(
     _ weights: RankerWeights, on set: FeatureSet,
     _ configuration: EvaluationConfiguration = .preset, threadCount: Int = 1,
@@ -52,7 +52,8 @@ final class PoolScorer {
     }
 
     /// The query's mean labels, one value for each K of the plan.
-    /// - Throws: `invalidFeatures` where a norm or a score is not finite: then no candidate is the best.
+    /// - Throws: `invalidFeatures` where a norm or a score is not finite: then no candidate is the
+    ///   best.
     func evaluate(_ set: FeatureSet, query: Int) throws(CoordinatorError) -> [QueryResult] {
         let pool = set.offsets[query]..<set.offsets[query + 1]
         project(set, query, pool)

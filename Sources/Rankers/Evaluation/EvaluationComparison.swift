@@ -1,6 +1,7 @@
-// Whether two evaluations of one version, on the same groups, say the same: what a worker reported, and what was found when it was
-// measured again. What needs no ranker is the same to the last digit that is written; what the ranker picked may differ
-// in near ties, for processors add in different orders.
+// Whether two evaluations of one version, on the same groups, say the same: what a worker reported,
+// and what was found when it was measured again. What needs no ranker is the same to the last digit
+// that is written; what the ranker picked may differ in near ties, for processors add in different
+// orders.
 
 import LanguageSystem
 
@@ -26,16 +27,18 @@ public struct ReportedFigures: Sendable, Hashable, Codable {
 }
 
 public enum EvaluationComparison {
-    /// Of a hundred picks so many may have another label, and two more whatever the number. Between processors one in a
-    /// thousand differs, where two scores are the same but for rounding: ten times that is no honest worker's doing, and a
-    /// lie that stays below moves accuracy by one point at most.
+    /// Of a hundred picks so many may have another label, and two more whatever the number. Between
+    /// processors one in a thousand differs, where two scores are the same but for rounding: ten
+    /// times that is no honest worker's doing, and a lie that stays below moves accuracy by one
+    /// point at most.
     public static let differingPicksInHundred = 1.0
     static let differingPicksAlways = 2.0
     /// Of figures that need no ranker, relative to the larger or 1: how they are written, no more.
     static let exactTolerance = 1e-6
 
     /// - Parameters:
-    ///   - labelRange: The set's greatest label minus its least: by how much one pick can change a sum.
+    ///   - labelRange: The set's greatest label minus its least: by how much one pick can change a
+    ///     sum.
     /// - Returns: The first difference, in words; nil: they say the same.
     public static func difference(
         of reported: ReportedFigures, from found: EvaluationReport, labelRange: Double
@@ -43,7 +46,10 @@ public enum EvaluationComparison {
         guard reported.groupCount == found.groupCount, reported.queryCount == found.queryCount
         else {
             return
-                "found \(found.groupCount) groups of \(found.queryCount) queries, it said \(reported.groupCount) of \(reported.queryCount)"
+                """
+                found \(found.groupCount) groups of \(found.queryCount) queries, it said \
+                \(reported.groupCount) of \(reported.queryCount)
+                """
         }
         for (name, said, actual) in [
             ("first_sample", reported.firstSample, found.firstSample),

@@ -31,8 +31,8 @@ public struct EvaluationReport: Codable, Sendable, Hashable {
     public var smallerPoolCount: Int
     public var seed: UInt64
     public var seconds: Double
-    /// The mean label of the ranker's picks, query by query: `accuracy` is their mean. Nil for sets of more than
-    /// `queryValueCountMax` queries, and from workers of before.
+    /// The mean label of the ranker's picks, query by query: `accuracy` is their mean. Nil for sets
+    /// of more than `queryValueCountMax` queries, and from workers of before.
     public var queryValues: [Float]? = nil
 
     /// What still fits into a report on the wire.

@@ -1,5 +1,5 @@
-// What an evaluation found, query by query, and the report it adds up to. The standard error is over
-// queries: groups of one query are not independent.
+// What an evaluation found, query by query, and the report it adds up to. The standard error is
+// over queries: groups of one query are not independent.
 internal import RankerMath
 
 /// Filled by several threads, each query by one of them.

@@ -6,8 +6,8 @@ internal import RankerMath
 /// Accuracy and all baselines against K, one report for each K in the order given. (Figure 4)
 ///
 /// Each row is projected once for all K. A group of K begins with the same query's group of fewer,
-/// so the first sample is the same everywhere and the oracle never falls. A K that is greater than a
-/// pool takes it whole; `smallerPoolCount` says how many queries did. Each report equals that of
+/// so the first sample is the same everywhere and the oracle never falls. A K that is greater than
+/// a pool takes it whole; `smallerPoolCount` says how many queries did. Each report equals that of
 /// `evaluate` with this K, groups and seed, apart from `seconds`, which is the whole curve's.
 ///
 /// - Parameters:

@@ -109,7 +109,9 @@ struct FeatureFileReader {
         for (row, label) in labels.enumerated() {
             guard abs(label) <= Bounds.magnitudeMax else {
                 throw refusal(
-                    "found a label that is not finite or beyond \(Bounds.magnitudeMax) in row \(row)"
+                    """
+                    found a label that is not finite or beyond \(Bounds.magnitudeMax) in row \(row)
+                    """
                 )
             }
             guard kind == .score || label == 0 || label == 1 else {

@@ -7,7 +7,8 @@ struct Projector: Sendable {
     private let projection: ProjectionWeights?
     private let size: Int
 
-    /// - Parameter starts: Where each tensor of the layout begins; the projection's are the first two.
+    /// - Parameter starts: Where each tensor of the layout begins; the projection's are the first
+    ///   two.
     init(_ layout: RankerLayout, _ starts: [UnsafePointer<Float>], precision: Precision) {
         size = layout.configuration.hiddenSize
         projection = layout.projection.map { ProjectionWeights($0, precision: precision) }

@@ -1,6 +1,6 @@
 // One frozen set of weights and the shape it belongs to; a safetensors file with the names that
-// the PyTorch reference uses, the configuration beside them. Equal weights give equal bytes, so the digest of
-// the bytes can name them.
+// the PyTorch reference uses, the configuration beside them. Equal weights give equal bytes, so the
+// digest of the bytes can name them.
 public import LanguageSystem
 
 public struct RankerWeights: Sendable, Hashable {

@@ -1,5 +1,5 @@
-// The tensors of a ranker's file, checked and found, not copied: what only wants them in another order copies them
-// once. A coordinator that serves a ranker for the first time is waited for.
+// The tensors of a ranker's file, checked and found, not copied: what only wants them in another
+// order copies them once. A coordinator that serves a ranker for the first time is waited for.
 internal import LanguageSystem
 internal import RankerMath
 
@@ -9,8 +9,8 @@ struct WeightsInPlace {
     /// Where each tensor of the layout begins, in the layout's order; not always aligned.
     let starts: [UnsafeRawPointer]
 
-    /// - Throws: `invalidWeights` unless the file holds exactly the tensors of its configuration, float32, of the right
-    ///   shapes and finite.
+    /// - Throws: `invalidWeights` unless the file holds exactly the tensors of its configuration,
+    ///   float32, of the right shapes and finite.
     init(safetensors bytes: UnsafeRawBufferPointer, name: String) throws(CoordinatorError) {
         let file = try SafetensorsFile(parsing: bytes, name: name, code: .invalidWeights)
         guard let json = file.metadata["ranker"] else {

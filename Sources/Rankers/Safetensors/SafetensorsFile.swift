@@ -1,7 +1,7 @@
 // Reads and writes the container in which features and weights travel: 8 bytes of header length,
 // a JSON header, then the tensors' bytes. Strict on the way in (lengths, overlap, holes, bounds,
-// dtype, duplicate keys), deterministic on the way out. Where a tensor begins is the writer's affair: not every
-// one pads its header, so whoever needs numbers aligned copies them.
+// dtype, duplicate keys), deterministic on the way out. Where a tensor begins is the writer's
+// affair: not every one pads its header, so whoever needs numbers aligned copies them.
 public import LanguageSystem
 
 /// What a safetensors file says it holds; the bytes themselves stay with the caller.
@@ -176,7 +176,10 @@ public struct SafetensorsFile: Sendable {
             guard range.lowerBound == position else {
                 throw HeaderRefusal(
                     why:
-                        "found a hole of \(range.lowerBound - position) bytes before '\(name.printable())'"
+                        """
+                        found a hole of \(range.lowerBound - position) bytes before \
+                        '\(name.printable())'
+                        """
                 )
             }
             guard range.upperBound <= end else {

@@ -1,9 +1,10 @@
-// The features of one group as they came, and whether each number of them may be used. Workers, coordinators and
-// the command line refuse with this sentence, whatever the features came as.
+// The features of one group as they came, and whether each number of them may be used. Workers,
+// coordinators and the command line refuse with this sentence, whatever the features came as.
 public import LanguageSystem
 import RankerMath
 
-/// [groups, K + 1, D] numbers, row-major, little-endian, row 0 of each group the instruction; valid while they lie there.
+/// [groups, K + 1, D] numbers, row-major, little-endian, row 0 of each group the instruction; valid
+/// while they lie there.
 public struct GroupFeatures {
     public let bytes: UnsafeRawBufferPointer
     public let dtype: FeatureType
@@ -22,7 +23,8 @@ public struct GroupFeatures {
     }
 
     /// - Parameter purpose: What cannot be done with them, as a verb.
-    /// - Throws: `invalidFeatures` for a number that is not finite or beyond `Bounds.magnitudeMax`; names the candidate.
+    /// - Throws: `invalidFeatures` for a number that is not finite or beyond `Bounds.magnitudeMax`;
+    ///   names the candidate.
     public func check(groupCount: Int = 1, to purpose: String) throws(CoordinatorError) {
         guard let start = bytes.baseAddress else { return }
         let rowCount = groupCount * (candidateCount + 1)

@@ -49,8 +49,9 @@ public final class RankerScorer: Sendable {
     ///   - features: [groups, K + 1, D], row-major, little-endian, row 0 of each group the
     ///     instruction (which must be there for learned instructions, too).
     ///   - scores: [groups, K], in the order of the rows.
-    /// - Throws: `invalidFeatures` for a wrong size, a number that is not finite or beyond `Bounds.magnitudeMax`, and
-    ///   where a norm or a score is not finite; each names the candidate. `scores` then mean nothing.
+    /// - Throws: `invalidFeatures` for a wrong size, a number that is not finite or beyond
+    ///   `Bounds.magnitudeMax`, and where a norm or a score is not finite; each names the
+    ///   candidate. `scores` then mean nothing.
     public func score(
         features: UnsafeRawBufferPointer, dtype: FeatureType, candidateCount: Int,
         groupCount: Int = 1, into scores: UnsafeMutableBufferPointer<Float>

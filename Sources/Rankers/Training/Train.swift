@@ -13,8 +13,8 @@ internal import RankerMath
 /// - Returns: the weights after the last epoch, or with early stopping those of the epoch that did
 ///   best on the held-out queries; and what there is to say about the run.
 /// - Throws: `invalidArgument`, `contractMismatch`, `invalidFeatures` or `invalidWeights` where
-///   configuration, features and initial weights do not fit or leave nothing to learn; with the query and the candidate where
-///   a norm or a score is not finite.
+///   configuration, features and initial weights do not fit or leave nothing to learn; with the
+///   query and the candidate where a norm or a score is not finite.
 public func train(
     _ configuration: RankerConfiguration, _ training: TrainingConfiguration,
     on sets: [FeatureSet], initial: RankerWeights? = nil, threadCount: Int = 1,
@@ -94,7 +94,8 @@ private func checkFit(
     }
 }
 
-/// Groups, rows and queries are numbered in 32 bits, and all groups are drawn before the first step.
+/// Groups, rows and queries are numbered in 32 bits, and all groups are drawn before the first
+/// step.
 private func checkCount(
     _ training: TrainingConfiguration, _ sets: [FeatureSet]
 ) throws(CoordinatorError) {

@@ -1,8 +1,8 @@
 // One optimiser step over a batch of groups, shared among the threads of a team. Each distinct
 // row of a batch is projected once and its gradients are summed before the one product; the
-// features themselves get no gradient. Phases, with all threads waiting for each other between them:
-// project (split by rows), blocks and loss (by groups), sum, projection's gradient (by columns),
-// update (by columns, the rest by thread 0).
+// features themselves get no gradient. Phases, with all threads waiting for each other between
+// them: project (split by rows), blocks and loss (by groups), sum, projection's gradient (by
+// columns), update (by columns, the rest by thread 0).
 internal import LanguageSystem
 package import RankerMath
 
@@ -103,7 +103,8 @@ package final class Trainer {
         Array(UnsafeBufferPointer(start: workers[0].gradient, count: layout.count))
     }
 
-    /// The first token of the last batch whose norm or score was not finite, in words; nil: all were.
+    /// The first token of the last batch whose norm or score was not finite, in words; nil: all
+    /// were.
     private(set) var notFinite: String?
 
     /// One step on groups `order`.
@@ -140,7 +141,8 @@ package final class Trainer {
         return loss / Double(order.count)
     }
 
-    /// `the norm of candidate 3 of query 7 of PATH`: places in the feature set, not in the group that was drawn.
+    /// `the norm of candidate 3 of query 7 of PATH`: places in the feature set, not in the group
+    /// that was drawn.
     private func words(
         of found: NotFinite?, _ groups: CandidateGroups, _ order: ArraySlice<Int32>
     ) -> String? {

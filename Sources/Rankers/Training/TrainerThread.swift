@@ -10,7 +10,8 @@ final class TrainerThread {
     let gradient: UnsafeMutablePointer<Float>
     let dz: UnsafeMutablePointer<Float>
     private(set) var loss = 0.0
-    /// The first token of the last `runGroups` whose norm or score was not finite; `group` is its place in the batch.
+    /// The first token of the last `runGroups` whose norm or score was not finite; `group` is its
+    /// place in the batch.
     private(set) var notFinite: NotFinite?
     private let layout: RankerLayout
     private let tail: Tail

@@ -20,7 +20,9 @@ extension [BlobReference] {
         guard (1...WireLimits.featureSetCountMax).contains(features.count) else {
             throw .malformedOnTheWire(
                 "task",
-                "found \(features.count) feature sets, expected 1 to \(WireLimits.featureSetCountMax)"
+                """
+                found \(features.count) feature sets, expected 1 to \(WireLimits.featureSetCountMax)
+                """
             )
         }
         self = []

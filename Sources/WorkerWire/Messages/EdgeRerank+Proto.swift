@@ -10,7 +10,10 @@ extension EdgeRerankOrder {
         guard let dtype = FeatureType(longName: message.dtype) else {
             throw .malformedOnTheWire(
                 "rerank",
-                "found features of type '\(message.dtype.printable(40))', expected \(FeatureType.allCases.map(\.longName).joined(separator: ", "))"
+                """
+                found features of type '\(message.dtype.printable(40))', expected \
+                \(FeatureType.allCases.map(\.longName).joined(separator: ", "))
+                """
             )
         }
         let (candidateCount, hiddenSize) = (
@@ -21,7 +24,10 @@ extension EdgeRerankOrder {
         else {
             throw .malformedOnTheWire(
                 "rerank",
-                "found \(candidateCount) candidates of width \(hiddenSize), expected 1 to \(WireLimits.candidateCountMax) of 1 to \(WireLimits.hiddenSizeMax)"
+                """
+                found \(candidateCount) candidates of width \(hiddenSize), expected 1 to \
+                \(WireLimits.candidateCountMax) of 1 to \(WireLimits.hiddenSizeMax)
+                """
             )
         }
         try WireLimits.check(
@@ -30,7 +36,11 @@ extension EdgeRerankOrder {
         guard message.features.count == byteCount else {
             throw .malformedOnTheWire(
                 "rerank",
-                "found \(message.features.count) bytes of features, expected \(byteCount) for \(candidateCount) candidates and the instruction, \(hiddenSize) \(dtype.longName) each"
+                """
+                found \(message.features.count) bytes of features, expected \(byteCount) for \
+                \(candidateCount) candidates and the instruction, \(hiddenSize) \(dtype.longName) \
+                each
+                """
             )
         }
         self.init(

@@ -28,7 +28,10 @@ extension FeatureSetDescription {
         else {
             throw .malformedOnTheWire(
                 "local feature set",
-                "found \(message.byteCount) bytes, \(message.queryCount) queries and \(message.responseCount) responses of \(message.hiddenSize) numbers"
+                """
+                found \(message.byteCount) bytes, \(message.queryCount) queries and \
+                \(message.responseCount) responses of \(message.hiddenSize) numbers
+                """
             )
         }
         if message.hasLayerFraction, !(0...1).contains(message.layerFraction) {

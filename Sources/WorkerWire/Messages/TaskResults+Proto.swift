@@ -37,7 +37,10 @@ extension [EvaluationResultReport] {
         guard (1...WireLimits.featureSetCountMax).contains(message.reports.count) else {
             throw .malformedOnTheWire(
                 "evaluation",
-                "found \(message.reports.count) reports, expected 1 to \(WireLimits.featureSetCountMax)"
+                """
+                found \(message.reports.count) reports, expected 1 to \
+                \(WireLimits.featureSetCountMax)
+                """
             )
         }
         self = []

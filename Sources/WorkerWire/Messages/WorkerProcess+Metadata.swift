@@ -1,5 +1,5 @@
-// WorkerProcess as metadata of the session's call: a coordinator or a worker of before does not know it and is not
-// disturbed.
+// WorkerProcess as metadata of the session's call: a coordinator or a worker of before does not
+// know it and is not disturbed.
 public import GRPCCore
 public import LanguageSystem
 

@@ -1,5 +1,5 @@
-// `lsbench fleet`: a real coordinator and many workers in this one process, over mutual TLS. Either how
-// many tasks a second go through, or what workers cost that have nothing to do.
+// `lsbench fleet`: a real coordinator and many workers in this one process, over mutual TLS. Either
+// how many tasks a second go through, or what workers cost that have nothing to do.
 import ArgumentParser
 import Benchmarking
 import EdgeWork
@@ -12,8 +12,10 @@ struct FleetCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fleet", abstract: "Drive a coordinator with many workers, or let them idle.",
         discussion: """
-            Starts `lscoord serve` with an embedded cluster in a directory that is removed afterwards. Each
-            worker joins with a token of its own and has its own connection. Those that get tasks do not work:
+            Starts `lscoord serve` with an embedded cluster in a directory that is removed \
+            afterwards. Each
+            worker joins with a token of its own and has its own connection. Those that get tasks \
+            do not work:
             they hand in made-up figures at once. Those that idle are whole workers.
 
             Examples:

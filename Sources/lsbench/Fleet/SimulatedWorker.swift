@@ -1,6 +1,6 @@
-// A worker in all but the work: it joins, connects and talks as a real one does, and hands in figures it
-// made up. With mischief it says everything twice, too late and in another order, which must change
-// nothing. Many of them run in one process.
+// A worker in all but the work: it joins, connects and talks as a real one does, and hands in
+// figures it made up. With mischief it says everything twice, too late and in another order, which
+// must change nothing. Many of them run in one process.
 import EdgeWork
 import Foundation
 import GRPCCore

@@ -14,13 +14,16 @@ struct LedgerCommand: AsyncParsableCommand {
         commandName: "ledger",
         abstract: "Time the ledger's operations at two sizes of the registry.",
         discussion: """
-            Makes two databases on a private PostgreSQL cluster: one almost empty, one of the size asked
+            Makes two databases on a private PostgreSQL cluster: one almost empty, one of the size \
+            asked
             for. Median microseconds of each operation in both: `again` when its rows are in memory
-            (the ratio is of these), `first` when a random user's rows may be on disk. And how many rows
+            (the ratio is of these), `first` when a random user's rows may be on disk. And how \
+            many rows
             of big tables a call read in sequence (0: every plan uses its indexes).
 
             Examples:
-              lsbench ledger                                     a million rankers, ten million tasks
+              lsbench ledger                                     a million rankers, ten million \
+            tasks
               lsbench ledger --rankers 20000 --tasks 100000      some seconds
             """)
 
@@ -40,7 +43,10 @@ struct LedgerCommand: AsyncParsableCommand {
             (2...1_000).contains(versions), (10...100_000).contains(calls)
         else {
             throw ValidationError(
-                "expected 100 rankers or more, 100 tasks or more, 2 to 1000 versions and 10 to 100000 calls"
+                """
+                expected 100 rankers or more, 100 tasks or more, 2 to 1000 versions and 10 to \
+                100000 calls
+                """
             )
         }
     }
@@ -88,7 +94,10 @@ struct LedgerCommand: AsyncParsableCommand {
             if strict && readInSequence > 0 {
                 throw CoordinatorError(
                     .internal,
-                    "cannot call the plans sound: \(readInSequence) rows of big tables were read in sequence"
+                    """
+                    cannot call the plans sound: \(readInSequence) rows of big tables were read in \
+                    sequence
+                    """
                 )
             }
         }
@@ -146,8 +155,10 @@ struct FilledDatabase: Sendable {
             return try connection.execute(
                 """
                 select coalesce(sum(seq_tup_read), 0)::bigint from pg_stat_user_tables
-                where schemaname = 'ls' and (relname in ('ranker', 'ranker_version', 'ranker_alias', 'alias_history', 'evaluation',
-                    'promotion_decision', 'version_feature_set', 'ranker_weights', 'audit_log') or relname like 'task_archive_2%')
+                where schemaname = 'ls' and (relname in ('ranker', 'ranker_version', \
+                'ranker_alias', 'alias_history', 'evaluation',
+                    'promotion_decision', 'version_feature_set', 'ranker_weights', 'audit_log') or \
+                relname like 'task_archive_2%')
                 """
             ).one().decode()
         }

@@ -16,7 +16,9 @@ struct LedgerOperation {
 
     static let all: [LedgerOperation] = [
         LedgerOperation(name: "route: user and domain") { call, _, count in
-            "select * from ls.route('model', 'user-\(user(call, count))', 'field/area_\(call % 60)')"
+            """
+            select * from ls.route('model', 'user-\(user(call, count))', 'field/area_\(call % 60)')
+            """
         },
         LedgerOperation(name: "route: domain") { call, _, _ in
             "select * from ls.route('model', 'nobody', 'field/area_\(1 + call % 59)')"
@@ -31,11 +33,15 @@ struct LedgerOperation {
             """
             select ls.set_alias(v.version_id, 'challenger', 'bench') from ls.ranker r
                 join ls.ranker_version v using (ranker_id)
-            where r.name = '~user-\(user(call, count)).listwise' and v.number = \(1 + (call + pass) % 2)
+            where r.name = '~user-\(user(call, count)).listwise' and v.number = \
+            \(1 + (call + pass) % 2)
             """
         },
         LedgerOperation(name: "request_training") { call, pass, _ in
-            "select ls.request_training('field/area_\(1 + call % 2 * 2).listwise', p_seed => \(100_000 + 2 * call + pass))"
+            """
+            select ls.request_training('field/area_\(1 + call % 2 * 2).listwise', p_seed => \
+            \(100_000 + 2 * call + pass))
+            """
         },
         LedgerOperation(name: "lease_tasks") { call, _, _ in
             "select * from ls.lease_tasks(\(1 + call % 50), '{train}', 1, 3600)"
@@ -43,14 +49,18 @@ struct LedgerOperation {
         LedgerOperation(name: "renew_leases: 4") { call, _, _ in
             """
             select * from ls.renew_leases(\(1 + call % 50),
-                (select array_agg(token) from (select token from ls.attempt where worker_id = \(1 + call % 50) and state = 'open' limit 4) t),
-                (select array_agg(0.5::float8) from (select token from ls.attempt where worker_id = \(1 + call % 50) and state = 'open' limit 4) t),
-                (select array_agg(''::text) from (select token from ls.attempt where worker_id = \(1 + call % 50) and state = 'open' limit 4) t), 3600)
+                (select array_agg(token) from (select token from ls.attempt where worker_id = \
+            \(1 + call % 50) and state = 'open' limit 4) t),
+                (select array_agg(0.5::float8) from (select token from ls.attempt where worker_id \
+            = \(1 + call % 50) and state = 'open' limit 4) t),
+                (select array_agg(''::text) from (select token from ls.attempt where worker_id = \
+            \(1 + call % 50) and state = 'open' limit 4) t), 3600)
             """
         },
         LedgerOperation(name: "fail_attempt") { call, _, _ in
             """
-            select ls.fail_attempt(worker_id, token, 'internal', 'bench', false, 'confirmed') from ls.attempt
+            select ls.fail_attempt(worker_id, token, 'internal', 'bench', false, 'confirmed') from \
+            ls.attempt
             where state = 'open' order by worker_id limit 1
             """
         },
@@ -61,7 +71,10 @@ struct LedgerOperation {
         },
         LedgerOperation(name: "status_summary") { _, _, _ in "select * from ls.status_summary()" },
         LedgerOperation(name: "task_progress: 20, archived") { call, _, _ in
-            "select * from ls.task_progress(array(select generate_series(\(1 + call % 50), \(20 + call % 50))))"
+            """
+            select * from ls.task_progress(array(select generate_series(\(1 + call % 50), \
+            \(20 + call % 50))))
+            """
         },
         LedgerOperation(name: "ranker_status: by name") { call, _, count in
             "select * from ls.ranker_status where name = '~user-\(user(call, count)).listwise'"

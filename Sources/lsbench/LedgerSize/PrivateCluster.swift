@@ -1,5 +1,5 @@
-// A PostgreSQL server of our own while a measurement runs: started as lscoord starts its embedded one,
-// removed afterwards.
+// A PostgreSQL server of our own while a measurement runs: started as lscoord starts its embedded
+// one, removed afterwards.
 import Benchmarking
 import EmbeddedPostgres
 import Foundation

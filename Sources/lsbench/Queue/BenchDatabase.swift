@@ -1,5 +1,5 @@
-// The database of a run: the embedded cluster as `lscoord serve` keeps it, with its durability, in a
-// directory that is removed afterwards; or a scratch database of yours.
+// The database of a run: the embedded cluster as `lscoord serve` keeps it, with its durability, in
+// a directory that is removed afterwards; or a scratch database of yours.
 import EmbeddedPostgres
 import Foundation
 import LanguageSystem

@@ -1,6 +1,6 @@
-// `lsbench queue`: how many small tasks a second are leased and completed through the SQL functions, in
-// durable transactions of several results as a coordinator's are, beside pgbench's figure for a plain
-// queue on the same server.
+// `lsbench queue`: how many small tasks a second are leased and completed through the SQL
+// functions, in durable transactions of several results as a coordinator's are, beside pgbench's
+// figure for a plain queue on the same server.
 import ArgumentParser
 import Benchmarking
 import Foundation
@@ -12,8 +12,10 @@ struct QueueCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "queue", abstract: "Lease and complete small tasks through SQL.",
         discussion: """
-            Starts a PostgreSQL cluster as lscoord does, with its durability, and removes it afterwards.
-            With --database it uses yours, which should be a scratch one: it is migrated, and the tasks stay.
+            Starts a PostgreSQL cluster as lscoord does, with its durability, and removes it \
+            afterwards.
+            With --database it uses yours, which should be a scratch one: it is migrated, and the \
+            tasks stay.
 
             Examples:
               lsbench queue

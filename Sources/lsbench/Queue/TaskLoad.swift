@@ -1,5 +1,5 @@
-// Evaluate tasks that need next to no work: many users' rankers, one version each, measured on one tiny
-// feature set with configurations that the promotion gate does not look at.
+// Evaluate tasks that need next to no work: many users' rankers, one version each, measured on one
+// tiny feature set with configurations that the promotion gate does not look at.
 import Benchmarking
 import Foundation
 import LanguageSystem
@@ -75,15 +75,24 @@ struct TaskLoad: Sendable {
             ("tasks in another state", 0, "select count(*) from \(own) t where state <> 'done'"),
             (
                 "successful attempts", count,
-                "select count(*) from \(own) t join ls.attempt a using (task_id) where a.state = 'succeeded'"
+                """
+                select count(*) from \(own) t join ls.attempt a using (task_id) where a.state = \
+                'succeeded'
+                """
             ),
             (
                 "open attempts", 0,
-                "select count(*) from \(own) t join ls.attempt a using (task_id) where a.state = 'open'"
+                """
+                select count(*) from \(own) t join ls.attempt a using (task_id) where a.state = \
+                'open'
+                """
             ),
             (
                 "evaluations", count,
-                "select count(*) from ls.evaluation e where e.version_id = any (array[\(list)]::bigint[])"
+                """
+                select count(*) from ls.evaluation e where e.version_id = any \
+                (array[\(list)]::bigint[])
+                """
             ),
             (
                 "tasks with their own evaluation", count,

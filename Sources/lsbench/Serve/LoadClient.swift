@@ -1,6 +1,7 @@
-// The other side of a rerank: keep-alive connections over TLS 1.3 on one thread, each with one request under way.
-// Either every answer is followed by the next request, or requests are due at their times whether the server keeps up
-// or not: then how long one took counts from when it was due.
+// The other side of a rerank: keep-alive connections over TLS 1.3 on one thread, each with one
+// request under way. Either every answer is followed by the next request, or requests are due at
+// their times whether the server keeps up or not: then how long one took counts from when it was
+// due.
 import Benchmarking
 import Foundation
 import NIOCore
@@ -187,7 +188,10 @@ final class LoadClient: @unchecked Sendable {
                 result.latency.record(took)
             case 200:
                 fail(
-                    "user \(connection.user) was served by \(head.headers.first(name: "x-ls-ranker") ?? "nobody")"
+                    """
+                    user \(connection.user) was served by \
+                    \(head.headers.first(name: "x-ls-ranker") ?? "nobody")
+                    """
                 )
             case 429 where head.headers.contains(name: "retry-after"):
                 result.refusedCount += 1

@@ -1,5 +1,5 @@
-// `lsbench serve`: a real coordinator on one core, over TLS, driven from another: requests a second, how long they take,
-// what they cost, and what happens past its capacity.
+// `lsbench serve`: a real coordinator on one core, over TLS, driven from another: requests a
+// second, how long they take, what they cost, and what happens past its capacity.
 import ArgumentParser
 import Benchmarking
 import EdgeWork
@@ -13,8 +13,10 @@ struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve", abstract: "Drive a coordinator with rerank requests over TLS.",
         discussion: """
-            Starts `lscoord serve` with an embedded cluster in a directory that is removed afterwards, on one core
-            with its PostgreSQL, and asks from another core. Each user has a ranker with weights of its own;
+            Starts `lscoord serve` with an embedded cluster in a directory that is removed \
+            afterwards, on one core
+            with its PostgreSQL, and asks from another core. Each user has a ranker with weights \
+            of its own;
             every answer must come from the right one.
 
             Examples:
@@ -132,7 +134,8 @@ struct ServeCommand: AsyncParsableCommand {
         for rankerCount in rankers.sorted() {
             let served = ServedRankers(kind: kind, hiddenSize: hiddenSize, count: rankerCount)
             try await served.register(in: database.ledger)
-            // As autovacuum does within a minute: otherwise the first to read a row marks and logs it.
+            // As autovacuum does within a minute: otherwise the first to read a row marks and logs
+            // it.
             try await database.pool.execute("vacuum (analyze)", deadline: .seconds(600))
             try await database.pool.execute("checkpoint", deadline: .seconds(600))
             for spread in rankerCount == 1 ? users.suffix(1) : users {

@@ -95,7 +95,10 @@ struct ServeRun: Sendable {
     }
 
     private func label(_ body: ServeCommand.Body) -> String {
-        "\(served.kind.rawValue), \(served.count) rankers\(spread == .zipf ? " (Zipf)" : ""), \(body.rawValue)"
+        """
+        \(served.kind.rawValue), \(served.count) rankers\(spread == .zipf ? " (Zipf)" : ""), \
+        \(body.rawValue)
+        """
     }
 
     private func drive(_ name: String, _ body: ServeCommand.Body, _ load: Load) async throws
@@ -166,7 +169,10 @@ struct ServeRun: Sendable {
                         guard abs(score - expected[result.index]) < 2e-2 else {
                             throw CoordinatorError(
                                 .internal,
-                                "user \(user)'s candidate \(result.index) scored \(score), expected \(expected[result.index])"
+                                """
+                                user \(user)'s candidate \(result.index) scored \(score), expected \
+                                \(expected[result.index])
+                                """
                             )
                         }
                     }
@@ -197,7 +203,10 @@ struct ServeRun: Sendable {
         }
         return ServeResult(
             name:
-                "\(served.kind.rawValue), first requests; route + load p50 \(text(ms(loads, 50), 2)) p99 \(text(ms(loads, 99), 2))",
+                """
+                \(served.kind.rawValue), first requests; route + load p50 \
+                \(text(ms(loads, 50), 2)) p99 \(text(ms(loads, 99), 2))
+                """,
             requestsPerSecond: Double(whole.count)
                 / before.time.duration(to: after.time).inSeconds,
             p50Ms: ms(whole, 50), p90Ms: ms(whole, 90), p99Ms: ms(whole, 99),

@@ -83,14 +83,19 @@ struct BenchRequest: Sendable {
     var json: RequestTemplate {
         let data = Data(features).base64EncodedString()
         let tail =
-            #","features":{"dtype":"float16","shape":[\#(candidateCount + 1),\#(hiddenSize)],"data":"\#(data)"}}"#
+            #"""
+            ,"features":{"dtype":"float16","shape":[\#(candidateCount + 1),\#
+            \#(hiddenSize)],"data":"\#(data)"}}
+            """#
         return RequestTemplate(
             contentType: "application/json", body: ByteBuffer(), target: { _ in "/v1/rerank" },
             bodyOf: { user in
                 ByteBuffer(
                     string:
-                        #"{"model":"\#(ServedRankers.baseModel)","user":"\#(ServedRankers.user(user))""#
-                        + tail)
+                        #"""
+                        {"model":"\#(ServedRankers.baseModel)","user":"\#(ServedRankers.user(user))"
+                        """#
+                            + tail)
             })
     }
 }

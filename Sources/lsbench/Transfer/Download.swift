@@ -1,5 +1,5 @@
-// One worker's download, as its first task begins: a connection of its own, the real fetcher, a cache
-// that held nothing. Done when the file is on disk and its SHA-256 is right.
+// One worker's download, as its first task begins: a connection of its own, the real fetcher, a
+// cache that held nothing. Done when the file is on disk and its SHA-256 is right.
 import Benchmarking
 import EdgeWork
 import Foundation

@@ -1,6 +1,6 @@
-// The same bytes over the same loopback by `openssl s_server` and `openssl s_client`: TLS 1.3, a certificate
-// on both sides, from a file into a file. Nothing is stored, framed, checked or resumed there: what the
-// machine gives to who only encrypts.
+// The same bytes over the same loopback by `openssl s_server` and `openssl s_client`: TLS 1.3, a
+// certificate on both sides, from a file into a file. Nothing is stored, framed, checked or resumed
+// there: what the machine gives to who only encrypts.
 import Benchmarking
 import Foundation
 import LanguageSystem
@@ -32,7 +32,8 @@ struct OpenSSLPeer: Sendable {
         let synced: Double
     }
 
-    /// One pair of programs for each file, all at once, the servers listening before the clock runs.
+    /// One pair of programs for each file, all at once, the servers listening before the clock
+    /// runs.
     func move(_ files: [String]) throws -> Times {
         var servers: [Server] = []
         defer { for server in servers { server.process.terminate() } }

@@ -1,5 +1,6 @@
-// `lsbench transfer`: how fast features come from PostgreSQL through the coordinator and mutual TLS to
-// workers' disks, beside openssl, which moves as many bytes over the same loopback in the same run.
+// `lsbench transfer`: how fast features come from PostgreSQL through the coordinator and mutual TLS
+// to workers' disks, beside openssl, which moves as many bytes over the same loopback in the same
+// run.
 import ArgumentParser
 import Benchmarking
 import EdgeWork
@@ -15,9 +16,12 @@ struct TransferCommand: AsyncParsableCommand {
         commandName: "transfer",
         abstract: "Move feature sets to workers, beside openssl moving files.",
         discussion: """
-            Starts `lscoord serve` with an embedded cluster in a directory that is removed afterwards and
-            imports synthetic feature sets. Each worker joins, connects, and fetches into its own cache, verified
-            and on disk. openssl's s_server and s_client move as many bytes between the rounds, a pair of them
+            Starts `lscoord serve` with an embedded cluster in a directory that is removed \
+            afterwards and
+            imports synthetic feature sets. Each worker joins, connects, and fetches into its own \
+            cache, verified
+            and on disk. openssl's s_server and s_client move as many bytes between the rounds, a \
+            pair of them
             for each worker.
 
             Examples:
@@ -145,7 +149,8 @@ struct StoredSet: Sendable {
             baseModel: set.metadata.baseModel, hiddenSize: set.hiddenSize)
     }
 
-    /// A worker reads what its tasks need: it gets one that needs these, and keeps it for the whole run.
+    /// A worker reads what its tasks need: it gets one that needs these, and keeps it for the whole
+    /// run.
     static func lease(
         _ sets: [StoredSet], to worker: String, in database: BenchDatabase
     ) async throws {

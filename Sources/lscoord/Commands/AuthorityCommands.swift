@@ -55,8 +55,10 @@ struct AuthorityStatusCommand: AsyncParsableCommand {
         }
         print(
             """
-            \(directory) holds key \(found.short), not the present one: if a rotation was interrupted here,
-            lscoord serve or lscoord authority rotate finishes it; otherwise copy the directory from where it ran
+            \(directory) holds key \(found.short), not the present one: if a rotation was \
+            interrupted here,
+            lscoord serve or lscoord authority rotate finishes it; otherwise copy the directory \
+            from where it ran
             """)
     }
 
@@ -77,11 +79,14 @@ struct AuthorityRotate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rotate", abstract: "Make a new key; workers move to it as they renew.",
         discussion: """
-            The key before is kept until it is retired: workers and join tokens that know only that one go on
-            as they are. Start lscoord serve again afterwards. With several coordinators on one database,
+            The key before is kept until it is retired: workers and join tokens that know only \
+            that one go on
+            as they are. Start lscoord serve again afterwards. With several coordinators on one \
+            database,
             copy the ca directory to each before it is started again.
 
-            Interrupted, the command can be repeated. --force is for an authority made by an older lscoord,
+            Interrupted, the command can be repeated. --force is for an authority made by an older \
+            lscoord,
             whose key cannot vouch for the new one: then every worker must join again.
 
             Example:
@@ -113,9 +118,11 @@ struct AuthorityRotate: AsyncParsableCommand {
         }
         print(
             """
-            the authority's key is now \(now.present.short), before it was \(now.previous?.short ?? "-")
+            the authority's key is now \(now.present.short), before it was \
+            \(now.previous?.short ?? "-")
             next
-              start lscoord serve again; until then, new join tokens are refused by those who get them
+              start lscoord serve again; until then, new join tokens are refused by those who get \
+            them
               lscoord authority status     shows who still carries a certificate of the key before
               lscoord authority retire     when nobody does, about a day later
             """)
@@ -126,8 +133,10 @@ struct AuthorityRetire: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "retire", abstract: "Delete the key before; what it signed is refused.",
         discussion: """
-            Refused while a worker's newest certificate is of that key and holds, or ran out less than seven
-            days ago. Restart every lscoord serve: before, those that renewed; afterwards, so that it no longer
+            Refused while a worker's newest certificate is of that key and holds, or ran out less \
+            than seven
+            days ago. Restart every lscoord serve: before, those that renewed; afterwards, so that \
+            it no longer
             takes certificates of the deleted key. Interrupted, the command can be repeated.
 
             Example:

@@ -6,9 +6,12 @@ struct Curve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure a ranker with more and more candidates, and print the scaling curve.",
         discussion: """
-            The form of the paper's Figure 4: a row for each K, beside what needs no ranker. Figures known
-            already are not measured again, and figures at another K than the promotion gate's promote
-            nobody. A query with fewer than K candidates gives all it has; the last column counts them.
+            The form of the paper's Figure 4: a row for each K, beside what needs no ranker. \
+            Figures known
+            already are not measured again, and figures at another K than the promotion gate's \
+            promote
+            nobody. A query with fewer than K candidates gives all it has; the last column counts \
+            them.
 
             Examples:
               lscoord curve math/algebra.listwise
@@ -50,7 +53,10 @@ struct Curve: AsyncParsableCommand {
             guard !points.isEmpty else {
                 throw CoordinatorError(
                     .unknownVersion,
-                    "cannot print a scaling curve of \(version.rankerName)@\(version.versionNumber): nothing is measured yet",
+                    """
+                    cannot print a scaling curve of \
+                    \(version.rankerName)@\(version.versionNumber): nothing is measured yet
+                    """,
                     hint: "lscoord curve \(ranker)")
             }
             print(CurveTable(points).text)
@@ -76,7 +82,10 @@ struct CurveTable {
         }
         let first = points[0]
         let heading =
-            "\(first.ranker)@\(first.versionNumber), accuracy in % with K candidates, ± its standard error (bootstrap by problem)"
+            """
+            \(first.ranker)@\(first.versionNumber), accuracy in % with K candidates, ± its \
+            standard error (bootstrap by problem)
+            """
         text = ([heading] + parts).joined(separator: "\n\n")
     }
 

@@ -16,8 +16,10 @@ struct FeaturesImport: AsyncParsableCommand {
         commandName: "import",
         abstract: "Import feature files, or every one beneath a directory.",
         discussion: """
-            A file says itself which base model, domain and split it is of; both must be registered. A
-            JSONL file beside it gives each query's id. The same bytes again change nothing; other bytes
+            A file says itself which base model, domain and split it is of; both must be \
+            registered. A
+            JSONL file beside it gives each query's id. The same bytes again change nothing; other \
+            bytes
             for the same base model, domain and split become the current set.
 
             Examples:
@@ -47,7 +49,10 @@ struct FeaturesImport: AsyncParsableCommand {
                     file.description, queries: file.queries, bytes: file.bytes(in:))
                 let set = file.description
                 print(
-                    "\(set.domain) \(set.split.rawValue): \(set.queryCount) queries, \(set.responseCount) responses, \(set.digest.short)"
+                    """
+                    \(set.domain) \(set.split.rawValue): \(set.queryCount) queries, \
+                    \(set.responseCount) responses, \(set.digest.short)
+                    """
                         + (imported.wasAlreadyStored ? " (already stored)" : ""))
             }
         }
@@ -217,7 +222,10 @@ struct FeatureFile: Sendable {
         guard lines.count == queryCount else {
             throw CoordinatorError(
                 .invalidFeatures,
-                "cannot import \(path): \(jsonl) has \(lines.count) lines, expected \(queryCount), one a query"
+                """
+                cannot import \(path): \(jsonl) has \(lines.count) lines, expected \(queryCount), \
+                one a query
+                """
             )
         }
         var notes: [Note] = []
@@ -229,7 +237,10 @@ struct FeatureFile: Sendable {
             else {
                 throw CoordinatorError(
                     .invalidFeatures,
-                    "cannot import \(path): line \(index + 1) of \(jsonl) is not a JSON object with query_id"
+                    """
+                    cannot import \(path): line \(index + 1) of \(jsonl) is not a JSON object with \
+                    query_id
+                    """
                 )
             }
             let level = object["level"].flatMap { $0 is NSNull ? nil : "\($0)" }

@@ -13,8 +13,10 @@ struct KeyCreate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "create", abstract: "Make an API key; it is shown this once.",
         discussion: """
-            Without --user, --domain and --base-model the key may ask for anything. A key of one user's is
-            that user's, one of a single domain's that domain's: requests need not name it. With a key of
+            Without --user, --domain and --base-model the key may ask for anything. A key of one \
+            user's is
+            that user's, one of a single domain's that domain's: requests need not name it. With a \
+            key of
             several domains, or of a pattern, each request has to name one.
 
             Examples:

@@ -8,10 +8,14 @@ struct Migrate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Bring the database's schema to the version this program knows.",
         discussion: """
-            Forward only, safe to repeat and to run from several places at once. The embedded cluster
-            is migrated by serve itself; your own database, only by this command. Rights are granted at
-            each run: after creating one of the roles ls_reader, ls_operator, ls_admin or ls_service, run
-            it again. What others built on the schema's functions and views stays; where that cannot be,
+            Forward only, safe to repeat and to run from several places at once. The embedded \
+            cluster
+            is migrated by serve itself; your own database, only by this command. Rights are \
+            granted at
+            each run: after creating one of the roles ls_reader, ls_operator, ls_admin or \
+            ls_service, run
+            it again. What others built on the schema's functions and views stays; where that \
+            cannot be,
             it is named and nothing is changed.
 
             Example:
@@ -34,7 +38,10 @@ struct Migrate: AsyncParsableCommand {
             let missing = try await LedgerStore.missingRoles(pool)
             if !missing.isEmpty {
                 print(
-                    "no rights were granted to \(missing.joined(separator: ", ")): no such role; create them, then migrate again"
+                    """
+                    no rights were granted to \(missing.joined(separator: ", ")): no such role; \
+                    create them, then migrate again
+                    """
                 )
             }
         }

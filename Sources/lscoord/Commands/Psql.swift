@@ -31,8 +31,8 @@ struct Psql: AsyncParsableCommand {
         if let password = connection["password"] { setenv("PGPASSWORD", password, 1) }
         guard connection["sslpassword"] == nil else { throw CoordinatorError.psqlWithKeyPassword }
         setenv("PGAPPNAME", "lscoord psql", 1)
-        // Else a script whose statements failed ends with 0. Before theirs: of two the later counts,
-        // and so does what ~/.psqlrc says. At the prompt it changes nothing.
+        // Else a script whose statements failed ends with 0. Before theirs: of two the later
+        // counts, and so does what ~/.psqlrc says. At the prompt it changes nothing.
         let values = ["psql", "-v", "ON_ERROR_STOP=1", "-d", connection.withoutSecrets] + arguments
         var pointers: [UnsafeMutablePointer<CChar>?] = values.map { strdup($0) }
         pointers.append(nil)
@@ -47,6 +47,8 @@ extension CoordinatorError {
     /// libpq takes it from the connection string alone, and that would be an argument of psql's.
     static let psqlWithKeyPassword = CoordinatorError(
         .invalidSettings,
-        "cannot start psql: the database's URL has an sslpassword, which would stand in its arguments",
+        """
+        cannot start psql: the database's URL has an sslpassword, which would stand in its arguments
+        """,
         hint: "put the connection into ~/.pg_service.conf and run psql service=NAME")
 }

@@ -9,7 +9,10 @@ extension RankerKind: ExpressibleByArgument {}
 struct Register: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract:
-            "Register a base model, a domain or a ranker. Again with the same values: nothing changes.",
+            """
+            Register a base model, a domain or a ranker. Again with the same values: nothing \
+            changes.
+            """,
         subcommands: [RegisterBaseModel.self, RegisterDomain.self, RegisterRanker.self])
 }
 
@@ -18,7 +21,10 @@ struct RegisterBaseModel: AsyncParsableCommand {
         commandName: "base-model",
         abstract: "A frozen LLM whose hidden states are the features.",
         discussion:
-            "Example:\n  lscoord register base-model llama-3.1-8b --hidden-size 4096 --layer 19 --revision 0e9e39f"
+            """
+            Example:\n  lscoord register base-model llama-3.1-8b --hidden-size 4096 --layer 19 \
+            --revision 0e9e39f
+            """
     )
 
     @Argument(help: "Its name, as requests will say it.") var name: String
@@ -63,12 +69,14 @@ struct RegisterRanker: AsyncParsableCommand {
         commandName: "ranker",
         abstract: "A line of models for a user, a domain, both, or (neither) everyone.",
         discussion: """
-            The defaults are the presets measured in Rankers.docc; --configuration and --training take a
+            The defaults are the presets measured in Rankers.docc; --configuration and --training \
+            take a
             JSON object whose keys replace single values of them.
 
             Examples:
               lscoord register ranker --base-model M --domain math/algebra --kind listwise
-              lscoord register ranker --base-model M --user ada --kind pointwise --training '{"epochs": 2}'
+              lscoord register ranker --base-model M --user ada --kind pointwise --training \
+            '{"epochs": 2}'
               lscoord register ranker --base-model M --user ada --kind pointwise --home ada-laptop
             """)
 

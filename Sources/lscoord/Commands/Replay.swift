@@ -1,4 +1,5 @@
-// Scores a request that was served once more: the weights by the digest its answer named, the features as they came.
+// Scores a request that was served once more: the weights by the digest its answer named, the
+// features as they came.
 import ArgumentParser
 import Foundation
 import LanguageSystem
@@ -10,13 +11,18 @@ struct Replay: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Score a request that was served once more, and compare.",
         discussion: """
-            Of a sample of requests the decision is kept (serve --decision-share), and of every request sent
-            with the header 'x-ls-keep: true', as far as --decisions-per-second and ls.task_retention let it.
-            The scores are the same to the bit on the same kind of processor; it says how far they are apart.
+            Of a sample of requests the decision is kept (serve --decision-share), and of every \
+            request sent
+            with the header 'x-ls-keep: true', as far as --decisions-per-second and \
+            ls.task_retention let it.
+            The scores are the same to the bit on the same kind of processor; it says how far they \
+            are apart.
 
             Examples:
-              lscoord replay 8f1c0d…                    the id of the answer, or its header x-request-id
-              lscoord replay 17 --key app               of that key's request, when several used the id
+              lscoord replay 8f1c0d…                    the id of the answer, or its header \
+            x-request-id
+              lscoord replay 17 --key app               of that key's request, when several used \
+            the id
               lscoord psql -c 'select request_id, key, ranker, rule from ls.decision_log limit 5'
             """)
 
@@ -74,8 +80,13 @@ struct Replay: AsyncParsableCommand {
         let rule = decision.rule.map { ", rule \($0)" } ?? ""
         print(
             """
-            \(decision.role == .serve ? "served" : "shadow") by \(decision.rankerName)@\(decision.versionNumber) (\(decision.reason.rawValue)\(rule)) on \(decision.worker.map { "worker \($0)" } ?? "the coordinator"), \(decision.servedAt.formatted(.iso8601))
-              asked for \(decision.model), user \(decision.user ?? "-"), domain \(decision.domain?.description ?? "-"); weights \(decision.digest.short), \(decision.arithmetic)
+            \(decision.role == .serve ? "served" : "shadow") by \
+            \(decision.rankerName)@\(decision.versionNumber) (\(decision.reason.rawValue)\(rule)) \
+            on \(decision.worker.map { "worker \($0)" } ?? "the coordinator"), \
+            \(decision.servedAt.formatted(.iso8601))
+              asked for \(decision.model), user \(decision.user ?? "-"), domain \
+            \(decision.domain?.description ?? "-"); weights \(decision.digest.short), \
+            \(decision.arithmetic)
             """)
         guard let scores, let difference = Self.difference(decision, scores) else {
             print("  its weights are on a worker: they cannot be scored here")

@@ -21,7 +21,8 @@ struct Rerank: AsyncParsableCommand {
               lscoord rerank --model minilm-l6-math-l5 --user ada --domain math/algebra \\
                   --features deploy/examples/math/algebra/test.safetensors --query 3
               lscoord rerank --model 'math/algebra.listwise@1' --features FILE --query 0 --top 3
-              lscoord rerank --model M --features FILE --query 0 --print-request | curl … --data-binary @-
+              lscoord rerank --model M --features FILE --query 0 --print-request | curl … \
+            --data-binary @-
             """)
 
     @Option(help: "A base model, or ranker, ranker:alias, ranker@version.")

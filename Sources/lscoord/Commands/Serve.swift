@@ -20,15 +20,18 @@ struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run the coordinator: HTTPS for reranking, mutual TLS for workers.",
         discussion: """
-            Without --database it keeps a private PostgreSQL cluster in its data directory, on a Unix
-            socket, started and stopped with it. The first start makes a certificate authority there.
+            Without --database it keeps a private PostgreSQL cluster in its data directory, on a \
+            Unix
+            socket, started and stopped with it. The first start makes a certificate authority \
+            there.
             Requests need an API key: lscoord key create.
 
             Examples:
               lscoord serve
               lscoord serve --data-dir /srv/lscoord --rest-address 0.0.0.0:8443 \\
                   --worker-address 0.0.0.0:8444 --server-name coordinator.example.org
-              lscoord serve --database postgres://lscoord@db1,db2/language_system?target_session_attrs=read-write
+              lscoord serve --database \
+            postgres://lscoord@db1,db2/language_system?target_session_attrs=read-write
             """)
 
     @OptionGroup var options: ServeOptions
@@ -77,11 +80,11 @@ struct Serve: AsyncParsableCommand {
             configuration: .init(
                 services: [
                     cluster.map { .init(service: $0) }, .init(service: pool),
-                    .init(service: HeapKeeper()),
+                    .init(service: MallocTrimmer()),
                     .init(service: parts.housekeeping), .init(service: parts.referee),
                     .init(service: parts.hub),
-                    .init(service: parts.watch), .init(service: parts.certificates),
-                    .init(service: parts.keyring),
+                    .init(service: parts.health), .init(service: parts.certificates),
+                    .init(service: parts.apiKeys),
                     .init(service: parts.decisions),
                     .init(service: parts.reranker), .init(service: parts.workers),
                     .init(service: parts.peers), .init(service: parts.rest),
@@ -105,9 +108,9 @@ struct Serve: AsyncParsableCommand {
         let housekeeping: Housekeeping
         let referee: Referee
         let hub: DispatchHub
-        let watch: LedgerWatch
+        let health: DatabaseHealth
         let certificates: ServerCertificates
-        let keyring: Keyring
+        let apiKeys: APIKeyCache
         let decisions: DecisionLog
         let reranker: Reranker
         let workers: WorkerEndpoint
@@ -121,7 +124,8 @@ struct Serve: AsyncParsableCommand {
         _ metrics: PrometheusMetrics, _ logger: Logger
     ) async throws -> Parts {
         let migrator = LedgerStore.migrator(logger: logger)
-        // The embedded cluster is ours alone; somebody else's database is migrated when they say so.
+        // The embedded cluster is ours alone; somebody else's database is migrated when they say
+        // so.
         if isEmbedded {
             try await migrator.migrate(pool)
         } else {
@@ -147,7 +151,8 @@ struct Serve: AsyncParsableCommand {
             into: metrics,
             ports: [.https, .workers] + (settings.grpcAddress == nil ? [] : [.grpc]))
 
-        let hints = LedgerHints(Listener(ConnectionConfiguration(connection), logger: logger))
+        let hints = LedgerNotifications(
+            Listener(ConnectionConfiguration(connection), logger: logger))
         let listening = Listening(settings)
         let enrolment = Enrolment(authority: authority, ledger: ledger, logger: logger) {
             await listening.workerPort
@@ -163,13 +168,13 @@ struct Serve: AsyncParsableCommand {
         let peers = PeerReranks(
             ledger: ledger, hints: hints, name: name,
             transport: PeerLinks(authority: authority, name: name, logger: logger), logger: logger)
-        let keyring = Keyring(ledger: ledger, hints: hints, logger: logger)
-        try await keyring.read()
+        let apiKeys = APIKeyCache(ledger: ledger, hints: hints, logger: logger)
+        try await apiKeys.read()
         let decisions = DecisionLog(ledger: ledger, settings: settings.decisions, logger: logger)
         let reranker = Reranker(
             ledger: ledger, hints: hints, decisions: decisions, hub: hub,
             peers: peers, settings: settings.reranker)
-        let watch = LedgerWatch(ledger: ledger)
+        let health = DatabaseHealth(ledger: ledger)
         let workers = try WorkerEndpoint(
             host: settings.workerAddress.host, port: settings.workerAddress.port,
             certificates: certificates, hub: hub, ledger: ledger, enrolment: enrolment,
@@ -184,20 +189,20 @@ struct Serve: AsyncParsableCommand {
             inFlightMax: settings.inFlightMax, heldByteCountMax: settings.heldByteCountMax,
             drainLead: settings.drainLead)
         let rest = try buildRestApplication(
-            surface, reranker: reranker, keyring: keyring, hub: hub, watch: watch,
+            surface, reranker: reranker, apiKeys: apiKeys, hub: hub, health: health,
             metrics: metrics, ledger: ledger, enrolment: enrolment, logger: logger,
             onListening: { await listening.rest($0) })
         let grpc = try settings.grpcAddress.map { address in
             try RerankEndpoint(
                 host: address.host, port: address.port, certificates: certificates,
-                settings: surface, reranker: reranker, keyring: keyring, admission: rest.admission,
+                settings: surface, reranker: reranker, apiKeys: apiKeys, admission: rest.admission,
                 logger: logger,
                 onListening: { await listening.grpc($0) })
         }
         return Parts(
             housekeeping: Housekeeping(ledger: ledger, logger: logger),
-            referee: Referee(ledger: ledger, logger: logger), hub: hub, watch: watch,
-            certificates: certificates, keyring: keyring, decisions: decisions, reranker: reranker,
+            referee: Referee(ledger: ledger, logger: logger), hub: hub, health: health,
+            certificates: certificates, apiKeys: apiKeys, decisions: decisions, reranker: reranker,
             workers: workers, peers: peers, rest: rest, grpc: grpc
         )
     }
@@ -208,11 +213,14 @@ struct Serve: AsyncParsableCommand {
             .map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" }.drop { $0 == "-" }
         let random = String(UInt32.random(in: .min ... .max), radix: 16)
         return
-            "\(host.isEmpty ? "lscoord" : String(host.prefix(40)))-\(ProcessInfo.processInfo.processIdentifier)-\(random)"
+            """
+            \(host.isEmpty ? "lscoord" : String(host.prefix(40)))-\
+            \(ProcessInfo.processInfo.processIdentifier)-\(random)
+            """
     }
 
-    /// What clients may call this server: what was configured, this machine's name, loopback. What nobody asked
-    /// for by name is left out when TLS libraries would not take it.
+    /// What clients may call this server: what was configured, this machine's name, loopback. What
+    /// nobody asked for by name is left out when TLS libraries would not take it.
     private static func certificateNames(_ settings: Settings, _ logger: Logger) -> [String] {
         var names = settings.serverNames + ["localhost", "127.0.0.1", "::1"]
         for host in [
@@ -281,7 +289,8 @@ private actor Listening {
             lscoord \(ProductVersion.current) is ready
               HTTPS     https://\(rest)   (trust \(settings.authorityDirectory)/ca.pem)
               workers   \(workers)   (gRPC, mutual TLS)\(grpcLine)
-              database  \(settings.database == nil ? "embedded, in \(settings.clusterDirectory)" : "yours")
+              database  \
+            \(settings.database == nil ? "embedded, in \(settings.clusterDirectory)" : "yours")
             next
               lscoord key create --name app             then send requests with it
               lscoord token create --name edge-1        then, where the worker is:

@@ -44,7 +44,10 @@ struct Status: AsyncParsableCommand {
             guard ContinuousClock.now < deadline else {
                 throw CoordinatorError(
                     .deadlineExceeded,
-                    "cannot see \(count) workers: found \(try await ledger.statusSummary().connectedWorkerCount) after a minute",
+                    """
+                    cannot see \(count) workers: found \
+                    \(try await ledger.statusSummary().connectedWorkerCount) after a minute
+                    """,
                     hint: "look at the workers' logs; lsworker status on their machines says more")
             }
             try await Task.sleep(for: .milliseconds(100))
@@ -54,7 +57,11 @@ struct Status: AsyncParsableCommand {
     private static func show(_ ledger: LedgerStore, upTo asked: Int?) async throws {
         let summary = try await ledger.statusSummary()
         print(
-            "   \(summary.rankerCount) rankers (\(summary.championCount) with a champion), \(summary.versionCount) versions, \(summary.featureSetCount) feature sets, \(summary.evaluationCount) evaluations"
+            """
+               \(summary.rankerCount) rankers (\(summary.championCount) with a champion), \
+            \(summary.versionCount) versions, \(summary.featureSetCount) feature sets, \
+            \(summary.evaluationCount) evaluations
+            """
         )
         let tasks = TaskState.allCases.map { "\(summary.taskCounts[$0] ?? 0) \($0.rawValue)" }
         print("   tasks: \(tasks.joined(separator: ", "))")

@@ -13,13 +13,16 @@ struct TokenCreate: AsyncParsableCommand {
         commandName: "create",
         abstract: "Make a single-use token for one worker; it is shown this once.",
         discussion: """
-            The token pins this coordinator's certificate authority, so the worker knows whom it talks to
+            The token pins this coordinator's certificate authority, so the worker knows whom it \
+            talks to
             before it sends the secret.
 
             Examples:
               lscoord token create --name edge-1
-              lscoord token create --name edge-1 --quiet > token   # then: lsworker join --token-file token
-              lscoord token create --name laptop --label user=ada  # a worker that may offer ada's data
+              lscoord token create --name edge-1 --quiet > token   # then: lsworker join \
+            --token-file token
+              lscoord token create --name laptop --label user=ada  # a worker that may offer ada's \
+            data
             """)
 
     @Option(help: "The name the worker gets; by default the one it asks for.") var name: String?
@@ -27,7 +30,9 @@ struct TokenCreate: AsyncParsableCommand {
     var lifetimeMinutes = 60
     @Option(
         help: ArgumentHelp(
-            "What the worker is to be known by, repeatable; user=NAME: it may offer that user's data.",
+            """
+            What the worker is to be known by, repeatable; user=NAME: it may offer that user's data.
+            """,
             valueName: "key=text"))
     var label: [String] = []
     @Flag(help: "Print the token and nothing else.") var quiet = false
@@ -53,7 +58,8 @@ struct TokenCreate: AsyncParsableCommand {
             print(
                 """
                 That is for workers on this machine. For others start lscoord serve with
-                --rest-address 0.0.0.0:\(address.port) --worker-address 0.0.0.0:8444 --server-name NAME
+                --rest-address 0.0.0.0:\(address.port) --worker-address 0.0.0.0:8444 --server-name \
+                NAME
                 """)
         }
     }

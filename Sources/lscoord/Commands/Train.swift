@@ -10,10 +10,14 @@ struct Train: AsyncParsableCommand {
             becomes champion if it is not worse than the one before. Asking twice while the first is
             open gives the same task.
 
-            --sweep trains many configurations of each ranker side by side, waits, and prints a table like
-            the paper's Table 5. Their versions stay candidates; only the best meets the promotion gate.
-            A FILE holds a JSON list of up to 500 objects whose keys replace those of the ranker's own
-            training configuration. The same sweep asked for again is the same one, also after its end.
+            --sweep trains many configurations of each ranker side by side, waits, and prints a \
+            table like
+            the paper's Table 5. Their versions stay candidates; only the best meets the promotion \
+            gate.
+            A FILE holds a JSON list of up to 500 objects whose keys replace those of the ranker's \
+            own
+            training configuration. The same sweep asked for again is the same one, also after its \
+            end.
 
             Examples:
               lscoord train math/algebra.listwise --wait
@@ -49,7 +53,10 @@ struct Train: AsyncParsableCommand {
     @Flag(
         inversion: .prefixedNo,
         help:
-            "Show progress and return when versions and their evaluations are there; a sweep does so by itself."
+            """
+            Show progress and return when versions and their evaluations are there; a sweep does \
+            so by itself.
+            """
     )
     var wait: Bool?
     @OptionGroup var common: CommonOptions

@@ -6,14 +6,17 @@ struct Transfer: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure every domain's ranker on every domain, and print the matrix.",
         discussion: """
-            The form of the paper's Table 6: rows are what a ranker was trained on, columns what it is
-            measured on; beneath each figure the difference from the column's own ranker. Figures known
+            The form of the paper's Table 6: rows are what a ranker was trained on, columns what \
+            it is
+            measured on; beneath each figure the difference from the column's own ranker. Figures \
+            known
             already are not measured again.
 
             Examples:
               lscoord transfer --base-model minilm-l6-math-l5 --pattern 'math/*' --wait
               lscoord transfer --base-model minilm-l6-math-l5 --kind listwise
-              lscoord train --domain 'math/*' && lscoord transfer --base-model M --after-training --wait
+              lscoord train --domain 'math/*' && lscoord transfer --base-model M --after-training \
+            --wait
             """)
 
     @Option(help: "The base model's name.") var baseModel: String
@@ -118,9 +121,12 @@ struct TransferTable {
             "\n… and \(hiddenCount) more rows and columns, not in 'all' either; --limit shows them"
         text = """
 
-            \(kind.rawValue), accuracy in % at K = \(first.candidateCount); beneath: difference from the column's own ranker
+            \(kind.rawValue), accuracy in % at K = \(first.candidateCount); beneath: difference \
+            from the column's own ranker
             \(table.text)
-            standard error of a figure: \(Percent.text(errors.min() ?? 0)) to \(Percent.text(errors.max() ?? 0)) points (bootstrap by problem)\(hiddenCount > 0 ? hidden : "")
+            standard error of a figure: \(Percent.text(errors.min() ?? 0)) to \
+            \(Percent.text(errors.max() ?? 0)) points (bootstrap by \
+            problem)\(hiddenCount > 0 ? hidden : "")
             """
     }
 

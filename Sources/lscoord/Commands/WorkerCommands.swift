@@ -12,7 +12,8 @@ struct WorkerRevoke: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "revoke", abstract: "Shut a worker out, for good.",
         discussion: """
-            Its tasks wait for others at once, its stream ends within three seconds, and no call of it is
+            Its tasks wait for others at once, its stream ends within three seconds, and no call \
+            of it is
             answered any more. The name is not handed out again.
 
             Example:
@@ -35,8 +36,10 @@ struct WorkerRelease: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "release", abstract: "Let a worker out of quarantine, or end its pause.",
         discussion: """
-            A worker is in quarantine after results of five tasks were refused that others did, and paused while task
-            after task fails there; why, is in ls.worker_status and ls.audit_entry. Released, it begins with none;
+            A worker is in quarantine after results of five tasks were refused that others did, \
+            and paused while task
+            after task fails there; why, is in ls.worker_status and ls.audit_entry. Released, it \
+            begins with none;
             out of quarantine it connects when it is started again. A pause also ends by itself.
 
             Example:

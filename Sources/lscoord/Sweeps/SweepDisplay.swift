@@ -1,5 +1,5 @@
-// Shows how far sweeps are while someone waits: a line for each configuration that has ended, and on
-// a terminal one more that is redrawn.
+// Shows how far sweeps are while someone waits: a line for each configuration that has ended, and
+// on a terminal one more that is redrawn.
 import Foundation
 import LanguageSystem
 import Ledger
@@ -62,7 +62,9 @@ struct SweepDisplay {
     mutating func say(workers count: Int) {
         if count == 0, !saidNobody {
             line(
-                "   no worker is connected: the trainings wait (lscoord token create, lsworker join)"
+                """
+                   no worker is connected: the trainings wait (lscoord token create, lsworker join)
+                """
             )
             fflush(nil)
         }

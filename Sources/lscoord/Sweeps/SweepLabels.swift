@@ -2,7 +2,8 @@
 import Foundation
 
 struct SweepLabels {
-    /// One for each configuration, in order: `batch_groups 256, lr 0.05, momentum 0, schedule cosine`.
+    /// One for each configuration, in order: `batch_groups 256, lr 0.05, momentum 0, schedule
+    /// cosine`.
     let texts: [String]
 
     /// - Parameter configurations: JSON objects.

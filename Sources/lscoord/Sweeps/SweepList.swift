@@ -1,5 +1,6 @@
-// What `--sweep` names: the paper's grid, or a file with a list of training configurations. Each entry
-// is checked whole before the first task is asked for; one that is bad is refused by its position.
+// What `--sweep` names: the paper's grid, or a file with a list of training configurations. Each
+// entry is checked whole before the first task is asked for; one that is bad is refused by its
+// position.
 import Foundation
 import LanguageSystem
 import Rankers

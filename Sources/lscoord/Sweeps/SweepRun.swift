@@ -62,7 +62,10 @@ struct SweepRun {
         guard let best = results.first(where: \.isBest), let number = best.versionNumber else {
             throw CoordinatorError(
                 .internal,
-                "cannot find the best of sweep \(sweep): none of its \(results.count) configurations was measured",
+                """
+                cannot find the best of sweep \(sweep): none of its \(results.count) \
+                configurations was measured
+                """,
                 hint: "select * from ls.dead_letter; then: select ls.redrive(task_id, 'why')")
         }
         let standing =

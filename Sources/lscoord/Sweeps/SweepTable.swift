@@ -1,5 +1,5 @@
-// The end of a sweep as text. Configurations that differ only in batch, optimiser, rate, momentum and
-// schedule are shown in the form of the paper's Table 5, each cell the best of its momenta and
+// The end of a sweep as text. Configurations that differ only in batch, optimiser, rate, momentum
+// and schedule are shown in the form of the paper's Table 5, each cell the best of its momenta and
 // schedules; any others as a list.
 import LanguageSystem
 import Ledger
@@ -69,7 +69,10 @@ struct SweepTable {
         var text = "accuracy in %, ± its standard error (bootstrap by problem)\n\(table.text)"
         if shown.count < entries.count(where: { $0.result.accuracy != nil }) {
             text +=
-                "\neach figure: the best of its momenta and schedules; their spread \(spread(shown)) points"
+                """
+                \neach figure: the best of its momenta and schedules; their spread \
+                \(spread(shown)) points
+                """
         }
         return text
     }
@@ -102,7 +105,10 @@ struct SweepTable {
         var lines: [String] = []
         if !measured.isEmpty {
             lines.append(
-                "spread (best minus worst of \(measured.count) configurations) \(spread(measured)) points"
+                """
+                spread (best minus worst of \(measured.count) configurations) \(spread(measured)) \
+                points
+                """
             )
         }
         if let first = results.lazy.compactMap(\.firstSample).first {
@@ -111,7 +117,10 @@ struct SweepTable {
         let failed = results.filter { $0.state.isFinal && $0.state != .measured }
         for result in failed.prefix(10) {
             lines.append(
-                "entry \(result.position) \(result.state.rawValue) (task \(result.taskID)): \(result.error ?? "no reason was kept")"
+                """
+                entry \(result.position) \(result.state.rawValue) (task \(result.taskID)): \
+                \(result.error ?? "no reason was kept")
+                """
             )
         }
         if failed.count > 10 { lines.append("… and \(failed.count - 10) more") }

@@ -44,8 +44,8 @@ struct Join: AsyncParsableCommand {
         if let known = try settings.state.identity(),
             token.map({ known.roots.pins.contains($0.authorityPin) }) ?? true
         {
-            // A token for the same authority was for a start that has happened, or is for a worker whose
-            // certificate ran out too long ago.
+            // A token for the same authority was for a start that has happened, or is for a worker
+            // whose certificate ran out too long ago.
             guard token != nil, known.certificate.isExpired(at: Date()) else { return known }
             do {
                 return try await known.recovered(savedIn: settings.state)

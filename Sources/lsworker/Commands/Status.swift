@@ -31,12 +31,19 @@ struct Status: ParsableCommand {
         line(
             "state",
             isRunning
-                ? "\(report.connection.rawValue)\(report.connectedSince.map { ", since \(time($0))" } ?? "") (process \(report.processId))"
+                ? """
+                \(report.connection.rawValue)\
+                \(report.connectedSince.map { ", since \(time($0))" } ?? "") (process \
+                \(report.processId))
+                """
                 : "not running; last seen \(time(report.writtenAt))")
         if let version = report.tlsVersion { line("connection", "\(version), mutual") }
         line(
             "certificate",
-            "until \(time(report.certificateUntil))\(report.certificateUntil < Date() ? ", expired" : "")"
+            """
+            until \
+            \(time(report.certificateUntil))\(report.certificateUntil < Date() ? ", expired" : "")
+            """
         )
         line("version", report.programVersion)
         line(
@@ -45,19 +52,29 @@ struct Status: ParsableCommand {
                 + (report.takesTasks ? "" : "; outside its hours now"))
         line(
             "cache",
-            "\(report.cache.blobCount) blobs, \(report.cache.byteCount >> 20) of \(report.cache.byteCountMax >> 20) MB"
+            """
+            \(report.cache.blobCount) blobs, \(report.cache.byteCount >> 20) of \
+            \(report.cache.byteCountMax >> 20) MB
+            """
         )
         if let local = report.localData {
             let place = local.directory.map { " from \($0)" } ?? ""
             let user = local.user.map { " of \($0)" } ?? ""
             line(
                 "at home",
-                "\(local.offeredCount) feature sets\(user)\(place) offered, \(local.refusedCount) not taken, \(local.unreadableCount) files unreadable; weights of \(local.weightsCount) versions"
+                """
+                \(local.offeredCount) feature sets\(user)\(place) offered, \(local.refusedCount) \
+                not taken, \(local.unreadableCount) files unreadable; weights of \
+                \(local.weightsCount) versions
+                """
             )
         }
         line(
             "tasks",
-            "\(report.completedCount) completed, \(report.failedCount) failed, \(report.lostCount) lost since it started"
+            """
+            \(report.completedCount) completed, \(report.failedCount) failed, \(report.lostCount) \
+            lost since it started
+            """
         )
         if let reranks = report.reranks {
             line(
@@ -73,7 +90,12 @@ struct Status: ParsableCommand {
         if isRunning {
             for task in report.tasks {
                 print(
-                    "  \(task.kind.rawValue) \(task.ranker) (task \(task.taskId), attempt \(task.attempt)): \(task.phase), \(Int(nearest: (task.progress * 100).rounded(.down)))%\(task.note.isEmpty ? "" : ", \(task.note)")"
+                    """
+                      \(task.kind.rawValue) \(task.ranker) (task \(task.taskId), attempt \
+                    \(task.attempt)): \(task.phase), \
+                    \(Int(nearest: (task.progress * 100).rounded(.down)))%\
+                    \(task.note.isEmpty ? "" : ", \(task.note)")
+                    """
                 )
             }
         }

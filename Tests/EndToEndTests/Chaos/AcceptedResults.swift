@@ -1,5 +1,5 @@
-// What the harness saw done, remembered outside the database: it must still be there, unchanged, after
-// every fault that follows.
+// What the harness saw done, remembered outside the database: it must still be there, unchanged,
+// after every fault that follows.
 import Foundation
 
 struct AcceptedResults {
@@ -8,13 +8,17 @@ struct AcceptedResults {
 
     /// Done tasks with the attempt that did them, versions, figures, alias moves: one line each.
     static let query = """
-        select 'task ' || task_id || '|' || concat_ws(' ', kind, attempt, worker, result_version_id, ended_at)
+        select 'task ' || task_id || '|' || concat_ws(' ', kind, attempt, worker, \
+        result_version_id, ended_at)
             from ls.attempt_history where state = 'succeeded'
-        union all select 'version ' || version_id || '|' || concat_ws(' ', version, digest, task_id, attempt)
+        union all select 'version ' || version_id || '|' || concat_ws(' ', version, digest, \
+        task_id, attempt)
             from ls.version_lineage
-        union all select 'evaluation ' || evaluation_id || '|' || concat_ws(' ', version_id, feature_set_id, accuracy, task_id)
+        union all select 'evaluation ' || evaluation_id || '|' || concat_ws(' ', version_id, \
+        feature_set_id, accuracy, task_id)
             from ls.evaluation
-        union all select 'move ' || alias_history_id || '|' || concat_ws(' ', ranker_id, alias, from_version_id, to_version_id, moved_at)
+        union all select 'move ' || alias_history_id || '|' || concat_ws(' ', ranker_id, alias, \
+        from_version_id, to_version_id, moved_at)
             from ls.alias_history
         """
 

@@ -91,7 +91,8 @@ final class ExternalCluster {
         try await must("pg_ctl", ["stop", "--pgdata", data, "--mode=immediate", "--wait"])
     }
 
-    /// To the server and all its backends: with SIGSTOP it neither answers nor refuses, until SIGCONT.
+    /// To the server and all its backends: with SIGSTOP it neither answers nor refuses, until
+    /// SIGCONT.
     func signal(_ signal: Int32) {
         guard let server, server.process.isRunning else { return }
         let parent = server.process.processIdentifier
@@ -138,7 +139,10 @@ final class ExternalCluster {
         let ending = try await tool(name, arguments)
         try #require(
             ending.status == 0,
-            "\(name) \(self.name): \(ending)\n\((try? String(contentsOf: log, encoding: .utf8))?.suffix(3_000) ?? "")"
+            """
+            \(name) \(self.name): \
+            \(ending)\n\((try? String(contentsOf: log, encoding: .utf8))?.suffix(3_000) ?? "")
+            """
         )
     }
 }
@@ -217,7 +221,10 @@ final class ServerPair {
             $0.socketDirectory.replacingOccurrences(of: "/", with: "%2F")
         }
         return
-            "postgres://postgres@\(hosts.joined(separator: ","))/\(Self.databaseName)?target_session_attrs=read-write"
+            """
+            postgres://postgres@\(hosts.joined(separator: ","))/\
+            \(Self.databaseName)?target_session_attrs=read-write
+            """
     }
 
     /// The primary dies and comes back.

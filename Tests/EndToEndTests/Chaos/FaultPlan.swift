@@ -3,7 +3,8 @@
 
 /// One way to hurt an installation that is at work.
 enum Fault: String, CaseIterable, Sendable {
-    // An installation on PostgreSQL servers of its own, with a standby, two lscoord and three workers.
+    // An installation on PostgreSQL servers of its own, with a standby, two lscoord and three
+    // workers.
     case workerKilled = "worker killed"
     case workerStalled = "worker stalled past its lease"
     case clockAhead = "worker's clock set an hour ahead"

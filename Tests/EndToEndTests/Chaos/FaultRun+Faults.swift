@@ -1,5 +1,5 @@
-// What each fault does, and what brings the installation back. A fault that the installation must get
-// over by itself is only waited for.
+// What each fault does, and what brings the installation back. A fault that the installation must
+// get over by itself is only waited for.
 import Foundation
 import Testing
 
@@ -83,7 +83,8 @@ extension FaultRun {
             try await keepBusy()
             let lines = try await site.sql(
                 """
-                select w.name, a.task_id, a.number from ls.attempt a join ls.worker w using (worker_id)
+                select w.name, a.task_id, a.number from ls.attempt a join ls.worker w using \
+                (worker_id)
                 where a.state = 'open' order by a.task_id
                 """)
             holders = lines.split(separator: "\n").compactMap { line in
@@ -97,12 +98,16 @@ extension FaultRun {
         return step.pick(holders)
     }
 
-    /// A worker sleeps until its lease is over and the task is another's; its late result is nothing.
+    /// A worker sleeps until its lease is over and the task is another's; its late result is
+    /// nothing.
     private func stallWorker(_ step: FaultStep) async throws {
         while true {
             let holder = try await holder(step)
             let attempt =
-                "select state from ls.attempt where task_id = \(holder.task) and number = \(holder.attempt)"
+                """
+                select state from ls.attempt where task_id = \(holder.task) and number = \
+                \(holder.attempt)
+                """
             site.signal(worker: holder.worker, SIGSTOP)
             defer { site.signal(worker: holder.worker, SIGCONT) }
             // It may have handed in just before.
@@ -121,7 +126,8 @@ extension FaultRun {
         }
     }
 
-    /// A worker that falls asleep with nothing to do must not draw tasks into its sleep again and again.
+    /// A worker that falls asleep with nothing to do must not draw tasks into its sleep again and
+    /// again.
     private func stallIdleWorker(_ step: FaultStep) async throws {
         try await eventually(within: 300, "nothing is left to do") {
             try await site.sql("select count(*) from ls.task where ended_at is null") == "0"
@@ -183,7 +189,10 @@ extension FaultRun {
         let end = ContinuousClock.now + .seconds(seconds)
         while .now < end {
             _ = try await site.sql(
-                "select count(pg_terminate_backend(pid)) from pg_stat_activity where \(Self.ofCoordinators)"
+                """
+                select count(pg_terminate_backend(pid)) from pg_stat_activity where \
+                \(Self.ofCoordinators)
+                """
             )
             try await pause(0.2)
         }
@@ -214,7 +223,8 @@ extension FaultRun {
         let thief = try await site.psql(
             """
             do $$ begin for i in 1..8 loop
-                perform pg_terminate_backend(pid) from pg_stat_activity where \(Self.ofCoordinators);
+                perform pg_terminate_backend(pid) from pg_stat_activity where \
+            \(Self.ofCoordinators);
                 perform pg_sleep(0.25), pg_stat_clear_snapshot();
             end loop; end $$
             """)
@@ -249,7 +259,10 @@ extension FaultRun {
         try await eventually(within: 180, "\(ranker) has two versions") {
             try await keepBusy()
             versions = try await site.sql(
-                "select version_id, number from ls.version_lineage where ranker = '\(ranker)' order by number"
+                """
+                select version_id, number from ls.version_lineage where ranker = '\(ranker)' order \
+                by number
+                """
             ).split(separator: "\n").map { $0.split(separator: "|").map(String.init) }
             return versions.count >= 2
         }

@@ -1,5 +1,6 @@
-// Machines that come back with old identities: one with a copy of a worker's, one whose name has joined elsewhere.
-// Whichever is the older is told and stops for good; nothing goes back and forth, and no task pays for it.
+// Machines that come back with old identities: one with a copy of a worker's, one whose name has
+// joined elsewhere. Whichever is the older is told and stops for good; nothing goes back and forth,
+// and no task pays for it.
 import Foundation
 import Testing
 
@@ -23,7 +24,8 @@ extension FaultRun {
         #expect(site.isRunning(worker: index), "they evicted each other; seed \(seed)")
     }
 
-    /// A worker's name joins again on another machine; the old one is shut out, and again when it comes back.
+    /// A worker's name joins again on another machine; the old one is shut out, and again when it
+    /// comes back.
     func replaceIdentity(_ step: FaultStep) async throws {
         let index = step.pick(Array(site.workers.indices))
         let worker = site.workers[index]

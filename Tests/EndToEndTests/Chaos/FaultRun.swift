@@ -1,5 +1,6 @@
-// Follows a plan: keeps an installation at work, hurts it, brings back what an operator or a supervisor
-// would bring back, and looks whether anything was lost. What each fault does is in FaultRun+Faults.
+// Follows a plan: keeps an installation at work, hurts it, brings back what an operator or a
+// supervisor would bring back, and looks whether anything was lost. What each fault does is in
+// FaultRun+Faults.
 import Foundation
 import Testing
 
@@ -52,7 +53,9 @@ final class FaultRun {
         try await eventually(within: 120, "training is under way") {
             try await keepBusy()
             return try await site.sql(
-                "select count(*) > 0 from ls.task_progress() where state = 'leased' and progress > 0"
+                """
+                select count(*) > 0 from ls.task_progress() where state = 'leased' and progress > 0
+                """
             ) == "t"
         }
         try await Task.sleep(for: .milliseconds(step.pauseMs))
@@ -121,7 +124,10 @@ final class FaultRun {
             "select task_id, kind, ended_because from ls.task where state = 'dead'")
         try await expectNone(
             "tasks are cancelled that nobody cancelled",
-            "select task_id from ls.task where state = 'cancelled' and task_id <> all ('{\(cancelledTasks.joined(separator: ","))}')"
+            """
+            select task_id from ls.task where state = 'cancelled' and task_id <> all \
+            ('{\(cancelledTasks.joined(separator: ","))}')
+            """
         )
         try await expectNone(
             "leases are left", "select task_id, number from ls.attempt where state = 'open'")
@@ -133,7 +139,10 @@ final class FaultRun {
                 on b.task_id = a.task_id and b.number = a.number + 1 where b.leased_at < a.ended_at
             """)
         let trainings = try await site.sql(
-            "select count(*) from ls.task where kind = 'train' and (state = 'done' or state = 'cancelled')"
+            """
+            select count(*) from ls.task where kind = 'train' and (state = 'done' or state = \
+            'cancelled')
+            """
         )
         #expect(trainings == "\(askedCount)", "every training asked for was done; seed \(seed)")
         try await printScore()
@@ -171,10 +180,14 @@ final class FaultRun {
     private func printScore() async throws {
         let figures = try await site.sql(
             """
-            select format('%s tasks completed (%s trainings, %s evaluations), %s cancelled, %s dead, %s versions',
-                count(*) filter (where state = 'done'), count(*) filter (where state = 'done' and kind = 'train'),
-                count(*) filter (where state = 'done' and kind = 'evaluate'), count(*) filter (where state = 'cancelled'),
-                count(*) filter (where state = 'dead'), (select count(*) from ls.ranker_version)) from ls.task
+            select format('%s tasks completed (%s trainings, %s evaluations), %s cancelled, %s \
+            dead, %s versions',
+                count(*) filter (where state = 'done'), count(*) filter (where state = 'done' and \
+            kind = 'train'),
+                count(*) filter (where state = 'done' and kind = 'evaluate'), count(*) filter \
+            (where state = 'cancelled'),
+                count(*) filter (where state = 'dead'), (select count(*) from ls.ranker_version)) \
+            from ls.task
             """)
         let attempts = try await site.sql(
             """
@@ -182,7 +195,10 @@ final class FaultRun {
             from (select state, count(*) as n from ls.attempt group by state) s
             """)
         var lines = [
-            "score of \(name), seed \(seed): \(counts.values.reduce(0, +)) faults in \(seconds(since: began)) s",
+            """
+            score of \(name), seed \(seed): \(counts.values.reduce(0, +)) faults in \
+            \(seconds(since: began)) s
+            """,
             "  \(figures)", "  attempts: \(attempts)",
             """
               results accepted and still there: \(accepted.facts.count) \

@@ -1,6 +1,6 @@
-// An installation that is going to be hurt: several lscoord on one database, workers at each, and the
-// means to kill, stop, start and ask any of them. When the tests die themselves, a small shell beside
-// them ends what they started.
+// An installation that is going to be hurt: several lscoord on one database, workers at each, and
+// the means to kill, stop, start and ask any of them. When the tests die themselves, a small shell
+// beside them ends what they started.
 import Foundation
 import Testing
 
@@ -42,7 +42,8 @@ final class FaultSite {
     private let janitor: Janitor
     /// Further flags of `lscoord serve`.
     private let serveFlags: [String]
-    /// Of all programs, the database's server among them; nil: each worker has its own, the others the machine's.
+    /// Of all programs, the database's server among them; nil: each worker has its own, the others
+    /// the machine's.
     private let clock: URL?
     /// Of workers, the dead ones included.
     private var processIDs: [pid_t] = []
@@ -70,7 +71,8 @@ final class FaultSite {
 
     /// A running installation for `body`; everything is stopped and removed afterwards.
     ///
-    /// - Parameter aging: Everything has one clock, which `setClock` sets; of a single server alone.
+    /// - Parameter aging: Everything has one clock, which `setClock` sets; of a single server
+    ///   alone.
     static func with(
         _ kind: Kind, coordinators: Int, workers: Int = 0, serve serveFlags: [String] = [],
         aging: Bool = false, _ body: (FaultSite) async throws -> Void
@@ -224,7 +226,8 @@ final class FaultSite {
 
     // MARK: Old identities
 
-    /// Another machine's state directory with the identity of a worker, for another lscoord if told so.
+    /// Another machine's state directory with the identity of a worker, for another lscoord if told
+    /// so.
     ///
     /// - Returns: The machine's name.
     func copyIdentity(of index: Int, for coordinator: Int) throws -> String {
@@ -251,7 +254,8 @@ final class FaultSite {
         return name
     }
 
-    /// A machine that is none of the workers: with a token, or with the identity in its state directory.
+    /// A machine that is none of the workers: with a token, or with the identity in its state
+    /// directory.
     func startMachine(_ name: String, at coordinator: Int, token: String? = nil) throws -> Program {
         let program = try Program(
             Programs.path("lsworker"),
@@ -378,7 +382,10 @@ final class FaultSite {
             "/bin/sh",
             [
                 "-c",
-                "for i in $(seq \(count)); do \(psql) -d \(place.database) -c \"\(statement)\" & done; wait",
+                """
+                for i in $(seq \(count)); do \(psql) -d \(place.database) -c \"\(statement)\" & \
+                done; wait
+                """,
             ], environment: ["PGAPPNAME": "chaos"], log: log("sessions"))
     }
 
@@ -450,7 +457,8 @@ enum FakeClock {
             }
         }.first { access($0, R_OK) == 0 }
 
-    /// - Parameter isExact: The file is read whenever the time is asked for, rather than once a second.
+    /// - Parameter isExact: The file is read whenever the time is asked for, rather than once a
+    ///   second.
     static func environment(_ file: URL, isExact: Bool = false) -> [String: String] {
         [
             "LD_PRELOAD": library ?? "", "FAKETIME_TIMESTAMP_FILE": file.path,
@@ -460,13 +468,14 @@ enum FakeClock {
         ]
     }
 
-    /// The library changes the environment of the first process it is loaded into, whereupon Swift no
-    /// longer finds its arguments there: so that is a shell, which the program then replaces.
+    /// The library changes the environment of the first process it is loaded into, whereupon Swift
+    /// no longer finds its arguments there: so that is a shell, which the program then replaces.
     static func command(_ command: [String]) -> [String] {
         ["/bin/sh", "-c", #"exec "$0" "$@""#] + command
     }
 
-    /// The library shares its state between processes and tidies up only after those that exit in peace.
+    /// The library shares its state between processes and tidies up only after those that exit in
+    /// peace.
     static func removeTraces(of processIDs: [pid_t]) {
         for id in processIDs {
             for name in ["faketime_shm_\(id)", "sem.faketime_sem_\(id)"] {

@@ -1,5 +1,6 @@
-// Kills everything, again and again, in the order of a seed. In the ordinary run of the tests each kind
-// of fault comes once; `deploy/develop/chaos --minutes N --seed S` goes on for as long as you like.
+// Kills everything, again and again, in the order of a seed. In the ordinary run of the tests each
+// kind of fault comes once; `deploy/develop/chaos --minutes N --seed S` goes on for as long as you
+// like.
 import Foundation
 import Testing
 

@@ -1,4 +1,5 @@
-// What an answer holds of what was asked for, whatever the features came as and however many there were.
+// What an answer holds of what was asked for, whatever the features came as and however many there
+// were.
 import Foundation
 import LanguageSystem
 import NIOCore
@@ -83,7 +84,8 @@ private func formats(_ connection: ServedConnection) async throws {
     #expect(try await scores("bfloat16", bytes(halves)) == whole)
 }
 
-/// A group that is scored on threads of its own, from a body that is read on another thread than its connection's.
+/// A group that is scored on threads of its own, from a body that is read on another thread than
+/// its connection's.
 private func manyCandidates(_ connection: ServedConnection) async throws {
     let answer = try await connection.post("/v1/rerank", Wide.body(candidateCount: 1_000))
     #expect(answer.status == 200, "\(answer.body.prefix(300))")
@@ -107,8 +109,10 @@ private enum Wide {
         }
         return """
             select ls.register_base_model('wide', \(hiddenSize));
-            select ls.register_ranker('wide', 'pointwise', '\(configuration.json)', null, null, null, 'broad');
-            select ls.add_version('broad', '\\x\(hexadecimal(SHA256.hash(data: weights)))', '\\x\(hexadecimal(weights))');
+            select ls.register_ranker('wide', 'pointwise', '\(configuration.json)', null, null, \
+            null, 'broad');
+            select ls.add_version('broad', '\\x\(hexadecimal(SHA256.hash(data: weights)))', \
+            '\\x\(hexadecimal(weights))');
 
             """
     }

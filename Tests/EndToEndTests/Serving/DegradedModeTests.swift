@@ -64,7 +64,11 @@ extension Serving {
                 }
                 try await traffic.answers(300)
                 print(
-                    "PostgreSQL \(absence): /readyz red after \(red.rounded) and then in \(ready.rounded), a user nobody knows refused after \(refused.rounded), green \(green.rounded) after it was back"
+                    """
+                    PostgreSQL \(absence): /readyz red after \(red.rounded) and then in \
+                    \(ready.rounded), a user nobody knows refused after \(refused.rounded), green \
+                    \(green.rounded) after it was back
+                    """
                 )
             }
             print(traffic.summary)

@@ -29,7 +29,8 @@ extension Serving {
                     guard let answer = try? await idle.get("/readyz") else { return true }
                     return answer.status == 503
                 }
-                // A second to tell balancers, ten for connections to end; then what else there is stops.
+                // A second to tell balancers, ten for connections to end; then what else there is
+                // stops.
                 try await eventually(within: 25, "it has left") {
                     site.exitStatus(coordinator: 0) != nil
                 }

@@ -1,4 +1,5 @@
-// Rankers that are scored on a worker, and what answers when that worker sleeps, dies and comes back.
+// Rankers that are scored on a worker, and what answers when that worker sleeps, dies and comes
+// back.
 import Foundation
 import NIOCore
 import Testing
@@ -85,7 +86,10 @@ extension Serving {
             let back = try await answer(connection, user: "ada", by: "central")
             #expect(back.header("x-ls-fallback") == "false")
             print(
-                "edge: asleep, answered here after \(waited.rounded) with a deadline of \(Self.edgeDeadlineMs) ms"
+                """
+                edge: asleep, answered here after \(waited.rounded) with a deadline of \
+                \(Self.edgeDeadlineMs) ms
+                """
             )
             fflush(nil)
         }
@@ -114,7 +118,9 @@ extension Serving {
                 label: "user=ada", ["--data", data.path, "--data-user", "ada"])
             try await eventually(within: 30, "both files are offered") {
                 try await site.sql(
-                    "select count(*) from ls.feature_set_status where home = 'edge-1' and is_current"
+                    """
+                    select count(*) from ls.feature_set_status where home = 'edge-1' and is_current
+                    """
                 ) == "2"
             }
             try await succeed(

@@ -1,5 +1,6 @@
-// One request with numbers that are finite and huge once stopped the coordinator: its scores were none, it was
-// answered with null, and a second later the decision could not be written. Every way in refuses them now.
+// One request with numbers that are finite and huge once stopped the coordinator: its scores were
+// none, it was answered with null, and a second later the decision could not be written. Every way
+// in refuses them now.
 import Foundation
 import NIOCore
 import NIOHTTP1

@@ -1,5 +1,6 @@
-// An application's side of a rerank: one connection over TLS that is kept for many requests, one at a
-// time. It says whether a request was lost, or could not even be sent, which a client may repeat elsewhere.
+// An application's side of a rerank: one connection over TLS that is kept for many requests, one at
+// a time. It says whether a request was lost, or could not even be sent, which a client may repeat
+// elsewhere.
 import Foundation
 import NIOCore
 import NIOHTTP1

@@ -21,7 +21,8 @@ extension Serving {
             let connection = try await site.connect().with(
                 key: made.output.trimmingCharacters(in: .whitespacesAndNewlines))
 
-            // A key of one user's is that user's: it need not be named. Its domain is one of several, and has to be.
+            // A key of one user's is that user's: it need not be named. Its domain is one of
+            // several, and has to be.
             let inside = "math/algebra"
             #expect(
                 try await connection.rerank(domain: inside).header("x-ls-ranker") == "~ada")
@@ -101,7 +102,8 @@ extension Serving {
     }
 }
 
-/// One at a time they are the same, and a question that is wrong is refused by the parameter's name.
+/// One at a time they are the same, and a question that is wrong is refused by the parameter's
+/// name.
 private func pagesOfModels(_ connection: ServedConnection) async throws {
     var names: [String] = []
     var path = "/v1/models?limit=1"

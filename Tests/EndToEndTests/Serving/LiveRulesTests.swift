@@ -19,7 +19,10 @@ extension Serving {
             func served(_ coordinator: ServedConnection) async throws -> String {
                 let answer = try await coordinator.rerank()
                 return
-                    "\(answer.header("x-ls-ranker") ?? "-")@\(answer.header("x-ls-version") ?? "-") \(answer.header("x-ls-reason") ?? "-")"
+                    """
+                    \(answer.header("x-ls-ranker") ?? "-")@\(answer.header("x-ls-version") ?? "-") \
+                    \(answer.header("x-ls-reason") ?? "-")
+                    """
             }
             for one in both { #expect(try await served(one) == "everyone@1 global") }
 
@@ -56,7 +59,10 @@ extension Serving {
         _ site: FaultSite, _ changes: Changes, _ both: [ServedConnection]
     ) async throws {
         let expected = try await site.sql(
-            "select string_agg(n::text, ' ' order by n) from generate_series(1, 60) n where ls.share_bucket('half', 'user-' || n) < 5000"
+            """
+            select string_agg(n::text, ' ' order by n) from generate_series(1, 60) n where \
+            ls.share_bucket('half', 'user-' || n) < 5000
+            """
         )
         let first = try #require(expected.split(separator: " ").first)
         try await changes.make(
@@ -80,7 +86,10 @@ extension Serving {
         _ site: FaultSite, _ changes: Changes, _ both: [ServedConnection]
     ) async throws {
         let expected = try await site.sql(
-            "select string_agg(n::text, ' ' order by n) from generate_series(1, 80) n where ls.request_bucket('bird', 'request-' || n) < 3000"
+            """
+            select string_agg(n::text, ' ' order by n) from generate_series(1, 80) n where \
+            ls.request_bucket('bird', 'request-' || n) < 3000
+            """
         )
         let first = try #require(expected.split(separator: " ").first)
         try await changes.make(
@@ -117,7 +126,10 @@ extension Serving {
         }
         try await eventually(within: 15, "both shadows are recorded") {
             try await site.sql(
-                "select string_agg(request_id || ' ' || ranker, ', ' order by request_id) from ls.decision_log where role = 'shadow' and request_id like 'shadowed-%'"
+                """
+                select string_agg(request_id || ' ' || ranker, ', ' order by request_id) from \
+                ls.decision_log where role = 'shadow' and request_id like 'shadowed-%'
+                """
             ) == "shadowed-0 other, shadowed-1 other"
         }
         _ = try await site.sql("select ls.remove_route_rule('dark', 'test')")

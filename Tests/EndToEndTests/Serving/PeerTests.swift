@@ -1,5 +1,5 @@
-// Two coordinators on one database and one worker: whichever is asked, the worker scores; and when the one that has it
-// sleeps, dies or loses it to the other, no request fails.
+// Two coordinators on one database and one worker: whichever is asked, the worker scores; and when
+// the one that has it sleeps, dies or loses it to the other, no request fails.
 import Foundation
 import Testing
 
@@ -31,7 +31,10 @@ extension Serving {
             #expect(metrics.contains("ls_peer_reranks_total{answer=\"scored\"}"))
             #expect(
                 try await site.sql(
-                    "select string_agg(state || ' ' || workers, ', ' order by workers) from ls.coordinator_status"
+                    """
+                    select string_agg(state || ' ' || workers, ', ' order by workers) from \
+                    ls.coordinator_status
+                    """
                 ) == "running 0, running 1")
 
             // The one that has it sleeps: some wait their deadline, none fails, soon none waits.
@@ -56,7 +59,10 @@ extension Serving {
             _ = try await elsewhere(connection)
             #expect(
                 try await site.sql(
-                    "select count(*) from ls.coordinator_status where state = 'running' and workers = 1 and address like 'localhost:%' and address not like '%:0'"
+                    """
+                    select count(*) from ls.coordinator_status where state = 'running' and workers \
+                    = 1 and address like 'localhost:%' and address not like '%:0'
+                    """
                 ) == "1")
 
             // The worker moves: the other one has it now, and the first asks there.

@@ -49,7 +49,10 @@ extension Serving {
                     #expect(refused.output == "")
                     #expect(
                         refused.errors.split(separator: "\n").first
-                            == "lscoord: cannot find request '\(id)': no decision was kept under this id"
+                            == """
+                            lscoord: cannot find request '\(id)': no decision was kept under \
+                            this id
+                            """
                     )
                 }
             }

@@ -1,5 +1,5 @@
-// What the serving tests ask for: a tiny base model, rankers with weights of their own, and one query
-// whose features are the same in each run.
+// What the serving tests ask for: a tiny base model, rankers with weights of their own, and one
+// query whose features are the same in each run.
 import Foundation
 import LanguageSystem
 import NIOCore
@@ -129,5 +129,6 @@ struct ServedConnection: Sendable {
     func close() async { await kept.close() }
 }
 
-/// Tests of serving with real programs. They stop and kill what they started, and run one after the other.
+/// Tests of serving with real programs. They stop and kill what they started, and run one after the
+/// other.
 @Suite(.serialized, .timeLimit(.minutes(20))) struct Serving {}

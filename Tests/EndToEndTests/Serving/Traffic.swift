@@ -1,5 +1,5 @@
-// Applications at work: connections that are kept and used again and again, each knowing every lscoord,
-// and a count of what became of their requests, phase by phase.
+// Applications at work: connections that are kept and used again and again, each knowing every
+// lscoord, and a count of what became of their requests, phase by phase.
 import Foundation
 import NIOCore
 import NIOHTTP1
@@ -95,8 +95,11 @@ final class Traffic: Sendable {
                 let counts = state.counts[phase] ?? Counts()
                 let slowest = Int(counts.slowest / .milliseconds(1))
                 return
-                    "  \(phase): \(counts.answered) answered, \(counts.failed) failed, \(counts.repeated) sent again elsewhere, slowest \(slowest) ms"
-                    + counts.failures.prefix(3).map { "\n    \($0)" }.joined()
+                    """
+                      \(phase): \(counts.answered) answered, \(counts.failed) failed, \
+                    \(counts.repeated) sent again elsewhere, slowest \(slowest) ms
+                    """
+                        + counts.failures.prefix(3).map { "\n    \($0)" }.joined()
             }.joined(separator: "\n")
         }
     }

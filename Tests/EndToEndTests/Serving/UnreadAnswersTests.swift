@@ -1,4 +1,5 @@
-// Callers that send large bodies and never take their answers cost a bounded amount of memory, and nobody else anything.
+// Callers that send large bodies and never take their answers cost a bounded amount of memory, and
+// nobody else anything.
 import Foundation
 import Testing
 

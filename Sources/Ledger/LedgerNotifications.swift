@@ -3,7 +3,7 @@
 public import LanguageSystem
 public import PostgresAccess
 
-public struct LedgerHints: Sendable {
+public struct LedgerNotifications: Sendable {
     public enum Channel: String, Sendable, CaseIterable {
         case task = "ls_task"
         case alias = "ls_alias"
@@ -51,7 +51,7 @@ public struct LedgerHints: Sendable {
     }
 }
 
-extension LedgerHints.Hint {
+extension LedgerNotifications.Hint {
     /// Nil for a payload that is none of ours.
     init?(_ event: Listener.Event) {
         switch event {

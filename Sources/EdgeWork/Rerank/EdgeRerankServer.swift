@@ -1,6 +1,7 @@
-// Answers the coordinator's rerank requests, each once: with scores, or at once with why not. A request for a
-// ranker in memory goes straight to the threads that score; one whose weights lie on this disk waits while they
-// are read; one whose weights are not here is refused, and they are fetched for the next.
+// Answers the coordinator's rerank requests, each once: with scores, or at once with why not. A
+// request for a ranker in memory goes straight to the threads that score; one whose weights lie on
+// this disk waits while they are read; one whose weights are not here is refused, and they are
+// fetched for the next.
 import Foundation
 import LanguageSystem
 import Logging
@@ -8,7 +9,7 @@ import RankerMath
 import Rankers
 import WorkerWire
 
-final class RerankDesk: Sendable {
+final class EdgeRerankServer: Sendable {
     typealias Reply = @Sendable (EdgeRerankReply) -> Void
 
     private struct Job: Sendable {
@@ -34,7 +35,7 @@ final class RerankDesk: Sendable {
     }
 
     private struct State {
-        var memory = ScorerMemory<RankerScorer>(byteCountMax: RerankDesk.memoryByteCountMax)
+        var memory = ScorerMemory<RankerScorer>(byteCountMax: EdgeRerankServer.memoryByteCountMax)
         var counts = Counts()
         var openCount = 0
         var openByteCount = 0
@@ -72,8 +73,8 @@ final class RerankDesk: Sendable {
     private let state = Locked(State())
     private let misses: AsyncStream<Job>
     private let miss: AsyncStream<Job>.Continuation
-    private let wishes: AsyncStream<BlobReference>
-    private let wish: AsyncStream<BlobReference>.Continuation
+    private let fetchOrders: AsyncStream<BlobReference>
+    private let fetchOrder: AsyncStream<BlobReference>.Continuation
 
     /// - Parameter isAllowed: By the machine's owner.
     init(
@@ -86,7 +87,7 @@ final class RerankDesk: Sendable {
         fetcher = BlobFetcher(cache: cache, link: link, logger: logger)
         threads = RerankThreads(count: isAllowed ? Self.threadCount : 0)
         (misses, miss) = AsyncStream.makeStream()
-        (wishes, wish) = AsyncStream.makeStream()
+        (fetchOrders, fetchOrder) = AsyncStream.makeStream()
     }
 
     /// Reads and fetches weights until it is cancelled.
@@ -96,7 +97,7 @@ final class RerankDesk: Sendable {
         await withDiscardingTaskGroup { group in
             group.addTask { for await job in self.misses { await self.look(job) } }
             group.addTask {
-                for await blob in self.wishes {
+                for await blob in self.fetchOrders {
                     await self.fetch(blob)
                     await fetched()
                 }
@@ -279,7 +280,7 @@ final class RerankDesk: Sendable {
                 && state.wanted.insert(blob.digest).inserted
             return (.weightsNotHere(blob.name), isNew)
         }
-        if isNew { wish.yield(blob) }
+        if isNew { fetchOrder.yield(blob) }
         return refusal
     }
 
@@ -385,7 +386,10 @@ extension CoordinatorError {
     static func tooLargeToRerank(_ blob: BlobReference, max: Int) -> Self {
         Self(
             .tooLarge,
-            "cannot rerank with \(blob.name) here: found \(blob.byteCount) bytes of weights, expected at most \(max)"
+            """
+            cannot rerank with \(blob.name) here: found \(blob.byteCount) bytes of weights, \
+            expected at most \(max)
+            """
         )
     }
 

@@ -13,10 +13,10 @@ import Testing
         try await TestDispatch.with { dispatch in
             let worker = try await dispatch.worker("edge-1")
             let leases = try await dispatch.leaseEvaluations(200, for: worker)
-            let intake = EvaluationIntake(ledger: dispatch.ledger)
+            let batcher = EvaluationBatcher(ledger: dispatch.ledger)
             let counted = try await withThrowingTaskGroup(of: Bool.self) { group in
                 for lease in leases {
-                    group.addTask { try await intake.complete(result(of: lease, by: worker)) }
+                    group.addTask { try await batcher.complete(result(of: lease, by: worker)) }
                 }
                 return try await group.reduce(into: []) { $0.append($1) }
             }
@@ -34,7 +34,7 @@ import Testing
             let worker = try await dispatch.worker("edge-1")
             let thief = try await dispatch.worker("edge-2")
             let leases = try await dispatch.leaseEvaluations(30, for: worker)
-            let intake = EvaluationIntake(ledger: dispatch.ledger)
+            let batcher = EvaluationBatcher(ledger: dispatch.ledger)
             let answers = await withTaskGroup(of: (Int, String).self) { group in
                 for (index, lease) in leases.enumerated() {
                     group.addTask {
@@ -43,7 +43,7 @@ import Testing
                             of: lease, by: index % 3 == 2 ? thief : worker,
                             accuracy: index % 3 == 1 ? 1.5 : 0.5)
                         do throws(CoordinatorError) {
-                            return (index, "\(try await intake.complete(handedIn))")
+                            return (index, "\(try await batcher.complete(handedIn))")
                         } catch { return (index, error.message) }
                     }
                 }
@@ -64,7 +64,7 @@ import Testing
             let worker = try await dispatch.worker("edge-1")
             let leases = try await dispatch.leaseEvaluations(6, for: worker)
             let others = try await dispatch.leaseEvaluations(6, for: worker, ranker: "other")
-            let intake = EvaluationIntake(ledger: dispatch.ledger)
+            let batcher = EvaluationBatcher(ledger: dispatch.ledger)
             let (locked, isLocked) = AsyncStream<Void>.makeStream()
             try await withThrowingTaskGroup(of: Bool.self) { group in
                 group.addTask {
@@ -86,11 +86,12 @@ import Testing
                 }
                 for await _ in locked { break }
                 for lease in leases {
-                    // As a worker does. On a machine that is full the statement's deadline may come first.
+                    // As a worker does. On a machine that is full the statement's deadline may come
+                    // first.
                     group.addTask {
                         while true {
                             do throws(CoordinatorError) {
-                                return try await intake.complete(result(of: lease, by: worker))
+                                return try await batcher.complete(result(of: lease, by: worker))
                             } catch {
                                 #expect([.busy, .deadlineExceeded].contains(error.code))
                             }
@@ -98,7 +99,7 @@ import Testing
                     }
                 }
                 for lease in others {
-                    group.addTask { try await intake.complete(result(of: lease, by: worker)) }
+                    group.addTask { try await batcher.complete(result(of: lease, by: worker)) }
                 }
                 for try await isFine in group { #expect(isFine) }
             }
@@ -133,7 +134,8 @@ extension TestDispatch {
         if ranker != "code.listwise" {
             _ = try await pool.execute(
                 """
-                select ls.register_ranker('tiny', 'listwise', '{"kind": "listwise", "hidden_size": 4}', '{}',
+                select ls.register_ranker('tiny', 'listwise', '{"kind": "listwise", "hidden_size": \
+                4}', '{}',
                     p_domain => 'code', p_name => $1)
                 """, ranker)
         }

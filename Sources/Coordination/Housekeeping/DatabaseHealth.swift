@@ -1,13 +1,13 @@
-// Looks at the database every few seconds for those who watch: whether it answers, and how many tasks are in which state.
-// A scrape reads what was last seen and waits for nobody.
+// Looks at the database every few seconds for those who watch: whether it answers, and how many
+// tasks are in which state. A scrape reads what was last seen and waits for nobody.
 import Foundation
 public import LanguageSystem
 public import Ledger
 public import ServiceLifecycle
 
 // Unchecked: what changes is behind the lock.
-public final class LedgerWatch: Service, @unchecked Sendable {
-    public struct Sight: Sendable {
+public final class DatabaseHealth: Service, @unchecked Sendable {
+    public struct Snapshot: Sendable {
         public var isAnswering = false
         /// As of the last time it answered.
         public var taskCounts: [TaskState: Int] = [:]
@@ -17,12 +17,12 @@ public final class LedgerWatch: Service, @unchecked Sendable {
     private static let interval: Duration = .seconds(10)
     private let ledger: LedgerStore
     private let lock = NSLock()
-    private var seen = Sight()
+    private var seen = Snapshot()
     private var asking: Task<Void, any Error>?
 
     public init(ledger: LedgerStore) { self.ledger = ledger }
 
-    public var sight: Sight { lock.withLock { seen } }
+    public var snapshot: Snapshot { lock.withLock { seen } }
 
     public func run() async throws {
         await cancelWhenGracefulShutdown {
@@ -32,8 +32,8 @@ public final class LedgerWatch: Service, @unchecked Sendable {
         }
     }
 
-    /// Asks the database whether it answers: one question for all who ask at the same time. One that hangs is not waited
-    /// for beyond the deadline, nor asked again beside.
+    /// Asks the database whether it answers: one question for all who ask at the same time. One
+    /// that hangs is not waited for beyond the deadline, nor asked again beside.
     ///
     /// - Throws: `unavailable`.
     public func checkAnswering(within deadline: Duration) async throws {
@@ -47,7 +47,10 @@ public final class LedgerWatch: Service, @unchecked Sendable {
         }
         throw CoordinatorError(
             .unavailable,
-            "cannot take requests: the database did not answer in \(Int(nearest: deadline / .milliseconds(1))) ms"
+            """
+            cannot take requests: the database did not answer in \
+            \(Int(nearest: deadline / .milliseconds(1))) ms
+            """
         )
     }
 
@@ -65,7 +68,8 @@ public final class LedgerWatch: Service, @unchecked Sendable {
     }
 
     private func look() async {
-        // Also when nobody asks whether we are ready: another release may have migrated the database.
+        // Also when nobody asks whether we are ready: another release may have migrated the
+        // database.
         try? await ledger.ping(within: Self.interval)
         let found = try? await ledger.statusSummary()
         lock.withLock {

@@ -1,12 +1,12 @@
-// Results of evaluate tasks on their way into the database. One that comes alone is told at once; those
-// that come while the database is busy with others go together, in one transaction: with fifty workers
-// most of a small task's price was its commit. Nothing here matters: a worker whose answer is lost sends
-// its result again, and the fencing token makes it count once.
+// Results of evaluate tasks on their way into the database. One that comes alone is told at once;
+// those that come while the database is busy with others go together, in one transaction: with
+// fifty workers most of a small task's price was its commit. Nothing here matters: a worker whose
+// answer is lost sends its result again, and the fencing token makes it count once.
 public import LanguageSystem
 public import Ledger
 
 /// Takes the results of many workers in few transactions.
-public actor EvaluationIntake {
+public actor EvaluationBatcher {
     /// Results of one transaction: it holds the locks of all their rankers.
     static let countMax = 50
     /// Transactions at once; the second goes on while the first waits for its commit.
@@ -24,8 +24,9 @@ public actor EvaluationIntake {
     public init(ledger: LedgerStore) { self.ledger = ledger }
 
     /// - Returns: False: the lease was lost, and nothing was changed.
-    /// - Throws: What is wrong with this result, whatever came with it; `busy` when somebody holds its
-    ///   ranker's lock, and the worker is to ask again: waiting here would hold a connection of the pool.
+    /// - Throws: What is wrong with this result, whatever came with it; `busy` when somebody holds
+    ///   its ranker's lock, and the worker is to ask again: waiting here would hold a connection of
+    ///   the pool.
     public func complete(_ result: EvaluationResult) async throws(CoordinatorError) -> Bool {
         try await withCheckedContinuation { answer in
             waiting.append(Waiting(result: result, answer: answer))

@@ -1,5 +1,5 @@
-// The shell around RouteTable: asks ls.route_plan() on a miss, once for all who wait; hears from LISTEN what is
-// outdated; and goes on with what it knows while the database is away.
+// The shell around RouteTable: asks ls.route_plan() on a miss, once for all who wait; hears from
+// LISTEN what is outdated; and goes on with what it knows while the database is away.
 import Foundation
 import LanguageSystem
 import Ledger
@@ -15,7 +15,7 @@ struct RouteAnswer: Sendable {
 }
 
 // Unchecked: what changes is behind the lock.
-final class RouteMemory: @unchecked Sendable {
+final class RouteCache: @unchecked Sendable {
     struct Counts: Sendable {
         var hits = 0
         var misses = 0
@@ -28,10 +28,10 @@ final class RouteMemory: @unchecked Sendable {
     /// How long when there is none.
     private static let patienceForStrangers: Duration = .seconds(2)
     /// How long nobody waits after that.
-    private static let respite: Duration = .seconds(1)
+    private static let cooldown: Duration = .seconds(1)
 
     private let ledger: LedgerStore
-    private let hints: LedgerHints
+    private let hints: LedgerNotifications
     private let clock = ContinuousClock()
     private let moves = Counter(label: "ls_alias_moves_total")
     // Guards all that follows. Held for look-ups only: a hit does not wait for an actor.
@@ -39,22 +39,22 @@ final class RouteMemory: @unchecked Sendable {
     private var table = RouteTable<RouteAnswer>()
     private var contracts: [String: (ServingContract, until: ContinuousClock.Instant)] = [:]
     private var asking: [RouteKey: Task<RouteAnswer, any Error>] = [:]
-    private var awayUntil: ContinuousClock.Instant
+    private var coolsDownUntil: ContinuousClock.Instant
     /// When the database last answered anything.
     private var heardAt: ContinuousClock.Instant
     private var counts = Counts()
 
-    init(ledger: LedgerStore, hints: LedgerHints) {
+    init(ledger: LedgerStore, hints: LedgerNotifications) {
         self.ledger = ledger
         self.hints = hints
-        awayUntil = clock.now
+        coolsDownUntil = clock.now
         heardAt = clock.now
     }
 
     var currentCounts: Counts { lock.withLock { counts } }
 
     /// Whether those who ask for what is not in memory are refused at once.
-    var isAway: Bool { lock.withLock { clock.now < awayUntil } }
+    var isAway: Bool { lock.withLock { clock.now < coolsDownUntil } }
 
     func countHit() { lock.withLock { counts.hits += 1 } }
 
@@ -62,7 +62,7 @@ final class RouteMemory: @unchecked Sendable {
     func known(_ key: RouteKey) -> RouteAnswer? {
         let now = clock.now
         let (found, isAway) = lock.withLock {
-            (table.answer(to: key, at: now), now < awayUntil)
+            (table.answer(to: key, at: now), now < coolsDownUntil)
         }
         switch found {
         case .fresh(let answer): return answer
@@ -73,19 +73,22 @@ final class RouteMemory: @unchecked Sendable {
         }
     }
 
-    /// - Throws: `unknownBaseModel`, `unknownRanker`, `unknownVersion`; what the database says when there is
-    ///   no earlier answer.
+    /// - Throws: `unknownBaseModel`, `unknownRanker`, `unknownVersion`; what the database says when
+    ///   there is no earlier answer.
     func answer(_ key: RouteKey) async throws -> RouteAnswer {
         if let answer = known(key) {
             countHit()
             return answer
         }
         let now = clock.now
-        let (found, isAway) = lock.withLock { (table.answer(to: key, at: now), now < awayUntil) }
+        let (found, isAway) = lock.withLock {
+            (table.answer(to: key, at: now), now < coolsDownUntil)
+        }
         switch found {
         case .fresh(let answer), .aged(let answer): return answer
         case .unknown:
-            // Many strangers while the database is away must not take the places of those who are known.
+            // Many strangers while the database is away must not take the places of those who are
+            // known.
             if isAway { throw CoordinatorError.routesAway() }
             lock.withLock { counts.misses += 1 }
             do {
@@ -150,7 +153,7 @@ final class RouteMemory: @unchecked Sendable {
 
     /// A database that answered somebody meanwhile has much to do, but is there.
     private func waitedInVain(since began: ContinuousClock.Instant) {
-        lock.withLock { if heardAt < began { awayUntil = clock.now + Self.respite } }
+        lock.withLock { if heardAt < began { coolsDownUntil = clock.now + Self.cooldown } }
     }
 
     private func stale(_ answer: RouteAnswer) -> RouteAnswer {
@@ -227,7 +230,8 @@ extension String {
     /// Whether a base model, a ranker, an alias or a version of one may be called so.
     var isPossibleName: Bool { isPossibleName(ofAtMost: 500) }
 
-    /// Whether it is as short and as free of control characters as the ledger's names; PostgreSQL's text has no zero byte.
+    /// Whether it is as short and as free of control characters as the ledger's names; PostgreSQL's
+    /// text has no zero byte.
     func isPossibleName(ofAtMost count: Int) -> Bool {
         utf8.count <= 4 * count
             && !utf8.contains { $0 < 0x20 || $0 == 0x7f }

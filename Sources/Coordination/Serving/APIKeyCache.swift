@@ -1,5 +1,5 @@
-// Who may ask, kept in memory: a request with a key touches no database, and keys go on working while it is
-// away. Only digests of secrets are here.
+// Who may ask, kept in memory: a request with a key touches no database, and keys go on working
+// while it is away. Only digests of secrets are here.
 import Crypto
 import Foundation
 public import LanguageSystem
@@ -15,7 +15,7 @@ public struct KnownKey: Sendable {
 }
 
 // Unchecked: what changes is behind the lock.
-public final class Keyring: Service, @unchecked Sendable {
+public final class APIKeyCache: Service, @unchecked Sendable {
     private struct Key {
         let name: String
         let secretSHA256: LanguageSystem.Digest
@@ -31,16 +31,16 @@ public final class Keyring: Service, @unchecked Sendable {
     private static let patience: Duration = .seconds(2)
 
     private let ledger: LedgerStore
-    private let hints: LedgerHints
+    private let hints: LedgerNotifications
     private let logger: Logger
     private let clock = ContinuousClock()
-    private let readings = Rereading(spacing: Keyring.spacing)
+    private let readings = Rereading(spacing: APIKeyCache.spacing)
     private let lock = NSLock()
     private var keys: [String: Key] = [:]
     private var wereRead = false
     private var followers: [@Sendable (Set<String>) -> Void] = []
 
-    public init(ledger: LedgerStore, hints: LedgerHints, logger: Logger) {
+    public init(ledger: LedgerStore, hints: LedgerNotifications, logger: Logger) {
         self.ledger = ledger
         self.hints = hints
         self.logger = logger
@@ -204,7 +204,9 @@ extension CoordinatorError {
     static func domainMissing() -> Self {
         Self(
             .notPermitted,
-            "cannot rerank in no domain: the API key is for some domains, and the request names none",
+            """
+            cannot rerank in no domain: the API key is for some domains, and the request names none
+            """,
             hint: "name the domain")
     }
 
