@@ -8,7 +8,7 @@ import Testing
     /// Two that take some seconds on one thread, and one whose weights grow a hundredfold each
     /// step.
     static let list = """
-        [{"epochs": 80}, {"epochs": 60},
+        [{"epochs": 160}, {"epochs": 120},
          {"optimizer": {"name": "sgd", "lr": 100, "weight_decay": 1}, "epochs": 50}]
         """
 
@@ -25,7 +25,7 @@ import Testing
             #expect(asked.output == "sweep 1: 3 configurations of math/geometry.listwise\n")
             try await eventually(within: 30, "both workers train") {
                 try await installation.sql(
-                    "select count(distinct worker) from ls.task_queue where progress_percent > 0")
+                    "select count(distinct worker) from ls.task_queue where state = 'leased'")
                     == "2"
             }
             #expect(
@@ -78,7 +78,7 @@ import Testing
         let last = try #require(output.split(separator: "\n").last)
         let json = try #require(
             JSONSerialization.jsonObject(with: Data(last.utf8)) as? [String: Any])
-        #expect([80, 60].contains(json["epochs"] as? Int))
+        #expect([160, 120].contains(json["epochs"] as? Int))
     }
 
     private func curve(_ installation: Installation) async throws {
