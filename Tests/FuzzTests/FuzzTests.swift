@@ -1,6 +1,6 @@
-// Everything that reads what a stranger sent, fed with damaged inputs: no crash, no unbounded memory,
-// and of what is refused one sentence. A short run here, a long one with deploy/develop/fuzz; what
-// once went wrong stays in Corpus and is tried first.
+// Everything that reads what a stranger sent, fed with damaged inputs: no crash, no unbounded
+// memory, and of what is refused one sentence. A short run here, a long one with
+// deploy/develop/fuzz; what once went wrong stays in Corpus and is tried first.
 import Benchmarking
 import Foundation
 import LanguageSystem

@@ -1,5 +1,5 @@
-// Every kind of number that a float can be, in every place that takes one, through the real scoring,
-// training and measuring: what comes out is finite, or is refused in one sentence.
+// Every kind of number that a float can be, in every place that takes one, through the real
+// scoring, training and measuring: what comes out is finite, or is refused in one sentence.
 // `deploy/develop/fuzz` makes a long run of it.
 import Benchmarking
 import Foundation

@@ -66,8 +66,8 @@ struct SQLReference {
             "",
             "## Overview",
             "",
-            "Made from the catalogue by `deploy/develop/regenerate`; a test fails when it is out of "
-                + "date. How to use all this, from an empty",
+            "Made from the catalogue by `deploy/develop/regenerate`; a test fails when it is out "
+                + "of date. How to use all this, from an empty",
             "database on: <doc:Walkthrough>. A function refuses with one sentence, often a hint, and one of these SQLSTATEs; the same words",
             "reach REST, gRPC and the command line under the code's name. \"May raise\" lists what a function or anything it calls refuses with.",
             "",

@@ -1,5 +1,5 @@
-// Keeps the page SQL.md equal to the catalogue. With LS_REGENERATE set, as deploy/develop/regenerate
-// sets it, the page is written anew instead.
+// Keeps the page SQL.md equal to the catalogue. With LS_REGENERATE set, as
+// deploy/develop/regenerate sets it, the page is written anew instead.
 import Foundation
 import PostgresAccess
 import PostgresTesting
