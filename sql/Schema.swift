@@ -37,8 +37,8 @@ public enum LedgerSchema {
         File("v0017_tell_machines_apart", SQL.v0017_tell_machines_apart_sql),
     ]
 
-    /// Functions by area, then views (after the views they read), then what their columns mean. Each
-    /// is made with `create or replace`; what is not here any more goes.
+    /// Functions by area, then views (after the views they read), then what their columns mean.
+    /// Each is made with `create or replace`; what is not here any more goes.
     public static let functionsAndViews: [File] = [
         // evaluations
         File("advance_matrix", SQL.advance_matrix_sql),

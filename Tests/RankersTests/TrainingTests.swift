@@ -195,7 +195,8 @@ import Testing
     @Test func `the demo's seven subjects: both rankers beat the first sample clearly`() throws {
         let folder = URL(filePath: #filePath).appending(path: "../../../deploy/examples/math")
             .standardized
-        let subjects = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+        let files = try FileManager.default.subpathsOfDirectory(atPath: folder.path).sorted()
+        let subjects = files.compactMap { $0.firstMatch(of: /(.+)\/train\.safetensors$/)?.1 }
         func sets(_ split: Split) throws -> [FeatureSet] {
             try subjects.map {
                 try FeatureSet(
