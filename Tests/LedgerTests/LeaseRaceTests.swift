@@ -141,9 +141,10 @@ import Testing
         try await TestLedger.with(connectionCountMax: 6) { ledger in
             try await ledger.featureSet("code", .train)
             let ranker = try await ledger.ranker("code")
-            let worker = try await ledger.worker("w")
             var generator = SplitMix(state: seed)
             for round in 0..<25 {
+                // Of its own: one that lost twenty leases in a row is paused.
+                let worker = try await ledger.worker("w\(round)")
                 let task = try await ledger.store.requestTraining(ranker, seed: Int64(round))
                 let lasting = Duration.microseconds(
                     Int64.random(in: 1000...9000, using: &generator))
