@@ -121,7 +121,11 @@ extension CoordinatorError {
             Self(
                 .unavailable,
                 "\(subject) its certificate is of another authority than is trusted here",
-                hint: "is it the coordinator that this machine knows? If so, somebody is in between"
+                hint:
+                    """
+                    was the authority's key rotated? Then start that lscoord again. Otherwise \
+                    check the address: something may be in between
+                    """
             )
         case .named(let names):
             Self(

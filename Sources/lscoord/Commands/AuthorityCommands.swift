@@ -121,10 +121,11 @@ struct AuthorityRotate: AsyncParsableCommand {
             the authority's key is now \(now.present.short), before it was \
             \(now.previous?.short ?? "-")
             next
-              start lscoord serve again; until then, new join tokens are refused by those who get \
-            them
+              start each lscoord serve again now: until then clients that trust the new ca.pem \
+            refuse it, and new join tokens are refused by those who get them
               lscoord authority status     shows who still carries a certificate of the key before
-              lscoord authority retire     when nobody does, about a day later
+              lscoord authority retire --reason 'all renewed'     when nobody does, about a day \
+            later
             """)
     }
 }
