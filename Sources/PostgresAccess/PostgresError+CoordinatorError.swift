@@ -12,6 +12,7 @@ extension PostgresError {
         case .deadline: CoordinatorError(.deadlineExceeded, message, hint: hint)
         case .cancelled: CoordinatorError(.cancelled, message, hint: hint)
         case .busy: CoordinatorError(.busy, message, hint: hint)
+        case .unsendable: CoordinatorError(.invalidArgument, message, hint: hint)
         case .usage:
             CoordinatorError(
                 .internal, "the database layer was used wrongly: \(message)", hint: hint)

@@ -20,6 +20,8 @@ public struct PostgresError: Error, Sendable, Equatable, CustomStringConvertible
         case closed
         /// We asked for something impossible: an unknown column, another type, a forgotten commit.
         case usage
+        /// A value that PostgreSQL cannot hold: text with a zero byte.
+        case unsendable
     }
 
     public let kind: Kind

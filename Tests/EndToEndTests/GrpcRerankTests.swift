@@ -85,6 +85,15 @@ import Testing
             // To the bit: the same weights, the same arithmetic.
             #expect(result.relevanceScore == (1 + scores[Int(result.index)]) / 2)
         }
+        // A timeout that is none is left out; a negative one ended the program in the library.
+        for timeout in [
+            "-1S", "-0S", "-9999999H", "+1S", "1e4S", "S", "", "99999999H", "1234567890S",
+        ] {
+            var timed = metadata
+            timed.addString(timeout, forKey: "grpc-timeout")
+            let again = try await service.rerank(Self.request, metadata: timed)
+            #expect(again.results == reply.results, "\(timeout)")
+        }
         var wrong = Self.request
         wrong.features.hiddenSize = 9
         let requests = [Self.request, wrong, Self.request]

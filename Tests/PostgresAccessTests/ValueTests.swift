@@ -178,7 +178,8 @@ extension RankerKind: PostgresEncodable, PostgresDecodable {}
             let error = await postgresError {
                 try await database.pool.execute("select $1::text", "a\0b")
             }
-            #expect(error?.kind == .usage)
+            #expect(error?.kind == .unsendable)
+            #expect(error?.coordinatorError.code == .invalidArgument)
         }
     }
 }

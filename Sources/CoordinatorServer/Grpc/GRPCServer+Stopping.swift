@@ -4,7 +4,7 @@
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
 
-extension GRPCServer<HTTP2ServerTransport.Posix> {
+extension GRPCServer<CheckedServerTransport> {
     /// What is under way when it is cancelled gets so long to end.
     private static var grace: Duration { .seconds(1) }
 

@@ -9,7 +9,7 @@ public import Logging
 public import ServiceLifecycle
 
 public struct RerankEndpoint: Service {
-    private let server: GRPCServer<HTTP2ServerTransport.Posix>
+    private let server: GRPCServer<CheckedServerTransport>
     private let transport: HTTP2ServerTransport.Posix
     private let address: String
     private let admission: Admission
@@ -46,7 +46,7 @@ public struct RerankEndpoint: Service {
                 }
             })
         server = GRPCServer(
-            transport: transport,
+            transport: CheckedServerTransport(transport: transport),
             services: [
                 RerankService(
                     reranker: reranker, apiKeys: apiKeys, admission: admission, logger: logger)

@@ -12,7 +12,7 @@ import WorkerWire
 
 public struct WorkerEndpoint: Service {
     private let hub: DispatchHub
-    private let server: GRPCServer<HTTP2ServerTransport.Posix>
+    private let server: GRPCServer<CheckedServerTransport>
     private let transport: HTTP2ServerTransport.Posix
     private let onListening: @Sendable (Int) async -> Void
     private let address: String
@@ -51,7 +51,7 @@ public struct WorkerEndpoint: Service {
                 }
             })
         server = GRPCServer(
-            transport: transport,
+            transport: CheckedServerTransport(transport: transport),
             services: [
                 WorkerService(
                     hub: hub, batcher: EvaluationBatcher(ledger: ledger), ledger: ledger,

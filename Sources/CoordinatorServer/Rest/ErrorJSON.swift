@@ -7,6 +7,8 @@ import LanguageSystem
 import Logging
 import CoreMetrics
 import NIOCore
+import NIOHTTP1
+import NIOSSL
 
 struct ErrorBody {
     let error: CoordinatorError
@@ -138,6 +140,13 @@ extension CoordinatorError {
     init(answering error: any Error, to request: Request) {
         switch error {
         case let error as HTTPError where error.status == .contentTooLarge: self = .bodyTooLarge()
+        case is NIOTooManyBytesError: self = .bodyTooLarge()
+        case is HTTPParserError:
+            self = Self(
+                .invalidArgument, "cannot read the request: its body is not framed as HTTP says")
+        // Whoever asked hung up in the middle of the body.
+        case is NIOSSLError, is ChannelError, is IOError:
+            self = Self(.cancelled, "cannot answer: the caller has left", cause: "\(error)")
         case let error as HTTPError where error.status == .notFound:
             let path = request.uri.path
             if let method = RestPaths.method(of: path) {

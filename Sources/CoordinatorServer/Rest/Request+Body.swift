@@ -73,7 +73,11 @@ extension Request {
 
 extension StringProtocol {
     /// Of a transfer-encoding.
-    var isPlainlyChunked: Bool { lowercased() == "chunked" }
+    var isPlainlyChunked: Bool {
+        trimmingPrefix { $0 == " " || $0 == "\t" }.lowercased().split {
+            $0 == " " || $0 == "\t"
+        } == ["chunked"]
+    }
 }
 
 extension CoordinatorError {

@@ -19,6 +19,8 @@ struct EncodedParameters {
             var format = PostgresFormat.null
             do {
                 if let parameter { format = try parameter.encode(as: type, into: &buffer) }
+            } catch where error.kind == .unsendable {
+                throw error
             } catch {
                 throw .usage("parameter $\(index + 1): \(error.message)", hint: error.hint)
             }

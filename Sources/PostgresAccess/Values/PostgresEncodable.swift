@@ -172,7 +172,8 @@ extension String: PostgresEncodable {
         -> PostgresFormat
     {
         if utf8.contains(0) {
-            throw .usage("a String with a zero byte cannot be sent: PostgreSQL's text has none")
+            throw PostgresError(
+                .unsendable, "cannot use a text with a zero byte: PostgreSQL's text has none")
         }
         if type == .jsonb { buffer.append(1) }  // jsonb's only version
         buffer.append(contentsOf: utf8)

@@ -43,7 +43,7 @@ declare
     v_count bigint;
     v_texts bigint := 0;
     v_kept jsonb;
-    v_by text := ls.without_name(p_by, p_user);
+    v_by text;
     v_reason text;
     v_key record;
     v_text record;
@@ -52,6 +52,7 @@ begin
     if coalesce(p_user, '') = '' or coalesce(p_reason, '') = '' then
         perform ls.refuse('LS001', 'cannot forget a user: a name and a reason are needed');
     end if;
+    v_by := ls.without_name(p_by, p_user);
     perform pg_advisory_xact_lock(ls.user_lock(p_user));
     perform ls.home_lock();
     -- Invitations, all workers (whatever a worker says or offers waits), then tasks, rankers and feature sets.
