@@ -115,6 +115,13 @@ extension LedgerStore {
             reports: reports.map {
                 EvaluationResultReport(featureSet: $0.featureSet, report: $0.report)
             })
-        return try await completeEvaluations([result]) == [true]
+        while true {
+            do throws(CoordinatorError) {
+                return try await completeEvaluations([result]) == [true]
+            } catch {
+                // It waits for no lock: whoever hands in tries again, as coordinators do.
+                guard error.code == .busy else { throw error }
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
 -- ls.forget_user: everything that came from a user goes, everything else stays.
 begin;
-select plan(37);
+select plan(38);
 select fixture.base_model();
 select fixture.worker('a');
 select fixture.feature_set('code', s) from unnest(array['train', 'test']) s;
@@ -39,6 +39,7 @@ create temporary table ben as select (select count(*) from ls.ranker_version v j
 
 select throws_ok($$ select * from ls.forget_user('ada', '') $$, 'LS001', 'cannot forget a user: a name and a reason are needed', 'a reason is needed');
 select throws_ok($$ select * from ls.forget_user(null, 'x') $$, 'LS001', null, 'and a name');
+select throws_ok($$ select * from ls.forget_user('', 'x', 'me') $$, 'LS001', null, 'also when somebody asks by name');
 create temporary table report as select * from ls.forget_user('ada', 'asked on Monday', 'dpo');
 select results_eq($$ select * from report $$, $$ values ('feature sets', 2::bigint), ('queries', 6), ('rankers', 1), ('versions', 3), ('weights', 3), ('evaluations', 3), ('tasks', 8), ('decisions', 0), ('mentions', 0) $$,
     'it reports what it deleted');

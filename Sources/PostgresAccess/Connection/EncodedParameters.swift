@@ -19,9 +19,8 @@ struct EncodedParameters {
             var format = PostgresFormat.null
             do {
                 if let parameter { format = try parameter.encode(as: type, into: &buffer) }
-            } catch where error.kind == .unsendable {
-                throw error
             } catch {
+                guard error.kind != .unsendable else { throw error }
                 throw .usage("parameter $\(index + 1): \(error.message)", hint: error.hint)
             }
             guard let length = Int32(exactly: buffer.count - start) else {
