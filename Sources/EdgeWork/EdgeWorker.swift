@@ -419,7 +419,7 @@ public actor EdgeWorker {
                 Task { await self.agreed(on: version) }
             })
         let service = WorkerClient(wrapping: client)
-        let (reports, outbound) = AsyncStream.makeStream(of: WorkerEvent.self)
+        let (events, outbound) = AsyncStream.makeStream(of: WorkerEvent.self)
         let (ending, endSession) = AsyncStream.makeStream(of: Void.self)
         let held = await cache.heldDigests
         outbound.yield(
@@ -443,7 +443,7 @@ public actor EdgeWorker {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await client.runConnections() }
                 let process = self.process?.metadata ?? [:]
-                group.addTask { try await self.listen(service, process, reports) }
+                group.addTask { try await self.listen(service, process, events) }
                 group.addTask { try await self.keepTalking() }
                 group.addTask { for await _ in ending { return } }
                 defer { group.cancelAll() }

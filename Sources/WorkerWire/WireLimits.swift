@@ -31,7 +31,6 @@ public enum WireLimits {
     public static let prefetchCountMax = 16
     public static let candidateCountMax = Bounds.candidateCountMax
     public static let hiddenSizeMax = Bounds.hiddenSizeMax
-    public static let tokenByteCountMax = 64
     /// Of a name, a note, a version: a line for people.
     public static let lineByteCountMax = 500
     public static let certificateByteCountMax = 64 << 10

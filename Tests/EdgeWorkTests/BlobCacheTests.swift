@@ -3,7 +3,6 @@ import Crypto
 import Foundation
 import LanguageSystem
 import Testing
-import WorkerWire
 
 @testable import EdgeWork
 

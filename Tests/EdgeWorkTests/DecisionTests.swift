@@ -2,7 +2,6 @@
 import Foundation
 import LanguageSystem
 import Testing
-import WorkerWire
 
 @testable import EdgeWork
 

@@ -74,9 +74,7 @@ extension Request {
 extension StringProtocol {
     /// Of a transfer-encoding.
     var isPlainlyChunked: Bool {
-        trimmingPrefix { $0 == " " || $0 == "\t" }.lowercased().split {
-            $0 == " " || $0 == "\t"
-        } == ["chunked"]
+        lowercased().split { $0 == " " || $0 == "\t" } == ["chunked"]
     }
 }
 

@@ -5,7 +5,6 @@ import Crypto
 import Foundation
 public import LanguageSystem
 import PKI
-import WorkerWire
 
 public actor BlobCache {
     /// What there is of a blob.

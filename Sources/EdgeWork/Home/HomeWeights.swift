@@ -4,7 +4,6 @@ import Crypto
 import Foundation
 package import LanguageSystem
 import PKI
-import WorkerWire
 
 package struct HomeWeights: Sendable {
     private static let suffix = ".safetensors"

@@ -7,7 +7,6 @@ import LanguageSystem
 import Logging
 import RankerMath
 import Rankers
-import WorkerWire
 
 final class EdgeRerankServer: Sendable {
     typealias Reply = @Sendable (EdgeRerankReply) -> Void

@@ -2,7 +2,6 @@
 // Losing a lease is normal: the coordinator's fence decides what counts, so a lease that ran out
 // while the line was dead is kept for a while: the result may still be wanted.
 public import LanguageSystem
-import WorkerWire
 
 public struct LeaseBook: Sendable {
     public enum Phase: String, Sendable {

@@ -2,7 +2,6 @@
 // nothing else; should it, the refusal is here, before a byte is fetched.
 public import Foundation
 public import LanguageSystem
-import WorkerWire
 
 public struct WorkPolicy: Sendable, Equatable {
     /// May be none on a machine that only reranks.
