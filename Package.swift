@@ -79,15 +79,22 @@ let package = Package(
         .testTarget(
             name: "LanguageSystemTests", dependencies: ["LanguageSystem"], swiftSettings: strict),
 
+        // Each once: locks, deadlines, single flights, circuit breakers, threads.
+        .target(name: "Concurrency", swiftSettings: strict),
+        .testTarget(
+            name: "ConcurrencyTests", dependencies: ["Concurrency"], swiftSettings: strict),
+
         // The database.
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(
             name: "PostgresAccess",
-            dependencies: ["CLibPQ", "LanguageSystem", crypto, logging, lifecycle],
+            dependencies: ["CLibPQ", "Concurrency", "LanguageSystem", crypto, logging, lifecycle],
             swiftSettings: strict),
         .target(
             name: "EmbeddedPostgres",
-            dependencies: ["CLibPQ", "LanguageSystem", "PostgresAccess", lifecycle, logging],
+            dependencies: [
+                "CLibPQ", "Concurrency", "LanguageSystem", "PostgresAccess", lifecycle, logging,
+            ],
             swiftSettings: strict),
         .target(
             name: "PostgresTesting", dependencies: ["EmbeddedPostgres", "PostgresAccess", logging],
@@ -95,8 +102,8 @@ let package = Package(
         .testTarget(
             name: "PostgresAccessTests",
             dependencies: [
-                "CLibPQ", "LanguageSystem", "PostgresAccess", "PostgresTesting", logging,
-                lifecycle,
+                "CLibPQ", "Concurrency", "LanguageSystem", "PostgresAccess", "PostgresTesting",
+                logging, lifecycle,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -2,6 +2,7 @@
 // for us, not for it), with no inherited descriptors and no inherited signal settings. A thread
 // waits for its end.
 import CLibPQ
+import Concurrency
 import Foundation
 import Glibc
 import PostgresAccess

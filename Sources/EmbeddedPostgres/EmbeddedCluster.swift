@@ -2,6 +2,7 @@
 // child on a Unix socket only, watched, restarted if it dies, stopped. Everything that blocks runs
 // on a thread of its own. The files are ClusterDirectory's, the account ServerAccount's.
 import CLibPQ
+import Concurrency
 import Foundation
 import Glibc
 public import LanguageSystem
@@ -62,7 +63,9 @@ public final class EmbeddedCluster: Service, Sendable {
     /// Stops the server and gives the directory free. Does nothing if it does not run.
     public func stop() async {
         state.withLock { $0.isStopping = true }
-        _ = try? await onThread { () throws(CoordinatorError) in self.stopBlocking() }
+        _ = try? await onThread(named: "pg-cluster") { () throws(CoordinatorError) in
+            self.stopBlocking()
+        }
     }
 
     /// Starts (unless started), restarts the server when it dies, and stops it at the graceful
@@ -101,7 +104,7 @@ public final class EmbeddedCluster: Service, Sendable {
             } catch {
                 reason = error.message
                 logger.error("\(reason)")
-                try? await Task.sleep(for: Backoff().pause(failureCount: deaths.count))
+                try? await Task.sleep(for: Backoff.ofDatabase.pause(failureCount: deaths.count))
             }
         }
     }
@@ -111,7 +114,9 @@ public final class EmbeddedCluster: Service, Sendable {
     private var isStopping: Bool { state.withLock { $0.isStopping } }
 
     private func startUnlessStopping() async throws(CoordinatorError) {
-        try await onThread { () throws(CoordinatorError) in try self.startBlocking() }
+        try await onThread(named: "pg-cluster") { () throws(CoordinatorError) in
+            try self.startBlocking()
+        }
     }
 
     private func startBlocking() throws(CoordinatorError) {
@@ -291,17 +296,6 @@ public final class EmbeddedCluster: Service, Sendable {
             if let lock = state.lock { close(lock) }
             state.lock = nil
         }
-    }
-
-    private func onThread<T: Sendable>(
-        _ body: @escaping @Sendable () throws(CoordinatorError) -> T
-    ) async throws(CoordinatorError) -> T {
-        let result: Result<T, CoordinatorError> = await withCheckedContinuation { continuation in
-            startThread(name: "pg-cluster") {
-                continuation.resume(returning: Result { () throws(CoordinatorError) in try body() })
-            }
-        }
-        return try result.get()
     }
 }
 

@@ -26,6 +26,7 @@ import Testing
     /// How many tasks without a parent each file starts. A task group, or a service's `run()`, is
     /// the better place.
     private static let unstructured = [
+        "Concurrency/SingleFlight.swift": 1,
         "Coordination/Dispatch/EvaluationBatcher.swift": 2,
         "Coordination/Housekeeping/DatabaseHealth.swift": 2,
         "Coordination/Patience.swift": 2,

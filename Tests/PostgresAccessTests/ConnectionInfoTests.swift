@@ -1,6 +1,7 @@
 // Connection strings that are wrong, most of them by a password with a character too many: refused
 // before anything is tried, and not a piece of the password is in the words.
 import CLibPQ
+import Concurrency
 import Foundation
 import LanguageSystem
 import Logging

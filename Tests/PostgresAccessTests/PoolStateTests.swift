@@ -247,15 +247,3 @@ struct SplitMix: RandomNumberGenerator {
         return z ^ (z >> 31)
     }
 }
-
-@Suite struct `Pauses between attempts` {
-    @Test func `doubles up to its most, jittered over the upper half`() {
-        let backoff = Backoff(first: .milliseconds(50), most: .seconds(5))
-        var random = SplitMix(state: 1)
-        for failureCount in 1...40 {
-            let whole = min(5.0, 0.05 * Double(1 << min(failureCount - 1, 30)))
-            let pause = backoff.pause(failureCount: failureCount, using: &random)
-            #expect(pause >= .seconds(whole * 0.499) && pause <= .seconds(whole * 1.001))
-        }
-    }
-}

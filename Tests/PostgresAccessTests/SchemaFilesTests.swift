@@ -1,4 +1,5 @@
 // A new release's functions and views over an older one's, with what admins built on those.
+import Concurrency
 import LanguageSystem
 import Logging
 import PostgresTesting

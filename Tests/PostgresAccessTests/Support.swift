@@ -1,4 +1,5 @@
 // What several suites need: a silent logger, and the whole of an error.
+import Concurrency
 import Foundation
 import LanguageSystem
 import Logging

@@ -3,6 +3,7 @@
 // its own, and there are only so many: past that, the server's client_connection_check_interval
 // and statement_timeout end the statement.
 import CLibPQ
+import Concurrency
 
 enum CancelRequest {
     private static let countMax = 16

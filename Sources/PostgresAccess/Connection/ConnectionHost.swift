@@ -1,5 +1,6 @@
 // The actor around one connection: its executor is the connection's own thread, so what runs here
 // may block. The pool owns it and lets one caller in at a time.
+import Concurrency
 import Logging
 
 actor ConnectionHost {

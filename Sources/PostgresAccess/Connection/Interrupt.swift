@@ -2,6 +2,7 @@
 // also watches. Each use of a connection has its number, so that a late cancellation of one caller
 // never hits the next.
 import CLibPQ
+import Concurrency
 import Glibc
 
 package final class Interrupt: Sendable {

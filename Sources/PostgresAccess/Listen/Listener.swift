@@ -2,6 +2,7 @@
 // connection is made again by itself, with pauses that grow and are jittered. NOTIFY is a hint:
 // what was sent meanwhile is lost, so each new connection says `.reconnected`, and so does a
 // reader that was too slow to be told everything.
+import Concurrency
 public import Logging
 
 public struct Listener: Sendable {
@@ -44,7 +45,7 @@ public struct Listener: Sendable {
         on channels: [String], _ interrupt: Interrupt,
         _ continuation: AsyncStream<Event>.Continuation
     ) {
-        let backoff = Backoff()
+        let backoff = Backoff.ofDatabase
         var failureCount = 0
         while !interrupt.isRaised {
             do throws(PostgresError) {

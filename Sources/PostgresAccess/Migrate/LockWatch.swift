@@ -1,5 +1,6 @@
 // Whom a migration waits for. Asked on another connection while it waits: afterwards nobody knows
 // any more. Decides nothing; Migrator says it and tries again.
+import Concurrency
 import LanguageSystem
 
 /// What keeps one server process from going on, as of the last look.

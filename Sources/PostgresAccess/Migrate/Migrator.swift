@@ -3,6 +3,7 @@
 // migrates, the others find it done. The plan is MigrationPlan's. A table that somebody reads is
 // not queued for: whoever comes after would wait behind us, so the attempt is given up and made
 // again.
+import Concurrency
 public import LanguageSystem
 public import Logging
 
@@ -76,7 +77,8 @@ public struct Migrator: Sendable {
                 throw CoordinatorError(database: error)
             }
             failureCount += 1
-            let pause = Backoff(first: .milliseconds(500)).pause(failureCount: failureCount)
+            let pause = Backoff(first: .milliseconds(500), most: .seconds(5)).pause(
+                failureCount: failureCount)
             guard ContinuousClock.now + pause < end else {
                 throw .migrationWaited(deadline, watch.holders)
             }

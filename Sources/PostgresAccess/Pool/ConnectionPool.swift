@@ -1,6 +1,7 @@
 // A bounded set of connections and the callers that want one. Decides nothing: PoolState does.
 // Here are the lock around it, the threads, the timers and the callers' continuations. Actions are
 // done under the lock, so that they happen in the order decided; none of them blocks.
+import Concurrency
 public import Logging
 public import ServiceLifecycle
 
@@ -36,7 +37,7 @@ public final class ConnectionPool: Service, Sendable {
 
     public let configuration: PoolConfiguration
     let logger: Logger
-    private let backoff = Backoff()
+    private let backoff = Backoff.ofDatabase
     private let shared: Locked<Shared>
 
     /// Connects when first asked for a connection.

@@ -1,6 +1,7 @@
 // Whether a connection is a session of its own. Behind a pooler in transaction mode it is not:
 // LISTEN, prepared statements and settings go to whichever server connection is free, and work
 // half of the time. Found out at the start, not at three in the morning.
+import Concurrency
 public import LanguageSystem
 import Logging
 
@@ -21,7 +22,7 @@ extension ConnectionPool {
             } catch let error as PostgresError where error.kind == .connection && .now < end {
                 failureCount += 1
                 logger.warning("\(error.message); trying again")
-                try? await Task.sleep(for: Backoff().pause(failureCount: failureCount))
+                try? await Task.sleep(for: Backoff.ofDatabase.pause(failureCount: failureCount))
                 if Task.isCancelled { throw CoordinatorError(database: error) }
             } catch {
                 throw CoordinatorError(database: error)
