@@ -249,7 +249,7 @@ let package = Package(
             name: "CoordinatorServer",
             dependencies: [
                 "Coordination", "LanguageSystem", "Ledger", "PKI", "ProgramMetrics", "RankerMath",
-                "Rankers", "RerankWire", "WorkerWire", certificates, coreMetrics, crypto, grpc,
+                "Rankers", "RerankWire", "WorkerWire", certificates, coreMetrics, grpc,
                 grpcTransport, httpTypes, hummingbird, hummingbirdCore, hummingbirdTLS, lifecycle,
                 logging, nio, nioFoundation, nioHTTP, nioPosix, nioReloading, nioSSL, nioTLS,
                 protobuf,

@@ -9,11 +9,15 @@ import PostgresTesting
 import Testing
 
 @Suite(.timeLimit(.minutes(20))) struct `Results of evaluations` {
-    @Test func `that come together all count, in fewer transactions than results`() async throws {
+    @Test func `results that come together all count, in fewer transactions than results`()
+        async throws
+    {
         try await TestDispatch.with { dispatch in
             let worker = try await dispatch.worker("edge-1")
             let leases = try await dispatch.leaseEvaluations(200, for: worker)
             let batcher = EvaluationBatcher(ledger: dispatch.ledger)
+            let running = Task { await batcher.run() }
+            defer { running.cancel() }
             let counted = try await withThrowingTaskGroup(of: Bool.self) { group in
                 for lease in leases {
                     group.addTask { try await batcher.complete(result(of: lease, by: worker)) }
@@ -29,12 +33,14 @@ import Testing
         }
     }
 
-    @Test func `are refused one by one, with the reason; the others count`() async throws {
+    @Test func `results are refused one by one, with the reason; the others count`() async throws {
         try await TestDispatch.with { dispatch in
             let worker = try await dispatch.worker("edge-1")
             let thief = try await dispatch.worker("edge-2")
             let leases = try await dispatch.leaseEvaluations(30, for: worker)
             let batcher = EvaluationBatcher(ledger: dispatch.ledger)
+            let running = Task { await batcher.run() }
+            defer { running.cancel() }
             let answers = await withTaskGroup(of: (Int, String).self) { group in
                 for (index, lease) in leases.enumerated() {
                     group.addTask {
@@ -59,12 +65,16 @@ import Testing
         }
     }
 
-    @Test func `of a locked ranker are to come again; the others count meanwhile`() async throws {
+    @Test func `results of a locked ranker are to come again; the others count meanwhile`()
+        async throws
+    {
         try await TestDispatch.with { dispatch in
             let worker = try await dispatch.worker("edge-1")
             let leases = try await dispatch.leaseEvaluations(6, for: worker)
             let others = try await dispatch.leaseEvaluations(6, for: worker, ranker: "other")
             let batcher = EvaluationBatcher(ledger: dispatch.ledger)
+            let running = Task { await batcher.run() }
+            defer { running.cancel() }
             let (locked, isLocked) = AsyncStream<Void>.makeStream()
             try await withThrowingTaskGroup(of: Bool.self) { group in
                 group.addTask {
@@ -104,6 +114,33 @@ import Testing
                 for try await isFine in group { #expect(isFine) }
             }
             #expect(try await dispatch.count("ls.task where state = 'done'") == 12)
+        }
+    }
+
+    @Test func `a batcher that stops tells whoever waits to come again, and all who come later`()
+        async throws
+    {
+        try await TestDispatch.with { dispatch in
+            let worker = try await dispatch.worker("edge-1")
+            let lease = try await dispatch.leaseEvaluations(1, for: worker)[0]
+            let batcher = EvaluationBatcher(ledger: dispatch.ledger)
+            // Nobody runs it yet.
+            let waiting = Task { try await batcher.complete(result(of: lease, by: worker)) }
+            let running = Task {
+                while !Task.isCancelled { await Task.yield() }
+                await batcher.run()
+            }
+            running.cancel()
+            await running.value
+            for attempt in [
+                waiting, Task { try await batcher.complete(result(of: lease, by: worker)) },
+            ] {
+                let error = await #expect(throws: CoordinatorError.self) {
+                    try await attempt.value
+                }
+                #expect(error?.code == .unavailable)
+            }
+            #expect(try await dispatch.count("ls.evaluation") == 0)
         }
     }
 }

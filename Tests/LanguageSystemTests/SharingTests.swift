@@ -27,7 +27,6 @@ import Testing
     /// the better place.
     private static let unstructured = [
         "Concurrency/SingleFlight.swift": 1,
-        "Coordination/Dispatch/EvaluationBatcher.swift": 2,
         "Coordination/Housekeeping/DatabaseHealth.swift": 2,
         "Coordination/Patience.swift": 2,
         "Coordination/Peers/PeerReranks.swift": 1,

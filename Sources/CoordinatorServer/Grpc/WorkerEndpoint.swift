@@ -12,6 +12,7 @@ import WorkerWire
 
 public struct WorkerEndpoint: Service {
     private let hub: DispatchHub
+    private let results: ResultIntake
     private let server: GRPCServer<CheckedServerTransport>
     private let transport: HTTP2ServerTransport.Posix
     private let onListening: @Sendable (Int) async -> Void
@@ -50,12 +51,11 @@ public struct WorkerEndpoint: Service {
                     HandshakeWatch.add(to: channel, surface: "workers", logger: logger)
                 }
             })
+        results = ResultIntake(ledger: ledger, hub: hub, logger: logger)
         server = GRPCServer(
             transport: CheckedServerTransport(transport: transport),
             services: [
-                WorkerService(
-                    hub: hub, batcher: EvaluationBatcher(ledger: ledger), ledger: ledger,
-                    enrolment: enrolment, logger: logger),
+                WorkerService(hub: hub, results: results, ledger: ledger, enrolment: enrolment),
                 CoordinatorService(hub: hub, logger: logger),
             ],
             interceptors: [
@@ -65,6 +65,15 @@ public struct WorkerEndpoint: Service {
 
     /// - Throws: `addressInUse` when the port is taken.
     public func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            // Until the port is closed: what came before is taken.
+            group.addTask { await results.run() }
+            defer { group.cancelAll() }
+            try await serve()
+        }
+    }
+
+    private func serve() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 do {

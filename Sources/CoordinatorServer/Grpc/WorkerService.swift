@@ -1,23 +1,17 @@
 // The workers' calls, translated: messages to values, values to messages. What is leased to whom
-// is decided by dispatch, what counts by the ledger; here, sizes and digests are held to their
-// word.
+// is decided by dispatch, what a bad result is by ResultIntake, what counts by the ledger.
 import Coordination
-import struct Crypto.SHA256
 import GRPCCore
 import LanguageSystem
 import Ledger
-import Logging
-import CoreMetrics
 import PKI
-import Rankers
 import WorkerWire
 
 struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
     let hub: DispatchHub
-    let batcher: EvaluationBatcher
+    let results: ResultIntake
     let ledger: LedgerStore
     let enrolment: Enrolment
-    let logger: Logger
     /// One worker's largest upload and eight downloads at once; four such workers.
     let budget = WorkerBudget(
         TransferBudget(
@@ -167,80 +161,42 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
         let worker = context.worker
         var parts = request.makeAsyncIterator()
         guard let first = try await parts.next() else { throw CoordinatorError.uploadCut() }
-        let header = try await taking(from: worker, nil) {
+        let header = try await results.reviewing(from: worker, nil) {
             guard case .header(let header) = first.message else {
                 throw CoordinatorError.unexpectedMessage()
             }
             return try TrainingResultHeader(header)
         }
-        if header.weightsStay { return try await completeAtHome(header, by: worker) }
-        var upload = try await taking(from: worker, nil) { try WeightsUpload(header) }
-        let token = upload.token
+        if header.weightsStay {
+            return Languagesystem_V1_CompletionReply(
+                try await results.completeTrainingAtEdge(by: worker, header))
+        }
+        var upload = try await results.reviewing(from: worker, nil) { try WeightsUpload(header) }
         // The iterator and the upload are used by this call alone.
         let completion = try await budget.lending(upload.byteCount, to: worker.id) {
-            try await taking(from: worker, token) {
+            let weights = try await results.reviewing(from: worker, header.token) {
                 while let part = try await parts.next() {
                     guard case .chunk(let chunk) = part.message else {
                         throw CoordinatorError.unexpectedMessage()
                     }
                     try upload.append(try BlobChunk(chunk))
                 }
-                let weights = try upload.verified()
-                // NaN, absurd shapes, a truncated file, another ranker's: refused here, with a
-                // sentence, before SQL sees them.
-                try await check(try RankerWeights(safetensors: weights), token, of: worker)
-                return try await ledger.completeTraining(
-                    by: worker.id, token, digest: upload.digest, weights: weights,
-                    report: upload.report)
+                return try upload.verified()
             }
+            return try await results.completeTraining(by: worker, header, weights: weights)
         }
-        await hub.attemptEnded(token, of: worker.id)
         return Languagesystem_V1_CompletionReply(completion)
-    }
-
-    /// Of an edge-only ranker: digest, size and report are all that comes. Whether the ranker is
-    /// one is the ledger's to say.
-    private func completeAtHome(_ header: TrainingResultHeader, by worker: Worker) async throws
-        -> Languagesystem_V1_CompletionReply
-    {
-        let token = header.token
-        let completion = try await taking(from: worker, token) {
-            try await ledger.completeTraining(
-                by: worker.id, token, digest: header.digest, weights: nil, report: header.report,
-                byteCount: header.byteCount)
-        }
-        await hub.attemptEnded(token, of: worker.id)
-        return Languagesystem_V1_CompletionReply(completion)
-    }
-
-    private func check(_ weights: RankerWeights, _ token: LeaseToken, of worker: Worker)
-        async throws
-    {
-        guard weights.largestMagnitude <= RankerWeights.magnitudeMax else {
-            throw CoordinatorError.absurdWeights(weights.largestMagnitude)
-        }
-        // Without a lease nothing will count, and completeTraining says so.
-        guard let json = try await ledger.leasedRankerConfiguration(of: worker.id, token) else {
-            return
-        }
-        let expected = try RankerConfiguration(json: json)
-        guard weights.configuration == expected else {
-            throw CoordinatorError.weightsOfAnotherRanker(
-                found: weights.configuration.json, expected: expected.json)
-        }
     }
 
     func completeEvaluation(
         request: Languagesystem_V1_EvaluationResult, context: ServerContext
     ) async throws -> Languagesystem_V1_CompletionReply {
         let worker = context.worker
-        let token = try await taking(from: worker, nil) { try LeaseToken(wire: request.leaseToken) }
-        let counted = try await taking(from: worker, token) {
-            let reports = try [EvaluationResultReport](request)
-            return try await batcher.complete(
-                EvaluationResult(worker: worker.id, token: token, reports: reports))
+        let token = try await token(request.leaseToken, of: worker)
+        let reports = try await results.reviewing(from: worker, token) {
+            try [EvaluationResultReport](request)
         }
-        await hub.attemptEnded(token, of: worker.id)
+        let counted = try await results.completeEvaluation(by: worker, token, reports)
         return Languagesystem_V1_CompletionReply(Completion(counted: counted, versionID: nil))
     }
 
@@ -248,62 +204,16 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
         request: Languagesystem_V1_FailAttemptRequest, context: ServerContext
     ) async throws -> Languagesystem_V1_FailAttemptReply {
         let worker = context.worker
-        let token = try await taking(from: worker, nil) { try LeaseToken(wire: request.leaseToken) }
-        let judgement = try await judgement(of: request, token, worker)
-        let counted = try await taking(from: worker, token) {
-            try await ledger.failAttempt(
-                by: worker.id, token, code: WireLimits.line(request.code),
-                message: WireLimits.line(request.message), retryable: request.retryable,
-                judgement: judgement)
-        }
-        await hub.attemptEnded(token, of: worker.id)
-        Counter(label: "ls_attempts_failed_total").increment()
-        logger.warning(
-            "attempt failed",
-            metadata: [
-                "worker": "\(worker.name)", "code": "\(WireLimits.line(request.code))",
-                "message": "\(WireLimits.line(request.message))", "counted": "\(counted)",
-                "judgement": "\(judgement?.rawValue ?? "-")",
-            ])
+        let token = try await token(request.leaseToken, of: worker)
         var reply = Languagesystem_V1_FailAttemptReply()
-        reply.counted = counted
+        reply.counted = try await results.failAttempt(
+            by: worker, token, code: WireLimits.line(request.code),
+            message: WireLimits.line(request.message), retryable: request.retryable)
         return reply
     }
 
-    /// What we see for ourselves of a failure that the worker calls final.
-    private func judgement(
-        of request: Languagesystem_V1_FailAttemptRequest, _ token: LeaseToken, _ worker: Worker
-    ) async throws -> FailureJudgement? {
-        guard !request.retryable, let work = try await ledger.leasedWork(of: worker.id, token)
-        else { return nil }
-        return FailureReview.judgement(code: request.code, message: request.message, of: work)
-    }
-
-    /// Runs what takes a worker's result. A result that is refused for what is in it is kept in the
-    /// audit log and fails the attempt. Whose fault it was, the worker's or the data's,
-    /// ls.refuse_result() says.
-    private func taking<Value>(
-        from worker: Worker, _ token: LeaseToken?, _ body: () async throws -> Value
-    ) async throws -> Value {
-        do {
-            return try await body()
-        } catch let refusal as CoordinatorError where refusal.isOfContent {
-            logger.warning(
-                "result refused",
-                metadata: ["worker": "\(worker.name)", "reason": "\(refusal.message)"])
-            do {
-                if try await ledger.refuseResult(of: worker.id, token, refusal) {
-                    logger.error("worker in quarantine", metadata: ["worker": "\(worker.name)"])
-                }
-            } catch {
-                // Its attempt ends with its lease; what is lost is a line of the audit log.
-                logger.error(
-                    "cannot record a refused result",
-                    metadata: ["worker": "\(worker.name)", "error": "\(error)"])
-            }
-            if let token { await hub.attemptEnded(token, of: worker.id) }
-            throw refusal
-        }
+    private func token(_ wire: String, of worker: Worker) async throws -> LeaseToken {
+        try await results.reviewing(from: worker, nil) { try LeaseToken(wire: wire) }
     }
 
     func renewCertificate(
@@ -317,48 +227,6 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
     }
 }
 
-/// Weights as they arrive: in order, no more than announced, and with the digest announced.
-struct WeightsUpload {
-    let token: LeaseToken
-    let digest: Digest
-    let report: String
-    let byteCount: Int
-    private var bytes: [UInt8] = []
-
-    /// What is held in memory for one upload (WorkerBudget bounds them together); larger rankers
-    /// are not for sending around.
-    static let byteCountMax = 128 << 20
-
-    init(_ header: TrainingResultHeader) throws(CoordinatorError) {
-        guard header.byteCount <= Self.byteCountMax else {
-            throw .weightsTooLarge(header.byteCount)
-        }
-        token = header.token
-        digest = header.digest
-        report = header.report
-        byteCount = Int(header.byteCount)
-        bytes.reserveCapacity(min(byteCount, 4 << 20))
-    }
-
-    mutating func append(_ chunk: BlobChunk) throws(CoordinatorError) {
-        guard chunk.offset == bytes.count, bytes.count + chunk.bytes.count <= byteCount else {
-            throw .uploadOutOfOrder(
-                offset: chunk.offset, count: chunk.bytes.count, expected: bytes.count, of: byteCount
-            )
-        }
-        bytes += chunk.bytes
-    }
-
-    /// - Throws: `unavailable` when the stream ended early: its worker died, or sends it again.
-    func verified() throws -> [UInt8] {
-        guard bytes.count == byteCount else { throw CoordinatorError.uploadCut() }
-        guard Digest(bytes: SHA256.hash(data: bytes)) == digest else {
-            throw CoordinatorError.uploadDamaged()
-        }
-        return bytes
-    }
-}
-
 extension CoordinatorError {
     static func sessionWithoutHello(_ worker: String) -> Self {
         Self(
@@ -369,67 +237,5 @@ extension CoordinatorError {
         Self(
             .invalidArgument, "cannot follow this call: found a message out of its place",
             hint: "are lsworker and lscoord of the same version?")
-    }
-
-    static func weightsTooLarge(_ byteCount: Int64) -> Self {
-        Self(
-            .tooLarge,
-            """
-            cannot take these weights: found \(byteCount) bytes, expected at most \
-            \(WeightsUpload.byteCountMax)
-            """
-        )
-    }
-
-    static func uploadOutOfOrder(offset: Int64, count: Int, expected: Int, of byteCount: Int)
-        -> Self
-    {
-        Self(
-            .invalidWeights,
-            """
-            cannot take these weights: found \(count) bytes at offset \(offset), expected offset \
-            \(expected) and \(byteCount) in all
-            """
-        )
-    }
-
-    static func uploadDamaged() -> Self {
-        Self(
-            .invalidWeights,
-            "cannot take these weights: their SHA-256 is another than announced")
-    }
-
-    static func uploadCut() -> Self {
-        Self(
-            .unavailable, "cannot take these weights: the upload ended before they were whole",
-            hint: "the worker sends them again")
-    }
-
-    static func absurdWeights(_ magnitude: Float) -> Self {
-        Self(
-            .invalidWeights,
-            """
-            cannot take these weights: found a number of size \(magnitude), expected at most \
-            \(RankerWeights.magnitudeMax)
-            """
-        )
-    }
-
-    static func weightsOfAnotherRanker(found: String, expected: String) -> Self {
-        Self(
-            .invalidWeights,
-            """
-            cannot take these weights: found those of \(WireLimits.line(found)), expected \
-            \(expected)
-            """
-        )
-    }
-
-    /// What only the sender can be to blame for; not late, not cut off, not our trouble.
-    fileprivate var isOfContent: Bool {
-        switch code {
-        case .invalidArgument, .invalidWeights, .invalidFeatures, .contractMismatch: true
-        default: false
-        }
     }
 }
