@@ -234,15 +234,15 @@ let package = Package(
         .target(
             name: "Coordination",
             dependencies: [
-                "LanguageSystem", "Ledger", "RankerMath", "Rankers", coreMetrics, crypto, lifecycle,
-                logging,
+                "Concurrency", "LanguageSystem", "Ledger", "RankerMath", "Rankers", coreMetrics,
+                crypto, lifecycle, logging,
             ],
             swiftSettings: strict),
         .testTarget(
             name: "CoordinationTests",
             dependencies: [
-                "Coordination", "LanguageSystem", "Ledger", "PostgresAccess", "PostgresTesting",
-                "RankerMath", "Rankers", crypto, logging,
+                "Concurrency", "Coordination", "LanguageSystem", "Ledger", "PostgresAccess",
+                "PostgresTesting", "RankerMath", "Rankers", crypto, logging,
             ],
             swiftSettings: strict),
         .target(

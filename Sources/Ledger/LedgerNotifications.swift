@@ -17,18 +17,18 @@ public struct LedgerNotifications: Sendable {
 
     public enum Hint: Sendable, Equatable {
         case taskWaiting
-        /// Of which ranker, and whose; no ranker: of any.
+        /// An alias of this ranker moved, and whose it is; no ranker: of any.
         case aliasMoved(RankerID?, user: String?)
         /// A rule or a placement changed.
         case routesChanged
         case keysChanged
         case cancelled(LeaseToken)
         case workerRevoked
-        /// To one of the coordinators.
+        /// A worker connected to one of the coordinators.
         case workerConnected
         /// Everything that came from this user is to go.
         case userForgotten(String)
-        /// Just connected, or connected again: look for yourself.
+        /// The connection is new, or made again: whoever follows looks for itself.
         case mayHaveMissed
     }
 
@@ -36,23 +36,14 @@ public struct LedgerNotifications: Sendable {
 
     public init(_ listener: Listener) { self.listener = listener }
 
-    /// Ends when the task that iterates is cancelled.
-    public func hints(of channels: [Channel]) -> AsyncStream<Hint> {
-        let events = listener.events(on: channels.map(\.rawValue))
-        return AsyncStream(bufferingPolicy: .bufferingNewest(1_024)) { continuation in
-            let follow = Task {
-                for await event in events {
-                    if let hint = Hint(event) { continuation.yield(hint) }
-                }
-                continuation.finish()
-            }
-            continuation.onTermination = { _ in follow.cancel() }
-        }
+    /// The hints of these channels; they end when the task that iterates is cancelled.
+    public func hints(of channels: [Channel]) -> some AsyncSequence<Hint, Never> & Sendable {
+        listener.events(on: channels.map(\.rawValue)).compactMap { Hint($0) }
     }
 }
 
 extension LedgerNotifications.Hint {
-    /// Nil for a payload that is none of ours.
+    /// A hint as the database says it; nil for a payload that is none of ours.
     init?(_ event: Listener.Event) {
         switch event {
         case .reconnected: self = .mayHaveMissed

@@ -70,4 +70,17 @@ import Testing
         for await index in done { seen.append(index) }
         #expect(seen == Array(0..<500))
     }
+
+    @Test func `keep nothing of a job that has ended`() async throws {
+        final class Payload: Sendable {}
+        let pool = ThreadPool(name: "test", threadCount: 1)
+        weak var seen: Payload?
+        do {
+            let payload = Payload()
+            seen = payload
+            _ = try await pool.run { [payload] in withExtendedLifetime(payload) {} }
+        }
+        // The thread lets go a moment after it has answered.
+        while seen != nil { try await Task.sleep(for: .milliseconds(1)) }
+    }
 }

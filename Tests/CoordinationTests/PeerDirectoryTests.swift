@@ -25,7 +25,7 @@ import Testing
         return directory
     }
 
-    @Test func `asks the one that has the worker, nobody for one that nobody has`() {
+    @Test func `the peer that has the worker is asked, and nobody for a worker that no peer has`() {
         var directory = directory
         #expect(directory.peers == [Self.one, Self.two])
         #expect(directory.ask(for: Self.ada, at: start) == .ask(Self.one))
@@ -33,7 +33,7 @@ import Testing
         #expect(directory.ask(for: WorkerID(9), at: start) == .unreachable)
     }
 
-    @Test func `follows a worker that moved, an address that changed, and who left`() {
+    @Test func `a worker that moved, an address that changed and a peer that left are followed`() {
         var directory = directory
         let moved = Peer(name: "one", address: "10.0.0.9:8444")
         directory.learn([Self.running(moved, [Self.ada, Self.eve])], keepsMissing: false)
@@ -45,7 +45,7 @@ import Testing
         #expect(directory.ask(for: Self.ada, at: start) == .unreachable)
     }
 
-    @Test func `keeps who is not back yet when the database was away`() {
+    @Test func `a peer that is not back yet is kept when the database was away`() {
         var directory = directory
         directory.learn([Self.running(Self.two, [Self.ada])], keepsMissing: true)
         #expect(directory.ask(for: Self.ada, at: start) == .ask(Self.two))
@@ -54,7 +54,7 @@ import Testing
         #expect(directory.ask(for: Self.ben, at: start) == .unreachable)
     }
 
-    @Test func `does not ask again who said no, until the next reading`() {
+    @Test func `a peer that said no is not asked again until the next reading`() {
         var directory = directory
         #expect(directory.ask(for: Self.ada, at: start) == .ask(Self.one))
         directory.ended(Self.ada, at: Self.one, .answered(.unreachable), at: start)
@@ -64,7 +64,7 @@ import Testing
         #expect(directory.ask(for: Self.ada, at: start) == .ask(Self.one))
     }
 
-    @Test func `asks nobody at a peer that cannot be reached, until the next reading`() {
+    @Test func `a peer that cannot be reached is asked for no worker until the next reading`() {
         var directory = directory
         #expect(directory.ask(for: Self.ada, at: start) == .ask(Self.one))
         directory.ended(Self.ada, at: Self.one, .lost, at: start)
@@ -72,7 +72,7 @@ import Testing
         #expect(directory.ask(for: Self.eve, at: start) == .ask(Self.two))
     }
 
-    @Test func `leaves a worker alone that was silent three times, then lets one request try`() {
+    @Test func `a worker that was silent three times is left alone, then one request tries`() {
         var directory = directory
         func silence(_ now: ContinuousClock.Instant, _ answer: PeerAnswer = .silent) {
             #expect(directory.ask(for: Self.ada, at: now) == .ask(Self.one))
@@ -91,7 +91,7 @@ import Testing
         directory.learn([Self.running(Self.one, [Self.ada])], keepsMissing: false)
         #expect(directory.ask(for: Self.ada, at: start) == .unreachable)
 
-        let later = start + PeerDirectory.pause
+        let later = start + PeerDirectory.cooldown
         #expect(directory.ask(for: Self.ada, at: later) == .ask(Self.one))
         #expect(directory.ask(for: Self.ada, at: later) == .unreachable, "one is enough")
         directory.ended(
@@ -108,7 +108,7 @@ import Testing
         #expect(directory.ask(for: Self.ada, at: start) == .ask(Self.two))
     }
 
-    @Test func `bounds what is under way to one peer, whoever leaves`() {
+    @Test func `requests under way to one peer are bounded, whoever leaves`() {
         var directory = directory
         for _ in 0..<PeerDirectory.peerCountMax {
             #expect(directory.ask(for: Self.ada, at: start) == .ask(Self.one))

@@ -41,7 +41,7 @@ import Testing
         Digest(bytes: [UInt8](repeating: number, count: 32))!
     }
 
-    @Test func `a miss reads once, whatever the number that waits`() async throws {
+    @Test func `a cache's miss reads once, whatever the number that waits`() async throws {
         let source = Source()
         let cache = RankerCache(byteCountMax: 1 << 20, patience: Self.patience) { _ in
             try Self.scorer(try await source.read())
@@ -55,7 +55,8 @@ import Testing
         #expect(await source.readCount == 1)
     }
 
-    @Test func `a failed read is told to all who wait and not remembered`() async throws {
+    @Test func `a failed read of weights is told to all who wait and not remembered`() async throws
+    {
         let source = Source(failures: 1)
         let cache = RankerCache(byteCountMax: 1 << 20, patience: Self.patience) { _ in
             try Self.scorer(try await source.read())
@@ -70,7 +71,9 @@ import Testing
         #expect(await source.readCount == 2)
     }
 
-    @Test func `a read that does not end is waited for once, and not for long`() async throws {
+    @Test func `a read of weights that does not end is waited for once, and not for long`()
+        async throws
+    {
         let (gate, open) = AsyncStream.makeStream(of: Void.self)
         let cache = RankerCache(byteCountMax: 1 << 20, patience: .milliseconds(50)) { _ in
             for await _ in gate {}
@@ -125,7 +128,9 @@ import Testing
         #expect(small.known(Self.digest(1)) != nil && small.known(Self.digest(2)) == nil)
     }
 
-    @Test func `counts what it had and what it read, and what its weights take`() async throws {
+    @Test func `a cache counts what it had and what it read, and what its weights take`()
+        async throws
+    {
         let source = Source()
         let cache = RankerCache(byteCountMax: 1 << 20, patience: Self.patience) { _ in
             try Self.scorer(try await source.read())
@@ -284,7 +289,7 @@ import Testing
         #expect(cache.isPinned(one, Self.digest(1), by: "a") && cache.counts.pinned == 1)
     }
 
-    @Test(arguments: 1...20) func `counts pins right, whoever pins and lets go`(seed: Int)
+    @Test(arguments: 1...20) func `pins are counted right, whoever pins and lets go`(seed: Int)
         async throws
     {
         var random = SplitMix(state: UInt64(seed))
@@ -326,7 +331,7 @@ import Testing
         }
     }
 
-    @Test func `bytes that are no ranker are refused`() async {
+    @Test func `bytes that are no ranker are refused by a cache`() async {
         let cache = RankerCache(byteCountMax: 1 << 20, patience: Self.patience) { _ in
             try Self.scorer([1, 2, 3])
         }
@@ -338,7 +343,7 @@ import Testing
 }
 
 @Suite struct `Byte-bounded cache` {
-    @Test func `what was used longest ago leaves first`() {
+    @Test func `what was used longest ago leaves a cache first`() {
         var cache = ByteBoundedCache<String, Int>(byteCountMax: 10)
         cache.insert(1, for: "a", byteCount: 4)
         cache.insert(2, for: "b", byteCount: 4)
@@ -348,14 +353,14 @@ import Testing
         #expect(cache.value(for: "a") == 1 && cache.value(for: "c") == 3)
     }
 
-    @Test func `what is larger than the cache is not kept`() {
+    @Test func `an entry larger than the cache is not kept`() {
         var cache = ByteBoundedCache<String, Int>(byteCountMax: 10)
         cache.insert(1, for: "a", byteCount: 4)
         cache.insert(2, for: "b", byteCount: 11)
         #expect(cache.value(for: "b") == nil && cache.value(for: "a") == 1)
     }
 
-    @Test(arguments: 1...20) func `evicts in the order of use and never what is pinned`(
+    @Test(arguments: 1...20) func `a cache evicts in the order of use and never what is pinned`(
         seed: Int
     ) {
         var generator = SplitMix(state: UInt64(seed))
@@ -399,7 +404,7 @@ import Testing
         for entry in expected { #expect(cache.value(for: entry.key) == entry.key) }
     }
 
-    @Test(arguments: 1...20) func `never holds more than its bytes, and counts them right`(
+    @Test(arguments: 1...20) func `a cache never holds more than its bytes, and counts them right`(
         seed: Int
     ) {
         var generator = SplitMix(state: UInt64(seed))
@@ -419,57 +424,6 @@ import Testing
             }
             #expect((0...100).contains(cache.byteCount))
             #expect(cache.count > 0 || cache.byteCount == 0)
-        }
-    }
-}
-
-@Suite struct `Scoring threads` {
-    @Test func `past the bound a request is refused at once as busy, the accepted ones are served`()
-        async throws
-    {
-        let threads = ScoringThreads(threadCount: 1, depthMax: 2)
-        let gate = DispatchSemaphore(value: 0)
-        let outcomes = await withTaskGroup(of: ErrorCode?.self) { group in
-            for _ in 0..<10 {
-                group.addTask {
-                    do {
-                        try await threads.run { gate.wait() }
-                        return nil
-                    } catch {
-                        return (error as? CoordinatorError)?.code
-                    }
-                }
-            }
-            // Ten came; one is being served and two wait, or three wait and none has begun yet.
-            var refused: [ErrorCode?] = []
-            while refused.count < 7, let outcome = await group.next() { refused.append(outcome) }
-            for _ in 0..<10 { gate.signal() }
-            var served: [ErrorCode?] = []
-            for await outcome in group { served.append(outcome) }
-            return (refused, served)
-        }
-        #expect(outcomes.0.allSatisfy { $0 == .busy })
-        #expect(outcomes.1.allSatisfy { $0 == nil || $0 == .busy })
-        #expect(outcomes.1.contains { $0 == nil })
-    }
-
-    @Test func `nothing of a request stays when it has been answered`() async throws {
-        final class Features: Sendable {}
-        let threads = ScoringThreads(threadCount: 1, depthMax: 4)
-        weak var seen: Features?
-        do {
-            let features = Features()
-            seen = features
-            try await threads.run { [features] in withExtendedLifetime(features) {} }
-        }
-        // The thread lets go a moment after it has answered.
-        while seen != nil { try await Task.sleep(for: .milliseconds(1)) }
-    }
-
-    @Test func `what the body throws reaches the caller`() async {
-        let threads = ScoringThreads(threadCount: 2, depthMax: 2)
-        await #expect(throws: CoordinatorError.self) {
-            try await threads.run { throw CoordinatorError(.invalidFeatures, "x") }
         }
     }
 }

@@ -21,7 +21,7 @@ import Testing
         "EdgeWork": [
             "LanguageSystem", "PKI", "RankerMath", "Rankers", "TLSDiagnosis", "WorkerWire",
         ],
-        "Coordination": ["LanguageSystem", "Ledger", "RankerMath", "Rankers"],
+        "Coordination": ["Concurrency", "LanguageSystem", "Ledger", "RankerMath", "Rankers"],
         "CoordinatorServer": [
             "Coordination", "LanguageSystem", "Ledger", "PKI", "ProgramMetrics", "RankerMath",
             "Rankers", "RerankWire", "WorkerWire",

@@ -26,14 +26,8 @@ import Testing
     /// How many tasks without a parent each file starts. A task group, or a service's `run()`, is
     /// the better place.
     private static let unstructured = [
+        "Concurrency/FreshFlight.swift": 1,
         "Concurrency/SingleFlight.swift": 1,
-        "Coordination/Housekeeping/DatabaseHealth.swift": 2,
-        "Coordination/Patience.swift": 2,
-        "Coordination/Peers/PeerReranks.swift": 1,
-        "Coordination/Routing/RouteCache.swift": 2,
-        "Coordination/Serving/RankerCache.swift": 3,
-        "Coordination/Serving/Reranker.swift": 1,
-        "Coordination/Serving/Rereading.swift": 1,
         "CoordinatorServer/Grpc/GRPCServer+Stopping.swift": 2,
         "CoordinatorServer/Grpc/PeerLinks.swift": 1,
         "CoordinatorServer/Grpc/RerankEndpoint.swift": 1,
@@ -42,7 +36,6 @@ import Testing
         "CoordinatorServer/Rest/RestService.swift": 2,
         "EdgeWork/EdgeWorker.swift": 4,
         "EdgeWork/Session/CoordinatorLink.swift": 2,
-        "Ledger/LedgerNotifications.swift": 1,
         "PostgresAccess/Pool/ConnectionPool.swift": 5,
         "lsbench/Interruption.swift": 1,
         "lsbench/Serve/ServeRun.swift": 1,

@@ -1,5 +1,6 @@
 // Reranks at the edge: asks a connected worker, and waits for it no longer than the deadline.
 // Nothing here waits for the database, and the hub itself never does while it holds its turn.
+import Concurrency
 public import LanguageSystem
 import Logging
 
@@ -28,19 +29,36 @@ extension DispatchHub {
             edgeReranks.withdraw(number)
             return .busy
         }
-        // Ends with this function: answered, it is cancelled.
-        async let _: Void = watchRerank(number, until: deadline)
-        let answer = await withCheckedContinuation { rerankWaiters[number] = $0 }
+        let (answers, input) = AsyncStream.makeStream(
+            of: EdgeRerankResult.self, bufferingPolicy: .bufferingOldest(1))
+        rerankWaiters[number] = input
+        defer { rerankWaiters[number] = nil }
+        let first = try? await withDeadline(deadline, clock: clock) {
+            // Nil: whoever asked has left.
+            Answer(result: await answers.first { _ in true })
+        }
+        guard let first else {
+            edgeReranks.expire(number)
+            return .late
+        }
+        guard let answer = first.result else {
+            edgeReranks.cancel(number)
+            return .refused(.rerankCancelled())
+        }
         if case .refused(let error) = answer { note(error, of: work, by: session.worker) }
         return answer
     }
 
-    /// The next of the session's queue, if somebody still waits for it.
+    private struct Answer: Sendable {
+        let result: EdgeRerankResult?
+    }
+
+    /// Takes the next of the session's queue, if somebody still waits for it.
     public func takeRerank(_ number: EdgeReranks.Number, for id: SessionID) -> EdgeRerankOrder? {
         edgeReranks.take(number, for: id, at: clock.now)
     }
 
-    /// What the worker of session `id` says of a rerank.
+    /// Takes what the worker of session `id` says of a rerank.
     public func rerankAnswered(
         _ reply: EdgeRerankReply, by id: SessionID
     ) {
@@ -49,7 +67,7 @@ extension DispatchHub {
         }
     }
 
-    /// Answers of workers that came when nobody waited for them any more, since this program
+    /// How many answers of workers came when nobody waited for them any more, since this program
     /// started.
     public var lateRerankAnswerCount: Int { edgeReranks.lateAnswerCount }
 
@@ -57,23 +75,9 @@ extension DispatchHub {
         for number in edgeReranks.endSession(id) { wake(number, .unreachable) }
     }
 
-    /// Ends the wait at the deadline, or when the caller is cancelled.
-    private func watchRerank(
-        _ number: EdgeReranks.Number, until deadline: ContinuousClock.Instant
-    ) async {
-        do {
-            try await clock.sleep(until: deadline)
-            edgeReranks.expire(number)
-            wake(number, .late)
-        } catch {
-            edgeReranks.cancel(number)
-            wake(number, .refused(.rerankCancelled()))
-        }
-    }
-
-    /// Whoever was told already is not told again.
+    /// Tells whoever waits; the first answer counts.
     private func wake(_ number: EdgeReranks.Number, _ answer: EdgeRerankResult) {
-        rerankWaiters.removeValue(forKey: number)?.resume(returning: answer)
+        rerankWaiters[number]?.yield(answer)
     }
 
     private func note(_ error: CoordinatorError, of work: EdgeRerank, by worker: Worker) {

@@ -50,10 +50,10 @@ public actor DispatchHub: Service {
 
     struct Session {
         let worker: Worker
-        /// Which process it is of; nil: an lsworker of before.
+        /// The process that it is of; nil: an lsworker of before.
         let instance: String?
         let taskKinds: [TaskKind]
-        /// Its owner allows reranks.
+        /// Whether its owner allows reranks.
         let reranks: Bool
         let allowance: PrefetchHints.Allowance
         let connection: OpenedConnection
@@ -66,7 +66,7 @@ public actor DispatchHub: Service {
         var notedAt: ContinuousClock.Instant
         var prefetch = PrefetchHints()
 
-        /// Its owner does not allow every task.
+        /// Whether its owner does not allow every task.
         var isRestricted: Bool { !allowance.allowsAnything }
         var known: WorkerSession {
             WorkerSession(
@@ -79,7 +79,7 @@ public actor DispatchHub: Service {
     /// minute after.
     private static let noteInterval: Duration = .seconds(15)
 
-    /// More unread instructions than this and the newest are dropped: their leases run out.
+    /// How many instructions may be unread; the newest beyond are dropped: their leases run out.
     private static let unreadCountMax = 256
 
     private let ledger: LedgerStore
@@ -90,15 +90,16 @@ public actor DispatchHub: Service {
     private(set) var sessions: [SessionID: Session] = [:]
     private(set) var sessionOfWorker: [WorkerID: SessionID] = [:]
     var edgeReranks = EdgeReranks()
-    var rerankWaiters: [EdgeReranks.Number: CheckedContinuation<EdgeRerankResult, Never>] = [:]
+    /// Where whoever waits for a rerank hears its answer.
+    var rerankWaiters: [EdgeReranks.Number: AsyncStream<EdgeRerankResult>.Continuation] = [:]
     private let metrics = DispatchMetrics()
     private var heartbeats = HeartbeatBatch()
     private var lastSession: UInt64 = 0
     private var dispatchCount = 0
     private var lookCount = 0
-    /// Looks at the queue, since it was asked for, of which nobody took what waits.
+    /// How many looks at the queue, since it was asked for, found that nobody took what waits.
     private var fruitlessCount = 0
-    /// Somebody has room, or something waits: one request is as good as many.
+    /// Requests to look, since somebody has room or something waits: one is as good as many.
     private let dispatchRequests: AsyncStream<Void>
     private let dispatchRequest: AsyncStream<Void>.Continuation
 
@@ -113,7 +114,7 @@ public actor DispatchHub: Service {
             of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// Workers that have a session here, and the leases they hold.
+    /// How many workers have a session here, and how many leases they hold.
     public var counts: (workers: Int, leases: Int) {
         (
             sessionOfWorker.count,
@@ -226,7 +227,7 @@ public actor DispatchHub: Service {
         sessions[id]?.state.drain()
     }
 
-    /// Inside or outside its owner's hours.
+    /// Notes whether a worker takes tasks: inside its owner's hours it does.
     public func setAvailability(_ id: SessionID, takesTasks: Bool) {
         guard let session = sessions[id], session.state.takesTasks != takesTasks else { return }
         sessions[id]?.state.takesTasks = takesTasks
@@ -236,8 +237,8 @@ public actor DispatchHub: Service {
         if takesTasks { requestDispatch() }
     }
 
-    /// All that a worker has at home. It hears which of it is not taken; when the database is away,
-    /// that is all of it, and it offers it again a little later.
+    /// Takes the list of all that a worker has at home. It hears which of it is not taken; when the
+    /// database is away, that is all of it, and it offers it again a little later.
     public func offerLocalData(
         _ id: SessionID, _ sets: [FeatureSetDescription], weights: [Digest]
     ) async {
@@ -264,14 +265,15 @@ public actor DispatchHub: Service {
         requestDispatch()
     }
 
-    /// An attempt of this worker was handed in or failed: its place is free.
+    /// Frees the place of an attempt that this worker handed in or failed.
     public func attemptEnded(_ token: LeaseToken, of worker: WorkerID) async {
         guard let id = sessionOfWorker[worker] else { return }
         sessions[id]?.state.end(token)
         requestDispatch()
     }
 
-    /// The stream ended. Its leases stay with the worker until they run out: it may come back.
+    /// Closes a session whose stream ended. Its leases stay with the worker until they run out: it
+    /// may come back.
     public func close(_ id: SessionID) async {
         guard let session = sessions[id] else { return }
         end(id)
@@ -287,7 +289,8 @@ public actor DispatchHub: Service {
         }
     }
 
-    /// For shutdown: workers reconnect, here or elsewhere, and keep their leases.
+    /// Ends all sessions, for shutdown: workers reconnect, here or elsewhere, and keep their
+    /// leases.
     public func endAllSessions() {
         for id in sessions.keys { end(id) }
     }
@@ -348,7 +351,7 @@ public actor DispatchHub: Service {
         }
     }
 
-    /// Workers that are busy hear what the next tasks need, one feature set each, and not all the
+    /// Tells workers that are busy what the next tasks need, one feature set each, and not all the
     /// same. A hint: who ends up with the task is decided when it is leased, and who holds its
     /// features comes first then.
     private func suggestPrefetch() async {
@@ -425,8 +428,9 @@ public actor DispatchHub: Service {
         }
     }
 
-    /// One statement for all who spoke since the last. What cannot be told now is told later: the
-    /// worker hears nothing meanwhile, and whether its leases still stand is the database's to say.
+    /// Renews the leases of all who spoke since the last time, in one statement. What cannot be
+    /// told now is told later: the worker hears nothing meanwhile, and whether its leases still
+    /// stand is the database's to say.
     ///
     /// - Returns: Whether the database heard it.
     private func tellHeartbeatsOnce() async -> Bool {
@@ -544,7 +548,7 @@ public actor DispatchHub: Service {
 
     private static let fruitlessCountMax = 16
 
-    /// As many as one look counts.
+    /// How many waiting tasks one look counts.
     private static let waitingCountMax = 512
 
     private func push(_ lease: TaskLease, to worker: WorkerID, over connection: UUID?) {

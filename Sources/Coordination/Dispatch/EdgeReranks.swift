@@ -14,7 +14,7 @@ public struct EdgeReranks: Sendable {
     }
 
     private enum Phase {
-        /// In the session's queue.
+        /// It waits in the session's queue.
         case unsent(EdgeRerank)
         case sent
         /// Nobody waits any more, but the worker has it and has not answered. It keeps its place
@@ -33,28 +33,28 @@ public struct EdgeReranks: Sendable {
     }
 
     /// What one session has taken up.
-    private struct Places {
+    private struct Slots {
         var numbers: Set<Number> = []
-        /// In its queue, also those that nobody waits for any more.
+        /// How many are in its queue, also those that nobody waits for any more.
         var unsentCount = 0
     }
 
-    /// Unanswered by one worker, and waiting to be sent to it.
+    /// How many may be unanswered by one worker, and how many may wait to be sent to it.
     static let workerCountMax = 64
-    /// Waited for, of all workers.
+    /// How many may be waited for, of all workers.
     static let countMax = 256
     static let featuresByteCountMax = Bounds.edgeFeaturesByteCountMax
     /// A place that was not given back by an answer is free again this long after its deadline.
     static let lateDuration: Duration = .seconds(10)
 
     private var entries: [Number: Entry] = [:]
-    private var places: [DispatchHub.SessionID: Places] = [:]
+    private var slots: [DispatchHub.SessionID: Slots] = [:]
     private var lastNumber: Number = 0
     private(set) var waitingCount = 0
-    /// Answers that came when nobody waited for them any more.
+    /// How many answers came when nobody waited for them any more.
     private(set) var lateAnswerCount = 0
 
-    /// A rerank that `session`'s worker is to be sent.
+    /// Takes up a rerank that `session`'s worker is to be sent.
     mutating func ask(
         _ work: EdgeRerank, of session: DispatchHub.SessionID,
         until deadline: ContinuousClock.Instant, at now: ContinuousClock.Instant
@@ -64,28 +64,28 @@ public struct EdgeReranks: Sendable {
                 .refused(.tooLargeForTheEdge(work.features.count, max: Self.featuresByteCountMax)))
         }
         if now >= deadline { return .ended(.late) }
-        if places[session]?.numbers.count ?? 0 >= Self.workerCountMax { forget(session, at: now) }
+        if slots[session]?.numbers.count ?? 0 >= Self.workerCountMax { forget(session, at: now) }
         guard waitingCount < Self.countMax,
-            places[session]?.numbers.count ?? 0 < Self.workerCountMax,
-            places[session]?.unsentCount ?? 0 < Self.workerCountMax
+            slots[session]?.numbers.count ?? 0 < Self.workerCountMax,
+            slots[session]?.unsentCount ?? 0 < Self.workerCountMax
         else { return .ended(.busy) }
         lastNumber += 1
         entries[lastNumber] = Entry(
             session: session, candidateCount: work.candidateCount, deadline: deadline,
             phase: .unsent(work))
-        places[session, default: Places()].numbers.insert(lastNumber)
-        places[session]?.unsentCount += 1
+        slots[session, default: Slots()].numbers.insert(lastNumber)
+        slots[session]?.unsentCount += 1
         waitingCount += 1
         return .accepted(lastNumber)
     }
 
-    /// Its turn in the session's queue has come. Each number comes here once.
+    /// Takes a rerank out whose turn in the session's queue has come. Each number comes here once.
     ///
     /// - Returns: Nil when nobody waits for it any more.
     mutating func take(
         _ number: Number, for session: DispatchHub.SessionID, at now: ContinuousClock.Instant
     ) -> EdgeRerankOrder? {
-        places[session]?.unsentCount -= 1
+        slots[session]?.unsentCount -= 1
         guard let entry = entries[number], case .unsent(let work) = entry.phase,
             now < entry.deadline
         else { return nil }
@@ -93,14 +93,14 @@ public struct EdgeReranks: Sendable {
         return EdgeRerankOrder(number: number, work, deadline: entry.deadline - now)
     }
 
-    /// The session's queue had no room for it.
+    /// Takes a rerank back: the session's queue had no room for it.
     mutating func withdraw(_ number: Number) {
         guard let session = entries[number]?.session else { return }
-        places[session]?.unsentCount -= 1
+        slots[session]?.unsentCount -= 1
         remove(number)
     }
 
-    /// What the worker's word is worth to whoever waits.
+    /// Judges what the worker's word is worth to whoever waits.
     ///
     /// - Returns: Nil when nobody does.
     mutating func answer(
@@ -136,7 +136,7 @@ public struct EdgeReranks: Sendable {
         }
     }
 
-    /// The deadline is over: nobody waits for it any more.
+    /// Ends the wait for a rerank whose deadline is over.
     mutating func expire(_ number: Number) {
         guard let entry = entries[number], !entry.isLate else { return }
         guard case .sent = entry.phase else { return remove(number) }
@@ -144,12 +144,12 @@ public struct EdgeReranks: Sendable {
         entries[number]?.phase = .late(until: entry.deadline + Self.lateDuration)
     }
 
-    /// Whoever asked has left; its place is free.
+    /// Forgets a rerank: whoever asked has left, and its place is free.
     mutating func cancel(_ number: Number) { remove(number) }
 
     /// - Returns: Whom to tell that the worker is gone.
     mutating func endSession(_ session: DispatchHub.SessionID) -> [Number] {
-        let numbers = places.removeValue(forKey: session)?.numbers ?? []
+        let numbers = slots.removeValue(forKey: session)?.numbers ?? []
         let waiting = numbers.filter { entries[$0]?.isLate == false }
         for number in numbers { entries[number] = nil }
         waitingCount -= waiting.count
@@ -158,15 +158,15 @@ public struct EdgeReranks: Sendable {
 
     private mutating func remove(_ number: Number) {
         guard let entry = entries.removeValue(forKey: number) else { return }
-        places[entry.session]?.numbers.remove(number)
+        slots[entry.session]?.numbers.remove(number)
         if !entry.isLate { waitingCount -= 1 }
     }
 
-    /// Places of the session that were taken for too long.
+    /// Frees places of the session that were taken for too long.
     private mutating func forget(
         _ session: DispatchHub.SessionID, at now: ContinuousClock.Instant
     ) {
-        for number in places[session]?.numbers ?? [] {
+        for number in slots[session]?.numbers ?? [] {
             if case .late(let until)? = entries[number]?.phase, now >= until { remove(number) }
         }
     }

@@ -12,7 +12,7 @@ public struct FillPlan: Sendable {
         public let kinds: [TaskKind]
         public let freeCount: Int
         public let heldDigests: Set<Digest>
-        /// Its owner does not allow every task, so what waits may not be for it.
+        /// Whether its owner does not allow every task, so that what waits may not be for it.
         public let isRestricted: Bool
 
         public init(
@@ -27,7 +27,7 @@ public struct FillPlan: Sendable {
         }
     }
 
-    /// Workers in one statement: its transaction locks what it hands out.
+    /// How many workers one statement asks for: its transaction locks what it hands out.
     public static let workerCountMax = 64
 
     /// Offers for one statement, best first; none when nothing that waits suits anybody.

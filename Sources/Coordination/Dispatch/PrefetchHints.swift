@@ -9,9 +9,9 @@ public struct PrefetchHints: Sendable, Equatable {
     /// What a worker's owner allows: workers of the same allowance may hear of the same sets.
     public struct Allowance: Sendable, Hashable, Comparable {
         public let taskKinds: [TaskKind]
-        /// Nil: any.
+        /// The domains whose tasks it may be given; nil: any.
         public let domains: [DomainPattern]?
-        /// Of the features of one task; nil: any.
+        /// The size of the features of one task; nil: any.
         public let byteCountMax: Int64?
 
         public init(taskKinds: [TaskKind], domains: [DomainPattern]?, byteCountMax: Int64?) {
@@ -22,7 +22,7 @@ public struct PrefetchHints: Sendable, Equatable {
 
         var allowsAnything: Bool { domains == nil && byteCountMax == nil }
 
-        /// Any order will do that does not change.
+        /// Orders allowances; any order will do that does not change.
         public static func < (one: Self, other: Self) -> Bool { one.words < other.words }
 
         private var words: String {
@@ -32,10 +32,10 @@ public struct PrefetchHints: Sendable, Equatable {
         }
     }
 
-    /// So many are remembered: a download that began is gone on with.
+    /// How many suggestions are remembered: a download that began is gone on with.
     public static let suggestedCountMax = 64
 
-    /// The newest last; never more than `suggestedCountMax`.
+    /// The suggestions, the newest last; never more than `suggestedCountMax`.
     public private(set) var suggested: [Digest] = []
 
     public init() {}

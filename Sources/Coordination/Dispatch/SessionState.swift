@@ -10,8 +10,8 @@ import Ledger
 /// One worker's open session, as a value: events go in, `freeSlotCount` comes out.
 public struct SessionState: Sendable, Equatable {
     enum Phase: Sendable, Equatable {
-        /// Pushed; not yet seen in a heartbeat. Once there was a heartbeat, even one without it, it
-        /// stops counting at this time.
+        /// It was pushed and not yet seen in a heartbeat. Once there was a heartbeat, even one
+        /// without it, it stops counting at this time.
         case pushed(until: ContinuousClock.Instant, hasSpoken: Bool)
         /// The worker has reported it.
         case reported
@@ -21,7 +21,7 @@ public struct SessionState: Sendable, Equatable {
 
     public let capacity: Int
     public private(set) var isDraining = false
-    /// False outside its owner's hours.
+    /// Whether the worker takes tasks: not outside its owner's hours.
     public var takesTasks = true
     public var heldDigests: Set<Digest>
     private var phases: [LeaseToken: Phase]
@@ -49,7 +49,8 @@ public struct SessionState: Sendable, Equatable {
         return max(0, capacity - busy)
     }
 
-    /// A lease was pushed to the worker; it counts until `expiry` unless the worker reports it.
+    /// Notes that a lease was pushed to the worker; it counts until `expiry` unless the worker
+    /// reports it.
     public mutating func push(_ token: LeaseToken, until expiry: ContinuousClock.Instant) {
         phases[token] = .pushed(until: expiry, hasSpoken: false)
     }
@@ -67,7 +68,7 @@ public struct SessionState: Sendable, Equatable {
         for token in listed { phases[token] = .reported }
     }
 
-    /// The attempt was handed in, failed, or lost.
+    /// Notes that the attempt was handed in, failed, or lost.
     public mutating func end(_ token: LeaseToken) { phases[token] = nil }
 
     public mutating func drain() { isDraining = true }

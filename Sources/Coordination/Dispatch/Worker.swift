@@ -5,7 +5,7 @@ public import LanguageSystem
 public struct Worker: Sendable, Hashable {
     public let id: WorkerID
     public let name: String
-    /// Of the certificate; nil: there is none to ask about.
+    /// The serial number of its certificate; nil: there is none to ask about.
     public let serial: String?
 
     public init(id: WorkerID, name: String, serial: String? = nil) {

@@ -1,14 +1,14 @@
 // How many bytes of workers' uploads and downloads the coordinator holds at a time: for one worker,
 // so that none takes all, and for all of them, so that their number does not matter. What does not
 // fit is refused as busy, and the worker asks again a little later.
+import Concurrency
 public import LanguageSystem
-import Synchronization
 
 /// Bytes lent to workers' transfers, as a value: who asks gets them or a refusal.
 public struct TransferBudget: Sendable, Equatable {
-    /// Of one worker: its largest upload and a few chunks on their way down.
+    /// The bytes lent to one worker: its largest upload and a few chunks on their way down.
     public let workerByteCountMax: Int
-    /// Of all workers together.
+    /// The bytes lent to all workers together.
     public let byteCountMax: Int
     private var lent: [WorkerID: Int] = [:]
     public private(set) var lentByteCount = 0
@@ -52,9 +52,9 @@ public struct TransferBudget: Sendable, Equatable {
 
 /// The budget, shared by all calls.
 public final class WorkerBudget: Sendable {
-    private let budget: Mutex<TransferBudget>
+    private let budget: Locked<TransferBudget>
 
-    public init(_ budget: TransferBudget) { self.budget = Mutex(budget) }
+    public init(_ budget: TransferBudget) { self.budget = Locked(budget) }
 
     /// Runs `body` while `byteCount` bytes are lent to the worker.
     ///

@@ -1,28 +1,28 @@
 // Looks at the database every few seconds for those who watch: whether it answers, and how many
 // tasks are in which state. A scrape reads what was last seen and waits for nobody.
-import Foundation
+import Concurrency
 public import LanguageSystem
 public import Ledger
 public import ServiceLifecycle
 
-// Unchecked: what changes is behind the lock.
-public final class DatabaseHealth: Service, @unchecked Sendable {
+public final class DatabaseHealth: Service {
     public struct Snapshot: Sendable {
         public var isAnswering = false
-        /// As of the last time it answered.
+        /// The tasks in each state, as of the last time it answered.
         public var taskCounts: [TaskState: Int] = [:]
         public var rankerCount = 0
     }
 
+    private enum Question: Hashable { case whetherItAnswers }
+
     private static let interval: Duration = .seconds(10)
     private let ledger: LedgerStore
-    private let lock = NSLock()
-    private var seen = Snapshot()
-    private var asking: Task<Void, any Error>?
+    private let seen = Locked(Snapshot())
+    private let questions = SingleFlight<Question, Void>()
 
     public init(ledger: LedgerStore) { self.ledger = ledger }
 
-    public var snapshot: Snapshot { lock.withLock { seen } }
+    public var snapshot: Snapshot { seen.withLock { $0 } }
 
     public func run() async throws {
         await cancelWhenGracefulShutdown {
@@ -38,7 +38,10 @@ public final class DatabaseHealth: Service, @unchecked Sendable {
     /// - Throws: `unavailable`.
     public func checkAnswering(within deadline: Duration) async throws {
         do {
-            if try await value(of: ask(deadline), within: deadline) != nil { return }
+            let answer: Void? = try await questions.value(
+                for: .whetherItAnswers, within: deadline
+            ) { [ledger] in try await ledger.ping(within: deadline) }
+            if answer != nil { return }
         } catch {
             if let refusal = ledger.refusal { throw refusal }
             throw CoordinatorError(
@@ -54,25 +57,12 @@ public final class DatabaseHealth: Service, @unchecked Sendable {
         )
     }
 
-    private func ask(_ deadline: Duration) -> Task<Void, any Error> {
-        lock.withLock {
-            if let asking { return asking }
-            let task = Task {
-                let answered = await Task { try await ledger.ping(within: deadline) }.result
-                lock.withLock { asking = nil }
-                try answered.get()
-            }
-            asking = task
-            return task
-        }
-    }
-
     private func look() async {
         // Also when nobody asks whether we are ready: another release may have migrated the
         // database.
         try? await ledger.ping(within: Self.interval)
         let found = try? await ledger.statusSummary()
-        lock.withLock {
+        seen.withLock { seen in
             seen.isAnswering = found != nil
             guard let found else { return }
             seen.taskCounts = found.taskCounts

@@ -11,7 +11,8 @@ public struct Housekeeping: Service {
     private let interval: Duration
     private let logger: Logger
 
-    /// Tasks moved in one transaction: some milliseconds' work, and as little to wait for.
+    /// How many tasks are moved in one transaction: some milliseconds' work, and as little to wait
+    /// for.
     private static let batchCount = 1_000
 
     /// - Parameter interval: between looks when there was nothing to do; a quarter more or less, so
@@ -22,7 +23,7 @@ public struct Housekeeping: Service {
         self.logger = logger
     }
 
-    /// Returns when asked to stop.
+    /// Keeps house until asked to stop.
     public func run() async throws {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {

@@ -3,13 +3,14 @@
 // then. So a coordinator that says it does not have the worker, or cannot be reached, is not asked
 // again before the next reading; and a worker whose answers do not come is left alone for a while,
 // or each request would wait its deadline for it.
+import Concurrency
 public import LanguageSystem
 import Ledger
 
 /// Another coordinator.
 public struct Peer: Sendable, Hashable {
     public let name: String
-    /// `host:port`.
+    /// Where its workers' port is: `host:port`.
     public let address: String
 
     public init(name: String, address: String) {
@@ -20,7 +21,7 @@ public struct Peer: Sendable, Hashable {
 
 /// How asking a peer ended.
 public enum PeerAnswer: Sendable, Equatable {
-    /// What it said.
+    /// The peer said this.
     case answered(EdgeRerankResult)
     /// Nothing came within the deadline.
     case silent
@@ -37,83 +38,71 @@ struct PeerDirectory: Sendable {
         case busy
     }
 
-    private struct Place {
+    /// Where a worker is, and how asking for it went.
+    private struct Location {
         let peer: Peer
-        /// Requests in a row without an answer in time.
-        var silentCount = 0
-        var leftAloneUntil: ContinuousClock.Instant?
+        /// Opens after requests in a row without an answer in time.
+        var breaker = CircuitBreaker(failureCountMax: silentCountMax, cooldown: cooldown)
     }
 
-    /// Under way to one peer at once; as many as its port takes of a connection.
+    /// How many requests may be under way to one peer: as many as its port takes of a connection.
     static let peerCountMax = 64
-    /// So many silences in a row, and the worker is left alone.
+    /// After so many silences in a row a worker is left alone.
     static let silentCountMax = 3
-    static let pause: Duration = .seconds(1)
+    /// How long it is left alone then.
+    static let cooldown: Duration = .seconds(1)
 
-    private var places: [WorkerID: Place] = [:]
+    private var locations: [WorkerID: Location] = [:]
     private var underWay: [Peer: Int] = [:]
     private(set) var peers: Set<Peer> = []
 
-    /// What the database says now.
+    /// Takes what the database says now.
     ///
     /// - Parameter keepsMissing: What it no longer lists stays: it was away, and whoever is not
     ///   back yet is not gone.
     mutating func learn(_ running: [RunningCoordinator], keepsMissing: Bool) {
-        var found: [WorkerID: Place] = keepsMissing ? places : [:]
+        var found: [WorkerID: Location] = keepsMissing ? locations : [:]
         var peers: Set<Peer> = keepsMissing ? self.peers : []
         for one in running {
             let peer = Peer(name: one.name, address: one.address)
             peers = peers.filter { $0.name != peer.name }
             peers.insert(peer)
             for worker in one.workers {
-                if let known = places[worker], known.peer == peer {
-                    found[worker] = known
-                } else {
-                    found[worker] = Place(peer: peer)
-                }
+                let known = locations[worker]
+                found[worker] = known?.peer == peer ? known : Location(peer: peer)
             }
         }
         self.peers = peers
-        // Of a peer that has another address now, too.
-        places = found.filter { peers.contains($0.value.peer) }
+        // A worker of a peer that has another address now is not at the old one.
+        locations = found.filter { peers.contains($0.value.peer) }
     }
 
-    /// Whom to ask for a rerank by `worker`. `ended` gives the place back.
+    /// Says whom to ask for a rerank by `worker`. `ended` gives the place back.
     mutating func ask(for worker: WorkerID, at now: ContinuousClock.Instant) -> Asked {
-        guard var place = places[worker] else { return .unreachable }
-        if let until = place.leftAloneUntil {
-            guard now >= until else { return .unreachable }
-            // This one tries; the others wait for how it ends.
-            place.leftAloneUntil = now + Self.pause
-            places[worker] = place
-        }
-        guard underWay[place.peer, default: 0] < Self.peerCountMax else { return .busy }
-        underWay[place.peer, default: 0] += 1
-        return .ask(place.peer)
+        guard let peer = locations[worker]?.peer,
+            locations[worker]?.breaker.admits(at: now) == true
+        else { return .unreachable }
+        guard underWay[peer, default: 0] < Self.peerCountMax else { return .busy }
+        underWay[peer, default: 0] += 1
+        return .ask(peer)
     }
 
-    /// How asking `peer` ended; nil: nobody waited for it.
+    /// Notes how asking `peer` ended; nil: nobody waited for it.
     mutating func ended(
         _ worker: WorkerID, at peer: Peer, _ answer: PeerAnswer?, at now: ContinuousClock.Instant
     ) {
         let count = underWay[peer, default: 0]
         precondition(count > 0, "a request to a peer ended that was not under way")
         underWay[peer] = count > 1 ? count - 1 : nil
+        if answer == .lost { locations = locations.filter { $0.value.peer != peer } }
+        // A worker that has moved since is not judged by where it was.
+        guard let answer, locations[worker]?.peer == peer else { return }
         switch answer {
-        case .answered(.unreachable):
-            if places[worker]?.peer == peer { places[worker] = nil }
+        case .answered(.unreachable): locations[worker] = nil
         // Whichever of the two saw first that time was up.
-        case .silent, .answered(.late):
-            guard var place = places[worker], place.peer == peer else { return }
-            place.silentCount += 1
-            if place.silentCount >= Self.silentCountMax { place.leftAloneUntil = now + Self.pause }
-            places[worker] = place
-        case .answered:
-            guard places[worker]?.peer == peer else { return }
-            places[worker]?.silentCount = 0
-            places[worker]?.leftAloneUntil = nil
-        case .lost: places = places.filter { $0.value.peer != peer }
-        case nil: break
+        case .silent, .answered(.late): locations[worker]?.breaker.failed(at: now)
+        case .answered: locations[worker]?.breaker.succeeded(at: now)
+        case .lost: break
         }
     }
 }

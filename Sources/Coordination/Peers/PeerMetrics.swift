@@ -22,7 +22,7 @@ struct PeerMetrics: Sendable {
 }
 
 extension EdgeRerankResult {
-    /// As metrics name it.
+    /// The answer as metrics name it.
     var word: String {
         switch self {
         case .scored: "scored"

@@ -1,7 +1,7 @@
 // Has workers score that are connected to another coordinator: finds out which, asks it once, and
 // waits no longer than the deadline. A peer asks its own workers and nobody else, so nothing goes
 // in circles. No request waits for the database here: what is known when it comes has to do.
-import Foundation
+import Concurrency
 public import LanguageSystem
 public import Ledger
 public import Logging
@@ -18,11 +18,10 @@ public protocol PeerTransport: Sendable {
     func keep(only peers: Set<Peer>) async
 }
 
-// Unchecked: what changes is behind the lock.
-public final class PeerReranks: Service, @unchecked Sendable {
+public final class PeerReranks: Service {
     /// How often this coordinator says that it is there, and reads who else is.
     private static let interval: Duration = .seconds(2)
-    /// Hints that come together are one reading.
+    /// The least time between two readings: hints that come together are one.
     private static let hintInterval: Duration = .milliseconds(100)
     /// As long as the database takes others for running, they may need to be seen again after it
     /// was away.
@@ -35,8 +34,7 @@ public final class PeerReranks: Service, @unchecked Sendable {
     private let logger: Logger
     private let clock = ContinuousClock()
     private let metrics = PeerMetrics()
-    private let lock = NSLock()
-    private var directory = PeerDirectory()
+    private let directory = Locked(PeerDirectory())
     private let addresses: AsyncStream<String>
     private let address: AsyncStream<String>.Continuation
 
@@ -54,16 +52,16 @@ public final class PeerReranks: Service, @unchecked Sendable {
             of: String.self, bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// The workers' port is open: from now on others may ask.
+    /// Says that the workers' port is open: from now on others may ask.
     public func announce(at address: String) { self.address.yield(address) }
 
-    /// As `DispatchHub.rerank`, of a worker that has no session here.
+    /// Has a worker score `work` that has no session here, as `DispatchHub.rerank` does.
     public func rerank(
         by worker: WorkerID, _ work: EdgeRerank, within deadline: Duration
     ) async -> EdgeRerankResult {
         let until = clock.now + deadline
         let peer: Peer
-        switch lock.withLock({ directory.ask(for: worker, at: clock.now) }) {
+        switch directory.withLock({ $0.ask(for: worker, at: clock.now) }) {
         case .unreachable: return .unreachable
         case .busy:
             metrics.count(.answered(.busy))
@@ -71,7 +69,7 @@ public final class PeerReranks: Service, @unchecked Sendable {
         case .ask(let found): peer = found
         }
         let answer = await ask(peer, for: worker, work, until: until)
-        lock.withLock { directory.ended(worker, at: peer, answer, at: clock.now) }
+        directory.withLock { $0.ended(worker, at: peer, answer, at: clock.now) }
         guard let answer else { return .refused(.rerankCancelled()) }
         metrics.count(answer)
         return switch answer {
@@ -88,25 +86,20 @@ public final class PeerReranks: Service, @unchecked Sendable {
     ) async -> PeerAnswer? {
         let left = deadline - clock.now
         guard left > .zero else { return .silent }
-        return await withTaskGroup(of: PeerAnswer?.self) { group in
-            group.addTask {
-                await self.transport.rerank(by: worker, work, at: peer, within: left)
-            }
-            group.addTask {
-                (try? await self.clock.sleep(until: deadline)) == nil ? nil : .silent
-            }
-            let first = await group.next() ?? nil
-            group.cancelAll()
-            return Task.isCancelled ? nil : first
+        let answer = try? await withDeadline(deadline, clock: clock) { [transport] in
+            await transport.rerank(by: worker, work, at: peer, within: left)
         }
+        return Task.isCancelled ? nil : answer ?? .silent
     }
 
     /// Says that this coordinator is there and follows who else is, until asked to stop.
     public func run() async throws {
         await cancelWhenGracefulShutdown { await self.follow() }
-        let goodbye = Task { _ = try await ledger.coordinatorLeft(name) }
         // Ten seconds later it is the same: a database that is away is not waited for.
-        if (try? await value(of: goodbye, within: .seconds(2))) == nil {
+        let wasHere = try? await withDeadline(within: .seconds(2)) { [ledger, name] in
+            try await ledger.coordinatorLeft(name)
+        }
+        if wasHere == nil {
             logger.notice("the database was not told that this coordinator stops")
         }
         await transport.keep(only: [])
@@ -153,7 +146,7 @@ public final class PeerReranks: Service, @unchecked Sendable {
         }
         let wasAway = failedAt.map { clock.now - $0 < Self.absence } ?? false
         if !wasAway { failedAt = nil }
-        let (before, after) = lock.withLock {
+        let (before, after) = directory.withLock { directory in
             let before = directory.peers
             directory.learn(running, keepsMissing: wasAway)
             return (before, directory.peers)
@@ -167,8 +160,8 @@ public final class PeerReranks: Service, @unchecked Sendable {
 }
 
 extension EdgeRerankResult {
-    /// A peer has looked already; but it is not for it to say what we do with numbers that are
-    /// none.
+    /// The answer as far as it is to be believed. A peer has looked already; but it is not for it
+    /// to say what we do with numbers that are none.
     fileprivate func checked(for work: EdgeRerank) -> EdgeRerankResult {
         guard case .scored(let scores, _) = self else { return self }
         guard scores.count == work.candidateCount, scores.allSatisfy(\.isFinite) else {

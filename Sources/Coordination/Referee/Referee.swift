@@ -2,6 +2,7 @@
 // and measured, and what two of them disagree on. Which, and what follows, is decided in the ledger
 // (ls.evaluation_check); this service takes one at a time, does what a worker would, compares, and
 // says what it found. A coordinator that dies leaves its one to the others.
+import Concurrency
 import CoreMetrics
 import Foundation
 import LanguageSystem
@@ -9,12 +10,11 @@ public import Ledger
 public import Logging
 import Rankers
 public import ServiceLifecycle
-import Synchronization
 
 public struct Referee: Service {
-    /// Far more than measuring takes; until then nobody else begins the same.
+    /// How long nobody else begins the same: far more than measuring takes.
     private static let claimDuration: Duration = .seconds(1_800)
-    /// Larger sets are not brought to a coordinator's disk for this.
+    /// The largest set that is brought to a coordinator's disk for this.
     private static let featuresByteCountMax: Int64 = 4 << 30
 
     private let ledger: LedgerStore
@@ -29,7 +29,7 @@ public struct Referee: Service {
         self.logger = logger
     }
 
-    /// Returns when asked to stop.
+    /// Measures what is to be measured again, until asked to stop.
     public func run() async throws {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
@@ -85,7 +85,7 @@ public struct Referee: Service {
             ])
     }
 
-    /// What a worker does with an evaluate task, with the bytes of the database.
+    /// Does what a worker does with an evaluate task, with the bytes of the database.
     private func measure(_ check: EvaluationCheck) async throws -> (
         EvaluationReport, difference: String?
     ) {
@@ -93,9 +93,12 @@ public struct Referee: Service {
             bytes throws(CoordinatorError) in try RankerWeights(safetensors: bytes)
         }
         let set = try await features(of: check)
-        let isStopped = StopFlag()
+        let isStopped = Locked(false)
         return try await withTaskCancellationHandler {
-            try await onIdleThread("ls-referee") {
+            try await onThread(named: "ls-referee") {
+                // The lowest priority: requests come first, and so does everything else. On Linux 0
+                // is the calling thread, and those it starts are as polite.
+                _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 19)
                 let reported: ReportedFigures
                 do {
                     reported = try JSONDecoder().decode(
@@ -113,7 +116,7 @@ public struct Referee: Service {
                 let found = try Rankers.evaluate(
                     weights, on: set, try EvaluationConfiguration(json: check.configuration)
                 ) { _ in
-                    if isStopped.isSet { throw CancellationError() }
+                    if isStopped.withLock({ $0 }) { throw CancellationError() }
                 }
                 return (
                     found,
@@ -122,7 +125,7 @@ public struct Referee: Service {
                 )
             }
         } onCancel: {
-            isStopped.set()
+            isStopped.withLock { $0 = true }
         }
     }
 
@@ -153,19 +156,12 @@ public struct Referee: Service {
     }
 }
 
-/// Told from one thread, asked from another.
-private final class StopFlag: Sendable {
-    private let value = Atomic<Bool>(false)
-    var isSet: Bool { value.load(ordering: .relaxed) }
-    func set() { value.store(true, ordering: .relaxed) }
-}
-
 /// A temporary file that has no name from the start: it is gone with the last who has it open, kill
 /// -9 included.
 private struct UnnamedFile {
     private let handle: FileHandle
 
-    /// Opens the same bytes, on Linux, as long as this value lives.
+    /// A path that opens the same bytes, on Linux, as long as this value lives.
     var path: String { "/proc/self/fd/\(handle.fileDescriptor)" }
 
     init() throws {
@@ -184,21 +180,4 @@ private struct UnnamedFile {
 
     func append(_ bytes: [UInt8]) throws { try handle.write(contentsOf: bytes) }
     func close() { try? handle.close() }
-}
-
-/// Runs `body` on a thread made for it, of the lowest priority: requests come first, and so does
-/// everything else.
-private func onIdleThread<Value: Sendable>(
-    _ name: String, _ body: @escaping @Sendable () throws -> Value
-) async throws -> Value {
-    try await withCheckedThrowingContinuation { continuation in
-        let thread = Thread {
-            // On Linux 0 is the calling thread, and those it starts are as polite.
-            _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 19)
-            continuation.resume(with: Result { try body() })
-        }
-        thread.name = name
-        thread.stackSize = 8 << 20
-        thread.start()
-    }
 }

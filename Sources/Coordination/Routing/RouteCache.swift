@@ -1,149 +1,154 @@
 // The shell around RouteTable: asks ls.route_plan() on a miss, once for all who wait; hears from
 // LISTEN what is outdated; and goes on with what it knows while the database is away.
-import Foundation
+import Concurrency
+import CoreMetrics
 import LanguageSystem
 import Ledger
-import CoreMetrics
 
-/// Everything that may answer a question, and what features must be for it.
-struct RouteAnswer: Sendable {
-    let plan: RoutePlan
-    let baseModel: String
-    let contract: ServingContract
-    /// Whether the question named a ranker.
-    let isNamed: Bool
-}
+final class RouteCache: Sendable {
+    typealias Found = RouteTable<RouteAnswer>.Found
 
-// Unchecked: what changes is behind the lock.
-final class RouteCache: @unchecked Sendable {
     struct Counts: Sendable {
         var hits = 0
         var misses = 0
-        /// Outdated answers used because the database was away.
+        /// How many outdated answers were used because the database was away.
         var stale = 0
+    }
+
+    private struct State {
+        var table = RouteTable<RouteAnswer>()
+        var contracts: [String: (ServingContract, until: ContinuousClock.Instant)] = [:]
+        /// Opens when somebody waited for the database in vain, while it answered nobody else.
+        var database = CircuitBreaker(cooldown: .seconds(1))
+        var counts = Counts()
     }
 
     /// How long a request waits for the database when there is an outdated answer.
     private static let patience: Duration = .milliseconds(250)
-    /// How long when there is none.
+    /// How long it waits when there is none.
     private static let patienceForStrangers: Duration = .seconds(2)
-    /// How long nobody waits after that.
-    private static let cooldown: Duration = .seconds(1)
 
     private let ledger: LedgerStore
     private let hints: LedgerNotifications
     private let clock = ContinuousClock()
     private let moves = Counter(label: "ls_alias_moves_total")
-    // Guards all that follows. Held for look-ups only: a hit does not wait for an actor.
-    private let lock = NSLock()
-    private var table = RouteTable<RouteAnswer>()
-    private var contracts: [String: (ServingContract, until: ContinuousClock.Instant)] = [:]
-    private var asking: [RouteKey: Task<RouteAnswer, any Error>] = [:]
-    private var coolsDownUntil: ContinuousClock.Instant
-    /// When the database last answered anything.
-    private var heardAt: ContinuousClock.Instant
-    private var counts = Counts()
+    private let questions = SingleFlight<RouteKey, RouteAnswer>()
+    // Held for look-ups only: a hit does not wait for an actor.
+    private let state = Locked(State())
 
     init(ledger: LedgerStore, hints: LedgerNotifications) {
         self.ledger = ledger
         self.hints = hints
-        coolsDownUntil = clock.now
-        heardAt = clock.now
     }
 
-    var currentCounts: Counts { lock.withLock { counts } }
+    var currentCounts: Counts { state.withLock { $0.counts } }
 
     /// Whether those who ask for what is not in memory are refused at once.
-    var isAway: Bool { lock.withLock { clock.now < coolsDownUntil } }
+    var isAway: Bool { state.withLock { $0.database.isOpen(at: clock.now) } }
 
-    func countHit() { lock.withLock { counts.hits += 1 } }
-
-    /// What may be used without asking anybody.
-    func known(_ key: RouteKey) -> RouteAnswer? {
+    /// What is known of a question, without waiting for anybody; counted as a hit when it is to be
+    /// used. The one look-up of a request: `answer(_:found:)` goes on from it.
+    func look(up key: RouteKey) -> Found {
         let now = clock.now
-        let (found, isAway) = lock.withLock {
-            (table.answer(to: key, at: now), now < coolsDownUntil)
+        let (found, isToAsk) = state.withLock { state in
+            let found = state.table.answer(to: key, at: now)
+            switch found {
+            case .fresh:
+                state.counts.hits += 1
+                return (found, false)
+            case .aged:
+                state.counts.hits += 1
+                return (found, !state.database.isOpen(at: now))
+            case .outdated, .unknown: return (found, false)
+            }
         }
-        switch found {
-        case .fresh(let answer): return answer
-        case .aged(let answer):
-            if !isAway { _ = ask(key) }
-            return answer
-        case .outdated, .unknown: return nil
-        }
+        if isToAsk { questions.start(key) { try await self.ask(key) } }
+        return found
     }
 
+    /// The answer to a question that was looked up a moment ago.
+    ///
     /// - Throws: `unknownBaseModel`, `unknownRanker`, `unknownVersion`; what the database says when
     ///   there is no earlier answer.
-    func answer(_ key: RouteKey) async throws -> RouteAnswer {
-        if let answer = known(key) {
-            countHit()
-            return answer
-        }
-        let now = clock.now
-        let (found, isAway) = lock.withLock {
-            (table.answer(to: key, at: now), now < coolsDownUntil)
-        }
+    func answer(_ key: RouteKey, found: Found) async throws -> RouteAnswer {
         switch found {
         case .fresh(let answer), .aged(let answer): return answer
-        case .unknown:
-            // Many strangers while the database is away must not take the places of those who are
-            // known.
-            if isAway { throw CoordinatorError.routesAway() }
-            lock.withLock { counts.misses += 1 }
-            do {
-                guard
-                    let answer = try await value(
-                        of: ask(key), within: Self.patienceForStrangers)
-                else {
-                    throw CoordinatorError.routesAway()
-                }
-                return answer
-            } catch let error as CoordinatorError
-                where error.code == .unavailable || error.code == .deadlineExceeded
-            {
-                waitedInVain(since: now)
-                throw error
-            }
-        case .outdated(let answer):
-            if isAway { return stale(answer) }
-            lock.withLock { counts.misses += 1 }
-            do {
-                guard let fresh = try await value(of: ask(key), within: Self.patience) else {
-                    throw CoordinatorError.routesAway()
-                }
-                return fresh
-            } catch let error as CoordinatorError where error.isOfDatabase {
-                waitedInVain(since: now)
-                return stale(answer)
-            }
+        case .outdated(let answer): return try await newer(than: answer, to: key)
+        case .unknown: return try await first(to: key)
         }
     }
 
-    /// What the route's ranker is in is asked for again before it is used.
-    func outdate(_ route: Route) {
-        lock.withLock { table.outdate(route.rankerID, of: route.user) }
+    /// The answer to a question that nobody asked before.
+    private func first(to key: RouteKey) async throws -> RouteAnswer {
+        // Many strangers while the database is away must not take the places of those who are
+        // known.
+        guard let began = beginAsking() else { throw CoordinatorError.routesAway() }
+        do {
+            return try await asked(key, within: Self.patienceForStrangers)
+        } catch let error as CoordinatorError
+            where error.code == .unavailable || error.code == .deadlineExceeded
+        {
+            waitedInVain(since: began)
+            throw error
+        }
     }
 
-    /// Until the task is cancelled.
+    /// The answer now to a question whose answer is outdated; that one when there is no better.
+    private func newer(than answer: RouteAnswer, to key: RouteKey) async throws -> RouteAnswer {
+        guard let began = beginAsking() else { return stale(answer) }
+        do {
+            return try await asked(key, within: Self.patience)
+        } catch let error as CoordinatorError where error.isOfDatabase {
+            waitedInVain(since: began)
+            return stale(answer)
+        }
+    }
+
+    /// - Returns: When; nil: the database is away, and it is not worth asking.
+    private func beginAsking() -> ContinuousClock.Instant? {
+        state.withLock { state in
+            let now = clock.now
+            guard state.database.admits(at: now) else { return nil }
+            state.counts.misses += 1
+            return now
+        }
+    }
+
+    /// Notes a wait in vain. A database that answered somebody meanwhile has much to do, but is
+    /// there.
+    private func waitedInVain(since began: ContinuousClock.Instant) {
+        state.withLock { $0.database.failed(since: began, at: clock.now) }
+    }
+
+    private func stale(_ answer: RouteAnswer) -> RouteAnswer {
+        state.withLock { $0.counts.stale += 1 }
+        return answer
+    }
+
+    /// Has what is known of the route's ranker asked for again before it is used.
+    func outdate(_ route: Route) {
+        state.withLock { $0.table.outdate(route.rankerID, of: route.user) }
+    }
+
+    /// Follows what changes, until the task is cancelled.
     func run() async {
         for await hint in hints.hints(of: [.alias, .route]) {
-            lock.withLock {
-                if case .aliasMoved = hint { moves.increment() }
+            if case .aliasMoved = hint { moves.increment() }
+            state.withLock { state in
                 if case .aliasMoved(let ranker?, let user) = hint {
-                    table.outdate(ranker, of: user)
+                    state.table.outdate(ranker, of: user)
                 } else {
-                    table.outdateAll()
-                    contracts.removeAll()
+                    state.table.outdateAll()
+                    state.contracts.removeAll()
                 }
             }
         }
     }
 
-    /// Nothing of the user stays, not even for when the database is away.
+    /// Drops what there is of the user; nothing stays, not even for when the database is away.
     func forget(user: String) {
-        lock.withLock {
-            table.forget(user: user) { answer in
+        state.withLock { state in
+            state.table.forget(user: user) { answer in
                 answer.plan.entries.contains {
                     $0.route.user?.utf8.elementsEqual(user.utf8) ?? false
                 }
@@ -151,45 +156,39 @@ final class RouteCache: @unchecked Sendable {
         }
     }
 
-    /// A database that answered somebody meanwhile has much to do, but is there.
-    private func waitedInVain(since began: ContinuousClock.Instant) {
-        lock.withLock { if heardAt < began { coolsDownUntil = clock.now + Self.cooldown } }
-    }
-
-    private func stale(_ answer: RouteAnswer) -> RouteAnswer {
-        lock.withLock { counts.stale += 1 }
+    /// The database's answer: one question for all who ask it at the same time, which goes on when
+    /// they leave.
+    private func asked(_ key: RouteKey, within patience: Duration) async throws -> RouteAnswer {
+        let answer = try await questions.value(for: key, within: patience) {
+            try await self.ask(key)
+        }
+        guard let answer else { throw CoordinatorError.routesAway() }
         return answer
     }
 
-    /// One question for all who ask it at the same time; it goes on when they leave.
-    private func ask(_ key: RouteKey) -> Task<RouteAnswer, any Error> {
-        lock.withLock {
-            if let running = asking[key] { return running }
-            let generation = table.generation
-            let task = Task {
-                let found = await Task { try await find(key) }.result
-                lock.withLock {
-                    asking[key] = nil
-                    switch found {
-                    case .success(let answer):
-                        heardAt = clock.now
-                        table.store(
-                            answer, for: key, naming: answer.plan.entries.map(\.route.rankerID),
-                            asOf: generation, at: clock.now)
-                    case .failure(let error as CoordinatorError) where !error.isOfDatabase:
-                        heardAt = clock.now
-                        table.forget(key)
-                    case .failure: break
-                    }
-                }
-                return try found.get()
+    private func ask(_ key: RouteKey) async throws -> RouteAnswer {
+        let generation = state.withLock { $0.table.generation }
+        do {
+            let answer = try await find(key)
+            state.withLock { state in
+                let now = clock.now
+                state.database.succeeded(at: now)
+                state.table.store(
+                    answer, for: key, naming: answer.plan.entries.map(\.route.rankerID),
+                    asOf: generation, at: now)
             }
-            asking[key] = task
-            return task
+            return answer
+        } catch let error as CoordinatorError where !error.isOfDatabase {
+            state.withLock { state in
+                state.database.succeeded(at: clock.now)
+                state.table.forget(key)
+            }
+            throw error
         }
     }
 
-    /// A model with a ranker's punctuation, or one that is no base model, names a ranker.
+    /// Asks the ledger. A model with a ranker's punctuation, or one that is no base model, names a
+    /// ranker.
     private func find(_ key: RouteKey) async throws -> RouteAnswer {
         guard key.model.isPossibleName else { throw CoordinatorError.unknownModel(key.model) }
         if key.model.contains(":") || key.model.contains("@") { return try await named(key.model) }
@@ -217,11 +216,11 @@ final class RouteCache: @unchecked Sendable {
 
     private func contract(of baseModel: String) async throws -> ServingContract {
         let now = clock.now
-        if let (known, until) = lock.withLock({ contracts[baseModel] }), now < until {
+        if let (known, until) = state.withLock({ $0.contracts[baseModel] }), now < until {
             return known
         }
         let contract = try await ledger.servingContract(baseModel: baseModel)
-        lock.withLock { contracts[baseModel] = (contract, now + .seconds(30)) }
+        state.withLock { $0.contracts[baseModel] = (contract, now + .seconds(30)) }
         return contract
     }
 }
@@ -240,7 +239,7 @@ extension String {
 }
 
 extension CoordinatorError {
-    /// The database's trouble, not the question's.
+    /// Whether it is the database's trouble, not the question's.
     var isOfDatabase: Bool {
         switch code {
         case .unavailable, .deadlineExceeded, .busy, .cancelled: true

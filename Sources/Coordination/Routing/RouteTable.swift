@@ -6,7 +6,7 @@ public import LanguageSystem
 
 /// The question a route answers.
 public struct RouteKey: Hashable, Sendable {
-    /// A base model's name, or `ranker`, `ranker:alias`, `ranker@version`.
+    /// The model asked for: a base model's name, or `ranker`, `ranker:alias`, `ranker@version`.
     public let model: String
     public let user: String?
     public let domain: DomainName?
@@ -19,7 +19,8 @@ public struct RouteKey: Hashable, Sendable {
         self.domain = isRanker ? nil : domain
     }
 
-    /// Byte by byte, as the ledger compares: two spellings of one accented letter are two users.
+    /// Compares byte by byte, as the ledger does: two spellings of one accented letter are two
+    /// users.
     public static func == (one: Self, other: Self) -> Bool {
         one.model.utf8.elementsEqual(other.model.utf8) && one.domain == other.domain
             && one.user.hasBytes(of: other.user)
@@ -38,13 +39,22 @@ extension String? {
 /// start.
 public struct RouteTable<Answer: Sendable>: Sendable {
     public enum Found: Sendable {
-        /// To be used.
+        /// The answer is to be used.
         case fresh(Answer)
-        /// To be used, and to be asked for again meanwhile.
+        /// The answer is to be used, and to be asked for again meanwhile.
         case aged(Answer)
-        /// To be asked for again first; better than nothing when the database is away.
+        /// The answer is to be asked for again first; it is better than nothing when the database
+        /// is away.
         case outdated(Answer)
         case unknown
+
+        /// The answer, when it is to be used without asking first.
+        public var current: Answer? {
+            switch self {
+            case .fresh(let answer), .aged(let answer): answer
+            case .outdated, .unknown: nil
+            }
+        }
     }
 
     private struct Entry: Sendable {
@@ -54,7 +64,8 @@ public struct RouteTable<Answer: Sendable>: Sendable {
         let expiry: ContinuousClock.Instant
     }
 
-    /// More rankers and users than this with changes of their own: everything is outdated instead.
+    /// How many rankers and users may have changes of their own; with more, everything is outdated
+    /// instead.
     static var changeCountMax: Int { 10_000 }
 
     let entryCountMax: Int
@@ -91,10 +102,10 @@ public struct RouteTable<Answer: Sendable>: Sendable {
             answer: answer, rankers: rankers, generation: generation, expiry: now + timeToLive)
     }
 
-    /// What was asked about is gone.
+    /// Forgets the answer to a question: what was asked about is gone.
     public mutating func forget(_ key: RouteKey) { entries[key] = nil }
 
-    /// What this user asked, and what was answered with a ranker of theirs, is gone.
+    /// Forgets what this user asked, and what was answered with a ranker of theirs.
     public mutating func forget(user: String, isOfUser: (Answer) -> Bool) {
         entries = entries.filter { key, entry in
             !key.user.hasBytes(of: user) && !isOfUser(entry.answer)
@@ -104,7 +115,7 @@ public struct RouteTable<Answer: Sendable>: Sendable {
         changedAll = generation
     }
 
-    /// Anything may have changed.
+    /// Outdates all answers: anything may have changed.
     public mutating func outdateAll() {
         generation += 1
         changedAll = generation
@@ -112,7 +123,7 @@ public struct RouteTable<Answer: Sendable>: Sendable {
         changedUsers.removeAll()
     }
 
-    /// An alias of this ranker moved: answers that name it are outdated, and those of its user, who
+    /// Outdates answers that name this ranker, of which an alias moved, and those of its user, who
     /// may have had none. A ranker of nobody's may be the answer to anything.
     public mutating func outdate(_ ranker: RankerID, of user: String?) {
         guard let user, changedRankers.count + changedUsers.count < Self.changeCountMax else {

@@ -1,7 +1,7 @@
 // Who may ask, kept in memory: a request with a key touches no database, and keys go on working
 // while it is away. Only digests of secrets are here.
+import Concurrency
 import Crypto
-import Foundation
 public import LanguageSystem
 public import Ledger
 public import Logging
@@ -14,8 +14,7 @@ public struct KnownKey: Sendable {
     public let scope: KeyScope
 }
 
-// Unchecked: what changes is behind the lock.
-public final class APIKeyCache: Service, @unchecked Sendable {
+public final class APIKeyCache: Service {
     private struct Key {
         let name: String
         let secretSHA256: LanguageSystem.Digest
@@ -23,9 +22,17 @@ public final class APIKeyCache: Service, @unchecked Sendable {
         let expiry: ContinuousClock.Instant?
     }
 
+    private struct State {
+        /// The keys by their ids.
+        var keys: [String: Key] = [:]
+        var wereRead = false
+        var followers: [@Sendable (Set<String>) -> Void] = []
+    }
+
     /// How often keys are read although no hint came.
     private static let interval: Duration = .seconds(30)
-    /// Keys that nobody knows have them read no more often than this, however many are tried.
+    /// The least time between two readings that keys which nobody knows ask for, however many are
+    /// tried.
     private static let spacing: Duration = .milliseconds(100)
     /// How long the caller with such a key waits: it may have been made a moment ago.
     private static let patience: Duration = .seconds(2)
@@ -34,11 +41,8 @@ public final class APIKeyCache: Service, @unchecked Sendable {
     private let hints: LedgerNotifications
     private let logger: Logger
     private let clock = ContinuousClock()
-    private let readings = Rereading(spacing: APIKeyCache.spacing)
-    private let lock = NSLock()
-    private var keys: [String: Key] = [:]
-    private var wereRead = false
-    private var followers: [@Sendable (Set<String>) -> Void] = []
+    private let readings = FreshFlight<Void>(spacing: APIKeyCache.spacing)
+    private let state = Locked(State())
 
     public init(ledger: LedgerStore, hints: LedgerNotifications, logger: Logger) {
         self.ledger = ledger
@@ -54,7 +58,7 @@ public final class APIKeyCache: Service, @unchecked Sendable {
         let presented = try Presented(text)
         if let key = known(presented.id) { return try presented.checked(key, clock.now) }
         // A database that is away is not waited for long.
-        _ = try? await value(of: reading(), within: Self.patience)
+        _ = try? await readings.value(within: Self.patience) { try await self.readOnce() }
         try Task.checkCancellation()
         guard let key = known(presented.id) else { throw CoordinatorError.keyRefused() }
         return try presented.checked(key, clock.now)
@@ -70,9 +74,9 @@ public final class APIKeyCache: Service, @unchecked Sendable {
 
     /// Has `body` told, each time keys were read, the ids of those that are good.
     public func onRead(_ body: @escaping @Sendable (Set<String>) -> Void) {
-        let ids = lock.withLock {
-            followers.append(body)
-            return wereRead ? Set(keys.keys) : nil
+        let ids = state.withLock { state in
+            state.followers.append(body)
+            return state.wereRead ? Set(state.keys.keys) : nil
         }
         if let ids { body(ids) }
     }
@@ -109,13 +113,9 @@ public final class APIKeyCache: Service, @unchecked Sendable {
         }
     }
 
-    /// Reads all keys as they are now; one reading for all who ask at the same time.
+    /// Reads all keys as they are now; one reading serves all who ask at the same time.
     public func read() async throws {
-        try await reading().value
-    }
-
-    private func reading() -> Task<Void, any Error> {
-        readings.fromNow { try await self.readOnce() }
+        try await readings.value { try await self.readOnce() }
     }
 
     public func run() async throws {
@@ -146,23 +146,25 @@ public final class APIKeyCache: Service, @unchecked Sendable {
     private func readOnce() async throws {
         let asked = clock.now
         let found = try await ledger.validAPIKeys()
-        let (ids, followers) = lock.withLock {
-            wereRead = true
-            keys = Dictionary(
-                found.map { key in
-                    (
-                        key.id,
-                        Key(
-                            name: key.name, secretSHA256: key.secretSHA256, scope: key.scope,
-                            expiry: key.timeLeft.map { asked + $0 })
-                    )
-                }, uniquingKeysWith: { first, _ in first })
-            return (Set(keys.keys), self.followers)
+        let keys = Dictionary(
+            found.map { key in
+                (
+                    key.id,
+                    Key(
+                        name: key.name, secretSHA256: key.secretSHA256, scope: key.scope,
+                        expiry: key.timeLeft.map { asked + $0 })
+                )
+            }, uniquingKeysWith: { first, _ in first })
+        let followers = state.withLock { state in
+            state.wereRead = true
+            state.keys = keys
+            return state.followers
         }
+        let ids = Set(keys.keys)
         for follower in followers { follower(ids) }
     }
 
-    private func known(_ id: String) -> Key? { lock.withLock { keys[id] } }
+    private func known(_ id: String) -> Key? { state.withLock { $0.keys[id] } }
 }
 
 extension KeyScope {

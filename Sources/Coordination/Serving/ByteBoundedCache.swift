@@ -10,7 +10,7 @@ struct ByteBoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         let value: Value
         let byteCount: Int
         var isPinned = false
-        /// Used before and after it; meaningless when pinned.
+        /// The entries used before and after it; meaningless when pinned.
         var older: Int?
         var newer: Int?
     }
@@ -21,7 +21,7 @@ struct ByteBoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private(set) var pinnedCount = 0
     private(set) var evictionCount = 0
     private var places: [Key: Int] = [:]
-    /// Nil where there is room.
+    /// The entries by place; nil where there is room.
     private var entries: [Entry?] = []
     private var freePlaces: [Int] = []
     private var oldest: Int?
@@ -35,7 +35,7 @@ struct ByteBoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     var count: Int { places.count }
     var keys: [Key] { Array(places.keys) }
 
-    /// Of what is here; no use of it.
+    /// The size of what is here; asking is no use of it.
     func byteCount(of key: Key) -> Int? { places[key].flatMap { entries[$0]?.byteCount } }
 
     /// The entry at a place that `places` or a link names.
@@ -94,7 +94,7 @@ struct ByteBoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         linkAsNewest(place)
     }
 
-    /// Also what is pinned.
+    /// Removes an entry, also when it is pinned.
     mutating func remove(_ key: Key) {
         unpin(key)
         guard let place = places.removeValue(forKey: key) else { return }

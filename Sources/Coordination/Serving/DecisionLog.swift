@@ -1,16 +1,16 @@
 // Keeps a sample of what was served, bounded in every way: a share of requests, so many a second,
 // so many waiting to be written, all of it shared evenly among the keys that ask; what does not fit
 // is counted and dropped. No request waits for it.
-import Foundation
+import Concurrency
 import LanguageSystem
 public import Ledger
 public import Logging
 public import ServiceLifecycle
 
 public struct DecisionSettings: Sendable {
-    /// Of requests, 0 to 1.
+    /// The share of requests whose decisions are kept, 0 to 1.
     public var share: Double
-    /// More than these in a second are dropped, asked for or not.
+    /// How many are kept in a second; more are dropped, asked for or not.
     public var perSecondMax: Int
 
     public init(share: Double = 0.01, perSecondMax: Int = 5) {
@@ -20,14 +20,27 @@ public struct DecisionSettings: Sendable {
     }
 }
 
-// Unchecked: what changes is behind the lock.
-public final class DecisionLog: Service, @unchecked Sendable {
+public final class DecisionLog: Service {
     struct Counts: Sendable {
         var kept = 0
         var dropped = 0
     }
 
-    /// Waiting to be written.
+    private struct State {
+        var waiting: FairQueue<Decision>
+        var windowBegan: ContinuousClock.Instant
+        /// Who was forgotten since the batch that is being written was taken.
+        var forgotten: [String] = []
+        var counts = Counts()
+
+        mutating func closeWindow(at now: ContinuousClock.Instant, isLast: Bool = false) {
+            guard isLast || now - windowBegan >= .seconds(1) else { return }
+            windowBegan = now
+            waiting.closeWindow()
+        }
+    }
+
+    /// The bytes of features that may wait to be written.
     private static let byteCountMax = 32 << 20
     private static let interval: Duration = .seconds(1)
 
@@ -35,55 +48,43 @@ public final class DecisionLog: Service, @unchecked Sendable {
     private let settings: DecisionSettings
     private let logger: Logger
     private let clock = ContinuousClock()
-    private let lock = NSLock()
-    private var waiting: FairQueue<Decision>
-    private var windowBegan: ContinuousClock.Instant
-    /// Since the batch that is being written was taken.
-    private var forgotten: [String] = []
-    private var counts = Counts()
+    private let state: Locked<State>
 
     public init(ledger: LedgerStore, settings: DecisionSettings, logger: Logger) {
         self.ledger = ledger
         self.settings = settings
         self.logger = logger
-        waiting = FairQueue(
-            windowCountMax: settings.perSecondMax, byteCountMax: Self.byteCountMax)
-        windowBegan = clock.now
+        state = Locked(
+            State(
+                waiting: FairQueue(
+                    windowCountMax: settings.perSecondMax, byteCountMax: Self.byteCountMax),
+                windowBegan: clock.now))
     }
 
-    var currentCounts: Counts { lock.withLock { counts } }
+    var currentCounts: Counts { state.withLock { $0.counts } }
 
     /// Whether a request is of the sample: by chance, which no caller can choose.
     func samples() -> Bool { settings.share > 0 && Double.random(in: 0..<1) < settings.share }
 
-    /// Kept as far as there is room; written within a few seconds.
+    /// Keeps a decision as far as there is room; it is written within a few seconds.
     func keep(_ decision: Decision) {
-        lock.withLock {
-            closeWindow()
-            counts.dropped += waiting.add(
+        state.withLock { state in
+            state.closeWindow(at: clock.now)
+            state.counts.dropped += state.waiting.add(
                 decision, of: decision.keyID ?? "", byteCount: decision.features.count)
         }
     }
 
-    /// Under the lock.
-    private func closeWindow(isLast: Bool = false) {
-        let now = clock.now
-        guard isLast || now - windowBegan >= .seconds(1) else { return }
-        windowBegan = now
-        waiting.closeWindow()
-    }
-
-    /// What waits of this user is not written. (What is being written is ls.record_decisions' to
-    /// leave out.)
+    /// Drops what waits of this user. (What is being written is ls.record_decisions' to leave out.)
     func forget(user: String) {
-        lock.withLock {
-            forgotten.append(user)
-            counts.dropped += waiting.remove { $0.isOf(user) }
+        state.withLock { state in
+            state.forgotten.append(user)
+            state.counts.dropped += state.waiting.remove { $0.isOf(user) }
         }
     }
 
-    /// Waiting to be written.
-    var waitingCount: Int { lock.withLock { waiting.count } }
+    /// How many decisions wait to be written.
+    var waitingCount: Int { state.withLock { $0.waiting.count } }
 
     public func run() async throws {
         await cancelWhenGracefulShutdown {
@@ -92,21 +93,22 @@ public final class DecisionLog: Service, @unchecked Sendable {
         await write(isLast: true)
     }
 
-    /// What cannot be written now waits, as far as there is room.
+    /// Writes what waits. What cannot be written now waits on, as far as there is room.
     private func write(isLast: Bool = false) async {
         // What is being written takes its room until it is.
-        let batch = lock.withLock {
-            closeWindow(isLast: isLast)
-            forgotten = []
-            return waiting.take()
+        let batch = state.withLock { state in
+            state.closeWindow(at: clock.now, isLast: isLast)
+            state.forgotten = []
+            return state.waiting.take()
         }
         let decisions = batch.elements
         guard !decisions.isEmpty else { return }
         var waitsFrom = decisions.endIndex
         defer {
-            lock.withLock {
-                waiting.written(batch, from: waitsFrom)
-                counts.dropped += waiting.remove { decision in
+            state.withLock { state in
+                state.waiting.written(batch, from: waitsFrom)
+                let forgotten = state.forgotten
+                state.counts.dropped += state.waiting.remove { decision in
                     forgotten.contains(where: decision.isOf)
                 }
             }
@@ -123,7 +125,9 @@ public final class DecisionLog: Service, @unchecked Sendable {
         }
     }
 
-    /// - Returns: From which on they wait: the database went away.
+    /// Writes each decision by itself.
+    ///
+    /// - Returns: From which place on they wait: the database went away.
     private func recordEach(of batch: [Decision]) async -> Int {
         for (place, decision) in batch.enumerated() {
             do {
@@ -139,14 +143,14 @@ public final class DecisionLog: Service, @unchecked Sendable {
 
     private func record(_ batch: [Decision]) async throws(CoordinatorError) {
         let keptCount = try await ledger.recordDecisions(batch)
-        lock.withLock {
-            counts.kept += keptCount
-            counts.dropped += batch.count - keptCount
+        state.withLock { state in
+            state.counts.kept += keptCount
+            state.counts.dropped += batch.count - keptCount
         }
     }
 
     private func drop(_ error: CoordinatorError) {
-        lock.withLock { counts.dropped += 1 }
+        state.withLock { $0.counts.dropped += 1 }
         logger.error(
             "cannot record a decision",
             metadata: ["error": "\(error.message)", "cause": "\(error.cause ?? "-")"])
@@ -154,7 +158,7 @@ public final class DecisionLog: Service, @unchecked Sendable {
 }
 
 extension Decision {
-    /// Byte by byte, as the ledger compares names.
+    /// Whether it is this user's, byte by byte, as the ledger compares names.
     fileprivate func isOf(_ user: String) -> Bool {
         self.user?.utf8.elementsEqual(user.utf8) ?? false
     }

@@ -11,12 +11,12 @@ struct FairQueue<Element: Sendable>: Sendable {
         let element: Element
     }
 
-    /// Added between two calls of `closeWindow`.
+    /// How many may be added between two calls of `closeWindow`.
     let windowCountMax: Int
-    /// Of all that waits or is being written.
+    /// The bytes of all that waits or is being written.
     let byteCountMax: Int
     private(set) var byteCount = 0
-    /// Oldest first.
+    /// What waits, the oldest first.
     private var entries: [Entry] = []
     private var countsInWindow: [String: Int] = [:]
     private var byteCounts: [String: Int] = [:]
@@ -56,7 +56,7 @@ struct FairQueue<Element: Sendable>: Sendable {
         return droppedCount
     }
 
-    /// A second is over: what came in it stays, and as many more may come.
+    /// Ends a second: what came in it stays, and as many more may come.
     mutating func closeWindow() {
         windowCount = 0
         countsInWindow = [:]
@@ -66,7 +66,7 @@ struct FairQueue<Element: Sendable>: Sendable {
         }
     }
 
-    /// What came in seconds that are over; it takes its room until it is `written`.
+    /// Takes what came in seconds that are over; it keeps its room until it is `written`.
     mutating func take() -> Batch {
         let count = entries.firstIndex(where: \.isOfWindow) ?? entries.count
         let batch = Batch(entries: Array(entries[..<count]))
@@ -115,7 +115,7 @@ struct FairQueue<Element: Sendable>: Sendable {
         countsInWindow[entry.owner, default: 1] -= 1
     }
 
-    /// Of several, the same one each time.
+    /// The owner of most; of several, the same one each time.
     private static func most(_ counts: [String: Int]) -> (key: String, value: Int)? {
         counts.max { ($0.value, $1.key) < ($1.value, $0.key) }
     }

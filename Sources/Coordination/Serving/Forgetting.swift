@@ -16,7 +16,7 @@ struct Forgetting: Sendable {
     /// asks.
     private static let tryCountMax = 10
 
-    /// Until the task is cancelled.
+    /// Follows who is forgotten, until the task is cancelled.
     func run() async {
         for await hint in hints.hints(of: [.forget]) {
             if case .userForgotten(let user) = hint {

@@ -2,10 +2,11 @@
 public import Ledger
 
 public struct RerankCaller: Sendable {
-    /// As the answer says it; a canary's share and the sample of decisions go by it.
+    /// The request's id as the answer says it; a canary's share and the sample of decisions go by
+    /// it.
     public let requestID: String
     public let scope: KeyScope
-    /// Of the key: its requests' ids, kept decisions and pins are its own.
+    /// The key's id: its requests' ids, kept decisions and pins are its own.
     public let keyID: String?
     /// Whether the decision is to be kept, sampled or not.
     public let keepsDecision: Bool
@@ -31,7 +32,7 @@ public struct RerankCaller: Sendable {
             traceParent: traceParent)
     }
 
-    /// One request of a batch, by its place.
+    /// The caller of one request of a batch, by its place.
     public func part(_ place: Int) -> RerankCaller {
         RerankCaller(
             requestID: "\(requestID).\(place)", scope: scope, keyID: keyID,

@@ -1,4 +1,5 @@
 // What is counted of reranks, in the names of ls_… that a dashboard uses. Handlers are made once.
+import Concurrency
 import CoreMetrics
 import LanguageSystem
 import Ledger

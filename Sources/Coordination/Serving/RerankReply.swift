@@ -3,11 +3,12 @@ public import LanguageSystem
 public import Ledger
 
 public struct RerankReply: Sendable {
-    public struct Place: Sendable, Equatable {
+    public struct RankedCandidate: Sendable, Equatable {
         public let candidateIndex: Int
         /// The ranker's own score; a cosine in [-1, 1] for cosine similarity.
         public let score: Float
-        /// (1 + cos) / 2, in [0, 1]; the raw score where the similarity is affine.
+        /// The score as it is reported: (1 + cos) / 2, in [0, 1]; the raw score where the
+        /// similarity is affine.
         public let relevance: Float
     }
 
@@ -18,9 +19,9 @@ public struct RerankReply: Sendable {
         public var compute: Duration = .zero
     }
 
-    /// Best first; ties keep the order of the request.
-    public let ranking: [Place]
-    /// Nil: no ranker fits and the candidates kept their order.
+    /// The candidates, best first; ties keep the order of the request.
+    public let ranking: [RankedCandidate]
+    /// The route that served; nil: no ranker fits and the candidates kept their order.
     public let route: Route?
     public let reason: RouteReason
     public let isFallback: Bool
@@ -28,7 +29,7 @@ public struct RerankReply: Sendable {
     /// The worker that scored it; nil: this coordinator.
     public let worker: String?
     public let timings: Timings
-    /// `ranker@version`, or the base model when no ranker served.
+    /// The model that served: `ranker@version`, or the base model when no ranker served.
     public let servedModel: String
 }
 
@@ -43,7 +44,7 @@ extension RerankReply {
         let order = scores.indices.sorted { (scores[$1], $0) < (scores[$0], $1) }
         self.init(
             ranking: order.map {
-                Place(
+                RankedCandidate(
                     candidateIndex: $0, score: scores[$0],
                     // A cosine may be beyond 1 by the last bit.
                     relevance: isCosine ? min(max((1 + scores[$0]) / 2, 0), 1) : scores[$0])
@@ -64,7 +65,7 @@ extension RerankReply {
     ) {
         self.init(
             ranking: (0..<request.candidateCount).map {
-                Place(candidateIndex: $0, score: 0, relevance: 0)
+                RankedCandidate(candidateIndex: $0, score: 0, relevance: 0)
             },
             route: nil, reason: .firstSample, isFallback: true,
             explanation: (missed + [Self.explanation(of: .firstSample, nil, request)])

@@ -6,19 +6,19 @@ import RankerMath
 public struct RerankRequest: Sendable {
     public static let candidateCountMax = 1_000
 
-    /// A base model's name, or `ranker`, `ranker:alias`, `ranker@version`.
+    /// The model asked for: a base model's name, or `ranker`, `ranker:alias`, `ranker@version`.
     public let model: String
     /// What serves, in this order, when `model` names a ranker that cannot.
     public let fallbacks: [String]
     public var user: String?
     public var domain: DomainName?
-    /// [K + 1, D] numbers of `dtype`, row-major, little-endian; row 0 is the instruction. Its first
-    /// byte is aligned to the type.
+    /// The features: [K + 1, D] numbers of `dtype`, row-major, little-endian; row 0 is the
+    /// instruction. Its first byte is aligned to the type.
     public let features: ArraySlice<UInt8>
     public let dtype: FeatureType
-    /// K
+    /// K, the number of candidates.
     public let candidateCount: Int
-    /// D
+    /// D, the width of a row.
     public let hiddenSize: Int
     /// What the caller says of how the features were taken.
     public let contract: FeatureContract

@@ -205,39 +205,41 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         body = []
         guard RerankRoutes.isQuick(bytes) else {
             wait(for: call, context) { [routes] in
-                try await routes.decoded(call.type, bytes, call.uri)
+                let read = try await routes.decoded(call.type, bytes, call.uri)
+                let reply = try await routes.reranker.rerank(read.request, for: call.caller)
+                return (reply, read.presentation)
             }
             return
         }
         let read: RerankCall
-        let reply: RerankReply?
+        let start: RerankStart
         do throws(CoordinatorError) {
             read = try routes.stages.decode(call.type, bytes, call.uri)
-            reply = try routes.reranker.rerankNow(read.request, for: call.caller)
+            start = try routes.reranker.begin(read.request, for: call.caller)
         } catch {
             finish(call, .failure(error), context)
             return
         }
-        if let reply {
-            finish(call, .success((reply, read.presentation)), context)
-            return
+        switch start {
+        case .answered(let reply): finish(call, .success((reply, read.presentation)), context)
+        case .begun(let begun):
+            wait(for: call, context) { [reranker = routes.reranker] in
+                (try await reranker.finish(begun), read.presentation)
+            }
         }
-        wait(for: call, context) { read }
     }
 
     private func wait(
         for call: Call, _ context: ChannelHandlerContext,
-        _ body: @escaping @Sendable () async throws -> RerankCall
+        _ body: @escaping @Sendable () async throws -> (RerankReply, RerankPresentation)
     ) {
         let here = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        let (eventLoop, reranker, caller) = (context.eventLoop, routes.reranker, call.caller)
+        let eventLoop = context.eventLoop
         state = .waiting(
             Task {
                 let outcome: Outcome
                 do {
-                    let read = try await body()
-                    let reply = try await reranker.rerank(read.request, for: caller)
-                    outcome = .success((reply, read.presentation))
+                    outcome = .success(try await body())
                 } catch {
                     outcome = .failure(CoordinatorError(answering: error))
                 }
