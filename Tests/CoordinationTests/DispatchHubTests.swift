@@ -352,7 +352,7 @@ private actor Tally {
 @Suite(.timeLimit(.minutes(20))) struct `Busy dispatch` {
     /// Whoever frees a place must not be the one who serves all others from then on: a reply, a
     /// worker's heartbeats and expired leases would wait for the end of the rush.
-    @Test func `keeps nobody who says that a place is free`() async throws {
+    @Test func `nobody who says that a place is free waits for a busy dispatch`() async throws {
         try await TestDispatch.with { dispatch in
             let taskCount = 400
             for seed in 1...taskCount { _ = try await dispatch.requestTraining(Int64(seed)) }

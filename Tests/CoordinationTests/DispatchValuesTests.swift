@@ -10,7 +10,7 @@ import Testing
 @Suite struct `Heartbeats of a tick` {
     private let token = LeaseToken("6f1ac7a4-33c1-4f6e-8f0f-0a3f1f7d2b11")!
 
-    @Test func `of one worker count once, with what it said last`() {
+    @Test func `heartbeats of one worker count once, with what it said last`() {
         var batch = HeartbeatBatch()
         batch.add(WorkerID(1), [LeaseProgress(token: token, progress: 0.1)])
         batch.add(WorkerID(1), [LeaseProgress(token: token, progress: 0.2)])
@@ -21,7 +21,8 @@ import Testing
         #expect(batch.isEmpty)
     }
 
-    @Test func `that could not be told are told again, unless the worker has spoken since`() {
+    @Test
+    func `heartbeats that could not be told are told again, unless the worker has spoken since`() {
         var batch = HeartbeatBatch()
         batch.add(WorkerID(1), [LeaseProgress(token: token, progress: 0.1)])
         batch.add(WorkerID(3), [LeaseProgress(token: token, progress: 0.3)])
@@ -46,7 +47,7 @@ import Testing
             worker: WorkerID(id), kinds: [.train, .evaluate], freeCount: free, heldDigests: holding)
     }
 
-    @Test func `are made to nobody when nothing waits, or nothing that anybody does`() {
+    @Test func `offers are made to nobody when nothing waits, or nothing that anybody does`() {
         #expect(FillPlan.offers(to: [candidate(1, free: 4)], of: []).isEmpty)
         let trainer = FillPlan.Candidate(worker: WorkerID(1), kinds: [.train], freeCount: 4)
         let waiting = [WaitingTasks(kind: .evaluate, count: 9)]
@@ -54,7 +55,7 @@ import Testing
         #expect(FillPlan.offers(to: [candidate(1, free: 0)], of: waiting).isEmpty)
     }
 
-    @Test func `spread few tasks and fill everybody with many`() {
+    @Test func `offers spread few tasks and fill everybody with many`() {
         let candidates = (1...4).map { candidate($0, free: 3) }
         let few = FillPlan.offers(to: candidates, of: [WaitingTasks(kind: .train, count: 4)])
         #expect(few.map(\.countMax) == [1, 1, 1, 1])
@@ -64,7 +65,7 @@ import Testing
         #expect(two.count == 2)
     }
 
-    @Test func `begin with those that hold the features, then take turns`() {
+    @Test func `offers begin with those that hold the features, then take turns`() {
         let held = digest(1)
         let candidates = [
             candidate(1, free: 1), candidate(2, free: 1),
@@ -78,7 +79,7 @@ import Testing
         #expect(next.map(\LeaseOffer.worker) == [WorkerID(3), WorkerID(2), WorkerID(1)])
     }
 
-    @Test func `offer what is at home first to its home, and to nobody else`() {
+    @Test func `tasks at home are offered first to their home, and to nobody else`() {
         let waiting = [
             WaitingTasks(kind: .train, count: 2, home: WorkerID(2)),
             WaitingTasks(kind: .train, count: 5, home: WorkerID(9)),
@@ -93,7 +94,7 @@ import Testing
         #expect(both[0].worker == WorkerID(2))
     }
 
-    @Test func `keep no place for who may not be allowed to take it`() {
+    @Test func `offers keep no place for a worker that may not be allowed to take it`() {
         let restricted = (1...2).map {
             FillPlan.Candidate(
                 worker: WorkerID($0), kinds: [.train], freeCount: 1, isRestricted: true)
@@ -108,7 +109,7 @@ import Testing
     }
 
     @Test(arguments: 0..<50)
-    func `never exceed what is free, and one call's workers`(seed: Int) {
+    func `offers never exceed what is free, and one call's workers`(seed: Int) {
         var generator = SystemRandomNumberGenerator()
         let candidates = (0..<Int64.random(in: 1...200, using: &generator)).map {
             candidate($0, free: Int.random(in: 0...8, using: &generator))
@@ -128,7 +129,7 @@ import Testing
 }
 
 @Suite struct `Bytes under way` {
-    @Test func `of one worker are bounded, and of all`() throws {
+    @Test func `bytes under way are bounded for one worker, and for all`() throws {
         var budget = TransferBudget(workerByteCountMax: 10, byteCountMax: 15)
         try budget.borrow(10, for: WorkerID(1))
         let own = #expect(throws: CoordinatorError.self) { try budget.borrow(1, for: WorkerID(1)) }
@@ -143,7 +144,9 @@ import Testing
         #expect(budget.lentByteCount(to: WorkerID(1)) == 0)
     }
 
-    @Test func `are given back when the transfer ends, however it does`() async throws {
+    @Test func `bytes under way are given back when the transfer ends, however it does`()
+        async throws
+    {
         let budget = WorkerBudget(TransferBudget(workerByteCountMax: 8, byteCountMax: 8))
         for _ in 0..<3 {
             await #expect(throws: CancellationError.self) {
@@ -161,7 +164,10 @@ import Testing
 }
 
 @Suite(.timeLimit(.minutes(20))) struct `Two coordinators on one database` {
-    @Test func `share the work; a task completed through the other frees its place`() async throws {
+    @Test
+    func `two coordinators share the work; a task completed through the other frees its place`()
+        async throws
+    {
         try await ThrowAwayDatabase.with(TestDispatch.template, connectionCountMax: 8) { database in
             let ledger = LedgerStore(pool: database.pool)
             let hubs = (0..<2).map { index in

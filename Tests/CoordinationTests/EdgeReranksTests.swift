@@ -46,7 +46,7 @@ extension EdgeReranks {
 @Suite struct `Edge reranks` {
     private static let scores = EdgeRerankResult.scored([0.5, -0.5], compute: .microseconds(300))
 
-    @Test func `are sent with what is left of their time, and answered once`() throws {
+    @Test func `edge reranks are sent with what is left of their time, and answered once`() throws {
         var reranks = EdgeReranks()
         #expect(reranks.ask(1) == .accepted(1))
         let taken = reranks.take(1, for: session(1), at: start + .milliseconds(300))
@@ -61,7 +61,7 @@ extension EdgeReranks {
         #expect(reranks.lateAnswerCount == 1)
     }
 
-    @Test func `of another session, or not sent yet, are nobody's to answer`() throws {
+    @Test func `edge reranks of another session, or not sent yet, are nobody's to answer`() throws {
         var reranks = EdgeReranks()
         let number = try reranks.send(1)
         #expect(reranks.answer(number, by: session(2), Self.scores) == nil)
@@ -73,7 +73,7 @@ extension EdgeReranks {
     }
 
     @Test(arguments: [[], [0.5], [0.5, 0.5, 0.5], [0.5, .nan], [.infinity, 0]] as [[Float]])
-    func `refuse scores of a wrong count, or not finite`(scores: [Float]) throws {
+    func `a worker's scores of a wrong count, or not finite, are refused`(scores: [Float]) throws {
         var reranks = EdgeReranks()
         let number = try reranks.send(1)
         guard
@@ -87,7 +87,7 @@ extension EdgeReranks {
         #expect(reranks.waitingCount == 0)
     }
 
-    @Test func `pass on what the worker says of its own trouble`() throws {
+    @Test func `what a worker says of its own trouble is passed on`() throws {
         var reranks = EdgeReranks()
         let fetching = CoordinatorError(.unavailable, "fetching")
         for (error, answer) in [
@@ -101,7 +101,7 @@ extension EdgeReranks {
         }
     }
 
-    @Test func `that are too large, or have no time left, are not sent`() {
+    @Test func `edge reranks that are too large, or have no time left, are not sent`() {
         var reranks = EdgeReranks()
         // 4 MiB and one row.
         let large = group(512, hiddenSize: 4_096)
@@ -120,7 +120,7 @@ extension EdgeReranks {
         #expect(reranks.ask(group(), of: session(1), until: start, at: start) == .ended(.late))
     }
 
-    @Test func `are bounded for each worker, and over all`() throws {
+    @Test func `edge reranks are bounded for each worker, and over all`() throws {
         var reranks = EdgeReranks()
         for worker in 1...4 as ClosedRange<UInt64> {
             for _ in 0..<EdgeReranks.workerCountMax { _ = try reranks.send(worker) }
@@ -134,7 +134,9 @@ extension EdgeReranks {
         #expect(reranks.ask(1) == .ended(.busy))
     }
 
-    @Test func `that are late keep their worker's place until it answers, and nobody else's`()
+    @Test
+    func
+        `edge reranks that are late keep their worker's place until it answers, and nobody else's`()
         throws
     {
         var reranks = EdgeReranks()
@@ -152,7 +154,7 @@ extension EdgeReranks {
         #expect(reranks.ask(1, at: .seconds(11)) == .accepted(67))
     }
 
-    @Test func `that nobody waits for are not sent, and fill no queue`() throws {
+    @Test func `edge reranks that nobody waits for are not sent, and fill no queue`() throws {
         var reranks = EdgeReranks()
         var queue: [EdgeReranks.Number] = []
         for _ in 0..<EdgeReranks.workerCountMax {
@@ -174,7 +176,9 @@ extension EdgeReranks {
         #expect(reranks.take(65, for: session(1), at: start + .seconds(1)) == nil)
     }
 
-    @Test func `give their place back when cancelled, or when there was no room to send them`()
+    @Test
+    func
+        `edge reranks give their place back when cancelled, or when there was no room for them`()
         throws
     {
         var reranks = EdgeReranks()
@@ -190,7 +194,7 @@ extension EdgeReranks {
         #expect(reranks.lateAnswerCount == 1)
     }
 
-    @Test func `end with their session: those that are waited for are told`() throws {
+    @Test func `edge reranks end with their session: those that are waited for are told`() throws {
         var reranks = EdgeReranks()
         let late = try reranks.send(1)
         reranks.expire(late)
@@ -216,7 +220,7 @@ extension EdgeReranks {
         throw CoordinatorError(.internal, "the session ended")
     }
 
-    @Test func `asks the worker and passes its scores on`() async throws {
+    @Test func `dispatch asks the worker and passes its scores on`() async throws {
         try await TestDispatch.with { dispatch in
             let (hub, worker) = (dispatch.hub, try await dispatch.worker("edge-1"))
             let (id, stream) = try await hub.open(worker, dispatch.hello(reranks: true))
@@ -232,7 +236,9 @@ extension EdgeReranks {
         }
     }
 
-    @Test func `does not ask who is away, leaving, or not allowed to`() async throws {
+    @Test func `dispatch does not ask a worker that is away, leaving, or not allowed to`()
+        async throws
+    {
         try await TestDispatch.with { dispatch in
             let hub = dispatch.hub
             #expect(
@@ -248,7 +254,8 @@ extension EdgeReranks {
         }
     }
 
-    @Test func `tells whoever waits at once that the session has ended`() async throws {
+    @Test func `whoever waits for a rerank hears at once that the session has ended`() async throws
+    {
         try await TestDispatch.with { dispatch in
             let (hub, worker) = (dispatch.hub, try await dispatch.worker("edge-1"))
             let (id, stream) = try await hub.open(worker, dispatch.hello(reranks: true))
@@ -263,7 +270,9 @@ extension EdgeReranks {
         }
     }
 
-    @Test func `waits no longer than the deadline, and drops what comes after`() async throws {
+    @Test func `nobody waits for a worker beyond the deadline, and what comes after is dropped`()
+        async throws
+    {
         try await TestDispatch.with { dispatch in
             let (hub, worker) = (dispatch.hub, try await dispatch.worker("edge-1"))
             let (id, stream) = try await hub.open(worker, dispatch.hello(reranks: true))
@@ -294,7 +303,7 @@ extension EdgeReranks {
         }
     }
 
-    @Test func `is busy past the bound; who leaves makes room`() async throws {
+    @Test func `a worker is busy past its bound; a caller who leaves makes room`() async throws {
         try await TestDispatch.with { dispatch in
             let (hub, worker) = (dispatch.hub, try await dispatch.worker("edge-1"))
             let (id, stream) = try await hub.open(worker, dispatch.hello(reranks: true))
@@ -330,7 +339,7 @@ extension EdgeReranks {
         }
     }
 
-    @Test func `goes on while the database keeps the hub waiting`() async throws {
+    @Test func `reranks go on while the database keeps the hub waiting`() async throws {
         try await TestDispatch.with { dispatch in
             let (hub, worker) = (dispatch.hub, try await dispatch.worker("edge-1"))
             let (id, stream) = try await hub.open(worker, dispatch.hello(reranks: true))

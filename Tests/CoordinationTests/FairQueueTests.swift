@@ -6,7 +6,7 @@ import Testing
 @Suite struct `Fair queue` {
     private typealias Queue = FairQueue<Int>
 
-    @Test func `one alone has all of a second`() {
+    @Test func `an owner alone has all of a second`() {
         var queue = Queue(windowCountMax: 5, byteCountMax: 100)
         #expect((0..<8).map { queue.add($0, of: "a", byteCount: 1) } == [0, 0, 0, 0, 0, 1, 1, 1])
         #expect(queue.take().elements.isEmpty, "its second is not over")
@@ -14,7 +14,7 @@ import Testing
         #expect(queue.take().elements == [0, 1, 2, 3, 4])
     }
 
-    @Test func `who comes late in a second has a part of it`() {
+    @Test func `an owner who comes late in a second has a part of it`() {
         var queue = Queue(windowCountMax: 5, byteCountMax: 100)
         for number in 0..<5 { _ = queue.add(number, of: "much", byteCount: 1) }
         #expect(queue.add(10, of: "little", byteCount: 1) == 1)
@@ -25,7 +25,7 @@ import Testing
         #expect(queue.take().elements == [0, 1, 2, 10, 11])
     }
 
-    @Test func `large ones make room of their own`() {
+    @Test func `large entries make room of their own`() {
         var queue = Queue(windowCountMax: 100, byteCountMax: 10)
         #expect(queue.add(0, of: "large", byteCount: 5) == 0)
         #expect(queue.add(1, of: "large", byteCount: 5) == 0)
@@ -36,7 +36,7 @@ import Testing
         #expect(queue.take().elements == [0, 3])
     }
 
-    @Test func `what is being written takes its room until it is, and comes back in its place`() {
+    @Test func `a batch takes its room until it is written, and comes back in its place`() {
         var queue = Queue(windowCountMax: 10, byteCountMax: 10)
         _ = queue.add(0, of: "a", byteCount: 6)
         queue.closeWindow()
@@ -52,7 +52,7 @@ import Testing
         #expect(queue.byteCount == 0)
     }
 
-    @Test func `what was not written waits again, what is taken out gives its room back`() {
+    @Test func `entries that were not written wait again, those taken out give their room back`() {
         var queue = Queue(windowCountMax: 10, byteCountMax: 30)
         for element in 0..<4 { _ = queue.add(element, of: "a", byteCount: 5) }
         queue.closeWindow()
@@ -66,7 +66,7 @@ import Testing
         #expect(queue.take().elements == [1, 3])
     }
 
-    @Test(arguments: 1...30) func `keeps its bounds and each one's part`(seed: Int) {
+    @Test(arguments: 1...30) func `the queue keeps its bounds and each owner's part`(seed: Int) {
         var random = SplitMix(state: UInt64(seed))
         let countMax = Int.random(in: 0...9, using: &random)
         var queue = FairQueue<(owner: String, byteCount: Int)>(

@@ -11,7 +11,9 @@ import Testing
 
 @Suite(.timeLimit(.minutes(20))) struct `Feature files in SQL` {
     @Test(arguments: SampleFile.Width.allCases)
-    func `are taken, and give back the very bytes`(width: SampleFile.Width) async throws {
+    func `feature files are taken, and give back the very bytes`(width: SampleFile.Width)
+        async throws
+    {
         let bytes = SampleFile(width: width, seed: 1).bytes
         let set = try FeatureSet(safetensors: bytes)
         try await ThrowAwayDatabase.with(TestDispatch.template) { database in
@@ -37,7 +39,9 @@ import Testing
     }
 
     @Test(arguments: SampleFile.Width.allCases)
-    func `are taken wherever their tensors begin`(width: SampleFile.Width) async throws {
+    func `feature files are taken wherever their tensors begin`(width: SampleFile.Width)
+        async throws
+    {
         let sample = SampleFile(width: width, seed: 2)
         try await ThrowAwayDatabase.with(TestDispatch.template) { database in
             try await Self.prepare(database.pool)
@@ -49,7 +53,7 @@ import Testing
         }
     }
 
-    @Test func `are held to one bound`() async throws {
+    @Test func `feature files are held to one bound in SQL and Swift`() async throws {
         try await ThrowAwayDatabase.with(TestDispatch.template) { database in
             let bound = try await database.pool.execute("select ls.magnitude_max() as bound").map {
                 try $0.decode(Float.self, "bound")
@@ -67,7 +71,9 @@ import Testing
 
     /// Bytes cut off, flipped, inserted, digits and words of the header exchanged.
     @Test(arguments: Array(1...8) as [UInt64])
-    func `are refused when Rankers refuses them, in the same words`(seed: UInt64) async throws {
+    func `feature files are refused when Rankers refuses them, in the same words`(seed: UInt64)
+        async throws
+    {
         try await ThrowAwayDatabase.with(TestDispatch.template) { database in
             try await Self.prepare(database.pool)
             var generator = Splitter(state: seed)

@@ -10,7 +10,8 @@ import Testing
 @testable import Coordination
 
 @Suite(.timeLimit(.minutes(20))) struct `A coordinator that hears who is forgotten` {
-    @Test func `drops routes, weights, pins and decisions of the user, and nobody else's`()
+    @Test
+    func `a forgotten user's routes, weights, pins and decisions are dropped, and nobody else's`()
         async throws
     {
         try await TestServing.with { serving in
@@ -32,7 +33,7 @@ import Testing
         }
     }
 
-    @Test func `keeps no answer to the user, and none that names a ranker of the user`() {
+    @Test func `no answer to a forgotten user is kept, and none that names a ranker of theirs`() {
         var table = RouteTable<String>()
         let now = ContinuousClock.now
         let keys = [("tiny", "ada"), ("tiny", "ben"), ("~ada.x:champion", nil), ("tiny", nil)]
@@ -51,7 +52,7 @@ import Testing
         }
     }
 
-    @Test func `writes no decision of the user that still waits`() async throws {
+    @Test func `a forgotten user's decisions that still wait are not written`() async throws {
         try await TestServing.with { serving in
             // Nobody runs this one: what it is given waits.
             let log = DecisionLog(
@@ -66,7 +67,8 @@ import Testing
         }
     }
 
-    @Test func `keeps no weights whose reading began before`() async throws {
+    @Test func `weights whose reading began before the ledger was asked are not kept`() async throws
+    {
         let (gate, open) = AsyncStream.makeStream(of: Void.self)
         let cache = RankerCache(byteCountMax: 1 << 20, patience: .seconds(300)) { _ in
             for await _ in gate {}

@@ -17,7 +17,7 @@ import Testing
         try await pool.execute("update ls.task set ended_at = ended_at - interval '2 hours'")
     }
 
-    @Test func `of two coordinators archives every ended task once`() async throws {
+    @Test func `two coordinators archive every ended task once`() async throws {
         try await ThrowAwayDatabase.with(TestDispatch.template) { database in
             try await endedTasks(2_500, database.pool)
             let ledger = LedgerStore(pool: database.pool)
@@ -49,7 +49,9 @@ import Testing
         }
     }
 
-    @Test func `goes on elsewhere the moment its holder's connection is gone`() async throws {
+    @Test func `housekeeping goes on elsewhere the moment its holder's connection is gone`()
+        async throws
+    {
         try await ThrowAwayDatabase.with(TestDispatch.template) { database in
             try await endedTasks(3, database.pool)
             let ledger = LedgerStore(pool: database.pool)

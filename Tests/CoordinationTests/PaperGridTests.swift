@@ -8,7 +8,9 @@ import Testing
 
 @Suite struct `Paper grid in SQL` {
     @Test(arguments: RankerKind.allCases)
-    func `is the grid in Swift, in the same order`(kind: RankerKind) async throws {
+    func `the paper's grid in SQL is the grid in Swift, in the same order`(kind: RankerKind)
+        async throws
+    {
         let list =
             "[\(TrainingConfiguration.paperGrid(kind: kind).map(\.json).joined(separator: ","))]"
         try await ThrowAwayDatabase.with(TestDispatch.template) { database in

@@ -110,7 +110,8 @@ private struct TestPeers: Sendable {
 @Suite(.timeLimit(.minutes(20))) struct `Reranks by way of another coordinator` {
     static let scored = PeerAnswer.answered(.scored([0.5, 1], compute: .zero))
 
-    @Test func `find the worker as soon as it connects, and follow it when it moves`() async throws
+    @Test func `a peer is found as soon as the worker connects to it, and when the worker moves`()
+        async throws
     {
         try await TestPeers.with { test in
             _ = try await test.ledger.coordinatorSeen("one", at: "h1:1")
@@ -145,7 +146,8 @@ private struct TestPeers: Sendable {
         }
     }
 
-    @Test func `end by the deadline, and when the caller leaves`() async throws {
+    @Test func `a rerank by a peer ends by the deadline, and when the caller leaves`() async throws
+    {
         try await TestPeers.with { test in
             _ = try await test.ledger.coordinatorSeen("one", at: "h1:1")
             let worker = try await test.worker("edge-1", at: "one")
@@ -162,7 +164,7 @@ private struct TestPeers: Sendable {
         }
     }
 
-    @Test func `are refused when the scores are not the candidates'`() async throws {
+    @Test func `a peer's scores are refused when they are not the candidates'`() async throws {
         try await TestPeers.with { test in
             _ = try await test.ledger.coordinatorSeen("one", at: "h1:1")
             let worker = try await test.worker("edge-1", at: "one")
@@ -182,7 +184,7 @@ private struct TestPeers: Sendable {
         }
     }
 
-    @Test func `go on by what is known while the database is away`() async throws {
+    @Test func `peers are asked by what is known while the database is away`() async throws {
         try await TestPeers.with { test in
             _ = try await test.ledger.coordinatorSeen("one", at: "h1:1")
             let worker = try await test.worker("edge-1", at: "one")

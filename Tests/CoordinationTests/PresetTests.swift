@@ -9,7 +9,7 @@ import Testing
 
 @Suite struct `Presets in SQL` {
     @Test(arguments: RankerKind.allCases)
-    func `are those in Swift`(kind: RankerKind) async throws {
+    func `presets in SQL are those in Swift`(kind: RankerKind) async throws {
         let ranker = RankerConfiguration.preset(kind: kind, hiddenSize: 384).json
         let training = TrainingConfiguration.preset(kind: kind).json
         try await ThrowAwayDatabase.with(TestDispatch.template) { database in
@@ -25,7 +25,8 @@ import Testing
     }
 
     @Test(arguments: RankerKind.allCases)
-    func `register the ranker that lscoord registers`(kind: RankerKind) async throws {
+    func `presets in SQL register the ranker that lscoord registers`(kind: RankerKind) async throws
+    {
         try await ThrowAwayDatabase.with(TestDispatch.template) { database in
             try await database.pool.execute("select ls.register_base_model('wide', 384)")
             let bySQL = try await database.pool.execute(

@@ -12,7 +12,7 @@ import Rankers
 import Testing
 
 @Suite(.timeLimit(.minutes(20))) struct `A referee` {
-    @Test func `confirms what is true, also what an older worker says`() async throws {
+    @Test func `a referee confirms what is true, also what an older worker says`() async throws {
         try await TestRefereeing.with { refereeing in
             try await refereeing.handIn { $0 }
             try await refereeing.handIn { report in
@@ -32,7 +32,9 @@ import Testing
         }
     }
 
-    @Test func `finds a lie out: its own figures stand, and the worker is shut out`() async throws {
+    @Test func `a referee finds a lie out: its own figures stand, and the worker is shut out`()
+        async throws
+    {
         try await TestRefereeing.with { refereeing in
             let honest = try await refereeing.handIn { report in
                 var lie = report
@@ -53,7 +55,7 @@ import Testing
         }
     }
 
-    @Test func `blames nobody for weights that cannot be read`() async throws {
+    @Test func `a referee blames nobody for weights that cannot be read`() async throws {
         try await TestRefereeing.with { refereeing in
             try await refereeing.handIn(weights: Array("no ranker".utf8)) { $0 }
             try await refereeing.decideAll(coordinatorCount: 1)
@@ -64,7 +66,7 @@ import Testing
         }
     }
 
-    @Test func `is one of several, and each evaluation is measured again by one of them`()
+    @Test func `of several referees one measures each evaluation again`()
         async throws
     {
         try await TestRefereeing.with { refereeing in

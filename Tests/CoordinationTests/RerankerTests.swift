@@ -539,7 +539,7 @@ struct TestServing: Sendable {
 }
 
 @Suite(.timeLimit(.minutes(20))) struct `API keys` {
-    @Test func `are good from the moment they are made until they are revoked`() async throws {
+    @Test func `a key is good from the moment it is made until it is revoked`() async throws {
         try await TestServing.with { serving in
             try await serving.apiKeys.read()
             let text = try await serving.ledger.createAPIKey(
@@ -553,7 +553,7 @@ struct TestServing: Sendable {
         }
     }
 
-    @Test func `expire by themselves`() async throws {
+    @Test func `a key expires by itself`() async throws {
         try await TestServing.with { serving in
             let began = ContinuousClock.now
             let text = try await serving.ledger.createAPIKey("app", lasting: .seconds(4))
@@ -567,7 +567,7 @@ struct TestServing: Sendable {
         }
     }
 
-    @Test func `are refused in the same words whatever is wrong`() async throws {
+    @Test func `a key is refused in the same words whatever is wrong with it`() async throws {
         try await TestServing.with { serving in
             let text = try await serving.ledger.createAPIKey("app")
             try await serving.apiKeys.read()

@@ -68,13 +68,13 @@ import Testing
         #expect(found(table, key) == .outdated(7))
     }
 
-    @Test func `what is gone is forgotten`() {
+    @Test func `an answer to what is gone is forgotten`() {
         var table = table()
         table.forget(key)
         #expect(found(table, key) == .unknown)
     }
 
-    @Test func `never holds more than its bound`() {
+    @Test func `a route table never holds more than its bound`() {
         var table = RouteTable<Int>(entryCountMax: 10)
         for number in 0..<100 {
             table.store(

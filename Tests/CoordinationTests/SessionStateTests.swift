@@ -70,7 +70,7 @@ import Testing
 
     /// Laws over random histories: free places are within 0...capacity, and a lease the worker
     /// reported counts until it is ended or unlisted.
-    @Test(arguments: 1...50) func `holds its laws over any history`(seed: Int) {
+    @Test(arguments: 1...50) func `a session's state holds its laws over any history`(seed: Int) {
         var generator = SplitMix(state: UInt64(seed))
         var state = SessionState(capacity: Int.random(in: 1...4, using: &generator))
         let tokens = (0..<6).map { _ in LeaseToken(UUID().uuidString)! }

@@ -99,7 +99,7 @@ extension TestDispatch {
         }
     }
 
-    @Test func `two of before with one identity do not take each other's place for ever`()
+    @Test func `two workers of before with one identity do not take each other's place for ever`()
         async throws
     {
         try await TestDispatch.with { dispatch in
@@ -120,7 +120,7 @@ extension TestDispatch {
         }
     }
 
-    @Test func `what is said over an older session changes nothing`() async throws {
+    @Test func `a worker's word over an older session changes nothing`() async throws {
         try await TestDispatch.with { dispatch in
             // This coordinator hears of nothing: it does not run.
             let deaf = DispatchHub(
@@ -235,9 +235,11 @@ extension TestDispatch {
 
 @Suite struct `Prefetch hints` {
     @Test(arguments: 1...20)
-    func `never name what is held or was named last, and are remembered within a bound`(
-        seed: UInt64
-    ) {
+    func
+        `prefetch hints never name what is held or was named last, and are kept within a bound`(
+            seed: UInt64
+        )
+    {
         var state = seed
         func random(_ bound: Int) -> Int {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407

@@ -5,7 +5,7 @@ import PostgresTesting
 import Testing
 
 @Suite struct `States page` {
-    @Test func `lists exactly the allowed pairs and who makes them`() async throws {
+    @Test func `the states page lists exactly the allowed pairs and who makes them`() async throws {
         let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent()
             .appendingPathComponent("Sources/Coordination/Coordination.docc/States.md")
