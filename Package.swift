@@ -158,8 +158,9 @@ let package = Package(
             name: "lsbench",
             dependencies: [
                 "Benchmarking", "EdgeWork", "EmbeddedPostgres", "LanguageSystem", "Ledger", "PKI",
-                "PostgresAccess", "RankerMath", "Rankers", "WorkerWire", arguments, crypto, grpc,
-                grpcTransport, httpClient, logging, nio, nioFoundation, nioHTTP, nioPosix, nioSSL,
+                "PostgresAccess", "ProgramSupport", "RankerMath", "Rankers", "WorkerWire",
+                arguments, crypto, grpc, grpcTransport, httpClient, logging, nio, nioFoundation,
+                nioHTTP, nioPosix, nioSSL,
                 signals,
             ],
             swiftSettings: optimised),
@@ -178,10 +179,15 @@ let package = Package(
             name: "TLSDiagnosis",
             dependencies: ["LanguageSystem", "PKI", nio, nioPosix, nioSSL, nioTLS],
             swiftSettings: strict),
-        .target(name: "ProgramLog", dependencies: [logging], swiftSettings: strict),
-        .target(name: "ProgramMetrics", dependencies: [coreMetrics], swiftSettings: strict),
+        .target(
+            name: "ProgramSupport",
+            dependencies: [
+                "LanguageSystem", arguments, configuration, coreMetrics, logging, signals, system,
+            ],
+            swiftSettings: strict),
         .testTarget(
-            name: "ProgramMetricsTests", dependencies: ["ProgramMetrics", coreMetrics],
+            name: "ProgramSupportTests",
+            dependencies: ["LanguageSystem", "ProgramSupport", coreMetrics],
             swiftSettings: strict),
         .target(
             name: "RerankWire", dependencies: [grpc, grpcProtobuf, protobuf],
@@ -223,9 +229,7 @@ let package = Package(
         .executableTarget(
             name: "lsworker",
             dependencies: [
-                "EdgeWork", "LanguageSystem", "PKI", "ProgramLog", arguments, configuration,
-                logging,
-                system,
+                "EdgeWork", "LanguageSystem", "PKI", "ProgramSupport", arguments, logging,
             ],
             swiftSettings: strict),
 
@@ -248,7 +252,7 @@ let package = Package(
         .target(
             name: "CoordinatorServer",
             dependencies: [
-                "Coordination", "LanguageSystem", "Ledger", "PKI", "ProgramMetrics", "RankerMath",
+                "Coordination", "LanguageSystem", "Ledger", "PKI", "ProgramSupport", "RankerMath",
                 "Rankers", "RerankWire", "WorkerWire", certificates, coreMetrics, crypto, grpc,
                 grpcTransport, httpTypes, hummingbird, hummingbirdCore, hummingbirdTLS, lifecycle,
                 logging, nio, nioFoundation, nioHTTP, nioPosix, nioReloading, nioSSL, nioTLS,
@@ -260,19 +264,31 @@ let package = Package(
             name: "lscoord",
             dependencies: [
                 "CMalloc", "Coordination", "CoordinatorServer", "EmbeddedPostgres",
-                "LanguageSystem", "Ledger", "PKI", "PostgresAccess", "ProgramLog", "ProgramMetrics",
-                "RankerMath", "Rankers", "TLSDiagnosis", arguments, configuration, coreMetrics,
-                httpClient, lifecycle, logging, nio, nioFoundation, nioHTTP, nioSSL, signals,
-                system,
+                "LanguageSystem", "Ledger", "PKI", "PostgresAccess", "ProgramSupport",
+                "RankerMath", "Rankers", "TLSDiagnosis", arguments, coreMetrics, httpClient,
+                lifecycle, logging, nio, nioFoundation, nioHTTP, nioSSL, signals,
             ],
             swiftSettings: strict),
         .testTarget(
             name: "CoordinatorServerTests",
             dependencies: [
                 "Coordination", "CoordinatorServer", "EdgeWork", "LanguageSystem", "Ledger", "PKI",
-                "PostgresAccess", "PostgresTesting", "ProgramMetrics", "RankerMath", "Rankers",
+                "PostgresAccess", "PostgresTesting", "ProgramSupport", "RankerMath", "Rankers",
                 "RerankWire", "WorkerWire", crypto, grpc, grpcTransport, httpTypes,
                 hummingbirdCore, logging, nio, nioEmbedded, nioHTTP, nioSSL, protobuf,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "lscoordTests",
+            dependencies: [
+                "Coordination", "LanguageSystem", "PKI", "ProgramSupport", "RankerMath", "lscoord",
+                arguments, logging,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "lsworkerTests",
+            dependencies: [
+                "EdgeWork", "LanguageSystem", "ProgramSupport", "lsworker", arguments, logging,
             ],
             swiftSettings: strict),
         .testTarget(

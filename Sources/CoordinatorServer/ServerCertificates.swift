@@ -9,7 +9,7 @@ public import Logging
 public import NIOCertificateReloading
 public import NIOSSL
 public import PKI
-public import ProgramMetrics
+public import ProgramSupport
 public import ServiceLifecycle
 
 // Unchecked: all that changes is behind the lock.

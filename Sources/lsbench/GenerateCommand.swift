@@ -19,7 +19,7 @@ struct GenerateCommand: ParsableCommand {
 
     func validate() throws {
         guard (1...100_000).contains(queries), (2...10_000).contains(responses),
-            (1...65_536).contains(hiddenSize), delta.isFinite
+            (1...Bounds.hiddenSizeMax).contains(hiddenSize), delta.isFinite
         else {
             throw ValidationError(
                 "expected 1 to 100000 queries, 2 to 10000 responses, hidden size 1 to 65536 and a "

@@ -2,8 +2,8 @@
 // group, the products of matrices beneath both, the ledger at size, the dispatch of tasks and the
 // way of features to workers. Prints lines for people and one JSON line per case.
 import ArgumentParser
-import Foundation
 import LanguageSystem
+import ProgramSupport
 
 @main
 struct LSBench: AsyncParsableCommand {
@@ -32,18 +32,6 @@ struct LSBench: AsyncParsableCommand {
 
     static func main() async {
         await Interruption.watch()
-        do {
-            var command = try parseAsRoot()
-            if var asynchronous = command as? any AsyncParsableCommand {
-                try await asynchronous.run()
-            } else {
-                try command.run()
-            }
-        } catch let error as CoordinatorError {
-            FileHandle.standardError.write(Data("lsbench: \(error)\n".utf8))
-            Foundation.exit(error.code.exitStatus)
-        } catch {
-            exit(withError: error)
-        }
+        await runProgram()
     }
 }

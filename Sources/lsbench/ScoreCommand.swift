@@ -24,7 +24,7 @@ struct ScoreCommand: ParsableCommand {
     @Option(help: "float32 or bfloat16.") var precision: Precision = .float32
 
     func validate() throws {
-        guard (1...65_536).contains(hiddenSize),
+        guard (1...Bounds.hiddenSizeMax).contains(hiddenSize),
             (1...RankerScorer.candidateCountMax).contains(candidates),
             (1...1_000_000).contains(calls), (2...1_000).contains(batch), !kind.isEmpty,
             !rankers.isEmpty,

@@ -1,8 +1,7 @@
 // The program: arguments to settings, settings to services, run. It decides nothing.
 import ArgumentParser
-import Foundation
 import LanguageSystem
-import ProgramLog
+import ProgramSupport
 
 @main
 struct Coordinator: AsyncParsableCommand {
@@ -25,8 +24,9 @@ struct Coordinator: AsyncParsableCommand {
             candidates
               lscoord rerank --model M --features FILE --query 3
 
-            Settings come from flags, then LSCOORD_… in the environment, then --config FILE, then \
-            defaults.
+            Settings come from flags, then LSCOORD_… in the environment, then files in \
+            LSCOORD_SECRETS_DIR,
+            then --config FILE, then defaults.
             """,
         version: "lscoord \(ProductVersion.current)",
         subcommands: [
@@ -37,32 +37,8 @@ struct Coordinator: AsyncParsableCommand {
         ])
 
     static func main() async {
-        HiddenArguments.hide(valuesOf: ["--database"])
         MallocTrimmer.bound()
         Cores.giveEachAnEventLoop()
-        do {
-            var command = try parseAsRoot()
-            if var asynchronous = command as? any AsyncParsableCommand {
-                try await asynchronous.run()
-            } else {
-                try command.run()
-            }
-        } catch let error as CoordinatorError {
-            report(error)
-        } catch is CancellationError {
-            report(CoordinatorError(.cancelled, "cannot finish: interrupted"))
-        } catch {
-            exit(withError: error)
-        }
-    }
-
-    private static func report(_ error: CoordinatorError) -> Never {
-        FileHandle.standardError.write(Data("lscoord: \(error)\n".utf8))
-        if let cause = error.cause,
-            ProcessInfo.processInfo.environment["LSCOORD_LOG_LEVEL"] == "debug"
-        {
-            FileHandle.standardError.write(Data("  cause: \(cause)\n".utf8))
-        }
-        Foundation.exit(error.code.exitStatus)
+        await runProgram(hidingValuesOf: ["--database"])
     }
 }

@@ -5,7 +5,7 @@ import LanguageSystem
 import Logging
 import NIOSSL
 import PKI
-import ProgramMetrics
+import ProgramSupport
 import Testing
 
 @testable import CoordinatorServer

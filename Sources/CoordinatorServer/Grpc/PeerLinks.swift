@@ -166,10 +166,11 @@ public actor PeerLinks: PeerTransport {
     private func transport(to peer: Peer, showing certificate: CoordinatorCertificate) throws
         -> HTTP2ClientTransport.Posix
     {
-        guard let (host, port) = peer.place else {
+        guard let place = try? HostPort(peer.address) else {
             throw CoordinatorError(
                 .invalidArgument, "'\(peer.address.printable(80))' is not host:port")
         }
+        let (host, port) = (place.host, place.port)
         if let fault = HostAddress.fault(in: host) {
             throw CoordinatorError(
                 .invalidArgument, "cannot use '\(host.printable(80))': \(fault)",
@@ -207,16 +208,5 @@ public actor PeerLinks: PeerTransport {
                 $0.backoff = .init(
                     initial: .seconds(1), max: .seconds(5), multiplier: 1.6, jitter: 0.2)
             })
-    }
-}
-
-extension Peer {
-    fileprivate var place: (host: String, port: Int)? {
-        guard let colon = address.lastIndex(of: ":"),
-            let port = UInt16(address[address.index(after: colon)...])
-        else { return nil }
-        var host = String(address[..<colon])
-        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
-        return host.isEmpty ? nil : (host, Int(port))
     }
 }

@@ -2,7 +2,7 @@
 // comes from.
 public import Coordination
 import LanguageSystem
-public import ProgramMetrics
+public import ProgramSupport
 
 public enum CoordinatorMetrics {
     public static let help: [String: String] = [

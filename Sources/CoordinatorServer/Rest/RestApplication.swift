@@ -12,7 +12,7 @@ import NIOCore
 import NIOFoundationCompat
 import NIOPosix
 public import NIOSSL
-public import ProgramMetrics
+public import ProgramSupport
 import WorkerWire
 
 public struct RestSettings: Sendable {

@@ -75,7 +75,8 @@ struct ServeCommand: AsyncParsableCommand {
         guard rankers.allSatisfy((1...100_000).contains), !rankers.isEmpty,
             connections.allSatisfy((1...1_024).contains), !connections.isEmpty, !body.isEmpty,
             !users.isEmpty,
-            (2...1_000).contains(candidates), (1...65_536).contains(hiddenSize),
+            (2...Bounds.requestCandidateCountMax).contains(candidates),
+            (1...Bounds.hiddenSizeMax).contains(hiddenSize),
             (1...3_600).contains(seconds), (0.01...1).contains(rate ?? 1),
             (1...10).contains(overload ?? 1), (1...100_000).contains(cold ?? 1),
             (10...86_400).contains(soak ?? 10), (1...100_000).contains(requestsPerSecond)

@@ -2,7 +2,7 @@ import ArgumentParser
 import LanguageSystem
 import Ledger
 import PostgresAccess
-import ProgramLog
+import ProgramSupport
 
 struct Migrate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

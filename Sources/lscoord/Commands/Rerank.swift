@@ -66,8 +66,7 @@ struct Rerank: AsyncParsableCommand {
         let settings = try await Settings.resolve(common)
         let address =
             try coordinator.map { text throws(CoordinatorError) in
-                try ListenAddress(
-                    text.contains(":") ? text : text + ":8443", setting: "--coordinator")
+                try HostPort(text, setting: "--coordinator", defaultPort: 8_443)
             } ?? settings.restAddress
         if coordinator != nil, let fault = HostAddress.fault(in: address.host) {
             throw CoordinatorError.unusableHost(
@@ -151,7 +150,7 @@ struct Rerank: AsyncParsableCommand {
     }
 
     private func post(
-        _ body: Data, to address: ListenAddress, trusting authority: String, key: String
+        _ body: Data, to address: HostPort, trusting authority: String, key: String
     ) async throws -> (UInt, Data) {
         var tls = TLSConfiguration.makeClientConfiguration()
         do {
@@ -234,7 +233,7 @@ extension CoordinatorError {
             hint: "pass --ca FILE, or --data-dir of the coordinator")
     }
 
-    static func unreachable(_ address: ListenAddress, cause: any Error) -> Self {
+    static func unreachable(_ address: HostPort, cause: any Error) -> Self {
         Self(
             .unavailable, "cannot reach a coordinator at https://\(address)",
             hint: "is lscoord serve running there? --coordinator names another", cause: "\(cause)")

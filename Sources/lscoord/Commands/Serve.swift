@@ -11,8 +11,7 @@ import Ledger
 import Logging
 import PKI
 import PostgresAccess
-import ProgramLog
-import ProgramMetrics
+import ProgramSupport
 import ServiceLifecycle
 import UnixSignals
 

@@ -65,10 +65,10 @@ struct TokenCreate: AsyncParsableCommand {
     }
 
     /// As the coordinator said when it last started here; without one, as the settings are.
-    private static func joinAddress(_ settings: Settings) -> ListenAddress {
+    private static func joinAddress(_ settings: Settings) -> HostPort {
         let said = try? String(contentsOfFile: settings.joinAddressPath, encoding: .utf8)
         let line = said?.trimmingCharacters(in: .whitespacesAndNewlines)
-        return line.flatMap { try? ListenAddress($0, setting: "join-address") }
+        return line.flatMap { try? HostPort($0) }
             ?? settings.joinAddress()
     }
 

@@ -5,7 +5,7 @@ import Foundation
 import LanguageSystem
 import Logging
 import PKI
-import ProgramLog
+import ProgramSupport
 
 struct Join: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -31,12 +31,13 @@ struct Join: AsyncParsableCommand {
         try settings.state.prepare()
         let lock = try settings.state.lock()
         defer { withExtendedLifetime(lock) {} }
-        let stopping = StopSignals()
-        let identity = try await identity(settings, logger)
-        let worker = try EdgeWorker(
-            identity: identity, state: settings.state, settings: settings.edge, logger: logger)
-        stopping.onFirst { await worker.drain() }
-        try await worker.run()
+        try await StopSignals.during { stopping in
+            let identity = try await identity(settings, logger)
+            let worker = try EdgeWorker(
+                identity: identity, state: settings.state, settings: settings.edge, logger: logger)
+            await stopping.onFirst { await worker.drain() }
+            try await worker.run()
+        }
     }
 
     private func identity(_ settings: Settings, _ logger: Logger) async throws -> WorkerIdentity {

@@ -3,11 +3,11 @@
 // it stands open: a variable of the environment or a file never does.
 import Foundation
 
-public enum HiddenArguments {
+enum HiddenArguments {
     /// Before anything else: `CommandLine.arguments` keeps what was said.
     ///
     /// - Parameter flags: Whose values are overwritten: `--flag value` and `--flag=value`.
-    public static func hide(valuesOf flags: [String]) {
+    static func hide(valuesOf flags: [String]) {
         // Made from the originals at its first use.
         _ = CommandLine.arguments
         let count = Int(CommandLine.argc)

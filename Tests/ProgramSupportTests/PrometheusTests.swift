@@ -1,7 +1,7 @@
 // What a scraper reads: checked by a strict reader of the text format.
 import CoreMetrics
 import Foundation
-import ProgramMetrics
+import ProgramSupport
 import Testing
 
 /// Reads the text format 0.0.4, and nothing else.

@@ -3,7 +3,7 @@ import Foundation
 public import Logging
 
 public struct ProgramLogHandler: LogHandler {
-    public enum Style: Sendable {
+    public enum Style: String, Sendable, CaseIterable {
         case text
         case json
     }
