@@ -1,7 +1,7 @@
 -- What no other test asks for: the refusals of arguments that are plainly wrong, each with its SQLSTATE. That every
 -- refusal of every function is asked for somewhere is what PgTapCoverageTests (Swift) counts.
 begin;
-select plan(24);
+select plan(23);
 select fixture.base_model();
 select fixture.feature_set('code', 'train'), fixture.feature_set('code', 'test');
 select fixture.ranker('code');
@@ -22,8 +22,7 @@ select throws_ok($$ select ls.register_ranker('tiny', 'listwise', p_training => 
 select throws_ok($$ select ls.drop_feature_set(99, 'space') $$, 'LS014', 'cannot drop feature set 99: no set has this id', 'an unknown set is not dropped');
 select throws_ok($$ select ls.finish_feature_set(99) $$, 'LS014', 'cannot finish feature set 99: no set has this id', 'nor finished');
 select throws_ok($$ select ls.revoke_worker('stranger', 'why') $$, 'LS016', 'cannot revoke worker ''stranger'': no worker has this name', 'a worker nobody knows');
-select throws_ok($$ select ls.worker_seen(99) $$, 'LS016', 'cannot serve worker 99: no worker has this id', 'nor is it seen');
-select throws_ok($$ select ls.record_certificate(99, 'a', now(), now() + interval '1 hour') $$, 'LS016', null, 'nor certified');
+select throws_ok($$ select ls.record_certificate(99, 'a', now(), now() + interval '1 hour') $$, 'LS016', 'cannot serve worker 99: no worker has this id', 'nor certified');
 select throws_ok($$ select ls.redeem_join_token('id', 'secret', 'short') $$, 'LS001', 'cannot join: expected the SHA-256 of the worker''s key', 'a key that is no digest');
 
 select fixture.version('code.listwise', 'a');
