@@ -25,6 +25,8 @@ let configuration: Target.Dependency = .product(
     name: "Configuration", package: "swift-configuration")
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 
+let histogram: Target.Dependency = .product(
+    name: "Histogram", package: "hdrhistogram-swift")
 let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
 let grpcProtobuf: Target.Dependency = .product(
     name: "GRPCProtobuf", package: "grpc-swift-protobuf")
@@ -50,6 +52,7 @@ let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-
 let package = Package(
     name: "language-system",
     dependencies: [
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift.git", from: "0.2.0"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-asn1.git", from: "1.7.4"),
         .package(url: "https://github.com/apple/swift-certificates.git", from: "1.21.1"),
@@ -148,20 +151,22 @@ let package = Package(
             dependencies: ["CountedAllocations", "LanguageSystem", "RankerMath", "Rankers"],
             exclude: ["Fixtures", "Golden", "Recorded"], swiftSettings: strict),
         .target(
-            name: "Benchmarking", dependencies: ["LanguageSystem", "RankerMath", "Rankers"],
+            name: "Benchmarking",
+            dependencies: ["LanguageSystem", "RankerMath", "Rankers", histogram],
             swiftSettings: optimised),
         .testTarget(
             name: "BenchmarkingTests",
-            dependencies: ["Benchmarking", "LanguageSystem", "RankerMath", "Rankers"],
+            dependencies: [
+                "Benchmarking", "LanguageSystem", "RankerMath", "Rankers", histogram,
+            ],
             swiftSettings: strict),
         .executableTarget(
             name: "lsbench",
             dependencies: [
                 "Benchmarking", "EdgeWork", "EmbeddedPostgres", "LanguageSystem", "Ledger", "PKI",
                 "PostgresAccess", "ProgramSupport", "RankerMath", "Rankers", "WorkerWire",
-                arguments, crypto, grpc, grpcTransport, httpClient, logging, nio, nioFoundation,
-                nioHTTP, nioPosix, nioSSL,
-                signals,
+                arguments, crypto, grpc, grpcTransport, histogram, httpClient, logging, nio,
+                nioFoundation, nioHTTP, nioPosix, nioSSL, signals,
             ],
             swiftSettings: optimised),
 

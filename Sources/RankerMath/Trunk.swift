@@ -8,7 +8,7 @@ public enum Block: Sendable {
 }
 
 /// The shape of a ranker after its projection.
-public struct TailShape: Sendable {
+public struct TrunkShape: Sendable {
     /// d
     public let width: Int
     public let blocks: [Block]
@@ -30,8 +30,8 @@ public struct TailShape: Sendable {
 }
 
 /// One thread's forward and backward passes; not to be used by two threads at once.
-public final class Tail {
-    public let shape: TailShape
+public final class Trunk {
+    public let shape: TrunkShape
     /// Tokens of all groups of one pass.
     public let tokenTotal: Int
     /// T = K + 1: token 0 is the instruction.
@@ -47,9 +47,9 @@ public final class Tail {
     private let cosines: UnsafeMutablePointer<Float>
     private let dcosines: UnsafeMutablePointer<Float>
 
-    /// - Parameter isPaired: whether the parameters will come with pairs.
+    /// - Parameter isPacked: whether the parameters will come with pairs.
     public init(
-        shape: TailShape, tokenTotal: Int, tokenCountMax: Int, isPaired: Bool = false
+        shape: TrunkShape, tokenTotal: Int, tokenCountMax: Int, isPacked: Bool = false
     ) {
         self.shape = shape
         self.tokenTotal = tokenTotal
@@ -69,7 +69,7 @@ public final class Tail {
         let hidden = n * shape.multiple * d
         let wide = n * max(3, shape.multiple) * d
         let levels = shape.blocks.count + 1
-        let pairCount = isPaired ? (n + 1) / 2 * max(3, shape.multiple) * d : 0
+        let pairCount = isPacked ? (n + 1) / 2 * max(3, shape.multiple) * d : 0
         let counts =
             (perBlock + [hidden, hidden]).map(Scratch.rounded).reduce(0, +) * shape.blocks.count
             + Scratch.rounded(n * d) * (levels + 2) + Scratch.rounded(wide)
@@ -84,7 +84,7 @@ public final class Tail {
         }
         shared = SharedMemory(
             narrow: scratch.take(n * d), wide: scratch.take(wide), attention: scratch.take(square),
-            pairs: isPaired
+            pairs: isPacked
                 ? PairMemory(
                     first: scratch.takeWords(pairCount), second: scratch.takeWords(pairCount)) : nil
         )
