@@ -13,7 +13,7 @@ struct GenerateCommand: ParsableCommand {
     @Option(help: "Responses of each query.") var responses = 100
     @Option(help: "Numbers of one feature.") var hiddenSize = 4096
     @Option(help: "Seed; the planted direction is the same for all.") var seed: UInt64 = 1
-    @Option(help: "How far labels move a response along the planted direction.")
+    @Option(help: "Distance by which a label moves a response along the planted direction.")
     var delta: Float = 8
     @Option(help: "train or test.") var split: Split = .train
 

@@ -9,7 +9,7 @@ import ProgramSupport
 struct LSBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lsbench",
-        abstract: "Time training and scoring of rankers, and the dispatch of tasks.",
+        abstract: "Time training, scoring and serving of rankers, and the dispatch of tasks.",
         discussion: """
             Examples:
               lsbench generate --out mbpp.safetensors       synthetic features of the paper's size

@@ -13,11 +13,11 @@ struct Coordinator: AsyncParsableCommand {
             """,
         discussion: """
             Examples:
-              lscoord serve                                  start, on an embedded PostgreSQL
+              lscoord serve                                  start with an embedded PostgreSQL
               lscoord token create --name edge-1             a token for one worker
               lscoord key create --name app                  a key for rerank requests
               lscoord features import features/math          every feature file beneath a directory
-              lscoord train --domain 'math/*' --wait         train, and watch
+              lscoord train --domain 'math/*' --wait         train, and show progress
               lscoord train RANKER --sweep paper             40 configurations, compared
               lscoord transfer --base-model M --wait         the transfer matrix
               lscoord curve RANKER                           accuracy against the number of \

@@ -101,20 +101,22 @@ struct CommonOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             Your own PostgreSQL instead of the embedded one: postgres://user@host/name, several \
-            hosts with commas. With a password in it, say it in LSCOORD_DATABASE or the settings \
-            file: others can read arguments.
+            hosts separated by commas. Put a URL with a password into LSCOORD_DATABASE or the \
+            settings file, because others can read arguments.
             """,
             valueName: "url"))
     var database: String?
 
     @Option(
-        help: ArgumentHelp("Settings file (JSON); flags and environment win.", valueName: "file"))
+        help: ArgumentHelp(
+            "Settings file (JSON). Flags and environment variables override it.", valueName: "file")
+    )
     var config: String?
 
-    @Option(help: "Log lines as 'text' or 'json'.")
+    @Option(help: "Format of log lines: text or json.")
     var logFormat: String?
 
-    @Option(help: "trace, debug, info, notice, warning, error or critical.")
+    @Option(help: "Lowest level to log: trace, debug, info, notice, warning, error or critical.")
     var logLevel: String?
 }
 
@@ -122,25 +124,27 @@ struct CommonOptions: ParsableArguments {
 struct ServeOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "HTTPS: rerank, join, health. Default 127.0.0.1:8443.", valueName: "host:port"))
+            "Address of the HTTPS port (rerank, join, health). Default 127.0.0.1:8443.",
+            valueName: "host:port"))
     var restAddress: String?
 
     @Option(
         help: ArgumentHelp(
-            "gRPC for workers, mutual TLS. Default 127.0.0.1:8444.", valueName: "host:port"))
+            "Address of the workers' gRPC port, with mutual TLS. Default 127.0.0.1:8444.",
+            valueName: "host:port"))
     var workerAddress: String?
 
     @Option(
         help: ArgumentHelp(
-            "Reranks over gRPC, TLS and API keys as over HTTPS. Default: none.",
+            "Address of a port for reranks over gRPC, with TLS and API keys. Default: none.",
             valueName: "host:port"))
     var grpcAddress: String?
 
     @Option(
         help: ArgumentHelp(
             """
-            Where other coordinators on the same database reach the workers' port. Default: this \
-            machine's name, or what --worker-address listens on.
+            Address at which other coordinators on the database reach the workers' port. Default: \
+            that of --worker-address, or this machine's name if it listens on all addresses.
             """,
             valueName: "host:port"))
     var peerAddress: String?
@@ -148,14 +152,14 @@ struct ServeOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            A further name or address clients use; goes into the server's certificate. Repeatable.
+            Another name or address that clients use, for the server's certificate. Repeatable.
             """,
             valueName: "name"))
     var serverName: [String] = []
 
     @Option(
         help: ArgumentHelp(
-            "Seconds a worker may stay silent before its task is leased again. Default 10.",
+            "Seconds without a heartbeat after which a task is leased again. Default 10.",
             valueName: "n"))
     var leaseSeconds: Int?
 
@@ -170,7 +174,7 @@ struct ServeOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            float32, or bfloat16 where the processor has it: rankers then take half the memory. \
+            float32, or bfloat16 where the processor has it, which halves the memory of rankers. \
             Default bfloat16.
             """,
             valueName: "type"))
@@ -188,33 +192,33 @@ struct ServeOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Megabytes of bodies under way and of answers not taken; one more body above 1 MiB is \
-            refused with 429. Default 256.
+            Megabytes of bodies under way and of answers that clients have not read; beyond it a \
+            body above 1 MiB is refused with 429. Default 256.
             """,
             valueName: "n"))
     var bodyMemoryMb: Int?
 
     @Option(
         help: ArgumentHelp(
-            "Milliseconds a worker has to score a ranker placed on it. Default 200.",
+            "Milliseconds that a worker has for a rerank by a ranker placed on it. Default 200.",
             valueName: "n"))
     var edgeDeadlineMs: Int?
 
     @Option(
         help: ArgumentHelp(
-            "Share of requests whose decision is kept for lscoord replay, 0 to 1. Default 0.01.",
+            "Share of requests that are kept for lscoord replay, 0 to 1. Default 0.01.",
             valueName: "share"))
     var decisionShare: Double?
 
     @Option(
-        help: ArgumentHelp("Decisions kept in a second at most. Default 5.", valueName: "n"))
+        help: ArgumentHelp("Requests kept in a second at most. Default 5.", valueName: "n"))
     var decisionsPerSecond: Int?
 
     @Option(
         help: ArgumentHelp(
             """
-            Told to stop: milliseconds of /readyz saying so before the HTTPS port closes. Default \
-            1000.
+            Milliseconds at a stop during which /readyz fails before the HTTPS port closes. \
+            Default 1000.
             """,
             valueName: "n"))
     var drainLeadMs: Int?

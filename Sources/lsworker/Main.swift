@@ -7,11 +7,11 @@ import ProgramSupport
 struct Worker: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lsworker",
-        abstract: "Trains and evaluates rankers for a coordinator, on this machine's processors.",
+        abstract: "Trains, evaluates and serves rankers for a coordinator on this machine.",
         discussion: """
             Examples:
               lsworker join --coordinator coordinator.example.org --token-file token
-              lsworker join                  start again: the identity from before is used
+              lsworker join                  start again with the saved identity
               lsworker status
 
             Settings come from flags, then LSWORKER_… in the environment, then files in

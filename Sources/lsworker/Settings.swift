@@ -12,11 +12,13 @@ import ProgramSupport
 struct CommonOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Where the identity, the cache and the status are kept.", valueName: "dir"))
+            "Directory of the identity, the cache and the status.", valueName: "dir"))
     var stateDir: String?
 
     @Option(
-        help: ArgumentHelp("Settings file (JSON); flags and environment win.", valueName: "file"))
+        help: ArgumentHelp(
+            "Settings file (JSON). Flags and environment variables override it.", valueName: "file")
+    )
     var config: String?
 }
 
@@ -24,14 +26,14 @@ struct JoinOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            The coordinator's HTTPS address; port 8443 unless given. Needed to join, not afterwards.
+            The coordinator's HTTPS address. Default port: 8443. Needed only to join.
             """,
             valueName: "host[:port]"))
     var coordinator: String?
 
     @Option(
         help: ArgumentHelp(
-            "The join token. Others can see it in 'ps' for a moment: --token-file is better.",
+            "The join token. Others can see it in 'ps' for a moment; prefer --token-file.",
             valueName: "token"
         ))
     var token: String?
@@ -43,68 +45,67 @@ struct JoinOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The name to ask for, if the token gives none. Default: this machine's.",
+            "The name to ask for if the token has none. Default: this machine's name.",
             valueName: "name"))
     var name: String?
 
     @Option(help: ArgumentHelp("Threads of each task. Default: half of the cores.", valueName: "n"))
     var threads: Int?
 
-    @Option(help: ArgumentHelp("Tasks at once, 1 to 64. Default 1.", valueName: "n"))
+    @Option(help: ArgumentHelp("Tasks to run at once, 1 to 64. Default 1.", valueName: "n"))
     var capacity: Int?
 
     @Option(
         help: ArgumentHelp(
-            "What this machine does, separated by commas. Default train,evaluate,rerank.",
+            "Kinds of work to do, separated by commas. Default train,evaluate,rerank.",
             valueName: "kinds"))
     var allow: String?
 
     @Option(
         help: ArgumentHelp(
             """
-            Whose tasks this machine takes, separated by commas: math/algebra, math/*. Default: all.
+            Domains whose tasks to take, separated by commas: math/algebra, math/*. Default: all.
             """,
             valueName: "domains"))
     var domains: String?
 
     @Option(
         help: ArgumentHelp(
-            "Megabytes of features that one task may have. Default: any.", valueName: "mb"))
+            "Megabytes of features of a task at most. Default: no limit.", valueName: "mb"))
     var taskSize: Int?
 
     @Option(
         help: ArgumentHelp(
             """
-            When this machine takes tasks, such as 22:00-06:00, several with commas. Default: \
-            always.
+            Hours in which to take tasks, separated by commas: 22:00-06:00. Default: always.
             """,
             valueName: "times"))
     var hours: String?
 
     @Option(
         help: ArgumentHelp(
-            "Megabytes of memory; a task that takes more is given back. Default: any.",
+            "Megabytes of memory; beyond it the newest task is handed back. Default: no limit.",
             valueName: "mb"))
     var memory: Int?
 
     @Option(
         help: ArgumentHelp(
-            "By how much the priority of its work is lowered, 0 to 19. Default 10.", valueName: "n")
+            "Nice value of the working threads, 0 to 19. Default 10.", valueName: "n")
     )
     var nice: Int?
 
     @Option(
         help: ArgumentHelp(
             """
-            Directory of feature files that never leave this machine: offered by description and \
-            digest alone.
+            Directory of feature files that never leave this machine; the coordinator gets only \
+            their descriptions and digests.
             """,
             valueName: "dir"))
     var data: String?
 
     @Option(
         help: ArgumentHelp(
-            "Whose data --data holds; the token's label 'user' must name them. Default: nobody's.",
+            "The user whose data --data holds; the token's label 'user' must name it. Default: none.",
             valueName: "user"))
     var dataUser: String?
 
@@ -115,14 +116,14 @@ struct JoinOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Seconds that running tasks get when the worker is told to stop. Default 20.",
+            "Seconds that running tasks get at a stop. Default 20.",
             valueName: "n"))
     var drainSeconds: Int?
 
-    @Option(help: "Log lines as 'text' or 'json'.")
+    @Option(help: "Format of log lines: text or json.")
     var logFormat: String?
 
-    @Option(help: "trace, debug, info, notice, warning, error or critical.")
+    @Option(help: "Lowest level to log: trace, debug, info, notice, warning, error or critical.")
     var logLevel: String?
 }
 

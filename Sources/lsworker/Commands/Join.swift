@@ -9,11 +9,12 @@ import ProgramSupport
 
 struct Join: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Join a coordinator if need be, then work for it until stopped.",
+        abstract: "Join a coordinator, if not done yet, and work for it until stopped.",
         discussion: """
-            The first time, a token lets this machine in: its key is made here and
-            never leaves. Later starts need no token. SIGTERM or SIGINT stops in good
-            order, a second one at once.
+            The first start needs a token, which lets this machine join. The worker makes its key \
+            here, and the key never leaves the machine. Later starts need no token. On SIGTERM or \
+            SIGINT the worker finishes or hands back its tasks and ends; a second signal ends it \
+            at once.
 
             Examples:
               lsworker join --coordinator localhost:8443 --token-file token
