@@ -208,7 +208,8 @@ let package = Package(
         .target(
             name: "EdgeWork",
             dependencies: [
-                "LanguageSystem", "PKI", "RankerMath", "Rankers", "TLSDiagnosis", "WorkerWire",
+                "Concurrency", "LanguageSystem", "PKI", "RankerMath", "Rankers", "TLSDiagnosis",
+                "WorkerWire",
                 crypto, grpc, grpcTransport, httpClient, logging, nio, nioHTTP, nioSSL, nioTLS,
             ],
             swiftSettings: strict),
@@ -223,7 +224,8 @@ let package = Package(
         .executableTarget(
             name: "lsworker",
             dependencies: [
-                "EdgeWork", "LanguageSystem", "PKI", "ProgramLog", arguments, configuration,
+                "Concurrency", "EdgeWork", "LanguageSystem", "PKI", "ProgramLog", arguments,
+                configuration,
                 logging,
                 system,
             ],

@@ -19,14 +19,17 @@ import Testing
         "WorkerWire": ["LanguageSystem"],
         "TLSDiagnosis": ["LanguageSystem", "PKI"],
         "EdgeWork": [
-            "LanguageSystem", "PKI", "RankerMath", "Rankers", "TLSDiagnosis", "WorkerWire",
+            "Concurrency", "LanguageSystem", "PKI", "RankerMath", "Rankers", "TLSDiagnosis",
+            "WorkerWire",
         ],
         "Coordination": ["LanguageSystem", "Ledger", "RankerMath", "Rankers"],
         "CoordinatorServer": [
             "Coordination", "LanguageSystem", "Ledger", "PKI", "ProgramMetrics", "RankerMath",
             "Rankers", "RerankWire", "WorkerWire",
         ],
-        "lsworker": ["EdgeWork", "LanguageSystem", "ProgramLog", "PKI", "WorkerWire"],
+        "lsworker": [
+            "Concurrency", "EdgeWork", "LanguageSystem", "ProgramLog", "PKI", "WorkerWire",
+        ],
         "lscoord": [
             "CMalloc", "Coordination", "CoordinatorServer", "EmbeddedPostgres", "LanguageSystem",
             "Ledger", "LedgerSchema", "PKI",
