@@ -219,7 +219,8 @@ let package = Package(
         .target(
             name: "EdgeWork",
             dependencies: [
-                "LanguageSystem", "PKI", "RankerMath", "Rankers", "TLSDiagnosis", "WorkerWire",
+                "Concurrency", "LanguageSystem", "PKI", "RankerMath", "Rankers", "TLSDiagnosis",
+                "WorkerWire",
                 crypto, grpc, grpcTransport, httpClient, logging, nio, nioHTTP, nioSSL, nioTLS,
             ],
             swiftSettings: strict),
@@ -234,7 +235,8 @@ let package = Package(
         .executableTarget(
             name: "lsworker",
             dependencies: [
-                "EdgeWork", "LanguageSystem", "PKI", "ProgramSupport", arguments, logging,
+                "Concurrency", "EdgeWork", "LanguageSystem", "PKI", "ProgramSupport", arguments,
+                logging,
             ],
             swiftSettings: strict),
 

@@ -9,23 +9,8 @@ public func withDeadline<Time: Clock, Value: Sendable>(
     _ deadline: Time.Instant, clock: Time,
     _ body: @escaping @Sendable () async throws -> Value
 ) async throws -> Value? {
-    try await withThrowingTaskGroup(of: Race<Value>.self) { group in
-        group.addTask { .ended(try await body()) }
-        group.addTask {
-            let isOver = (try? await clock.sleep(until: deadline, tolerance: nil)) != nil
-            return isOver ? .deadline : .cancelled
-        }
-        defer { group.cancelAll() }
-        while let first = try await group.next() {
-            switch first {
-            case .ended(let value): return value
-            case .deadline: return nil
-            // Then `body` is cancelled, too, and says how it ends.
-            case .cancelled: continue
-            }
-        }
-        preconditionFailure("what was waited for neither ended nor failed")
-    }
+    try await withCancellation(
+        when: { try? await clock.sleep(until: deadline, tolerance: nil) }, body)
 }
 
 /// As `withDeadline(_:clock:_:)`, `patience` from now.
@@ -36,8 +21,37 @@ public func withDeadline<Value: Sendable>(
     return try await withDeadline(clock.now + patience, clock: clock, body)
 }
 
+/// Runs `body`, and waits for it until `isOver` returns; then, and when the caller is cancelled,
+/// `body` is cancelled. It has to heed that: this function returns when `body` has ended.
+///
+/// - Parameter isOver: Returns when `body` is not worth waiting for, and when it is cancelled.
+/// - Returns: Nil when `isOver` returned first.
+/// - Throws: What `body` throws.
+public func withCancellation<Value: Sendable>(
+    when isOver: @escaping @Sendable () async -> Void,
+    _ body: @escaping @Sendable () async throws -> Value
+) async throws -> Value? {
+    try await withThrowingTaskGroup(of: Race<Value>.self) { group in
+        group.addTask { .ended(try await body()) }
+        group.addTask {
+            await isOver()
+            return Task.isCancelled ? .cancelled : .over
+        }
+        defer { group.cancelAll() }
+        while let first = try await group.next() {
+            switch first {
+            case .ended(let value): return value
+            case .over: return nil
+            // Then `body` is cancelled, too, and says how it ends.
+            case .cancelled: continue
+            }
+        }
+        preconditionFailure("what was waited for neither ended nor failed")
+    }
+}
+
 private enum Race<Value: Sendable>: Sendable {
     case ended(Value)
-    case deadline
+    case over
     case cancelled
 }

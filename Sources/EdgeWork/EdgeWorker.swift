@@ -1,5 +1,6 @@
 // A worker at work: keeps a session with its coordinator, runs what is leased to it, reports, and
 // leaves in good order. It owns the book of leases; what to do about them is decided there.
+import Concurrency
 public import LanguageSystem
 import Foundation
 import GRPCCore
@@ -92,7 +93,7 @@ public actor EdgeWorker {
     var connectedSince: Date?
     private var lastHeard: ContinuousClock.Instant
     private var heartbeatInterval = WireLimits.heartbeatInterval
-    private var backoff = Backoff()
+    private var backoff = Backoff.ofCoordinator
     var drainDeadline: ContinuousClock.Instant?
     /// By the wall clock, as certificates are; a renewal that failed waits for time that only
     /// passes.
@@ -100,7 +101,7 @@ public actor EdgeWorker {
     private var renewalRetry: ContinuousClock.Instant?
     /// The coordinator says so, whose clock is what counts.
     private var isTakenForExpired = false
-    private var renewalBackoff = Backoff(initial: .seconds(5), maximum: .seconds(300))
+    private var renewalBackoff = Backoff(first: .seconds(5), most: .seconds(300))
     /// Refusals that are still to be said.
     private var refusalCount = 0 { didSet { endIfDrained() } }
     private var completedCount = 0

@@ -45,3 +45,24 @@ import Testing
         await #expect(throws: Failure.self) { try await waiting.value }
     }
 }
+
+@Suite struct `Waiting until something else happens` {
+    @Test func `cancels what is not worth waiting for any more`() async throws {
+        let (over, end) = AsyncStream.makeStream(of: Void.self)
+        let wasCancelled = Locked(false)
+        let found: Int? = try await withCancellation(when: { for await _ in over {} }) {
+            end.finish()
+            try? await Task.sleep(for: .seconds(600))
+            wasCancelled.withLock { $0 = Task.isCancelled }
+            return 7
+        }
+        #expect(found == nil)
+        #expect(wasCancelled.withLock { $0 })
+    }
+
+    @Test func `brings what is ready before it happens`() async throws {
+        let (over, end) = AsyncStream.makeStream(of: Void.self)
+        #expect(try await withCancellation(when: { for await _ in over {} }) { 7 } == 7)
+        end.finish()
+    }
+}

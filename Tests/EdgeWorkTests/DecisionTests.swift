@@ -79,24 +79,6 @@ import Testing
     }
 }
 
-@Suite struct `Backoff between tries` {
-    @Test func `doubles up to its maximum, and begins again after a success`() {
-        var backoff = Backoff(initial: .seconds(1), maximum: .seconds(5))
-        #expect(
-            (0..<5).map { _ in backoff.next(chance: 1) } == [1, 2, 4, 5, 5].map { .seconds($0) })
-        backoff.reset()
-        #expect(backoff.next(chance: 1) == .seconds(1))
-    }
-
-    @Test func `is shortened by chance to no less than half`() {
-        var backoff = Backoff(initial: .seconds(2), maximum: .seconds(5))
-        #expect(backoff.next(chance: 0) == .seconds(1))
-        for _ in 0..<1_000 {
-            #expect((Duration.milliseconds(1_999)...(.seconds(5))).contains(backoff.next()))
-        }
-    }
-}
-
 @Suite struct `Cache plan` {
     static func digest(_ byte: UInt8) -> Digest {
         Digest(bytes: [UInt8](repeating: byte, count: 32))!

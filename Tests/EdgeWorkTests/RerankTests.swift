@@ -301,34 +301,14 @@ extension Arrangement {
     }
 }
 
-@Suite struct `Scorer memory` {
-    private static func digest(_ byte: UInt8) -> Digest {
-        Digest(bytes: [UInt8](repeating: byte, count: 32))!
-    }
-
-    @Test func `keeps what was used last within its bytes`() {
-        var memory = ScorerMemory<Int>(byteCountMax: 100)
-        memory.keep(1, of: Self.digest(1), byteCount: 40)
-        memory.keep(2, of: Self.digest(2), byteCount: 40)
-        #expect(memory.scorer(of: Self.digest(1)) == 1)
-        memory.keep(3, of: Self.digest(3), byteCount: 60)
-        #expect(memory.scorer(of: Self.digest(2)) == nil)
-        #expect(memory.scorer(of: Self.digest(1)) == 1)
-        #expect(memory.byteCount == 100 && memory.count == 2)
-        // The same again changes nothing; what cannot fit pushes nothing out.
-        memory.keep(3, of: Self.digest(3), byteCount: 60)
-        memory.keep(4, of: Self.digest(4), byteCount: 101)
-        #expect(memory.byteCount == 100 && memory.count == 2)
-        #expect(memory.scorer(of: Self.digest(4)) == nil)
-    }
-
+@Suite struct `Trace of a rerank` {
     @Test(arguments: [
         ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", true),
         ("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", false),
         ("00-4bf9-00f067aa0ba902b7-01", false), ("4bf92f3577b34da6a3ce929d0e0e4736", false),
         ("", false),
     ])
-    func `of traces knows the number that a traceparent names`(text: String, isOne: Bool) {
+    func `is the number that a traceparent names`(text: String, isOne: Bool) {
         #expect(traceID(text) == (isOne ? "4bf92f3577b34da6a3ce929d0e0e4736" : nil))
     }
 }

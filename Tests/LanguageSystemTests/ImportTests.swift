@@ -18,14 +18,17 @@ import Testing
         "WorkerWire": ["LanguageSystem"],
         "TLSDiagnosis": ["LanguageSystem", "PKI"],
         "EdgeWork": [
-            "LanguageSystem", "PKI", "RankerMath", "Rankers", "TLSDiagnosis", "WorkerWire",
+            "Concurrency", "LanguageSystem", "PKI", "RankerMath", "Rankers", "TLSDiagnosis",
+            "WorkerWire",
         ],
         "Coordination": ["LanguageSystem", "Ledger", "RankerMath", "Rankers"],
         "CoordinatorServer": [
             "Coordination", "LanguageSystem", "Ledger", "PKI", "ProgramSupport", "RankerMath",
             "Rankers", "RerankWire", "WorkerWire",
         ],
-        "lsworker": ["EdgeWork", "LanguageSystem", "ProgramSupport", "PKI", "WorkerWire"],
+        "lsworker": [
+            "Concurrency", "EdgeWork", "LanguageSystem", "ProgramSupport", "PKI", "WorkerWire",
+        ],
         "lscoord": [
             "CMalloc", "Coordination", "CoordinatorServer", "EmbeddedPostgres", "LanguageSystem",
             "Ledger", "LedgerSchema", "PKI",

@@ -1,6 +1,7 @@
 // Blobs on disk, named by their SHA-256. A name without `.partial` was verified when it got that
 // name, and is verified again once by every process that uses it: disks forget. Lives on a thread
 // of its own, since all it does is wait for the disk.
+import Concurrency
 import Crypto
 import Foundation
 public import LanguageSystem
@@ -38,7 +39,7 @@ public actor BlobCache {
 
     nonisolated let directory: String
     public nonisolated let byteCountMax: Int64
-    private nonisolated let thread = OwnThread(name: "ls-cache")
+    private nonisolated let thread = ThreadExecutor(name: "ls-cache")
     private var files: [LanguageSystem.Digest: File] = [:]
     private var useCounts: [LanguageSystem.Digest: Int] = [:]
     private var filling: Set<LanguageSystem.Digest> = []

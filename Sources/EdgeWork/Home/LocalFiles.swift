@@ -2,6 +2,7 @@
 // named by their SHA-256. Only description and digest are ever told to anybody. Lives on a thread
 // of its own, since all it does is wait for the disk. Files are read, never mapped: somebody else
 // may cut one short at any time.
+import Concurrency
 import CoreFoundation
 import struct Crypto.SHA256
 import Foundation
@@ -26,7 +27,7 @@ package actor LocalFiles {
         let content: Result<FeatureSetDescription, CoordinatorError>
     }
 
-    private nonisolated let thread = OwnThread(name: "ls-local")
+    private nonisolated let thread = ThreadExecutor(name: "ls-local")
     nonisolated package var unownedExecutor: UnownedSerialExecutor {
         thread.asUnownedSerialExecutor()
     }
@@ -148,7 +149,7 @@ final class LocalFileReader: Sendable {
 
     /// Fewer than asked only where the file ends.
     func bytes(from offset: Int64, countMax: Int) async throws -> [UInt8] {
-        try await onOwnThread("ls-read") { try self.read(from: offset, countMax: countMax) }
+        try await onThread(named: "ls-read") { try self.read(from: offset, countMax: countMax) }
     }
 
     func read(from offset: Int64, countMax: Int) throws(CoordinatorError) -> [UInt8] {

@@ -2,6 +2,7 @@
 // request for a ranker in memory goes straight to the threads that score; one whose weights lie on
 // this disk waits while they are read; one whose weights are not here is refused, and they are
 // fetched for the next.
+import Concurrency
 import Foundation
 import LanguageSystem
 import Logging
@@ -34,7 +35,8 @@ final class EdgeRerankServer: Sendable {
     }
 
     private struct State {
-        var memory = ScorerMemory<RankerScorer>(byteCountMax: EdgeRerankServer.memoryByteCountMax)
+        var scorers = ByteBoundedCache<Digest, RankerScorer>(
+            byteCountMax: EdgeRerankServer.memoryByteCountMax)
         var counts = Counts()
         var openCount = 0
         var openByteCount = 0
@@ -62,13 +64,13 @@ final class EdgeRerankServer: Sendable {
     /// How long what could not be fetched is not asked for again.
     static let failureDuration: Duration = .seconds(30)
 
-    private let isAllowed: Bool
     private let home: HomeWeights
     private let cache: BlobCache
     private let fetcher: BlobFetcher
     private let logger: Logger
     private let clock = ContinuousClock()
-    private let threads: RerankThreads
+    /// Nil where the machine's owner allows no reranks.
+    private let threads: ThreadPool?
     private let state = Locked(State())
     private let misses: AsyncStream<Job>
     private let miss: AsyncStream<Job>.Continuation
@@ -79,12 +81,11 @@ final class EdgeRerankServer: Sendable {
     init(
         isAllowed: Bool, home: HomeWeights, cache: BlobCache, link: CoordinatorLink, logger: Logger
     ) {
-        self.isAllowed = isAllowed
         self.home = home
         self.cache = cache
         self.logger = logger
         fetcher = BlobFetcher(cache: cache, link: link, logger: logger)
-        threads = RerankThreads(count: isAllowed ? Self.threadCount : 0)
+        threads = isAllowed ? ThreadPool(name: "ls-rerank", threadCount: Self.threadCount) : nil
         (misses, miss) = AsyncStream.makeStream()
         (fetchOrders, fetchOrder) = AsyncStream.makeStream()
     }
@@ -118,7 +119,7 @@ final class EdgeRerankServer: Sendable {
     var isIdle: Bool { state.withLock { $0.openCount == 0 } }
 
     func statusLine() -> StatusReport.RerankLine? {
-        guard isAllowed else { return nil }
+        guard threads != nil else { return nil }
         return state.withLock { state in
             let counts = state.counts
             return StatusReport.RerankLine(
@@ -126,7 +127,7 @@ final class EdgeRerankServer: Sendable {
                 lateCount: counts.late,
                 computeMicrosecondsMean: counts.answered == 0
                     ? 0 : counts.compute / .microseconds(1) / Double(counts.answered),
-                rankerCount: state.memory.count, byteCount: state.memory.byteCount)
+                rankerCount: state.scorers.count, byteCount: state.scorers.byteCount)
         }
     }
 
@@ -138,17 +139,24 @@ final class EdgeRerankServer: Sendable {
         let next = state.withLock { state -> Next in
             state.openCount += 1
             state.openByteCount += order.rerank.features.count
-            if !isAllowed { return .refuse(.rerankNotAllowed()) }
+            if threads == nil { return .refuse(.rerankNotAllowed()) }
             if state.isDraining { return .refuse(.rerankWhileLeaving()) }
             guard state.openCount <= Self.openCountMax,
                 state.openByteCount <= Self.openByteCountMax
             else { return .refuse(.tooManyReranks(max: Self.openCountMax)) }
-            return state.memory.scorer(of: order.rerank.weights.digest).map { .score($0) } ?? .look
+            return state.scorers.value(for: order.rerank.weights.digest).map { .score($0) } ?? .look
         }
         switch next {
-        case .score(let scorer): threads.run { self.score(job, scorer) }
+        case .score(let scorer): schedule(job, scorer)
         case .look: miss.yield(job)
         case .refuse(let error): end(job, EdgeRerankResult(refusal: error))
+        }
+    }
+
+    /// Any number may wait for a thread: `openCountMax` is the bound.
+    private func schedule(_ job: Job, _ scorer: RankerScorer) {
+        guard threads?.submit({ self.score(job, scorer) }) == true else {
+            return end(job, EdgeRerankResult(refusal: .rerankNotAllowed()))
         }
     }
 
@@ -210,15 +218,15 @@ final class EdgeRerankServer: Sendable {
         let blob = job.rerank.weights
         if clock.now >= job.deadline { return end(job, .late) }
         // Several may have waited for the same.
-        if let scorer = state.withLock({ $0.memory.scorer(of: blob.digest) }) {
-            return threads.run { self.score(job, scorer) }
+        if let scorer = state.withLock({ $0.scorers.value(for: blob.digest) }) {
+            return schedule(job, scorer)
         }
         do {
             guard blob.byteCount <= Self.memoryByteCountMax else {
                 throw CoordinatorError.tooLargeToRerank(blob, max: Self.memoryByteCountMax)
             }
             if let scorer = try await load(blob) {
-                threads.run { self.score(job, scorer) }
+                schedule(job, scorer)
             } else {
                 end(job, EdgeRerankResult(refusal: want(blob)))
             }
@@ -234,7 +242,7 @@ final class EdgeRerankServer: Sendable {
     /// Nil when the weights are neither at home here nor in the cache.
     private func load(_ blob: BlobReference) async throws -> RankerScorer? {
         let home = home
-        let atHome = try await onOwnThread("ls-rerank-load") {
+        let atHome = try await onThread(named: "ls-rerank-load") {
             try home.bytes(of: blob.digest).map(ReadyScorer.init)
         }
         if let atHome { return keep(atHome, of: blob.digest) }
@@ -242,7 +250,7 @@ final class EdgeRerankServer: Sendable {
         do {
             var ready: ReadyScorer?
             if case .whole(let path) = try await cache.presence(of: blob) {
-                ready = try await onOwnThread("ls-rerank-load") {
+                ready = try await onThread(named: "ls-rerank-load") {
                     try ReadyScorer(safetensors: try readFile(path))
                 }
             }
@@ -261,7 +269,7 @@ final class EdgeRerankServer: Sendable {
 
     private func keep(_ ready: ReadyScorer, of digest: Digest) -> RankerScorer {
         state.withLock {
-            $0.memory.keep(ready.scorer, of: digest, byteCount: ready.byteCount)
+            $0.scorers.insert(ready.scorer, for: digest, byteCount: ready.byteCount)
         }
         return ready.scorer
     }
@@ -289,7 +297,7 @@ final class EdgeRerankServer: Sendable {
         do {
             let path = try await fetcher.path(of: blob)
             _ = keep(
-                try await onOwnThread("ls-rerank-load") {
+                try await onThread(named: "ls-rerank-load") {
                     try ReadyScorer(safetensors: try readFile(path))
                 }, of: blob.digest)
             logger.info("ready to rerank", metadata: ["ranker": "\(blob.name)"])
@@ -346,21 +354,6 @@ func traceID(_ traceParent: String) -> String? {
         })
     else { return nil }
     return String(parts[1])
-}
-
-/// A value behind a lock.
-/// Unchecked: the value is touched only behind the lock.
-private final class Locked<Value>: @unchecked Sendable {
-    private let lock = NSLock()
-    private var value: Value
-
-    init(_ value: Value) { self.value = value }
-
-    func withLock<Result>(_ body: (inout Value) -> Result) -> Result {
-        lock.lock()
-        defer { lock.unlock() }
-        return body(&value)
-    }
 }
 
 extension CoordinatorError {

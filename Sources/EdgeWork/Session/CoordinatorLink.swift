@@ -2,6 +2,7 @@
 // Calls wait while there is no connection, and are made again when it broke under them. No call
 // outlives its connection: the transport forgets one that comes while its connection is being
 // ended, and such a call would wait for ever, its lease renewed by the next session.
+import Concurrency
 import Foundation
 import GRPCCore
 package import GRPCNIOTransportHTTP2Posix
@@ -21,22 +22,24 @@ package actor CoordinatorLink {
 
     private var connection: Connection?
     private var isShutDown = false
-    private var waiting: [UInt64: CheckedContinuation<Connection, any Error>] = [:]
-    /// How to cancel what is being called on the connection that is open.
-    private var calls: [UInt64: @Sendable () -> Void] = [:]
+    /// Those who wait for a connection.
+    private var waiting: [UInt64: AsyncStream<Connection>.Continuation] = [:]
+    /// Those who call on the connection that is open, to be told of its end.
+    private var calls: [UInt64: AsyncStream<Void>.Continuation] = [:]
     private var lastNumber: UInt64 = 0
 
     package func open(_ client: WorkerClient) {
         close()
         let connection = Connection(client: client, number: nextNumber())
         self.connection = connection
-        for one in waiting.values { one.resume(returning: connection) }
+        for one in waiting.values { one.yield(connection) }
         waiting = [:]
     }
 
+    /// Cancels the calls that are under way: they are made again on the next connection.
     package func close() {
         connection = nil
-        for cancel in calls.values { cancel() }
+        for call in calls.values { call.finish() }
         calls = [:]
     }
 
@@ -44,7 +47,7 @@ package actor CoordinatorLink {
     package func shutDown() {
         isShutDown = true
         close()
-        for one in waiting.values { one.resume(throwing: CancellationError()) }
+        for one in waiting.values { one.finish() }
         waiting = [:]
     }
 
@@ -53,7 +56,7 @@ package actor CoordinatorLink {
     package func call<Value: Sendable>(
         _ body: @escaping @Sendable (WorkerClient) async throws -> Value
     ) async throws -> Value {
-        var backoff = Backoff()
+        var backoff = Backoff.ofCoordinator
         var internalCount = 0
         while true {
             let connection = try await current()
@@ -83,16 +86,15 @@ package actor CoordinatorLink {
         _ connection: Connection, _ body: @escaping @Sendable (WorkerClient) async throws -> Value
     ) async throws -> Value {
         guard connection.number == self.connection?.number else { throw CancellationError() }
-        // Not structured: it is cancelled by its caller or by the end of the connection.
-        let call = Task { try await body(connection.client) }
+        let (open, call) = AsyncStream.makeStream(of: Void.self)
         let number = nextNumber()
-        calls[number] = { call.cancel() }
+        calls[number] = call
         defer { calls[number] = nil }
-        return try await withTaskCancellationHandler {
-            try await call.value
-        } onCancel: {
-            call.cancel()
+        let value = try await withCancellation(when: { for await _ in open {} }) {
+            try await body(connection.client)
         }
+        guard let value else { throw CancellationError() }
+        return value
     }
 
     private func nextNumber() -> UInt64 {
@@ -102,24 +104,19 @@ package actor CoordinatorLink {
 
     private func current() async throws -> Connection {
         if let connection { return connection }
-        let waiter = nextNumber()
-        return try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                if Task.isCancelled || isShutDown {
-                    continuation.resume(throwing: CancellationError())
-                } else {
-                    waiting[waiter] = continuation
-                }
-            }
-        } onCancel: {
-            // Not structured: the handler is synchronous, and all it does is let go.
-            Task { await self.forget(waiter) }
-        }
+        guard !isShutDown else { throw CancellationError() }
+        let (opened, waiter) = AsyncStream.makeStream(of: Connection.self)
+        let number = nextNumber()
+        waiting[number] = waiter
+        defer { waiting[number] = nil }
+        for await connection in opened { return connection }
+        throw CancellationError()
     }
+}
 
-    private func forget(_ waiter: UInt64) {
-        waiting.removeValue(forKey: waiter)?.resume(throwing: CancellationError())
-    }
+extension Backoff {
+    /// How a worker waits before it tries its coordinator again.
+    static var ofCoordinator: Backoff { Backoff(first: .milliseconds(250), most: .seconds(5)) }
 }
 
 extension WorkerIdentity {

@@ -1,5 +1,6 @@
 // One attempt from its lease to its end: fetch, work on a thread of ours, hand in. What it says of
 // itself goes to whoever keeps the lease; when it is told to stop, it stops at the next step.
+import Concurrency
 import Crypto
 import Foundation
 import GRPCCore
@@ -24,7 +25,13 @@ struct AttemptRunner: Sendable {
     func run(_ work: TaskLease, _ stop: StopSignal) async throws -> Completion {
         for blob in work.blobs { await cache.retain(blob.digest) }
         do {
-            let completion = try await stopping(stop) { try await perform(work, stop) }
+            let completion = try await withCancellation(when: { await stop.wait() }) {
+                try await perform(work, stop)
+            }
+            guard let completion else {
+                try stop.check()
+                preconditionFailure("an attempt was stopped, and nobody said why")
+            }
             for blob in work.blobs { await cache.release(blob.digest) }
             return completion
         } catch {
@@ -47,7 +54,8 @@ struct AttemptRunner: Sendable {
         let paths = try await fetch(train.features)
         let initialWeights = try await train.initialWeights.asyncMap { try await reader(of: $0) }
         let (threadCount, report) = (threadCount, report)
-        let (weights, digest, reportJSON) = try await onOwnThread("ls-train", nice: nice) {
+        let (weights, digest, reportJSON) = try await onThread(named: "ls-train") {
+            ProcessLimits.lowerPriority(by: nice)
             try stop.check()
             report(.working, 0, "reading features")
             let ranker = try RankerConfiguration(json: train.rankerConfiguration)
@@ -97,7 +105,8 @@ struct AttemptRunner: Sendable {
         let weightsBytes = try await reader(of: evaluate.weights)
         let paths = try await fetch(evaluate.features)
         let (threadCount, report) = (threadCount, report)
-        let reports = try await onOwnThread("ls-evaluate", nice: nice) {
+        let reports = try await onThread(named: "ls-evaluate") {
+            ProcessLimits.lowerPriority(by: nice)
             let configuration = try EvaluationConfiguration(json: evaluate.evaluationConfiguration)
             let weights = try RankerWeights(safetensors: weightsBytes())
             return try zip(evaluate.features, paths).enumerated().map { index, pair in
@@ -147,24 +156,6 @@ struct AttemptRunner: Sendable {
         return paths
     }
 
-    /// Runs `body` until it ends or is told to stop, whichever is first.
-    private func stopping<Value: Sendable>(
-        _ stop: StopSignal, _ body: @escaping @Sendable () async throws -> Value
-    ) async throws -> Value {
-        try await withThrowingTaskGroup(of: Value?.self) { group in
-            group.addTask { try await body() }
-            group.addTask {
-                await stop.wait()
-                return nil
-            }
-            defer { group.cancelAll() }
-            while let result = try await group.next() {
-                try stop.check()
-                if let value = result { return value }
-            }
-            preconditionFailure("an attempt neither ended nor was stopped")
-        }
-    }
 }
 
 extension Optional {

@@ -1,5 +1,6 @@
 // Joins when there is a token and something to join for, then works until told to stop.
 import ArgumentParser
+import Concurrency
 import EdgeWork
 import Foundation
 import LanguageSystem
@@ -73,7 +74,7 @@ struct Join: AsyncParsableCommand {
     private func joinPatiently(_ joining: Joining, _ state: StateDirectory, _ logger: Logger)
         async throws -> WorkerIdentity
     {
-        var backoff = Backoff(initial: .milliseconds(500), maximum: .seconds(4))
+        var backoff = Backoff(first: .milliseconds(500), most: .seconds(4))
         for _ in 1...6 {
             do {
                 return try await joining.join(state)
