@@ -254,7 +254,7 @@ let package = Package(
                 logging, nio, nioFoundation, nioHTTP, nioPosix, nioReloading, nioSSL, nioTLS,
                 protobuf,
             ],
-            resources: [.embedInCode("Rest/openapi.json")],
+            resources: [.embedInCode("HTTP/openapi.json")],
             swiftSettings: strict),
         .executableTarget(
             name: "lscoord",
