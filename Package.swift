@@ -248,11 +248,11 @@ let package = Package(
         .target(
             name: "CoordinatorServer",
             dependencies: [
-                "Coordination", "LanguageSystem", "Ledger", "PKI", "ProgramMetrics", "RankerMath",
-                "Rankers", "RerankWire", "WorkerWire", certificates, coreMetrics, crypto, grpc,
-                grpcTransport, httpTypes, hummingbird, hummingbirdCore, hummingbirdTLS, lifecycle,
-                logging, nio, nioFoundation, nioHTTP, nioPosix, nioReloading, nioSSL, nioTLS,
-                protobuf,
+                "Concurrency", "Coordination", "LanguageSystem", "Ledger", "PKI", "ProgramMetrics",
+                "RankerMath", "Rankers", "RerankWire", "WorkerWire", certificates, coreMetrics,
+                crypto, grpc, grpcTransport, httpTypes, hummingbird, hummingbirdCore,
+                hummingbirdTLS, lifecycle, logging, nio, nioFoundation, nioHTTP, nioPosix,
+                nioReloading, nioSSL, nioTLS, protobuf,
             ],
             resources: [.embedInCode("HTTP/openapi.json")],
             swiftSettings: strict),
@@ -269,10 +269,11 @@ let package = Package(
         .testTarget(
             name: "CoordinatorServerTests",
             dependencies: [
-                "Coordination", "CoordinatorServer", "EdgeWork", "LanguageSystem", "Ledger", "PKI",
-                "PostgresAccess", "PostgresTesting", "ProgramMetrics", "RankerMath", "Rankers",
-                "RerankWire", "WorkerWire", crypto, grpc, grpcTransport, httpTypes,
-                hummingbirdCore, logging, nio, nioEmbedded, nioHTTP, nioSSL, protobuf,
+                "Concurrency", "Coordination", "CoordinatorServer", "EdgeWork", "LanguageSystem",
+                "Ledger", "PKI", "PostgresAccess", "PostgresTesting", "ProgramMetrics",
+                "RankerMath", "Rankers", "RerankWire", "WorkerWire", crypto, grpc, grpcTransport,
+                httpTypes, hummingbird, hummingbirdCore, logging, nio, nioEmbedded, nioHTTP,
+                nioSSL, protobuf,
             ],
             swiftSettings: strict),
         .testTarget(

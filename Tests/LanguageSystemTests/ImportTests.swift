@@ -23,8 +23,8 @@ import Testing
         ],
         "Coordination": ["LanguageSystem", "Ledger", "RankerMath", "Rankers"],
         "CoordinatorServer": [
-            "Coordination", "LanguageSystem", "Ledger", "PKI", "ProgramMetrics", "RankerMath",
-            "Rankers", "RerankWire", "WorkerWire",
+            "Concurrency", "Coordination", "LanguageSystem", "Ledger", "PKI", "ProgramMetrics",
+            "RankerMath", "Rankers", "RerankWire", "WorkerWire",
         ],
         "lsworker": ["EdgeWork", "LanguageSystem", "ProgramLog", "PKI", "WorkerWire"],
         "lscoord": [

@@ -1,87 +1,16 @@
-// What every request carries along: the id its answer will say, and the caller's trace.
+// What every request of the router carries along: its head, with the id that its answer says.
 import HTTPTypes
 import Hummingbird
-import Logging
 import NIOCore
 
 struct ServingContext: RequestContext {
     var coreContext: CoreRequestContextStorage
-    var identity = RequestIdentity(requestID: nil, traceParent: nil)
+    /// Read by `RequestFrame`, before any handler runs.
+    var head = RequestHead(HTTPFields())
 
-    var requestID: String { identity.id }
-    var traceParent: String? { identity.traceParent }
+    var requestID: String { head.identity.id }
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
-    }
-
-    mutating func read(_ headers: HTTPFields) {
-        identity = RequestIdentity(
-            requestID: headers[.requestID], traceParent: headers[.traceParent])
-    }
-}
-
-struct RequestIdentity: Sendable {
-    /// The caller's own when it is well formed, else ours.
-    let id: String
-    /// W3C trace context, as it came.
-    let traceParent: String?
-
-    init(id: String, traceParent: String?) {
-        self.id = id
-        self.traceParent = traceParent
-    }
-
-    /// - Parameters: What the headers say.
-    init(requestID: String?, traceParent: String?) {
-        id = requestID.flatMap { $0.isRequestID ? $0 : nil } ?? Self.newID()
-        self.traceParent = traceParent.flatMap { $0.isTraceParent ? $0 : nil }
-    }
-
-    private static func newID() -> String {
-        let digits = String(UInt64.random(in: .min ... .max), radix: 16)
-        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
-    }
-
-    /// For log lines about the request.
-    var metadata: Logger.Metadata {
-        var metadata: Logger.Metadata = ["request.id": "\(id)"]
-        if let traceParent {
-            metadata["trace.id"] = "\(traceParent.dropFirst(3).prefix(32))"
-        }
-        return metadata
-    }
-}
-
-extension HTTPField.Name {
-    static let requestID = Self(ours: "x-request-id")
-    static let traceParent = Self(ours: "traceparent")
-    /// The caller wants the decision kept, sampled or not.
-    static let keep = Self(ours: "x-ls-keep")
-}
-
-extension String {
-    fileprivate var isRequestID: Bool {
-        (1...64).contains(utf8.count)
-            && utf8.allSatisfy {
-                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
-                    || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0 | 0x20)
-                    || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "_")
-                    || $0 == UInt8(ascii: "-")
-            }
-    }
-
-    /// version "-" trace id "-" parent id "-" flags, in lower-case hexadecimal digits.
-    fileprivate var isTraceParent: Bool {
-        let parts = split(separator: "-", omittingEmptySubsequences: false)
-        return utf8.count <= 128 && parts.count >= 4
-            && zip(parts, [2, 32, 16, 2]).allSatisfy { part, count in
-                part.utf8.count == count
-                    && part.utf8.allSatisfy {
-                        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
-                            || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
-                    }
-            } && parts[0] != "ff" && parts[1].contains { $0 != "0" }
-            && parts[2].contains { $0 != "0" }
     }
 }
