@@ -259,13 +259,13 @@ let package = Package(
         .target(
             name: "CoordinatorServer",
             dependencies: [
-                "Coordination", "LanguageSystem", "Ledger", "PKI", "ProgramSupport", "RankerMath",
-                "Rankers", "RerankWire", "WorkerWire", certificates, coreMetrics, crypto, grpc,
-                grpcTransport, httpTypes, hummingbird, hummingbirdCore, hummingbirdTLS, lifecycle,
-                logging, nio, nioFoundation, nioHTTP, nioPosix, nioReloading, nioSSL, nioTLS,
-                protobuf,
+                "Concurrency", "Coordination", "LanguageSystem", "Ledger", "PKI", "ProgramSupport",
+                "RankerMath", "Rankers", "RerankWire", "WorkerWire", certificates, coreMetrics,
+                crypto, grpc, grpcTransport, httpTypes, hummingbird, hummingbirdCore,
+                hummingbirdTLS, lifecycle, logging, nio, nioFoundation, nioHTTP, nioPosix,
+                nioReloading, nioSSL, nioTLS, protobuf,
             ],
-            resources: [.embedInCode("Rest/openapi.json")],
+            resources: [.embedInCode("HTTP/openapi.json")],
             swiftSettings: strict),
         .executableTarget(
             name: "lscoord",
@@ -279,10 +279,11 @@ let package = Package(
         .testTarget(
             name: "CoordinatorServerTests",
             dependencies: [
-                "Coordination", "CoordinatorServer", "EdgeWork", "LanguageSystem", "Ledger", "PKI",
-                "PostgresAccess", "PostgresTesting", "ProgramSupport", "RankerMath", "Rankers",
-                "RerankWire", "WorkerWire", crypto, grpc, grpcTransport, httpTypes,
-                hummingbirdCore, logging, nio, nioEmbedded, nioHTTP, nioSSL, protobuf,
+                "Concurrency", "Coordination", "CoordinatorServer", "EdgeWork", "LanguageSystem",
+                "Ledger", "PKI", "PostgresAccess", "PostgresTesting", "ProgramSupport",
+                "RankerMath", "Rankers", "RerankWire", "WorkerWire", crypto, grpc, grpcTransport,
+                httpTypes, hummingbird, hummingbirdCore, logging, nio, nioEmbedded, nioHTTP,
+                nioSSL, protobuf,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -23,8 +23,8 @@ import Testing
         ],
         "Coordination": ["LanguageSystem", "Ledger", "RankerMath", "Rankers"],
         "CoordinatorServer": [
-            "Coordination", "LanguageSystem", "Ledger", "PKI", "ProgramSupport", "RankerMath",
-            "Rankers", "RerankWire", "WorkerWire",
+            "Concurrency", "Coordination", "LanguageSystem", "Ledger", "PKI", "ProgramSupport",
+            "RankerMath", "Rankers", "RerankWire", "WorkerWire",
         ],
         "lsworker": [
             "Concurrency", "EdgeWork", "LanguageSystem", "ProgramSupport", "PKI", "WorkerWire",

@@ -11,6 +11,7 @@ import Logging
 
 struct RerankRoutes: Sendable {
     static let batchCountMax = 64
+    private static let prefetchByteCountMax = 64 << 10
 
     let reranker: Reranker
     let apiKeys: APIKeyCache
@@ -25,8 +26,8 @@ struct RerankRoutes: Sendable {
         }
         router.post(RouterPath(RestPaths.batch)) { try await batch($0, $1) }
         router.post(RouterPath(RestPaths.prefetch)) { try await prefetch($0, $1) }
-        router.get(RouterPath(RestPaths.models)) { request, _ in
-            let scope = try await key(of: request).scope
+        router.get(RouterPath(RestPaths.models)) { request, context in
+            let scope = try await caller(context).scope
             let asked = try ModelQuery(request.uri.queryString(of: "question for models"))
             return try await admission.admitListing {
                 try Response.json(
@@ -38,11 +39,11 @@ struct RerankRoutes: Sendable {
     }
 
     private func rerank(_ request: Request, _ context: ServingContext) async throws -> Response {
-        let caller = try await caller(request, context)
+        let caller = try await caller(context)
         return try await admission.admit {
-            let type = try request.mediaType()
-            return try await request.withBytes(upTo: bodyByteCountMax, admission) { bytes in
-                let call = try await decoded(type, bytes, request.uri)
+            let body = try context.head.body(upTo: bodyByteCountMax)
+            return try await request.withBytes(of: body, upTo: bodyByteCountMax, admission) {
+                let call = try await decoded(body.type, $0, query: request.uri.query ?? "")
                 let reply = try await reranker.rerank(call.request, for: caller)
                 var response = Response.json(
                     stages.encode(
@@ -61,9 +62,9 @@ struct RerankRoutes: Sendable {
 
     /// Read here, or elsewhere when it takes long.
     func decoded(
-        _ type: RerankMediaType, _ body: [UInt8], _ uri: URI
+        _ type: RerankMediaType, _ body: [UInt8], query: String
     ) async throws -> RerankCall {
-        try await Self.whereItMayTakeLong(body) { try stages.decode(type, $0, uri) }
+        try await Self.whereItMayTakeLong(body) { try stages.decode(type, $0, query: query) }
     }
 
     private static func whereItMayTakeLong<Value: Sendable>(
@@ -82,13 +83,11 @@ struct RerankRoutes: Sendable {
 
     /// Each answered by itself, in their order.
     private func batch(_ request: Request, _ context: ServingContext) async throws -> Response {
-        let caller = try await caller(request, context)
+        let caller = try await caller(context)
         return try await admission.admit {
-            guard try request.mediaType() == .json else {
-                throw CoordinatorError.wrongMediaType("safetensors", expected: "application/json")
-            }
-            return try await request.withBytes(upTo: bodyByteCountMax, admission) { bytes in
-                try await answer(bytes, caller, context)
+            let body = try context.head.jsonBody(upTo: bodyByteCountMax)
+            return try await request.withBytes(of: body, upTo: bodyByteCountMax, admission) {
+                try await answer($0, caller, context)
             }
         }
     }
@@ -139,24 +138,22 @@ struct RerankRoutes: Sendable {
             let reply = try await reranker.rerank(call.request, for: caller)
             return RerankReplyBody(id: id, reply, as: call.presentation).json
         } catch {
-            // Counted and logged as any other.
-            return Refusal(
+            let refusal = Refusal(
                 CoordinatorError(answering: error),
-                RequestIdentity(id: id, traceParent: caller.traceParent), path: RestPaths.batch,
-                logger
-            ).json
+                RequestIdentity(id: id, traceParent: caller.traceParent), path: RestPaths.batch)
+            // Counted and logged as any other.
+            refusal.record(to: logger)
+            return refusal.json
         }
     }
 
     private func prefetch(_ request: Request, _ context: ServingContext) async throws -> Response {
-        let caller = try await caller(request, context)
-        guard try request.mediaType() == .json else {
-            throw CoordinatorError.wrongMediaType("safetensors", expected: "application/json")
-        }
+        let caller = try await caller(context)
         return try await admission.admit {
-            let body = try await request.withBytes(upTo: 64 << 10, admission) {
-                try PrefetchBody.parse(Data($0))
-            }
+            let head = try context.head.jsonBody(upTo: Self.prefetchByteCountMax)
+            let body = try await request.withBytes(
+                of: head, upTo: Self.prefetchByteCountMax, admission
+            ) { try PrefetchBody.parse(Data($0)) }
             let prefetched = try await reranker.prefetch(
                 body.model, user: body.user,
                 domain: try RerankCall.domain(body.domain),
@@ -165,30 +162,21 @@ struct RerankRoutes: Sendable {
         }
     }
 
-    private func caller(_ request: Request, _ context: ServingContext) async throws -> RerankCaller
-    {
-        RerankCaller(
-            requestID: context.requestID, key: try await key(of: request),
-            keepsDecision: request.headers[.keep] == "true", traceParent: context.traceParent)
+    private func caller(_ context: ServingContext) async throws -> RerankCaller {
+        context.head.caller(try await apiKeys.key(context.head.apiKey()))
     }
 
-    /// - Throws: `keyRefused`.
-    private func key(of request: Request) async throws -> KnownKey {
-        guard let key = Self.bearer(request.headers[.authorization]) else {
-            throw CoordinatorError.keyRefused()
+    /// What the short way needs of a head. Nil: the head is the router's, which asks for a key that
+    /// is not in memory, and says what is wrong with the others.
+    func shortHead(_ head: RequestHead) -> (key: KnownKey, body: RequestHead.Body)? {
+        do throws(CoordinatorError) {
+            try head.checkTransferEncoding()
+            guard let key = apiKeys.knownKey(try head.apiKey()) else { return nil }
+            return (key, try head.body(upTo: bodyByteCountMax))
+        } catch {
+            return nil
         }
-        return try await apiKeys.key(key)
     }
-
-    static func bearer(_ authorization: String?) -> Substring? {
-        guard let text = authorization, text.utf8.count <= 512,
-            text.utf8.prefix(7).elementsEqual(Self.scheme, by: { $0 | 0x20 == $1 })
-        else { return nil }
-        return text.dropFirst(7)
-    }
-
-    /// In lower case; a space stays one with the bit of lower case set.
-    private static let scheme = Array("bearer ".utf8)
 }
 
 struct BatchBody: Decodable {

@@ -60,7 +60,7 @@ import Testing
         func call(_ query: String) throws(CoordinatorError) -> RerankCall {
             try RerankCall(
                 .safetensors, `Damaged rerank bodies`.safetensors,
-                URI("/v1/rerank?model=m&\(query)"))
+                query: "model=m&\(query)")
         }
         #expect(try call("user=a+b").request.user == "a b")
         #expect(try call("user=a%2Bb").request.user == "a+b")

@@ -1,40 +1,20 @@
 // The short way of a rerank: whatever comes before, between and after it on a connection, in
 // whatever pieces, each request is answered once, in order, and nothing stays behind.
-import Coordination
-import struct Crypto.SHA256
 import Foundation
 import HTTPTypes
-import HummingbirdCore
 import LanguageSystem
-import Ledger
-import Logging
 import NIOCore
 import NIOEmbedded
 import NIOHTTP1
-import PostgresAccess
-import PostgresTesting
 import RankerMath
 import Rankers
 import Testing
 
 @testable import CoordinatorServer
 
-/// Everything behind one connection, and the connection.
+/// A connection with the short way on it, and all that stands behind.
 private struct Line: Sendable {
-    static let width = 8
-    static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-    static let template = ThrowAwayDatabase.Template("shortcut") { pool in
-        try await LedgerStore.migrator(logger: quiet).migrate(pool)
-        let ledger = LedgerStore(pool: pool)
-        try await pool.execute("select ls.register_base_model('tiny', 8)")
-        try await pool.execute("select ls.register_ranker('tiny', 'pointwise', p_user => 'ada')")
-        let weights = RankerWeights(
-            fresh: .preset(kind: .pointwise, hiddenSize: width), seed: 1
-        ).safetensors()
-        _ = try await ledger.addVersion(
-            to: "~ada.pointwise", digest: Digest(bytes: SHA256.hash(data: weights))!,
-            weights: weights)
-    }
+    static let width = RerankSite.width
 
     let channel: NIOAsyncTestingChannel
     let admission: Admission
@@ -44,42 +24,20 @@ private struct Line: Sendable {
         inFlightMax: Int = 64, byteCountMax: Int = 4_096, heldByteCountMax: Int = 1 << 20,
         _ body: @escaping @Sendable (Line) async throws -> Void
     ) async throws {
-        try await ThrowAwayDatabase.with(template) { database in
-            let ledger = LedgerStore(pool: database.pool)
-            let hints = LedgerNotifications(
-                Listener(ConnectionConfiguration(database.connectionInfo), logger: quiet))
-            let reranker = Reranker(
-                ledger: ledger, hints: hints,
-                decisions: DecisionLog(
-                    ledger: ledger, settings: DecisionSettings(share: 0), logger: quiet),
-                hub: DispatchHub(
-                    ledger: ledger, hints: hints,
-                    settings: DispatchSettings(coordinatorName: "test"), logger: quiet),
-                settings: RerankerSettings(
-                    threadCount: 1, cacheByteCountMax: 1 << 20, precision: .float32,
-                    loadPatience: .seconds(300)))
-            let apiKeys = APIKeyCache(ledger: ledger, hints: hints, logger: quiet)
-            let key = try await ledger.createAPIKey("test")
-            try await apiKeys.read()
-            let admission = Admission(
-                inFlightMax: inFlightMax, byteCountMax: heldByteCountMax, smallByteCountMax: 1_000)
-            let routes = RerankRoutes(
-                reranker: reranker, apiKeys: apiKeys, admission: admission, ledger: ledger,
-                bodyByteCountMax: byteCountMax)
+        try await RerankSite.with(
+            inFlightMax: inFlightMax, byteCountMax: byteCountMax,
+            heldByteCountMax: heldByteCountMax
+        ) { site in
             let channel = NIOAsyncTestingChannel()
             try await channel.testingEventLoop.executeInContext {
                 let pipeline = channel.pipeline.syncOperations
                 try pipeline.configureHTTPServerPipeline(
                     withPipeliningAssistance: false, withErrorHandling: false)
-                try pipeline.addHandlers(RerankShortcut(routes, logger: quiet), Others())
+                try pipeline.addHandlers(
+                    RerankShortcut(site.routes, logger: RerankSite.quiet), Others())
             }
             try await channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).get()
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try? await reranker.run() }
-                group.addTask { try? await apiKeys.run() }
-                try await body(Line(channel: channel, admission: admission, key: key))
-                group.cancelAll()
-            }
+            try await body(Line(channel: channel, admission: site.admission, key: site.key))
             _ = try? await channel.finish(acceptAlreadyClosed: true)
         }
     }
@@ -615,19 +573,12 @@ private final class Clog: ChannelDuplexHandler, @unchecked Sendable {
             try await line.send(bytes)
             #expect(try await line.answers(1).map(\.status) == [202])
         }
-        func request(_ encoding: String) -> Request {
-            Request(
-                head: .init(
-                    method: .post, scheme: "https", authority: "a", path: "/v1/rerank",
-                    headerFields: [.transferEncoding: encoding]),
-                body: .init(buffer: ByteBuffer()))
-        }
         let error = #expect(throws: CoordinatorError.self) {
-            try request(encoding).checkTransferEncoding()
+            try RequestHead([.transferEncoding: encoding] as HTTPFields).checkTransferEncoding()
         }
         #expect(error?.code == .invalidArgument && error?.message.contains(encoding) == true)
         for plain in ["chunked", "Chunked"] {
-            try request(plain).checkTransferEncoding()
+            try RequestHead([.transferEncoding: plain] as HTTPFields).checkTransferEncoding()
         }
     }
 
@@ -649,7 +600,7 @@ private final class Clog: ChannelDuplexHandler, @unchecked Sendable {
             // What does not fit now is not asked for.
             try await line.send([UInt8](repeating: 7, count: 20_000) + Array(head))
             #expect(try await line.answers(1).map(\.status) == [429])
-            line.admission.letGo(35_000)
+            line.admission.release(35_000)
             try await line.send([UInt8](repeating: 7, count: 40_000))
             try await line.send(Sent.rerank("next", user: "ada", line.key).bytes)
             #expect(try await line.answers(1).map(\.status) == [200])

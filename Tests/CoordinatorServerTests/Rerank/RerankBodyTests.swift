@@ -84,7 +84,7 @@ import Testing
             let json = String(
                 decoding: try JSONEncoder().encode(wrapped), as: UTF8.self)
             let call = try RerankCall(
-                .json, Array(Self.body("features.data", json).utf8), URI("/v1/rerank"))
+                .json, Array(Self.body("features.data", json).utf8), query: "")
             #expect(Data(call.request.features) == Self.data)
         }
     }

@@ -30,12 +30,12 @@ public final class Admission: Sendable {
     }
 
     public var inFlightCount: Int { inFlight.load(ordering: .relaxed) }
-    /// Of bodies and of answers that were not taken.
+    /// How many bytes bodies and answers that were not taken hold.
     public var heldByteCount: Int { held.load(ordering: .relaxed) }
 
-    /// Told to leave: not ready.
+    /// Whether this server was told to leave, and is not ready.
     var isLeaving: Bool { leaving.load(ordering: .relaxed) }
-    /// Every answer says that its connection ends.
+    /// Whether every answer says that its connection ends.
     var endsConnections: Bool { ending.load(ordering: .relaxed) }
 
     func beginLeaving() { leaving.store(true, ordering: .relaxed) }
@@ -73,39 +73,43 @@ public final class Admission: Sendable {
         }
     }
 
-    /// So many more bytes of a body are held, until they are let go.
+    /// So many more bytes of a body are held, until they are released.
     ///
     /// - Parameter wholeCount: Of the body, with what is held of it already.
     /// - Throws: `busy`, and then none of them is.
     func hold(_ byteCount: Int, of wholeCount: Int) throws(CoordinatorError) {
-        guard wholeCount > smallByteCountMax else { return holdAnyhow(byteCount) }
-        var found = held.load(ordering: .relaxed)
-        while true {
-            guard found + byteCount <= byteCountMax else { throw .tooManyBytes(byteCountMax) }
-            let (exchanged, original) = held.weakCompareExchange(
-                expected: found, desired: found + byteCount, ordering: .relaxed)
-            if exchanged { return }
-            found = original
+        guard wholeCount > smallByteCountMax else { return holdAnswer(byteCount) }
+        guard Self.add(byteCount, to: held, upTo: byteCountMax) else {
+            throw .tooManyBytes(byteCountMax)
         }
     }
 
-    /// The same for what there is already, and cannot be refused any more: an answer.
-    func holdAnyhow(_ byteCount: Int) { held.add(byteCount, ordering: .relaxed) }
+    /// So many bytes of an answer are held, until they are released. The answer is there already,
+    /// and cannot be refused any more.
+    func holdAnswer(_ byteCount: Int) { held.add(byteCount, ordering: .relaxed) }
 
-    func letGo(_ byteCount: Int) { held.subtract(byteCount, ordering: .relaxed) }
+    func release(_ byteCount: Int) { held.subtract(byteCount, ordering: .relaxed) }
 
     /// So many more are under way, until they leave.
     ///
     /// - Throws: `busy`, and then none of them is.
     func enter(_ count: Int = 1) throws(CoordinatorError) {
-        // Never more than there are, not even for a moment: another request would be refused for
-        // it.
-        var found = inFlight.load(ordering: .relaxed)
+        guard Self.add(count, to: inFlight, upTo: inFlightMax) else {
+            throw .tooManyInFlight(inFlightMax)
+        }
+    }
+
+    /// Adds unless that would be more than `most`. It never is, not even for a moment: another
+    /// request would be refused for it.
+    private static func add(
+        _ count: Int, to atomic: borrowing Atomic<Int>, upTo most: Int
+    ) -> Bool {
+        var found = atomic.load(ordering: .relaxed)
         while true {
-            guard found + count <= inFlightMax else { throw .tooManyInFlight(inFlightMax) }
-            let (exchanged, original) = inFlight.weakCompareExchange(
+            guard found + count <= most else { return false }
+            let (exchanged, original) = atomic.weakCompareExchange(
                 expected: found, desired: found + count, ordering: .relaxed)
-            if exchanged { return }
+            if exchanged { return true }
             found = original
         }
     }

@@ -2,10 +2,9 @@
 // the same name.
 import Coordination
 import CoreMetrics
-import HummingbirdCore
 import LanguageSystem
 
-/// Of single reranks over HTTPS.
+/// Times the stages of single reranks over HTTPS.
 struct SurfaceStages: Sendable {
     private let decoding = Timer(
         label: "ls_rerank_stage_duration_seconds", dimensions: [("stage", "decode")])
@@ -13,10 +12,10 @@ struct SurfaceStages: Sendable {
         label: "ls_rerank_stage_duration_seconds", dimensions: [("stage", "encode")])
 
     func decode(
-        _ type: RerankMediaType, _ body: [UInt8], _ uri: URI
+        _ type: RerankMediaType, _ body: [UInt8], query: String
     ) throws(CoordinatorError) -> RerankCall {
         let began = ContinuousClock.now
-        let call = try RerankCall(type, body, uri)
+        let call = try RerankCall(type, body, query: query)
         decoding.recordNanoseconds((ContinuousClock.now - began).nanoseconds)
         return call
     }

@@ -2,6 +2,7 @@
 // decided in Coordination.
 import Coordination
 import GRPCCore
+import HTTPTypes
 import LanguageSystem
 import Ledger
 import Logging
@@ -67,11 +68,12 @@ struct RerankService: Languagesystem_V1_RerankService.ServiceProtocol {
                 $0.reply = Languagesystem_V1_RerankReply(id: id, reply, as: call.presentation)
             }
         } catch {
-            let error = CoordinatorError(answering: error)
-            _ = Refusal(
-                error, RequestIdentity(id: id, traceParent: caller.traceParent), path: Self.path,
-                logger)
-            return .with { $0.failure = Languagesystem_V1_RerankFailure(id: id, error) }
+            let refusal = Refusal(
+                CoordinatorError(answering: error),
+                RequestIdentity(id: id, traceParent: caller.traceParent), path: Self.path)
+            // Counted and logged as any other.
+            refusal.record(to: logger)
+            return .with { $0.failure = Languagesystem_V1_RerankFailure(id: id, refusal.error) }
         }
     }
 
@@ -82,7 +84,7 @@ struct RerankService: Languagesystem_V1_RerankService.ServiceProtocol {
             let message = request.message
             let prefetched = try await reranker.prefetch(
                 message.model, user: message.hasUser ? message.user : nil,
-                domain: message.hasDomain ? try DomainName(message.domain) : nil,
+                domain: try RerankCall.domain(message.hasDomain ? message.domain : nil),
                 pin: message.hasPin ? message.pin : nil, for: caller)
             let route = prefetched.route
             return .with {
@@ -101,20 +103,17 @@ struct RerankService: Languagesystem_V1_RerankService.ServiceProtocol {
         _ metadata: Metadata, holding byteCount: Int,
         _ body: (RerankCaller) async throws -> Reply
     ) async throws -> ServerResponse<Reply> {
-        let identity = RequestIdentity(metadata)
+        let head = RequestHead(metadata)
         do {
-            let caller = RerankCaller(
-                requestID: identity.id, key: try await apiKeys.key(of: metadata),
-                keepsDecision: metadata.text("x-ls-keep") == "true",
-                traceParent: identity.traceParent)
+            let caller = head.caller(try await apiKeys.key(head.apiKey()))
             let reply = try await admission.admit {
                 try admission.hold(byteCount, of: byteCount)
-                defer { admission.letGo(byteCount) }
+                defer { admission.release(byteCount) }
                 return try await body(caller)
             }
-            return ServerResponse(message: reply, metadata: Self.metadata(of: identity))
+            return ServerResponse(message: reply, metadata: Metadata(head.identity))
         } catch {
-            throw Self.refusal(error, identity, logger)
+            throw Self.refusal(error, head.identity, logger)
         }
     }
 
@@ -122,22 +121,11 @@ struct RerankService: Languagesystem_V1_RerankService.ServiceProtocol {
     fileprivate static func refusal(
         _ error: any Error, _ identity: RequestIdentity, _ logger: Logger
     ) -> RPCError {
-        let error = CoordinatorError(answering: error)
-        _ = Refusal(error, identity, path: path, logger)
-        var refusal = RPCError(error)
-        for (name, value) in metadata(of: identity) {
-            if case .string(let text) = value { refusal.metadata.addString(text, forKey: name) }
-        }
-        return refusal
-    }
-
-    private static func metadata(of identity: RequestIdentity) -> Metadata {
-        var metadata: Metadata = [:]
-        metadata.addString(identity.id, forKey: "x-request-id")
-        if let traceParent = identity.traceParent {
-            metadata.addString(traceParent, forKey: "traceparent")
-        }
-        return metadata
+        let refusal = Refusal(CoordinatorError(answering: error), identity, path: path)
+        refusal.record(to: logger)
+        var rpc = RPCError(refusal.error)
+        identity.forEachField { rpc.metadata.addString($1, forKey: $0.rawName) }
+        return rpc
     }
 }
 
@@ -152,22 +140,13 @@ struct RerankGate: ServerInterceptor {
             @Sendable (StreamingServerRequest<Input>, ServerContext) async throws ->
             StreamingServerResponse<Output>
     ) async throws -> StreamingServerResponse<Output> {
+        let head = RequestHead(request.metadata)
         do {
-            _ = try await apiKeys.key(of: request.metadata)
+            _ = try await apiKeys.key(head.apiKey())
         } catch {
-            throw RerankService.refusal(error, RequestIdentity(request.metadata), logger)
+            throw RerankService.refusal(error, head.identity, logger)
         }
         return try await next(request, context)
-    }
-}
-
-extension APIKeyCache {
-    /// - Throws: `keyRefused`.
-    fileprivate func key(of metadata: Metadata) async throws -> KnownKey {
-        guard let key = RerankRoutes.bearer(metadata.text("authorization")) else {
-            throw CoordinatorError.keyRefused()
-        }
-        return try await self.key(key)
     }
 }
 
@@ -176,15 +155,10 @@ extension Languagesystem_V1_RerankRequest {
     fileprivate var byteCount: Int { features.data.count }
 }
 
-extension RequestIdentity {
-    fileprivate init(_ metadata: Metadata) {
-        self.init(
-            requestID: metadata.text("x-request-id"), traceParent: metadata.text("traceparent"))
-    }
-}
-
 extension Metadata {
-    fileprivate func text(_ name: String) -> String? {
-        self[stringValues: name].first { _ in true }
+    /// What every answer says.
+    fileprivate init(_ identity: RequestIdentity) {
+        self.init()
+        identity.forEachField { addString($1, forKey: $0.rawName) }
     }
 }

@@ -1,5 +1,6 @@
 // What other coordinators ask of this one: a rerank by a worker whose session is here. It goes to
 // that worker or to nobody; handing it on would be for the one that was asked first.
+import Concurrency
 import Coordination
 import GRPCCore
 import LanguageSystem
@@ -16,19 +17,9 @@ struct CoordinatorService: Languagesystem_V1_CoordinatorService.SimpleServicePro
     ) async throws -> Languagesystem_V1_RerankScores {
         let peer = context.coordinator
         let asked = try PeerRerank(request)
-        let answer = await withTaskGroup(of: EdgeRerankResult?.self) { group in
-            group.addTask {
-                await hub.rerank(
-                    on: asked.worker, asked.order.rerank, within: asked.order.deadline)
-            }
-            group.addTask {
-                // Whoever asked has left: the worker's place is free at once.
-                try? await context.cancellation.cancelled
-                return nil
-            }
-            let first = await group.next() ?? nil
-            group.cancelAll()
-            return first
+        // Whoever asked has left: the worker's place is free at once.
+        let answer = try await withInterruption(by: { try await context.cancellation.cancelled }) {
+            await hub.rerank(on: asked.worker, asked.order.rerank, within: asked.order.deadline)
         }
         guard let answer else {
             throw CoordinatorError(.cancelled, "cannot rerank: whoever asked has left")

@@ -1,6 +1,7 @@
 // A caller that opens a call and says nothing would hold its stream, and what the handler has in
 // its hands, for as long as its connection lives. So a message is waited for no longer than a
 // working caller ever takes.
+import Concurrency
 import GRPCCore
 import LanguageSystem
 
@@ -38,18 +39,11 @@ struct TimelyMessages<Message: Sendable>: AsyncSequence, Sendable {
         mutating func next() async throws -> Message? {
             guard let patience else { return try await base.next() }
             self.patience = next
-            // Used by one task at a time: the one that asks it has ended when the group has.
+            // Used by one task at a time: the one that asks it has ended when the wait has.
             nonisolated(unsafe) var base = base
-            let message = try await withThrowingTaskGroup(of: Message?.self) { group in
-                group.addTask { try await base.next() }
-                group.addTask {
-                    try await Task.sleep(for: patience)
-                    throw CoordinatorError.silentCaller(for: patience)
-                }
-                defer { group.cancelAll() }
-                return try await group.next() ?? nil
-            }
+            let message = try await withDeadline(within: patience) { try await base.next() }
             self.base = base
+            guard let message else { throw CoordinatorError.silentCaller(for: patience) }
             return message
         }
     }

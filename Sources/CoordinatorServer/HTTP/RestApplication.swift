@@ -1,5 +1,6 @@
 // The HTTPS surface: rerank, what there is to rerank with, joining, health. One function builds the
 // application, for `serve` and for tests. It translates and never decides.
+import Concurrency
 public import Coordination
 import Foundation
 import Hummingbird
@@ -53,7 +54,9 @@ public struct RestSettings: Sendable {
     }
 }
 
-/// - Parameter onListening: told the port once it is open.
+/// Builds the HTTPS surface, for `serve` and for tests.
+///
+/// - Parameter onListening: Told the port once it is open.
 public func buildRestApplication(
     _ settings: RestSettings, reranker: Reranker, apiKeys: APIKeyCache, hub: DispatchHub,
     health: DatabaseHealth, metrics: PrometheusMetrics, ledger: LedgerStore, enrolment: Enrolment,
@@ -111,7 +114,7 @@ public func buildRestApplication(
             body: .init(byteBuffer: ByteBuffer(bytes: PackageResources.openapi_json)))
     }
 
-    let listener = Listener()
+    let listener = Locked<(any Channel)?>(nil)
     let eventLoops = MultiThreadedEventLoopGroup.singleton
     let application = Application(
         router: router,
@@ -130,7 +133,7 @@ public func buildRestApplication(
             address: .hostname(settings.host, port: settings.port),
             serverName: RestSettings.serverName),
         onServerRunning: { channel in
-            listener.set(channel)
+            listener.withLock { $0 = channel }
             await onListening(channel.localAddress?.port ?? settings.port)
         },
         eventLoopGroupProvider: .shared(eventLoops), logger: logger)

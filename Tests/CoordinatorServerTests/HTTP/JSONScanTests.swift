@@ -147,11 +147,11 @@ import Testing
     @Test(arguments: ["nan", "inf", "-inf", "-infinity"])
     func `a fraction in metadata is finite`(text: String) throws {
         let error = #expect(throws: CoordinatorError.self) {
-            try RerankCall(.safetensors, Self.safetensors(text), URI("/v1/rerank?model=m"))
+            try RerankCall(.safetensors, Self.safetensors(text), query: "model=m")
         }
         #expect(error?.code == .invalidArgument && error?.field == "layer_fraction")
         let call = try RerankCall(
-            .safetensors, Self.safetensors("0.5"), URI("/v1/rerank?model=m"))
+            .safetensors, Self.safetensors("0.5"), query: "model=m")
         #expect(call.request.contract.layerFraction == 0.5)
     }
 

@@ -4,33 +4,29 @@
 public import Coordination
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
-import LanguageSystem
 public import Logging
 public import ServiceLifecycle
 
 public struct RerankEndpoint: Service {
-    private let server: GRPCServer<CheckedServerTransport>
-    private let transport: HTTP2ServerTransport.Posix
-    private let address: String
+    private let port: GRPCPort
     private let admission: Admission
     private let drainLead: Duration
     private let onListening: @Sendable (Int) async -> Void
 
     /// - Parameters:
-    ///   - admission: of the HTTPS surface: one bound for both.
+    ///   - admission: The HTTPS surface's: one bound for both.
+    ///   - onListening: Told the port once it is open.
     public init(
         host: String, port: Int, certificates: ServerCertificates,
         settings: RestSettings, reranker: Reranker, apiKeys: APIKeyCache, admission: Admission,
         logger: Logger, onListening: @escaping @Sendable (Int) async -> Void
     ) throws {
-        address = "\(host):\(port)"
         drainLead = settings.drainLead
         self.admission = admission
         self.onListening = onListening
-        transport = HTTP2ServerTransport.Posix(
-            address: host.contains(":")
-                ? .ipv6(host: host, port: port) : .ipv4(host: host, port: port),
-            transportSecurity: try .tls(certificateReloader: certificates) {
+        self.port = GRPCPort(
+            for: "gRPC", host: host, port: port,
+            security: try .tls(certificateReloader: certificates) {
                 $0.requireALPN = true
             },
             config: .defaults {
@@ -44,9 +40,7 @@ public struct RerankEndpoint: Service {
                 $0.channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
                     HandshakeWatch.add(to: channel, surface: "grpc", logger: logger)
                 }
-            })
-        server = GRPCServer(
-            transport: CheckedServerTransport(transport: transport),
+            },
             services: [
                 RerankService(
                     reranker: reranker, apiKeys: apiKeys, admission: admission, logger: logger)
@@ -55,28 +49,12 @@ public struct RerankEndpoint: Service {
 
     /// - Throws: `addressInUse` when the port is taken.
     public func run() async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                do {
-                    try await withGracefulShutdownHandler {
-                        try await server.serveUntilStopped()
-                    } onGracefulShutdown: {
-                        // This surface is told first, and balancers ask the other one.
-                        admission.beginLeaving()
-                        // Not structured: the handler is synchronous.
-                        Task {
-                            try? await Task.sleep(for: drainLead)
-                            server.beginGracefulShutdown()
-                        }
-                    }
-                } catch {
-                    throw CoordinatorError.cannotListen(address, what: "gRPC", cause: error)
-                }
-            }
-            group.addTask {
-                if let port = try? await transport.listeningAddress.port { await onListening(port) }
-            }
-            try await group.waitForAll()
-        }
+        try await port.run(
+            onListening: onListening,
+            beforeShutdown: {
+                // This surface is told first, and balancers ask the other one.
+                admission.beginLeaving()
+                try? await Task.sleep(for: drainLead)
+            })
     }
 }

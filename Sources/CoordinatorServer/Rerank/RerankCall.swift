@@ -2,7 +2,6 @@
 // wants the answer shown.
 import Coordination
 import Foundation
-import HummingbirdCore
 import LanguageSystem
 import Ledger
 
@@ -18,10 +17,12 @@ struct RerankCall: Sendable {
         self.presentation = presentation
     }
 
-    init(_ type: RerankMediaType, _ body: [UInt8], _ uri: URI) throws(CoordinatorError) {
+    /// - Parameter query: What stands behind the `?` of the path; a body of JSON says everything
+    ///   itself.
+    init(_ type: RerankMediaType, _ body: [UInt8], query: String) throws(CoordinatorError) {
         switch type {
         case .json: self = try RerankBody.parse(Data(body)).call()
-        case .safetensors: self = try RerankSafetensors.call(body, uri.queryString())
+        case .safetensors: self = try RerankSafetensors.call(body, QueryString(query))
         }
     }
 

@@ -3,6 +3,7 @@
 // at there, too, nobody is shown one that ran out, also right after the machine was suspended or
 // its clock was set. Between handshakes it is looked at once a minute: that is for the log and the
 // metrics.
+import Concurrency
 public import Foundation
 import LanguageSystem
 public import Logging
@@ -12,14 +13,21 @@ public import PKI
 public import ProgramSupport
 public import ServiceLifecycle
 
-// Unchecked: all that changes is behind the lock.
-public final class ServerCertificates: CertificateReloader, Service, @unchecked Sendable {
+public final class ServerCertificates: CertificateReloader, Service {
     /// A port in the metrics, whatever its number.
     public enum Port: String, Sendable { case https, workers, grpc }
 
     private struct Shown {
         let life: CertificateLife
         let override: NIOSSLContextConfigurationOverride
+    }
+
+    private struct State {
+        var shown: Shown
+        /// When a reissue was last tried in vain, and when that was said, by a clock that may be
+        /// set.
+        var failure: (triedAt: Date, saidAt: Date)?
+        var noticedAt: Date?
     }
 
     private static let interval: Duration = .seconds(60)
@@ -34,11 +42,7 @@ public final class ServerCertificates: CertificateReloader, Service, @unchecked 
     private let names: [String]
     private let logger: Logger
     private let clock: @Sendable () -> Date
-    private let lock = NSLock()
-    private var shown: Shown
-    /// When it was last tried, or said, by a clock that may be set.
-    private var failure: (triedAt: Date, saidAt: Date)?
-    private var noticedAt: Date?
+    private let state: Locked<State>
 
     /// - Parameters:
     ///   - names: What clients call this server: host names and addresses.
@@ -53,7 +57,7 @@ public final class ServerCertificates: CertificateReloader, Service, @unchecked 
         self.names = names
         self.logger = logger
         self.clock = clock
-        shown = try Self.issue(authority, names, at: clock())
+        state = Locked(State(shown: try Self.issue(authority, names, at: clock())))
     }
 
     /// Whose certificates workers may show.
@@ -98,44 +102,47 @@ public final class ServerCertificates: CertificateReloader, Service, @unchecked 
 
     /// The one to show now, with a successor if that is due.
     private func present() -> Shown {
-        lock.withLock {
+        state.withLock { state in
             let now = clock()
-            guard shown.life.action(at: now, authority: authority.life) == .reissue,
-                failure.map({ Self.isOver(60, since: $0.triedAt, at: now) }) ?? true
-            else { return shown }
+            guard state.shown.life.action(at: now, authority: authority.life) == .reissue,
+                state.failure.map({ Self.isOver(60, since: $0.triedAt, at: now) }) ?? true
+            else { return state.shown }
             do {
-                shown = try Self.issue(authority, names, at: now)
-                failure = nil
+                state.shown = try Self.issue(authority, names, at: now)
+                state.failure = nil
                 logger.notice(
                     "the server's certificate was reissued",
-                    metadata: ["until": "\(shown.life.notAfter.formatted(.iso8601))"])
+                    metadata: ["until": "\(state.shown.life.notAfter.formatted(.iso8601))"])
             } catch {
                 // The one before is shown for as long as it lasts, and this is tried again.
                 let isNew =
-                    failure.map { Self.isOver(Self.repetition.failure, since: $0.saidAt, at: now) }
-                    ?? true
+                    state.failure.map {
+                        Self.isOver(Self.repetition.failure, since: $0.saidAt, at: now)
+                    } ?? true
                 if isNew {
                     logger.warning(
                         "cannot reissue the server's certificate",
                         metadata: [
-                            "until": "\(shown.life.notAfter.formatted(.iso8601))",
+                            "until": "\(state.shown.life.notAfter.formatted(.iso8601))",
                             "error": "\(error)",
                         ])
                 }
-                failure = (now, isNew ? now : failure?.saidAt ?? now)
+                state.failure = (now, isNew ? now : state.failure?.saidAt ?? now)
             }
-            return shown
+            return state.shown
         }
     }
 
+    /// Says once a day that the authority ends soon, or ended.
     func noticeAuthority() {
         let now = clock()
         let left = authority.life.secondsLeft(at: now)
         guard left < Self.authorityNotice else { return }
-        let isDue = lock.withLock {
+        let isDue = state.withLock { state in
             let isDue =
-                noticedAt.map { Self.isOver(Self.repetition.notice, since: $0, at: now) } ?? true
-            if isDue { noticedAt = now }
+                state.noticedAt.map { Self.isOver(Self.repetition.notice, since: $0, at: now) }
+                ?? true
+            if isDue { state.noticedAt = now }
             return isDue
         }
         guard isDue else { return }

@@ -84,15 +84,16 @@ import Testing
 
     @Test func `undamaged are read`() throws {
         let text = String(decoding: Self.query, as: UTF8.self)
-        let call = try RerankCall(.safetensors, Self.safetensors, URI(text))
+        let call = try RerankCall(.safetensors, Self.safetensors, query: URI(text).query ?? "")
         #expect(call.request.user == "a da" && call.request.candidateCount == 2)
         #expect(call.request.contract.layer == 19 && call.presentation.topN == 2)
-        let json = try RerankCall(.json, Self.json, URI("/v1/rerank"))
+        let json = try RerankCall(.json, Self.json, query: "")
         #expect(json.request.hiddenSize == 2 && json.presentation.documents == ["a", "b"])
     }
 
     private func check(_ type: RerankMediaType, _ body: [UInt8], _ uri: String) {
-        check { () throws(CoordinatorError) in try RerankCall(type, body, URI(uri)) }
+        let query = URI(uri).query ?? ""
+        check { () throws(CoordinatorError) in try RerankCall(type, body, query: query) }
     }
 
     private func check(_ read: () throws(CoordinatorError) -> RerankCall) {

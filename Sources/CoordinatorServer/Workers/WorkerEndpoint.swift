@@ -4,7 +4,6 @@
 public import Coordination
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
-public import LanguageSystem
 public import Ledger
 public import Logging
 public import ServiceLifecycle
@@ -12,11 +11,10 @@ import WorkerWire
 
 public struct WorkerEndpoint: Service {
     private let hub: DispatchHub
-    private let server: GRPCServer<CheckedServerTransport>
-    private let transport: HTTP2ServerTransport.Posix
+    private let port: GRPCPort
     private let onListening: @Sendable (Int) async -> Void
-    private let address: String
 
+    /// - Parameter onListening: Told the port once it is open.
     public init(
         host: String, port: Int, certificates: ServerCertificates, hub: DispatchHub,
         ledger: LedgerStore, enrolment: Enrolment, patience: CallPatience = CallPatience(),
@@ -25,11 +23,9 @@ public struct WorkerEndpoint: Service {
     ) throws {
         self.hub = hub
         self.onListening = onListening
-        self.address = "\(host):\(port)"
-        transport = HTTP2ServerTransport.Posix(
-            address: host.contains(":")
-                ? .ipv6(host: host, port: port) : .ipv4(host: host, port: port),
-            transportSecurity: try .mTLS(certificateReloader: certificates) {
+        self.port = GRPCPort(
+            for: "workers", host: host, port: port,
+            security: try .mTLS(certificateReloader: certificates) {
                 $0.trustRoots = .certificates([
                     .bytes(Array(certificates.authoritiesPEM.utf8), format: .pem)
                 ])
@@ -49,9 +45,7 @@ public struct WorkerEndpoint: Service {
                 $0.channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
                     HandshakeWatch.add(to: channel, surface: "workers", logger: logger)
                 }
-            })
-        server = GRPCServer(
-            transport: CheckedServerTransport(transport: transport),
+            },
             services: [
                 WorkerService(
                     hub: hub, batcher: EvaluationBatcher(ledger: ledger), ledger: ledger,
@@ -65,42 +59,9 @@ public struct WorkerEndpoint: Service {
 
     /// - Throws: `addressInUse` when the port is taken.
     public func run() async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                do {
-                    try await withGracefulShutdownHandler {
-                        try await server.serveUntilStopped()
-                    } onGracefulShutdown: {
-                        server.beginGracefulShutdown()
-                        // Not structured: the handler is synchronous, and ending sessions is what
-                        // lets serve() return.
-                        Task { await hub.endAllSessions() }
-                    }
-                } catch {
-                    throw CoordinatorError.cannotListen(address, what: "workers", cause: error)
-                }
-            }
-            group.addTask {
-                if let port = try? await transport.listeningAddress.port { await onListening(port) }
-            }
-            try await group.waitForAll()
-        }
-    }
-}
-
-extension GRPCNIOTransportHTTP2Posix.SocketAddress {
-    var port: Int? { ipv4?.port ?? ipv6?.port }
-}
-
-extension CoordinatorError {
-    /// For any listener that could not open its port.
-    public static func cannotListen(_ address: String, what: String, cause: any Error) -> Self {
-        let inUse = "\(cause)".lowercased().contains("in use")
-        return Self(
-            inUse ? .addressInUse : .unavailable,
-            inUse
-                ? "cannot listen for \(what) on \(address): the port is in use"
-                : "cannot listen for \(what) on \(address)",
-            hint: inUse ? "stop the other program, or choose another port" : nil, cause: "\(cause)")
+        try await port.run(
+            onListening: onListening,
+            // The server ends when its sessions have.
+            afterShutdown: { await hub.endAllSessions() })
     }
 }

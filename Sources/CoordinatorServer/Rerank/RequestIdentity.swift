@@ -1,30 +1,12 @@
-// What every request carries along: the id its answer will say, and the caller's trace.
+// Under which id a request is known, in its answer, in the log and in kept decisions, and of which
+// trace it is part.
 import HTTPTypes
-import Hummingbird
 import Logging
-import NIOCore
-
-struct ServingContext: RequestContext {
-    var coreContext: CoreRequestContextStorage
-    var identity = RequestIdentity(requestID: nil, traceParent: nil)
-
-    var requestID: String { identity.id }
-    var traceParent: String? { identity.traceParent }
-
-    init(source: ApplicationRequestContextSource) {
-        coreContext = .init(source: source)
-    }
-
-    mutating func read(_ headers: HTTPFields) {
-        identity = RequestIdentity(
-            requestID: headers[.requestID], traceParent: headers[.traceParent])
-    }
-}
 
 struct RequestIdentity: Sendable {
     /// The caller's own when it is well formed, else ours.
     let id: String
-    /// W3C trace context, as it came.
+    /// W3C trace context, as it came; nil when it is not well formed.
     let traceParent: String?
 
     init(id: String, traceParent: String?) {
@@ -32,7 +14,7 @@ struct RequestIdentity: Sendable {
         self.traceParent = traceParent
     }
 
-    /// - Parameters: What the headers say.
+    /// - Parameters: What the caller says.
     init(requestID: String?, traceParent: String?) {
         id = requestID.flatMap { $0.isRequestID ? $0 : nil } ?? Self.newID()
         self.traceParent = traceParent.flatMap { $0.isTraceParent ? $0 : nil }
@@ -41,6 +23,12 @@ struct RequestIdentity: Sendable {
     private static func newID() -> String {
         let digits = String(UInt64.random(in: .min ... .max), radix: 16)
         return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+    }
+
+    /// What every answer says of it.
+    func forEachField(_ body: (_ name: HTTPField.Name, _ value: String) -> Void) {
+        body(.requestID, id)
+        if let traceParent { body(.traceParent, traceParent) }
     }
 
     /// For log lines about the request.
@@ -54,10 +42,8 @@ struct RequestIdentity: Sendable {
 }
 
 extension HTTPField.Name {
-    static let requestID = Self(ours: "x-request-id")
-    static let traceParent = Self(ours: "traceparent")
-    /// The caller wants the decision kept, sampled or not.
-    static let keep = Self(ours: "x-ls-keep")
+    fileprivate static let requestID = Self(ours: "x-request-id")
+    fileprivate static let traceParent = Self(ours: "traceparent")
 }
 
 extension String {
@@ -71,7 +57,7 @@ extension String {
             }
     }
 
-    /// version "-" trace id "-" parent id "-" flags, in lower-case hexadecimal digits.
+    /// The form is version "-" trace id "-" parent id "-" flags, in lower-case hexadecimal digits.
     fileprivate var isTraceParent: Bool {
         let parts = split(separator: "-", omittingEmptySubsequences: false)
         return utf8.count <= 128 && parts.count >= 4
