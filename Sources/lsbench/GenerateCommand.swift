@@ -22,8 +22,8 @@ struct GenerateCommand: ParsableCommand {
             (1...Bounds.hiddenSizeMax).contains(hiddenSize), delta.isFinite
         else {
             throw ValidationError(
-                "expected 1 to 100000 queries, 2 to 10000 responses, hidden size 1 to 65536 and a "
-                    + "finite delta")
+                "expected 1 to 100000 queries, 2 to 10000 responses, hidden size 1 to "
+                    + "\(Bounds.hiddenSizeMax) and a finite delta")
         }
     }
 

@@ -33,7 +33,8 @@ struct ScoreCommand: ParsableCommand {
             rankers.allSatisfy({ (1...10_000).contains($0) })
         else {
             throw ValidationError(
-                "expected hidden size 1 to 65536, 1 to 1024 candidates, 1 to 1000000 calls, "
+                "expected hidden size 1 to \(Bounds.hiddenSizeMax), 1 to "
+                    + "\(RankerScorer.candidateCountMax) candidates, 1 to 1000000 calls, "
                     + "batches of 2 to 1000 and 1 to 10000 rankers")
         }
     }

@@ -89,8 +89,9 @@ struct ServeCommand: AsyncParsableCommand {
         else {
             throw ValidationError(
                 """
-                expected 1 to 100000 rankers, 1 to 1024 connections, 2 to 1000 candidates, \
-                1 to 3600 seconds, a rate of 0.01 to 1 and an overload of 1 to 10
+                expected 1 to 100000 rankers, 1 to 1024 connections, 2 to \
+                \(Bounds.requestCandidateCountMax) candidates, 1 to 3600 seconds, \
+                a rate of 0.01 to 1 and an overload of 1 to 10
                 """)
         }
         if let cold, (rankers.max() ?? 0) < cold {
