@@ -112,7 +112,7 @@ import Testing
     let files = try! TemporaryFiles()
 
     @Test(arguments: RankerKind.allCases)
-    func `over the groups of a file are those over the groups it was written from`(
+    func `steps over the groups of a file are those over the groups it was written from`(
         kind: RankerKind
     ) throws {
         let set = try files.features()
@@ -137,7 +137,8 @@ import Testing
     }
 
     @Test(arguments: RankerKind.allCases)
-    func `find the planted signal, which carries over to new queries`(kind: RankerKind) throws {
+    func `steps find the planted signal, which carries over to new queries`(kind: RankerKind) throws
+    {
         let set = try files.features(queries: 30)
         let new = try files.features("new", queries: 30, seed: 2)
         let configuration = RankerConfiguration.preset(kind: kind, hiddenSize: 32)
@@ -151,7 +152,7 @@ import Testing
         #expect(measured.accuracy > measured.firstSample + 0.25)
     }
 
-    @Test func `a rate that is too high ends with a sentence`() throws {
+    @Test func `a rate that is too high ends the steps with a sentence`() throws {
         let set = try files.features()
         var plan = TrainingConfiguration.paperSetting(kind: .pointwise)
         plan.optimizer.rate = 1e30

@@ -47,7 +47,7 @@ import Testing
         .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Sources")
 
     @Test(arguments: allowed.keys.sorted())
-    func `point one way`(target: String) throws {
+    func `imports between our targets point one way`(target: String) throws {
         let ours = Set(Self.allowed.keys).union([
             "CKernels", "CLibPQ", "CMalloc", "COneDNN", "LedgerSchema", "PostgresTesting",
         ])
@@ -66,7 +66,7 @@ import Testing
         }
     }
 
-    @Test func `every target is in the list`() throws {
+    @Test func `every target is in the list of imports`() throws {
         let folders = try FileManager.default.contentsOfDirectory(atPath: Self.sources.path)
         let known = Set(Self.allowed.keys).union(["CKernels", "CMalloc", "COneDNN", "CLibPQ"])
         #expect(Set(folders).subtracting(known).isEmpty)

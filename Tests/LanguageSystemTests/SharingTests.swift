@@ -9,7 +9,7 @@ import Testing
         (file.name, file.lines.map { String($0.text.prefix(while: { $0 != "\"" })) })
     }
 
-    @Test func `says why a value may be shared`() {
+    @Test func `what is unchecked says why a value may be shared`() {
         var count = 0
         for (name, lines) in Self.files {
             for (index, line) in lines.enumerated() where line.contains("@unchecked Sendable") {
@@ -46,7 +46,7 @@ import Testing
         "lsbench/Serve/ServeRun.swift": 1,
     ]
 
-    @Test func `starts a task without a parent only where it is known`() {
+    @Test func `a task without a parent starts only where it is known`() {
         let task = /\bTask(?:\.(?:detached|immediate))?(?:\([^)]*\))? *\{/
         for (name, lines) in Self.files {
             let found = lines.indices.filter { index in

@@ -8,7 +8,7 @@ import PostgresTesting
 import Testing
 
 @Suite(.timeLimit(.minutes(20))) struct `Wrong arguments of SQL functions` {
-    @Test func `are answered with an SQLSTATE of ours, whichever argument of whichever function`()
+    @Test func `every function answers wrong arguments with an SQLSTATE of ours`()
         async throws
     {
         let script = try String(

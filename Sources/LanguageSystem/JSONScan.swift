@@ -1,16 +1,23 @@
-// Looks a JSON body through before Foundation's decoder reads it, for what that lets pass or does
+// Looks JSON through before Foundation's decoder reads it, for what that lets pass or does
 // not say: of a key that stands twice it takes the first, of a number that no double holds it says
 // that the body is no JSON, a trailing comma it reads, and it notes 24 bytes for each value, were
 // it one digit long and in a field that nobody reads. Strings are left to the decoder.
-import Foundation
-import LanguageSystem
+package import Foundation
 
-struct JSONScan {
+package struct JSONScan {
     /// What is wrong, in words, and with which field.
-    struct Refusal: Error, Equatable {
-        var code = ErrorCode.invalidArgument
-        var field: String?
-        let found: String
+    package struct Refusal: Error, Equatable {
+        package var code = ErrorCode.invalidArgument
+        package var field: String?
+        package let found: String
+
+        package init(
+            code: ErrorCode = .invalidArgument, field: String? = nil, found: String
+        ) {
+            self.code = code
+            self.field = field
+            self.found = found
+        }
     }
 
     private enum Step {
@@ -23,7 +30,9 @@ struct JSONScan {
 
     /// 64 requests of 1,000 documents as objects have fewer. At 48 bytes each while the decoder's
     /// notes grow, that is 12 MiB for any body, and one and a half times its bytes for a large one.
-    static func valueCountMax(ofByteCount byteCount: Int) -> Int { (1 << 18) + byteCount / 32 }
+    package static func valueCountMax(ofByteCount byteCount: Int) -> Int {
+        (1 << 18) + byteCount / 32
+    }
 
     private static let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
 
@@ -41,7 +50,7 @@ struct JSONScan {
 
     /// - Throws: For a key that stands twice in an object, a number that no double holds, more
     ///   values than may be, and what is not JSON.
-    static func check(_ json: some ContiguousBytes) throws(Refusal) {
+    package static func check(_ json: some ContiguousBytes) throws(Refusal) {
         let checked = json.withUnsafeBytes { bytes in
             Result<Void, Refusal> { () throws(Refusal) in
                 var scan = Self(bytes)
