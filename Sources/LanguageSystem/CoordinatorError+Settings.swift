@@ -1,6 +1,7 @@
 // How both programs refuse a setting: the same words, whichever of them reads it.
 
 extension CoordinatorError {
+    /// The error for a number outside of its range. Code: `invalidSettings`.
     public static func settingOutOfRange(
         _ name: String, found: String, _ range: ClosedRange<Int>
     ) -> Self {
@@ -13,6 +14,7 @@ extension CoordinatorError {
         )
     }
 
+    /// The error for a settings file that is not a readable JSON object. Code: `invalidSettings`.
     public static func unreadableSettings(_ path: String, cause: String) -> Self {
         Self(
             .invalidSettings,

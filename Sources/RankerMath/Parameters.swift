@@ -2,13 +2,14 @@
 // is kept: turning it once a step costs less than each product reading W against its grain.
 internal import CKernels
 
-/// A ranker's parameters as one thread sees them.
+/// A ranker's parameters, with the transposed copies that products read.
 public struct Parameters {
-    /// Every parameter at its offset; inside `turned` layers only biases are read from here.
+    /// Every parameter at its offset. Layers with a copy in `turned` read only their biases from
+    /// here.
     public let values: UnsafePointer<Float>
     /// W' [inputs, outputs] of each layer, at the offset of its W; nil where none is kept.
     let turned: UnsafePointer<Float>?
-    /// For products in bfloat16; nil for float32.
+    /// The pairs for products in bfloat16; nil for float32.
     let paired: PairedWeights?
 
     public init(
@@ -36,13 +37,13 @@ public struct PairedWeights {
 }
 
 extension TailShape {
-    /// Layers wider than this are left to oneDNN, which cuts large products better.
+    /// Layers wider than this are multiplied by oneDNN, which is better with large products.
     static let turnedWidthMax = 1_024
 
-    /// Whether a turned copy of the layers' weights is worth having on this processor.
+    /// Whether this processor gains from a transposed copy of the layers' weights.
     public var isTurned: Bool { hasOwnProducts && width <= Self.turnedWidthMax }
 
-    /// Whether the layers' products can be computed in pairs: pairs need even counts.
+    /// Whether the layers' products can be computed in pairs, which need even counts.
     public func isPaired(_ precision: Precision) -> Bool {
         precision.available == .bfloat16 && isTurned
             && layers.allSatisfy { ($0.inputs | $0.outputs | $0.weight) & 1 == 0 }
@@ -59,7 +60,7 @@ extension TailShape {
 
     /// Writes W' of each layer to `turned`, at the layer's offset.
     ///
-    /// - Parameter weight: Where W lies of the layer with this offset.
+    /// - Parameter weight: Returns the address of W of the layer with this offset.
     public func turn(
         _ weight: (Int) -> UnsafePointer<Float>, into turned: UnsafeMutablePointer<Float>
     ) {

@@ -1,9 +1,9 @@
 // How long requests took, in logarithmic buckets: millions of them in a few kilobytes, each known
 // within 1.6 %.
 
-/// Durations of 0 to 2^40 nanoseconds; a longer one counts as that.
+/// A histogram of durations from 0 to 2^40 nanoseconds; a longer one counts as 2^40.
 package struct LatencyHistogram: Sendable {
-    /// Buckets within each power of two.
+    /// The logarithm of the number of buckets within each power of two.
     private static let stepBits = 6
     private static let powerCount = 36
     private var counts = [Int](repeating: 0, count: powerCount << stepBits)
@@ -24,7 +24,8 @@ package struct LatencyHistogram: Sendable {
         largest = max(largest, other.largest)
     }
 
-    /// The middle of the bucket in which that part of all durations has ended; zero without any.
+    /// The duration below which this share of all durations lies, as the middle of its bucket; zero
+    /// without any.
     ///
     /// - Parameter percent: 0 to 100.
     package func percentile(_ percent: Double) -> Duration {
@@ -37,8 +38,8 @@ package struct LatencyHistogram: Sendable {
         return .zero
     }
 
-    /// Lines of a drawing: each quarter of a power of two from the fastest to the slowest, with how
-    /// many it has.
+    /// The histogram as lines of text: each quarter of a power of two from the fastest to the
+    /// slowest, with its count.
     package var lines: [String] {
         let quarterBits = Self.stepBits - 2
         var sums = [Int](repeating: 0, count: counts.count >> quarterBits)
@@ -61,7 +62,8 @@ package struct LatencyHistogram: Sendable {
         String(repeating: " ", count: max(0, width - text.count)) + text
     }
 
-    /// Beneath 64 each number has its own; above, 64 to a power of two.
+    /// The bucket of a duration: below 64 each number has its own, above there are 64 for each
+    /// power of two.
     static func bucket(of nanoseconds: Int) -> Int {
         let value = max(0, min(nanoseconds, 1 << 40))
         guard value >> stepBits > 0 else { return value }

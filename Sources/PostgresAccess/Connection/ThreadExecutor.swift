@@ -69,7 +69,8 @@ private final class JobQueue: @unchecked Sendable {
     }
 }
 
-/// A detached thread that runs `body` once. Signals stay with the threads that handle them.
+/// Starts a detached thread that runs `body` once. It blocks all signals, so that other threads
+/// handle them.
 package func startThread(name: String, _ body: @escaping @Sendable () -> Void) {
     final class Start {
         let name: String

@@ -10,7 +10,7 @@ package struct Backoff: Sendable {
         self.most = most
     }
 
-    /// The pause after so many failures in a row (from 1 on).
+    /// The pause after this many failures in a row, from 1.
     func pause(
         failureCount: Int, using generator: inout some RandomNumberGenerator
     ) -> Duration {

@@ -25,7 +25,7 @@ struct ServeResult: Encodable, Sendable {
     let coordinatorCpuMicroseconds: Double
     let databaseCpuMicroseconds: Double
     let residentMegabytes: Double
-    /// Of --soak: at its beginning, and every ten seconds.
+    /// The coordinator's resident memory during --soak: at its beginning, and every ten seconds.
     var residentMegabytesOverTime: [Double]?
     var drawing: [String] = []
 
@@ -71,7 +71,7 @@ struct ServeRun: Sendable {
                 duration: duration))
     }
 
-    /// Memory every ten seconds meanwhile.
+    /// Sends requests for a duration and records memory every ten seconds.
     func soak(for duration: Duration, perSecond: Double, connectionCount: Int) async throws
         -> ServeResult
     {
@@ -153,7 +153,7 @@ struct ServeRun: Sendable {
         let meta: Meta
     }
 
-    /// Some users' scores against those computed here from the same weights.
+    /// Compares the scores of some users with scores computed here from the same weights.
     func check() async throws {
         try await withClient { client in
             for user in [0, served.count / 2, served.count - 1] {
@@ -181,7 +181,8 @@ struct ServeRun: Sendable {
         }
     }
 
-    /// The first request of each of `count` rankers: route and weights are read from the database.
+    /// Measures the first request of each of `count` rankers, for which route and weights are read
+    /// from the database.
     func cold(count: Int) async throws -> ServeResult {
         var (whole, loads) = (LatencyHistogram(), LatencyHistogram())
         let before = coordinator.usage()
