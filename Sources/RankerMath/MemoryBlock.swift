@@ -38,7 +38,8 @@ private final class Slab: @unchecked Sendable {
 }
 
 /// A run of bytes, aligned to a page when it is large; what lies in it is whatever lay there
-/// before. Unchecked: it owns its bytes alone and orders no access to them; who shares them does.
+/// before.
+/// Unchecked: it owns its bytes alone and orders no access to them; who shares them does.
 final class MemoryBlock: @unchecked Sendable {
     /// The sizes of blocks in slabs, which are those of a ranker's parts. The C library allocates
     /// smaller and larger ones.

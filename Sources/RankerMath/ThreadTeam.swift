@@ -42,7 +42,8 @@ public final class ThreadTeam {
     }
 }
 
-/// The barrier of the team's threads. Unchecked: what changes is behind the condition.
+/// The barrier of the team's threads.
+/// Unchecked: what changes is behind the condition.
 private final class Board: @unchecked Sendable {
     // Unchecked: who gives the work waits until every thread has finished it.
     struct Work: @unchecked Sendable { let body: (Int) -> Void }

@@ -33,8 +33,8 @@ final class WorkspacePool: @unchecked Sendable {
 
     private static let directory = Directory()
 
-    /// References pools weakly, so that the pool of a shape without rankers is freed. Unchecked:
-    /// the entries are behind the lock.
+    /// References pools weakly, so that the pool of a shape without rankers is freed.
+    /// Unchecked: the entries are behind the lock.
     private final class Directory: @unchecked Sendable {
         private struct Entry { weak var pool: WorkspacePool? }
         private let lock = NSLock()

@@ -1,6 +1,6 @@
 // Where a fresh projection starts: as if the features had mean 0 and deviation 1. Hidden states
 // share a large common part; without this a pointwise ranker with few queries spends all its steps
-// on removing its effect. Only initial weights change: the equations and the tensors are the paper's.
+// on removing its effect. Only initial weights change: equations and tensors are the paper's.
 internal import RankerMath
 
 extension RankerWeights {

@@ -44,6 +44,5 @@ begin
 end
 $$;
 comment on function ls.record_certificate(bigint, text, timestamptz, timestamptz, bytea, bytea) is
-    'Notes a certificate that was issued to a worker, and the key that signed it; the same serial again changes nothing. '
-    'Refuses a serial that is another worker''s (LS020), a revoked worker, a key that is neither the authority''s nor its '
+    'Records a certificate that was issued to a worker, and the key that signed it; repeating it changes nothing. Refuses a serial of another worker (LS020), a revoked worker, a key that is neither the authority''s nor its '
     'previous one, a certificate for another key than the worker joined with (LS031), and more than 60 in an hour (LS041).';

@@ -9,4 +9,4 @@ begin
 end
 $$;
 comment on function ls.worker_seen(bigint) is
-    'Notes a sign of life of a worker. Refuses a revoked worker (LS031).';
+    'Records a sign of life of a worker. Refuses a revoked worker (LS031).';

@@ -39,4 +39,4 @@ end
 $$;
 comment on function ls.set_alias(bigint, text, text, text, boolean) is
     'Points an alias of a ranker at one of its versions, records who moved it and why, and returns whether it moved. '
-    'Refuses an unknown version (LS013), and an alias that is no lower-case word or an empty reason (LS001).';
+    'Refuses an unknown version (LS013), and an alias that is not a lower-case word or an empty reason (LS001).';

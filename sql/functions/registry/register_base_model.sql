@@ -61,6 +61,6 @@ begin
 end
 $$;
 comment on function ls.register_base_model(text, integer, text, integer, double precision, text, text, text, text) is
-    'Registers a base model and its feature contract, and returns its id; again with the same contract the same id. Fields '
+    'Registers a base model and its feature contract, and returns its id; repeating it with the same contract returns the same id. Fields '
     'not known may be null and are filled in later. Refuses another contract under the same name (LS004), and a name or '
     'hidden size out of bounds (LS001).';

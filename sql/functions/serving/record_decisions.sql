@@ -75,5 +75,5 @@ begin
 end
 $$;
 comment on function ls.record_decisions(jsonb, bytea[]) is
-    'Keeps a sample of what was served, as far as there is room for all and for each key, and returns how many were kept. Refuses '
+    'Keeps a sample of decisions, within the limits for all and for each key, and returns how many were kept. Refuses '
     'lists that do not match (LS001).';

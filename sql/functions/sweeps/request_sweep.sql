@@ -64,7 +64,4 @@ begin
 end
 $$;
 comment on function ls.request_sweep(text, jsonb, text, bigint[], bigint, smallint, text) is
-    'Asks for many training configurations of a ranker to be compared (left out: the paper''s grid), and returns the sweep; '
-    'the same request is the same sweep, and asks again for what was cancelled. The best version meets the promotion gate '
-    'at the end. Refuses an unknown ranker (LS012), missing feature sets (LS014), and a list that is none or repeats itself '
-    '(LS001).';
+    'Requests that many training configurations of a ranker are compared (by default the paper''s grid), and returns the sweep. The same request returns the same sweep, and requests its cancelled trainings again. At the end the best version is offered to the promotion gate. Refuses an unknown ranker (LS012), missing feature sets (LS014), and a list that is invalid or repeats a configuration (LS001).';

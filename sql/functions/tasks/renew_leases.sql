@@ -39,5 +39,5 @@ begin
 end
 $$;
 comment on function ls.renew_leases(bigint, uuid[], double precision[], text[], double precision) is
-    'A worker''s heartbeat: renews all its leases and says of each whether it is held, lost or cancelled. Refuses lists of '
+    'A worker''s heartbeat: renews all its leases and returns for each whether it is held, lost or cancelled. Refuses lists of '
     'different lengths (LS001) and a revoked worker (LS031).';
