@@ -1,10 +1,11 @@
 // y = x W' + b and its gradients: the layer of which everything here is made. (E2)
 internal import CKernels
 
+/// A linear layer: y = x W' + b. (E2)
 public struct Dense: Sendable {
-    /// W, shape [outputs, inputs], row-major; b, shape [outputs]; both as offsets into the
-    /// parameters.
+    /// Offset of W, shape [outputs, inputs], row-major, in the parameters.
     public let weight: Int
+    /// Offset of b, shape [outputs], in the parameters.
     public let bias: Int
     public let inputs: Int
     public let outputs: Int
@@ -16,7 +17,7 @@ public struct Dense: Sendable {
         self.outputs = outputs
     }
 
-    /// y [rows, outputs] = x [rows, inputs] W' + b
+    /// Computes y [rows, outputs] = x [rows, inputs] W' + b.
     func forward(
         _ parameters: Parameters, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
         _ pairs: PairMemory?, rows: Int
@@ -39,7 +40,7 @@ public struct Dense: Sendable {
         }
     }
 
-    /// dW += dy' x, db += column sums of dy; dx = dy W.
+    /// Computes dW += dy' x, db += column sums of dy, and dx = dy W.
     func backward(
         _ parameters: Parameters, _ gradient: UnsafeMutablePointer<Float>,
         _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>, _ dx: UnsafeMutablePointer<Float>,
@@ -68,7 +69,7 @@ public struct Dense: Sendable {
     }
 }
 
-/// Where a layer's factors become bfloat16 pairs, each [(n + 1) / 2, widest layer].
+/// Memory for a layer's factors as pairs of bfloat16, each [(n + 1) / 2, widest layer].
 struct PairMemory {
     let first: UnsafeMutablePointer<UInt32>
     let second: UnsafeMutablePointer<UInt32>

@@ -2,7 +2,7 @@
 // is kept: transposing it once a step costs less than each product reading W against its grain.
 internal import CKernels
 
-/// A ranker's parameters as one thread sees them.
+/// A ranker's parameters, with the transposed copies that products read.
 public struct Parameters {
     /// Every parameter at its offset; inside `transposed` layers only biases are read from here.
     public let values: UnsafePointer<Float>

@@ -3,7 +3,7 @@
 internal import CKernels
 
 extension ProjectionWeights {
-    /// z [rows, d] = P x + b. (E2)
+    /// Computes z [rows, d] = P x + b. (E2)
     public func forward(
         _ rows: UnsafeBufferPointer<StoredRow>, _ scratch: ProjectionScratch,
         into z: UnsafeMutablePointer<Float>
@@ -24,7 +24,7 @@ extension ProjectionWeights {
         }
     }
 
-    /// Adds what `columns` contribute to z; the first columns begin with the bias.
+    /// Adds the contribution of `columns` to z; the first columns start from the bias.
     private func forwardBlock(
         _ rows: UnsafeBufferPointer<StoredRow>, _ range: Range<Int>, _ columns: Range<Int>,
         _ scratch: ProjectionScratch, _ prefetch: Prefetch, into z: UnsafeMutablePointer<Float>

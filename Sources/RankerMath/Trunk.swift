@@ -2,6 +2,7 @@
 // once. Keeps what backward needs in memory allocated at the start; computes nothing at random.
 internal import CKernels
 
+/// One block after the projection.
 public enum Block: Sendable {
     case transformer(TransformerBlock)
     case mlp(MLPBlock)
@@ -12,10 +13,10 @@ public struct TrunkShape: Sendable {
     /// d
     public let width: Int
     public let blocks: [Block]
-    /// Hidden width of the MLPs over d.
+    /// The hidden width of the MLPs divided by d.
     public let multiple: Int
     public let heads: Int
-    /// Offset of (scale, bias) of the affine similarity; nil for the plain cosine.
+    /// The offsets of scale and bias of the affine similarity; nil for the plain cosine.
     public let affine: (scale: Int, bias: Int)?
 
     public init(
@@ -42,7 +43,7 @@ public final class Trunk {
     /// x[0] is the input, x[l + 1] the output of block l; each [n, d].
     private let x: [UnsafeMutablePointer<Float>]
     private let dx: UnsafeMutablePointer<Float>
-    /// [n], clamped at 1e-8; of the last forward pass.
+    /// The norms of the last forward pass, shape [n], clamped at 1e-8.
     let norms: UnsafeMutablePointer<Float>
     private let cosines: UnsafeMutablePointer<Float>
     private let dcosines: UnsafeMutablePointer<Float>
@@ -96,18 +97,17 @@ public final class Trunk {
         self.scratch = scratch
     }
 
-    /// Where the caller puts the tokens: [groups, T, d], group after group.
+    /// The tokens, which the caller writes: [groups, T, d], group after group.
     public var input: UnsafeMutablePointer<Float> { x[0] }
 
-    /// The bits of the greatest number of a token of `input`, without its sign; of what is not a
-    /// number the most.
+    /// The bits of the largest absolute value of a token of `input`; NaN is the largest.
     func greatest(_ token: Int) -> UInt32 {
         ls_greatest_32(x[0] + token * shape.width, shape.width)
     }
 
-    /// scores [groups, T - 1] of the tokens in `input`. (eq. 1 to 4)
-    /// - Returns: A token whose norm or score is not finite; then no score of the pass means
-    ///   anything.
+    /// Computes scores [groups, T - 1] of the tokens in `input`. (eq. 1 to 4)
+    /// - Returns: A token whose norm or score is not finite, or nil. With such a token no score of
+    ///   the pass is valid.
     public func forward(
         _ parameters: Parameters, groups: Int, tokens: Int,
         scores: UnsafeMutablePointer<Float>
@@ -137,7 +137,8 @@ public final class Trunk {
         return notFinite(scores: scores, groups: groups, tokens: tokens)
     }
 
-    /// Adds to `gradient`; returns dL/dtokens [groups, T, d], valid until the next call.
+    /// Adds dL/dparameters to `gradient`. Returns dL/dtokens [groups, T, d], valid until the next
+    /// call.
     /// - Precondition: the last call was `forward` with the same parameters and counts.
     public func backward(
         _ parameters: Parameters, _ gradient: UnsafeMutablePointer<Float>,

@@ -41,7 +41,7 @@ struct KernelCase: Encodable {
     let threadCount: Int
     let secondsMin: Double
     let secondsMedian: Double
-    /// By the median, all threads together.
+    /// The rate at the median time, all threads together.
     let gigaflops: Double
     let peakGigaflops: Double
     let shareOfPeak: Double
@@ -66,7 +66,7 @@ struct KernelCase: Encodable {
         ("of peak", 7),
     ]
 
-    /// A row under `heading`.
+    /// The cells of a row below `heading`.
     var cells: [String] {
         [
             name, way, "\(m) x \(k) x \(n)", text(secondsMin * 1e6, 1),

@@ -53,7 +53,7 @@ struct ScoreCommand: ParsableCommand {
         for line in lines { print(line) }
     }
 
-    /// All cases of one number of rankers.
+    /// Measures all cases for one number of rankers.
     private func measure(rankerCount: Int, peak: Double) throws -> [ScoreCase] {
         let product = BareProduct(
             rows: candidates + 1, hiddenSize: hiddenSize, rankerCount: rankerCount)

@@ -105,7 +105,7 @@ struct JoinOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The user whose data --data holds; the token's label 'user' must name it. Default: none.",
+            "The user whose data --data holds, as the token's label 'user' says. Default: none.",
             valueName: "user"))
     var dataUser: String?
 

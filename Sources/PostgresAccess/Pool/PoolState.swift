@@ -9,13 +9,13 @@ struct PoolState: Sendable {
     struct WaiterID: Hashable, Sendable { let number: Int }
 
     enum Event: Sendable {
-        /// A caller wants a connection; `atFront` when it had one that turned out dead.
+        /// A caller wants a connection; `atFront` if it had one that was dead.
         case wanted(WaiterID, atFront: Bool, purpose: PoolPurpose = .service)
         /// The waiter's deadline passed or its task was cancelled.
         case waiterGone(WaiterID, Refusal)
         case connected(ConnectionID)
         case connectFailed(ConnectionID)
-        /// The settings are wrong: another attempt would fail as well.
+        /// The settings are wrong, so another attempt would fail, too.
         case connectRefused(ConnectionID)
         /// The pause after a failed attempt is over.
         case pauseOver
@@ -30,7 +30,7 @@ struct PoolState: Sendable {
         case refuse(WaiterID, Refusal)
         /// Send `pauseOver` after a pause that grows with the number of failures in a row.
         case pause(failureCount: Int)
-        /// Closing was asked for and nothing is left.
+        /// The pool is closing and no connection is left.
         case closed
     }
 
@@ -40,13 +40,13 @@ struct PoolState: Sendable {
 
     let connectionCountMax: Int
     let waiterCountMax: Int
-    /// Of the connections, what listings may hold.
+    /// The most connections that listings may use.
     let listingCountMax: Int
     private var states: [ConnectionID: State] = [:]
     /// Last used, first lent: its backend's caches are warm.
     private var idle: [ConnectionID] = []
     private var waiters: [WaiterID] = []
-    /// Of the waiters, and of the lent connections.
+    /// The listings among the waiters and the lent connections.
     private var listingWaiters: Set<WaiterID> = []
     private var listingConnections: Set<ConnectionID> = []
     private var madeCount = 0
@@ -174,7 +174,7 @@ struct PoolState: Sendable {
         !listingWaiters.contains(waiter) || listingConnections.count < listingCountMax
     }
 
-    /// As many attempts as there are waiters; only one while the server does not answer.
+    /// Starts as many attempts as there are waiters, but only one while the server does not answer.
     private mutating func connectMore(_ actions: inout [Action]) {
         guard !isPausing && !isClosing else { return }
         let waiterCount =

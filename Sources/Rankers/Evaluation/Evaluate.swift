@@ -4,10 +4,10 @@
 internal import LanguageSystem
 internal import RankerMath
 
-/// Accuracy of the best-scored candidate, and everything to compare it with.
+/// Measures the accuracy of the best-scored candidate, and all baselines on the same groups.
 ///
-/// - Parameter progress: called on the caller's thread after every few queries; what it throws ends
-///   the evaluation and is passed on.
+/// - Parameter progress: Called on the caller's thread after every few queries; an error that it
+///   throws ends the evaluation and is thrown on.
 /// - Throws: `contractMismatch` for features of another width than the ranker's; `invalidFeatures`
 ///   where a norm or a score is not finite, with the query and the candidate.
 public func evaluate(
@@ -24,7 +24,7 @@ public func evaluate(
 
 /// One thread's evaluation of whole pools: each row is projected once, however many groups hold it.
 final class PoolScorer {
-    /// Tokens that pass the blocks together.
+    /// The number of tokens that pass through the blocks together.
     private static let tokenTotal = 352
     private let plan: GroupPlan
     private let weights: FrozenWeights
@@ -34,7 +34,7 @@ final class PoolScorer {
     private var z: [Float]
     private var scores: [Float]
 
-    /// - Parameter poolCountMax: Responses of the largest pool.
+    /// - Parameter poolCountMax: The number of responses in the largest pool.
     init(_ weights: FrozenWeights, _ plan: GroupPlan, poolCountMax: Int) {
         self.plan = plan
         self.weights = weights
@@ -52,8 +52,8 @@ final class PoolScorer {
     }
 
     /// The query's mean labels, one value for each K of the plan.
-    /// - Throws: `invalidFeatures` where a norm or a score is not finite: then no candidate is the
-    ///   best.
+    /// - Throws: `invalidFeatures` when a norm or a score is not finite, because then no candidate
+    ///   is the best.
     func evaluate(_ set: FeatureSet, query: Int) throws(CoordinatorError) -> [QueryResult] {
         let pool = set.offsets[query]..<set.offsets[query + 1]
         project(set, query, pool)
@@ -84,7 +84,7 @@ final class PoolScorer {
         return results
     }
 
-    /// z row 0 is the instruction, row 1 + i the pool's response i.
+    /// Projects a query: row 0 of z is the instruction, row 1 + i the pool's response i.
     private func project(_ set: FeatureSet, _ query: Int, _ pool: Range<Int>) {
         let rows = [set.instructionRow(query)] + pool.map(set.responseRow)
         z.withUnsafeMutableBufferPointer { z in

@@ -20,7 +20,7 @@ final class FrozenWeights: @unchecked Sendable {
         }
     }
 
-    /// - Precondition: the weights are aligned.
+    /// - Precondition: The weights are aligned.
     static func of(_ weights: WeightsInPlace, precision: Precision) -> FrozenWeights {
         precondition(weights.isAligned, "float32 numbers that are read in place are aligned")
         return FrozenWeights(
@@ -28,7 +28,7 @@ final class FrozenWeights: @unchecked Sendable {
         )
     }
 
-    /// - Parameter starts: Where each tensor of the layout begins.
+    /// - Parameter starts: The address of each tensor of the layout.
     private init(
         _ layout: RankerLayout, _ starts: [UnsafePointer<Float>], _ precision: Precision
     ) {

@@ -3,7 +3,7 @@ internal import Foundation
 internal import LanguageSystem
 internal import RankerMath
 
-/// Idle workspaces of one shape of ranker; as many as were ever used at once, up to a bound.
+/// The idle workspaces of one shape of ranker: as many as were ever used at once, up to a bound.
 /// Unchecked: the idle ones are behind the lock.
 final class WorkspacePool: @unchecked Sendable {
     static let idleCountMax = 64
@@ -33,7 +33,7 @@ final class WorkspacePool: @unchecked Sendable {
 
     private static let directory = Directory()
 
-    /// Holds pools weakly: a shape no ranker has any more costs nothing.
+    /// References pools weakly, so that the pool of a shape without rankers is freed.
     /// Unchecked: the entries are behind the lock.
     private final class Directory: @unchecked Sendable {
         private struct Entry { weak var pool: WorkspacePool? }
@@ -52,15 +52,15 @@ final class WorkspacePool: @unchecked Sendable {
     }
 }
 
-/// What one call computes in.
+/// The memory of one call.
 final class Workspace {
     let trunk: Trunk
     private let scratch: ProjectionScratch
     private let rows: UnsafeMutableBufferPointer<StoredRow>
 
     /// - Parameters:
-    ///   - tokenCount: of all groups of one call.
-    ///   - groupTokenCount: of the largest group.
+    ///   - tokenCount: The number of tokens of all groups of one call.
+    ///   - groupTokenCount: The number of tokens of the largest group.
     init(_ weights: FrozenWeights, tokenCount: Int, groupTokenCount: Int) {
         scratch = weights.projector.makeScratch()
         trunk = Trunk(

@@ -1,4 +1,4 @@
-// One optimiser step over a batch of groups, shared among the threads of a team. Each distinct
+// One optimizer step over a batch of groups, shared among the threads of a team. Each distinct
 // row of a batch is projected once and its gradients are summed before the one product; the
 // features themselves get no gradient. Phases, with all threads waiting for each other between
 // them: project (split by rows), blocks and loss (by groups), sum, projection's gradient (by
@@ -85,7 +85,7 @@ package final class Trainer {
         followUpdate()
     }
 
-    /// Brings what is kept of the smaller parameters up to date.
+    /// Updates the transposed copies and pairs of the tail's parameters.
     private func followUpdate() {
         projection?.fillBias(from: parameters)
         if let transposed {
@@ -105,12 +105,12 @@ package final class Trainer {
         Array(UnsafeBufferPointer(start: workers[0].gradient, count: layout.count))
     }
 
-    /// The first token of the last batch whose norm or score was not finite, in words; nil: all
-    /// were.
+    /// The first token of the last batch whose norm or score was not finite, for people; nil when
+    /// all were finite.
     private(set) var notFinite: String?
 
-    /// One step on groups `order`.
-    /// - Returns: the mean loss before the update.
+    /// Makes one step on the groups `order`.
+    /// - Returns: The mean loss before the update.
     package func step(
         _ groups: CandidateGroups, order: ArraySlice<Int32>, rate: Double
     ) -> Double {
@@ -123,7 +123,7 @@ package final class Trainer {
         return loss
     }
 
-    /// Mean loss of the groups; leaves its gradient in `gradient`.
+    /// Computes the mean loss of the groups, and its gradient in `gradient`.
     package func computeGradient(_ groups: CandidateGroups, order: ArraySlice<Int32>) -> Double {
         precondition(order.count <= training.batchGroups && !order.isEmpty, "a batch has groups")
         precondition(groups.candidateCount == candidateCount, "groups of another size")
@@ -143,8 +143,8 @@ package final class Trainer {
         return loss / Double(order.count)
     }
 
-    /// `the norm of candidate 3 of query 7 of PATH`: places in the feature set, not in the group
-    /// that was drawn.
+    /// The token for people: `the norm of candidate 3 of query 7 of PATH`. The numbers are those of
+    /// the feature set, not of the drawn group.
     private func words(
         of found: NotFinite?, _ groups: CandidateGroups, _ order: ArraySlice<Int32>
     ) -> String? {
@@ -192,7 +192,8 @@ package final class Trainer {
         }
     }
 
-    /// Adds the other threads' gradients to thread 0's, each thread its share, in thread order.
+    /// Adds the other threads' gradients to thread 0's. Each thread adds its share, in thread
+    /// order.
     private func sumThreads(thread: Int) {
         let (trunkStart, width) = (layout.trunkStart, layout.configuration.width)
         let part = team.share(of: layout.count - trunkStart, for: thread, step: 16)
@@ -228,7 +229,7 @@ package final class Trainer {
         }
     }
 
-    /// The columns of the projection that are this thread's.
+    /// This thread's columns of the projection.
     private func columns(of thread: Int) -> Range<Int> {
         team.share(
             of: layout.configuration.hiddenSize, for: thread, step: ProjectionWeights.columnStep)

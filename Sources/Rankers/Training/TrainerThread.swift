@@ -2,9 +2,10 @@
 // groups, in memory of its own.
 internal import RankerMath
 
-/// What one thread of a training team owns.
+/// The memory of one thread of a training team.
 final class TrainerThread {
-    /// Tokens that pass the blocks together: what they leave behind should fit the second cache.
+    /// The number of tokens that pass through the blocks together, so that what they keep fits into
+    /// the second-level cache.
     static let tokenCount = 352
     let projectionScratch: ProjectionScratch
     let gradient: UnsafeMutablePointer<Float>
@@ -41,7 +42,8 @@ final class TrainerThread {
         labels = memory.take(candidateCount)
     }
 
-    /// Forward, loss and backward of groups `range` of the batch; into `gradient`, `dz`, `loss`.
+    /// Runs forward, loss and backward of the groups `range` of the batch, into `gradient`, `dz`
+    /// and `loss`.
     func runGroups(
         _ range: Range<Int>, batchCount: Int, rowCount: Int, parameters: Parameters,
         z: UnsafePointer<Float>, slots: UnsafePointer<Int32>, training: TrainingConfiguration,

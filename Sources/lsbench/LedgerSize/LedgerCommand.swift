@@ -33,7 +33,7 @@ struct LedgerCommand: AsyncParsableCommand {
     @Option(help: "Calls of each operation.") var calls = 200
     @Option(help: "Directory for the cluster, which needs gigabytes at full size.") var directory:
         String?
-    /// `ls.row_count` of each table that it counts.
+    /// The most rows that `status_summary` counts: up to 1,001 of each of five tables.
     private static let countedRowCountMax = 5 * 1_001
     @Flag(help: "End with status 1 when a big table was read in sequence.") var strict = false
 
@@ -102,7 +102,7 @@ struct LedgerCommand: AsyncParsableCommand {
         }
     }
 
-    /// Median seconds of one call in each database, in turns of ten calls.
+    /// The median seconds of one call in each database; the databases alternate after ten calls.
     private static func times(
         of operation: LedgerOperation, _ small: FilledDatabase, _ large: FilledDatabase, calls: Int
     ) async throws -> (small: Double, large: Double, largeFirst: Double) {
@@ -123,13 +123,13 @@ struct LedgerCommand: AsyncParsableCommand {
     }
 }
 
-/// A database with the ledger's schema and a registry of some size.
+/// A database with the ledger's schema and a registry of a given size.
 struct FilledDatabase: Sendable {
     let pool: ConnectionPool
     let userRankerCount: Int
     let fillSeconds: Double
 
-    /// On one connection, one call after the other.
+    /// The seconds of each call, one after the other on one connection.
     func seconds(of operation: LedgerOperation, calls: Range<Int>, pass: Int) async throws
         -> [Double]
     {
@@ -145,7 +145,7 @@ struct FilledDatabase: Sendable {
         }
     }
 
-    /// Of tables that grow with the registry, since the beginning.
+    /// The rows read in sequence so far from tables that grow with the registry.
     func rowsReadInSequence() async throws -> Int {
         try await pool.withConnection { connection in
             // What this session did is counted when it says so.

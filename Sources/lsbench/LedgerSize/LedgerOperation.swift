@@ -4,12 +4,13 @@
 
 struct LedgerOperation {
     let name: String
-    /// Asks for thousands of figures at once: reading a table through may be the best plan.
+    /// Whether the operation reads thousands of rows, so that a sequential read may be the best
+    /// plan.
     var readsWidely = false
-    /// For one call on a database with so many rankers of users.
+    /// The SQL of one call on a database with this many rankers of users.
     let statement: @Sendable (_ call: Int, _ pass: Int, _ userRankerCount: Int) -> String
 
-    /// Every 7919th user: spread over the whole table.
+    /// Every 7919th user, so that users are spread over the whole table.
     private static func user(_ call: Int, _ count: Int) -> Int {
         (call * 7_919) % max(1, count / 2)
     }

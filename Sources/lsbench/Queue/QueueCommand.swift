@@ -96,7 +96,7 @@ struct QueueCommand: AsyncParsableCommand {
         return (ours, peers)
     }
 
-    /// Seconds until nothing waits.
+    /// The seconds until no task waits.
     private func empty(_ database: BenchDatabase, _ workers: [WorkerID]) async throws -> Double {
         let (ledger, batch, resultCount) = (database.ledger, batch, results)
         let start = ContinuousClock.now
@@ -131,7 +131,7 @@ struct QueueCommand: AsyncParsableCommand {
         return (ContinuousClock.now - start).inSeconds
     }
 
-    /// One worker for each client.
+    /// Registers one worker for each client.
     private func enrol(_ database: BenchDatabase) async throws -> [WorkerID] {
         // Join tokens name the authority; a database of yours may have one.
         if try await database.count("select count(*) from ls.certificate_authority") == 0 {

@@ -192,7 +192,7 @@ struct ServeCommand: AsyncParsableCommand {
         }
     }
 
-    /// Of a machine with one core nothing is pinned.
+    /// Pins this process to the second core, if there is one.
     private static func pinToSecondCore() {
         let taskset = Process()
         taskset.executableURL = URL(fileURLWithPath: "/usr/bin/taskset")

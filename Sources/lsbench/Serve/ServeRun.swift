@@ -26,7 +26,7 @@ struct ServeResult: Encodable, Sendable {
     let coordinatorCpuMicroseconds: Double
     let databaseCpuMicroseconds: Double
     let residentMegabytes: Double
-    /// Of --soak: at its beginning, and every ten seconds.
+    /// The coordinator's resident memory during --soak: at its beginning, and every ten seconds.
     var residentMegabytesOverTime: [Double]?
     var drawing: [String] = []
 
@@ -72,7 +72,7 @@ struct ServeRun: Sendable {
                 duration: duration))
     }
 
-    /// Memory every ten seconds meanwhile.
+    /// Sends requests for a duration and records memory every ten seconds.
     func soak(for duration: Duration, perSecond: Double, connectionCount: Int) async throws
         -> ServeResult
     {
@@ -154,7 +154,7 @@ struct ServeRun: Sendable {
         let meta: Meta
     }
 
-    /// Some users' scores against those computed here from the same weights.
+    /// Compares the scores of some users with scores computed here from the same weights.
     func check() async throws {
         try await withClient { client in
             for user in [0, served.count / 2, served.count - 1] {
@@ -182,7 +182,8 @@ struct ServeRun: Sendable {
         }
     }
 
-    /// The first request of each of `count` rankers: route and weights are read from the database.
+    /// Measures the first request of each of `count` rankers, for which route and weights are read
+    /// from the database.
     func cold(count: Int) async throws -> ServeResult {
         var (whole, loads) = (Histogram.ofDurations(), Histogram.ofDurations())
         let before = coordinator.usage()

@@ -126,7 +126,7 @@ struct StoredSet: Sendable {
     let baseModel: String
     let hiddenSize: Int
 
-    /// Of about `megabytes`, in queries of 827 kB.
+    /// Makes a set of about `megabytes`, in queries of 827 kB.
     static func make(
         _ megabytes: Int, seed: UInt64, in database: BenchDatabase
     ) async throws -> StoredSet {
@@ -148,8 +148,8 @@ struct StoredSet: Sendable {
             baseModel: set.metadata.baseModel, hiddenSize: set.hiddenSize)
     }
 
-    /// A worker reads what its tasks need: it gets one that needs these, and keeps it for the whole
-    /// run.
+    /// Leases a task that needs these sets to a worker for the whole run, because a worker may read
+    /// only what its tasks need.
     static func lease(
         _ sets: [StoredSet], to worker: String, in database: BenchDatabase
     ) async throws {

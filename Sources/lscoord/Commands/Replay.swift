@@ -13,8 +13,8 @@ struct Replay: AsyncParsableCommand {
         discussion: """
             Decisions are kept for a sample of requests (serve --decision-share), and for every \
             request that is sent with the header 'x-ls-keep: true', within the limits of \
-            --decisions-per-second and ls.task_retention. On the same kind of processor the scores are \
-            the same to the bit; otherwise the command says how much they differ.
+            --decisions-per-second and ls.task_retention. On the same kind of processor the \
+            scores are the same to the bit; otherwise the command says how much they differ.
 
             Examples:
               lscoord replay 8f1c0d…                    the id of the answer, or its header \

@@ -68,6 +68,6 @@ begin
 end
 $$;
 comment on function ls.begin_feature_set(bytea, bigint, text, text, text, text, text, integer, integer, bigint, integer, double precision, text) is
-    'First step of an import: names the feature set, or says that its bytes are stored already. Refuses an unknown base '
-    'model or domain (LS010, LS011), another contract (LS004), what no set can be (LS001), and bytes that are stored as '
+    'First step of an import: creates the feature set, or returns the one whose bytes are stored already. Refuses an unknown base '
+    'model or domain (LS010, LS011), another contract (LS004), invalid values (LS001), and bytes that are stored as '
     'another set (LS020).';

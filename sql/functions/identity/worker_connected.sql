@@ -116,7 +116,6 @@ begin
 end
 $$;
 comment on function ls.worker_connected(bigint, text, text, integer, text[], text[], bigint, text, text, text, uuid[]) is
-    'Notes that a worker connected and what it says of itself and its owner allows, gives back the leases it no longer has, and returns the '
-    'connection: its id, its number, whether it took over from another machine. Refuses an unknown or revoked worker, a certificate from before the '
+    'Records a worker''s connection, its hello and its owner''s limits, gives back the leases that it no longer has, and returns the connection: its id, its number, whether it took over from another machine. Refuses an unknown or revoked worker, a certificate from before the '
     'name joined again, a process whose identity another machine uses now, and for up to a minute '
     'one of before whose sessions take each other''s place again and again, and what is left out or too long (LS001, LS016, LS031, LS050).';

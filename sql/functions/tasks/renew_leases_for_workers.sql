@@ -67,4 +67,4 @@ begin
 end
 $$;
 comment on function ls.renew_leases_for_workers(bigint[], uuid[], double precision[], text[], bigint[], double precision, bigint[], uuid[]) is
-    'The heartbeats of several workers in one call: renews their leases and says which are lost or cancelled.';
+    'The heartbeats of several workers in one call: renews their leases and returns which are lost or cancelled.';

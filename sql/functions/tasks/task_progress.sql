@@ -50,5 +50,5 @@ begin
 end
 $$;
 comment on function ls.task_progress(bigint[], integer) is
-    'How far tasks are, who works on them and what went wrong last, in the order asked; without ids those that are open, up to a limit. '
+    'The progress of tasks, their workers and their last errors, in the given order; without ids, of the open tasks up to a limit. '
     'Unknown ids have no row.';
