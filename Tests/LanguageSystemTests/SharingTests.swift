@@ -41,7 +41,6 @@ import Testing
         "CoordinatorServer/Grpc/WorkerEndpoint.swift": 1,
         "CoordinatorServer/Rest/RerankShortcut.swift": 1,
         "CoordinatorServer/Rest/RestService.swift": 2,
-        "EdgeWork/EdgeWorker.swift": 4,
         "Ledger/LedgerNotifications.swift": 1,
         "PostgresAccess/Pool/ConnectionPool.swift": 5,
         "lsbench/Interruption.swift": 1,
