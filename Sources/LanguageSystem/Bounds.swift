@@ -9,8 +9,13 @@ public enum Bounds {
     public static let magnitudeMax: Float = 1e15
     /// D, the numbers of one feature. SQL: the check of `ls.base_model`.
     public static let hiddenSizeMax = 65_536
-    /// K, the candidates of one group.
+    /// K, the candidates of one group that a ranker scores, learns from or is measured on. SQL:
+    /// `ls.request_scaling_curve`.
     public static let candidateCountMax = 1_024
+    /// K of one rerank request. The REST description and `rerank.proto` say it to clients.
+    public static let requestCandidateCountMax = 1_000
+    /// The tasks that a worker may have at once.
+    public static let capacityMax = 64
     /// Of the features of one rerank at the edge; larger groups are scored by the coordinator.
     public static let edgeFeaturesByteCountMax = 4 << 20
 }

@@ -2,6 +2,7 @@
 // A name that TLS libraries do not compare with a certificate is none here: whoever used it would
 // be refused with other words.
 import Foundation
+import LanguageSystem
 
 public enum HostAddress {
     /// 4 or 16 bytes in network order; nil unless the text is an IP address.
@@ -65,10 +66,8 @@ public enum HostAddress {
 
     /// `host:port` or `[address]:port`, as other settings want it.
     private static func isHostWithPort(_ text: String) -> Bool {
-        guard let colon = text.lastIndex(of: ":"), UInt16(text[text.index(after: colon)...]) != nil
-        else { return false }
-        let host = text[..<colon]
-        return host.hasSuffix("]") || !host.isEmpty && !host.contains(":")
+        guard let place = try? HostPort(text) else { return false }
+        return text.hasPrefix("[") || !place.host.contains(":")
     }
 
     private static func isLetterOrDigit(_ byte: UInt8) -> Bool {

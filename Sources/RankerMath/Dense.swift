@@ -22,14 +22,15 @@ public struct Dense: Sendable {
         _ pairs: PairMemory?, rows: Int
     ) {
         let bias = parameters.values + bias
-        if let paired = parameters.paired, let pairs {
+        if let packed = parameters.packed, let pairs {
             ls_narrow(LS_STORED_F32, x, pairs.first, rows * inputs)
             ls_product_bf16(
-                pairs.first, inputs / 2, 1, paired.forward + weight / 2, outputs, y, outputs, rows,
+                pairs.first, inputs / 2, 1, packed.forward + weight / 2, outputs, y, outputs, rows,
                 outputs, inputs / 2, bias, 0)
-        } else if let turned = parameters.turned {
+        } else if let transposed = parameters.transposed {
             ls_product_f32(
-                x, inputs, 1, turned + weight, outputs, y, outputs, rows, outputs, inputs, bias, 0)
+                x, inputs, 1, transposed + weight, outputs, y, outputs, rows, outputs, inputs, bias,
+                0)
         } else {
             ls_fill_rows(bias, y, rows, outputs)
             libraryMultiply(
@@ -46,7 +47,7 @@ public struct Dense: Sendable {
     ) {
         ls_add_column_sums(dy, gradient + bias, rows, outputs)
         let dw = gradient + weight
-        if let paired = parameters.paired, let pairs {
+        if let packed = parameters.packed, let pairs {
             ls_pair_rows(dy, pairs.first, rows, outputs)
             ls_pair_rows(x, pairs.second, rows, inputs)
             ls_product_bf16(
@@ -54,7 +55,7 @@ public struct Dense: Sendable {
                 (rows + 1) / 2, dw, inputs)
             ls_narrow(LS_STORED_F32, dy, pairs.first, rows * outputs)
             ls_product_bf16(
-                pairs.first, outputs / 2, 1, paired.backward + weight / 2, inputs, dx, inputs, rows,
+                pairs.first, outputs / 2, 1, packed.backward + weight / 2, inputs, dx, inputs, rows,
                 inputs, outputs / 2, nil, 0)
         } else {
             multiply(

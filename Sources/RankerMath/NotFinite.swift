@@ -26,7 +26,7 @@ public struct NotFinite: Sendable, Hashable {
     }
 }
 
-extension Tail {
+extension Trunk {
     /// The first group of the last forward pass that holds such a token, and of those the one that
     /// was the greatest before the blocks: attention spreads what is not a number over all tokens
     /// of a group.

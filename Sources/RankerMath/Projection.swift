@@ -37,7 +37,7 @@ public final class ProjectionWeights: @unchecked Sendable {
     let pairs: PairProducts
     private let scratch: Scratch
     /// float32: P' [D, d]; bfloat16: pairs [(D + 1) / 2, d]; oneDNN: P [d, D] itself.
-    let turned: UnsafeMutablePointer<Float>
+    let packed: UnsafeMutablePointer<Float>
     let bias: UnsafeMutablePointer<Float>
 
     /// - Parameter precision: computed in float32 where the processor lacks it.
@@ -54,7 +54,7 @@ public final class ProjectionWeights: @unchecked Sendable {
             self.precision == .bfloat16
             ? (layer.inputs + 1) / 2 * layer.outputs : layer.inputs * layer.outputs
         scratch = Scratch(count: Scratch.rounded(count) + Scratch.rounded(layer.outputs))
-        turned = scratch.take(count)
+        packed = scratch.take(count)
         bias = scratch.take(layer.outputs)
     }
 
@@ -88,17 +88,17 @@ public final class ProjectionWeights: @unchecked Sendable {
         if precision == .bfloat16 {
             ls_pair_columns(source, size, words + first / 2 * d, d, d, columns.count)
         } else if hasOwnProducts {
-            ls_transpose(source, size, turned + first * d, d, d, columns.count)
+            ls_transpose(source, size, packed + first * d, d, d, columns.count)
         } else {
             for output in 0..<d {
-                (turned + output * size + first).update(
+                (packed + output * size + first).update(
                     from: source + output * size, count: columns.count)
             }
         }
     }
 
     var words: UnsafeMutablePointer<UInt32> {
-        UnsafeMutableRawPointer(turned).assumingMemoryBound(to: UInt32.self)
+        UnsafeMutableRawPointer(packed).assumingMemoryBound(to: UInt32.self)
     }
 }
 

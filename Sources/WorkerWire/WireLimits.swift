@@ -21,7 +21,7 @@ public enum WireLimits {
     public static let weightsByteCountMax = 800 << 20
     /// Of a feature set.
     public static let featuresByteCountMax = 64 << 30
-    public static let capacityMax = 64
+    public static let capacityMax = Bounds.capacityMax
     /// Leases in one message: a full worker's, twice over.
     public static let leaseCountMax = 128
     public static let heldDigestCountMax = 8_192

@@ -4,8 +4,8 @@ import Benchmarking
 
 struct KernelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "kernels", abstract: "Time the products of matrices beneath the rankers.",
-        discussion: "Each thread does the whole product on its own matrices.")
+        commandName: "kernels", abstract: "Time the matrix products that rankers use.",
+        discussion: "Each thread computes the whole product on its own matrices.")
 
     @Option(help: "Threads, 1 to 256.") var threads = 1
     @Option(help: "Rounds of each product.") var rounds = 100

@@ -50,7 +50,7 @@ import Testing
     @Test func `cancels what is not worth waiting for any more`() async throws {
         let (over, end) = AsyncStream.makeStream(of: Void.self)
         let wasCancelled = Locked(false)
-        let found: Int? = try await withCancellation(when: { for await _ in over {} }) {
+        let found: Int? = try await withInterruption(by: { for await _ in over {} }) {
             end.finish()
             try? await Task.sleep(for: .seconds(600))
             wasCancelled.withLock { $0 = Task.isCancelled }
@@ -62,7 +62,7 @@ import Testing
 
     @Test func `brings what is ready before it happens`() async throws {
         let (over, end) = AsyncStream.makeStream(of: Void.self)
-        #expect(try await withCancellation(when: { for await _ in over {} }) { 7 } == 7)
+        #expect(try await withInterruption(by: { for await _ in over {} }) { 7 } == 7)
         end.finish()
     }
 }

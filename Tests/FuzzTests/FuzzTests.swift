@@ -245,7 +245,7 @@ private func fuzz(
     let environment = ProcessInfo.processInfo.environment
     let count = UInt64(environment["LS_FUZZ_INPUTS"] ?? "") ?? 40_000
     let seed = UInt64(environment["LS_FUZZ_SEED"] ?? "") ?? 1
-    let place = try Place(surface, seed)
+    let progress = try FuzzProgress(surface, seed)
     let before = try residentByteCount()
     var (acceptedCount, inputCount) = (0, 0)
     func attempt(_ input: [UInt8]) {
@@ -264,7 +264,7 @@ private func fuzz(
     }
     for input in try keptInputs(surface) + samples { attempt(input) }
     for index in 0...count / surfaceCount {
-        place.note(index)
+        progress.note(index)
         attempt(Mutator.input(index, seed: seed, samples: samples))
     }
     let growth = try residentByteCount() - before
@@ -295,7 +295,7 @@ private func residentByteCount() throws -> Int {
 }
 
 /// Which input is being read, in a file that is there after a crash.
-private final class Place {
+private final class FuzzProgress {
     private let descriptor: Int32
     private let path: String
 

@@ -7,8 +7,7 @@ import Testing
     static let allowed: [String: Set<String>] = [
         "Concurrency": [],
         "LanguageSystem": [],
-        "ProgramLog": [],
-        "ProgramMetrics": [],
+        "ProgramSupport": ["LanguageSystem"],
         "RankerMath": ["CKernels", "COneDNN", "LanguageSystem"],
         "Rankers": ["LanguageSystem", "RankerMath"],
         "PostgresAccess": ["CLibPQ", "Concurrency", "LanguageSystem"],
@@ -24,23 +23,23 @@ import Testing
         ],
         "Coordination": ["LanguageSystem", "Ledger", "RankerMath", "Rankers"],
         "CoordinatorServer": [
-            "Coordination", "LanguageSystem", "Ledger", "PKI", "ProgramMetrics", "RankerMath",
-            "Rankers", "RerankWire", "WorkerWire",
+            "Concurrency", "Coordination", "LanguageSystem", "Ledger", "PKI", "ProgramSupport",
+            "RankerMath", "Rankers", "RerankWire", "WorkerWire",
         ],
         "lsworker": [
-            "Concurrency", "EdgeWork", "LanguageSystem", "ProgramLog", "PKI", "WorkerWire",
+            "Concurrency", "EdgeWork", "LanguageSystem", "ProgramSupport", "PKI", "WorkerWire",
         ],
         "lscoord": [
             "CMalloc", "Coordination", "CoordinatorServer", "EmbeddedPostgres", "LanguageSystem",
             "Ledger", "LedgerSchema", "PKI",
-            "PostgresAccess", "ProgramLog", "ProgramMetrics", "RankerMath", "Rankers",
+            "PostgresAccess", "ProgramSupport", "RankerMath", "Rankers",
             "TLSDiagnosis",
         ],
         "Benchmarking": ["LanguageSystem", "RankerMath", "Rankers"],
         // The one program that plays both sides: it loads the ledger and drives workers against it.
         "lsbench": [
             "Benchmarking", "EdgeWork", "EmbeddedPostgres", "LanguageSystem", "Ledger", "PKI",
-            "PostgresAccess", "RankerMath", "Rankers", "WorkerWire",
+            "PostgresAccess", "ProgramSupport", "RankerMath", "Rankers", "WorkerWire",
         ],
     ]
 

@@ -67,7 +67,8 @@ import Testing
             #expect(try await store.considerPromotion(second) == false)
             #expect(try await store.promote(second, because: "by hand", by: "ada"))
             #expect(try await store.promote(second, because: "by hand", by: "ada") == false)
-            #expect(try await store.setAlias("challenger", to: first, because: "to watch"))
+            try await ledger.database.pool.execute(
+                "select ls.set_alias($1, 'challenger', 'to watch')", first)
             #expect(try await store.rollback(ranker, because: "worse") == first)
 
             let versions = try await store.versions(of: ranker)
@@ -269,7 +270,6 @@ import Testing
             let connection = try await store.workerConnected(
                 worker,
                 WorkerHello(programVersion: "0.1.0", capacity: 2, taskKinds: [.train]), to: "c1")
-            try await store.workerSeen(worker)
             let status = try #require(try await store.workers().first)
             #expect(status.state == "connected" && status.capacity == 2)
             #expect(status.certificateUntil == until && status.leaseCount == 0)

@@ -175,7 +175,7 @@ import Testing
             try await ledger.store.placeRanker(name, on: "edge-1", because: "near its user")
             #expect(
                 try await ledger.store.resolve(name).worker
-                    == Route.Place(id: worker, name: "edge-1"))
+                    == Route.Placement(id: worker, name: "edge-1"))
             #expect(try await ledger.store.unplaceRanker(name, because: "enough"))
             #expect(try await ledger.store.resolve(name).worker == nil)
             #expect(try await !ledger.store.removeRouteRule("nothing", because: "enough"))

@@ -3,7 +3,7 @@
 internal import RankerMath
 
 /// C [m, n] = A [m, k] B [k, n]: by oneDNN with B as a ranker stores it, by our kernel with B
-/// turned.
+/// transposed.
 package struct ProductShape: Sendable {
     package let name: String
     package let m, n, k: Int

@@ -37,7 +37,7 @@ struct PeerDirectory: Sendable {
         case busy
     }
 
-    private struct Place {
+    private struct Contact {
         let peer: Peer
         /// Requests in a row without an answer in time.
         var silentCount = 0
@@ -50,7 +50,7 @@ struct PeerDirectory: Sendable {
     static let silentCountMax = 3
     static let pause: Duration = .seconds(1)
 
-    private var places: [WorkerID: Place] = [:]
+    private var contacts: [WorkerID: Contact] = [:]
     private var underWay: [Peer: Int] = [:]
     private(set) var peers: Set<Peer> = []
 
@@ -59,37 +59,37 @@ struct PeerDirectory: Sendable {
     /// - Parameter keepsMissing: What it no longer lists stays: it was away, and whoever is not
     ///   back yet is not gone.
     mutating func learn(_ running: [RunningCoordinator], keepsMissing: Bool) {
-        var found: [WorkerID: Place] = keepsMissing ? places : [:]
+        var found: [WorkerID: Contact] = keepsMissing ? contacts : [:]
         var peers: Set<Peer> = keepsMissing ? self.peers : []
         for one in running {
             let peer = Peer(name: one.name, address: one.address)
             peers = peers.filter { $0.name != peer.name }
             peers.insert(peer)
             for worker in one.workers {
-                if let known = places[worker], known.peer == peer {
+                if let known = contacts[worker], known.peer == peer {
                     found[worker] = known
                 } else {
-                    found[worker] = Place(peer: peer)
+                    found[worker] = Contact(peer: peer)
                 }
             }
         }
         self.peers = peers
         // Of a peer that has another address now, too.
-        places = found.filter { peers.contains($0.value.peer) }
+        contacts = found.filter { peers.contains($0.value.peer) }
     }
 
     /// Whom to ask for a rerank by `worker`. `ended` gives the place back.
     mutating func ask(for worker: WorkerID, at now: ContinuousClock.Instant) -> Asked {
-        guard var place = places[worker] else { return .unreachable }
-        if let until = place.leftAloneUntil {
+        guard var contact = contacts[worker] else { return .unreachable }
+        if let until = contact.leftAloneUntil {
             guard now >= until else { return .unreachable }
             // This one tries; the others wait for how it ends.
-            place.leftAloneUntil = now + Self.pause
-            places[worker] = place
+            contact.leftAloneUntil = now + Self.pause
+            contacts[worker] = contact
         }
-        guard underWay[place.peer, default: 0] < Self.peerCountMax else { return .busy }
-        underWay[place.peer, default: 0] += 1
-        return .ask(place.peer)
+        guard underWay[contact.peer, default: 0] < Self.peerCountMax else { return .busy }
+        underWay[contact.peer, default: 0] += 1
+        return .ask(contact.peer)
     }
 
     /// How asking `peer` ended; nil: nobody waited for it.
@@ -101,18 +101,20 @@ struct PeerDirectory: Sendable {
         underWay[peer] = count > 1 ? count - 1 : nil
         switch answer {
         case .answered(.unreachable):
-            if places[worker]?.peer == peer { places[worker] = nil }
+            if contacts[worker]?.peer == peer { contacts[worker] = nil }
         // Whichever of the two saw first that time was up.
         case .silent, .answered(.late):
-            guard var place = places[worker], place.peer == peer else { return }
-            place.silentCount += 1
-            if place.silentCount >= Self.silentCountMax { place.leftAloneUntil = now + Self.pause }
-            places[worker] = place
+            guard var contact = contacts[worker], contact.peer == peer else { return }
+            contact.silentCount += 1
+            if contact.silentCount >= Self.silentCountMax {
+                contact.leftAloneUntil = now + Self.pause
+            }
+            contacts[worker] = contact
         case .answered:
-            guard places[worker]?.peer == peer else { return }
-            places[worker]?.silentCount = 0
-            places[worker]?.leftAloneUntil = nil
-        case .lost: places = places.filter { $0.value.peer != peer }
+            guard contacts[worker]?.peer == peer else { return }
+            contacts[worker]?.silentCount = 0
+            contacts[worker]?.leftAloneUntil = nil
+        case .lost: contacts = contacts.filter { $0.value.peer != peer }
         case nil: break
         }
     }

@@ -3,7 +3,7 @@ public import LanguageSystem
 public import Ledger
 
 public struct RerankReply: Sendable {
-    public struct Place: Sendable, Equatable {
+    public struct RankedCandidate: Sendable, Equatable {
         public let candidateIndex: Int
         /// The ranker's own score; a cosine in [-1, 1] for cosine similarity.
         public let score: Float
@@ -19,7 +19,7 @@ public struct RerankReply: Sendable {
     }
 
     /// Best first; ties keep the order of the request.
-    public let ranking: [Place]
+    public let ranking: [RankedCandidate]
     /// Nil: no ranker fits and the candidates kept their order.
     public let route: Route?
     public let reason: RouteReason
@@ -43,7 +43,7 @@ extension RerankReply {
         let order = scores.indices.sorted { (scores[$1], $0) < (scores[$0], $1) }
         self.init(
             ranking: order.map {
-                Place(
+                RankedCandidate(
                     candidateIndex: $0, score: scores[$0],
                     // A cosine may be beyond 1 by the last bit.
                     relevance: isCosine ? min(max((1 + scores[$0]) / 2, 0), 1) : scores[$0])
@@ -64,7 +64,7 @@ extension RerankReply {
     ) {
         self.init(
             ranking: (0..<request.candidateCount).map {
-                Place(candidateIndex: $0, score: 0, relevance: 0)
+                RankedCandidate(candidateIndex: $0, score: 0, relevance: 0)
             },
             route: nil, reason: .firstSample, isFallback: true,
             explanation: (missed + [Self.explanation(of: .firstSample, nil, request)])

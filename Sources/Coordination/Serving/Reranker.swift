@@ -255,7 +255,7 @@ public final class Reranker: Service, Sendable {
     }
 
     private func finish(
-        _ scores: [Float], _ route: Route, isCosine: Bool, at worker: Route.Place?,
+        _ scores: [Float], _ route: Route, isCosine: Bool, at worker: Route.Placement?,
         precision: Precision?, _ caller: RerankCaller, _ attempt: Attempt
     ) throws(CoordinatorError) -> RerankReply {
         // Whoever scored has looked, or was looked at; no answer goes out without it.
@@ -280,7 +280,7 @@ public final class Reranker: Service, Sendable {
 
     /// Scores on the worker that the ranker is placed on.
     private func score(
-        _ route: Route, on worker: Route.Place, _ request: RerankRequest, _ caller: RerankCaller
+        _ route: Route, on worker: Route.Placement, _ request: RerankRequest, _ caller: RerankCaller
     ) async -> Result<([Float], compute: Duration), EdgeMiss> {
         let deadline = clock.now + settings.edgeDeadline
         let work = EdgeRerank(

@@ -91,7 +91,7 @@ package actor CoordinatorLink {
         let number = nextNumber()
         calls[number] = call
         defer { calls[number] = nil }
-        let value = try await withCancellation(when: { for await _ in open {} }) {
+        let value = try await withInterruption(by: { for await _ in open {} }) {
             try await body(connection.client)
         }
         guard let value else { throw CancellationError() }

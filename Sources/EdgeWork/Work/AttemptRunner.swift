@@ -27,7 +27,7 @@ struct AttemptRunner: Sendable {
     func run(_ work: TaskLease, _ stop: StopSignal) async throws -> Completion {
         for blob in work.blobs { await cache.retain(blob.digest) }
         do {
-            let completion = try await withCancellation(when: { await stop.wait() }) {
+            let completion = try await withInterruption(by: { await stop.wait() }) {
                 try await perform(work, stop)
             }
             guard let completion else {

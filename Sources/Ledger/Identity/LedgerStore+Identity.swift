@@ -193,11 +193,6 @@ extension LedgerStore {
         }
     }
 
-    /// A sign of life outside a heartbeat.
-    public func workerSeen(_ worker: WorkerID) async throws(CoordinatorError) {
-        try await call("select ls.worker_seen($1)", worker) { _ in }
-    }
-
     /// All workers, by name.
     ///
     /// - Parameter limit: The most that are given, the connected ones first; nil: all.

@@ -76,17 +76,6 @@ extension LedgerStore {
         ) { try $0.one().decode() }
     }
 
-    /// - Returns: Whether the alias moved (false: it was there).
-    @discardableResult
-    public func setAlias(
-        _ alias: String, to version: RankerVersionID, because reason: String,
-        by actor: String? = nil
-    ) async throws(CoordinatorError) -> Bool {
-        try await call("select ls.set_alias($1, $2, $3, $4)", version, alias, reason, actor) {
-            try $0.one().decode()
-        }
-    }
-
     /// By hand, past the promotion gate.
     @discardableResult
     public func promote(

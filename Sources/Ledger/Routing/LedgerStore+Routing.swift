@@ -90,7 +90,9 @@ extension Route {
         let workerID: WorkerID? = try row.decode("worker_id")
         let workerName: String? = try row.decode("worker")
         worker =
-            if let workerID, let workerName { Place(id: workerID, name: workerName) } else { nil }
+            if let workerID, let workerName { Placement(id: workerID, name: workerName) } else {
+                nil
+            }
         isCentral = try row.decode("is_central")
     }
 }

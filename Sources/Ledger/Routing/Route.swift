@@ -4,7 +4,7 @@ public import LanguageSystem
 /// One version that may answer, as a request needs it: of `ls.route_plan` and `ls.resolve`.
 public struct Route: Sendable, Hashable {
     /// The worker a ranker is scored on, as far as it answers in time.
-    public struct Place: Sendable, Hashable {
+    public struct Placement: Sendable, Hashable {
         public let id: WorkerID
         public let name: String
 
@@ -32,7 +32,7 @@ public struct Route: Sendable, Hashable {
     public let reason: RouteReason
     /// The rule that chose it.
     public let rule: String?
-    public let worker: Place?
+    public let worker: Placement?
     /// Whether its weights are in the database, so that it can be scored here.
     public let isCentral: Bool
 
@@ -40,7 +40,7 @@ public struct Route: Sendable, Hashable {
         rankerID: RankerID, rankerName: String, baseModel: String, user: String? = nil,
         domain: DomainName? = nil, kind: RankerKind, configuration: String,
         versionID: RankerVersionID, versionNumber: Int, digest: Digest, byteCount: Int64 = 0,
-        reason: RouteReason, rule: String? = nil, worker: Place? = nil, isCentral: Bool = true
+        reason: RouteReason, rule: String? = nil, worker: Placement? = nil, isCentral: Bool = true
     ) {
         self.rankerID = rankerID
         self.rankerName = rankerName

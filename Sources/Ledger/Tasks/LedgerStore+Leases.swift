@@ -19,22 +19,6 @@ extension LedgerStore {
         ) { try $0.map { try TaskLease(row: $0, lasting: lasting) } }
     }
 
-    /// One call a heartbeat, with all leases of a worker; also notes that it was seen.
-    ///
-    /// - Returns: One answer for each token asked about.
-    public func renewLeases(
-        of worker: WorkerID, _ leases: [LeaseProgress], lasting: Duration
-    ) async throws(CoordinatorError) -> [LeaseToken: LeaseAnswer] {
-        try await call(
-            "select * from ls.renew_leases($1, $2, $3, $4, $5)", worker, leases.map(\.token),
-            leases.map(\.progress), leases.map(\.note), lasting.seconds
-        ) { rows in
-            var answers: [LeaseToken: LeaseAnswer] = [:]
-            for row in rows { answers[try row.decode("token")] = try row.decode("answer") }
-            return answers
-        }
-    }
-
     /// The configuration of the ranker that this attempt trains, as JSON; nil when the worker has
     /// no such lease.
     public func leasedRankerConfiguration(of worker: WorkerID, _ token: LeaseToken)

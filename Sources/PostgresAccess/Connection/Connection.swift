@@ -21,7 +21,6 @@ public final class Connection {
     private var statementTimeout: Duration
     /// Set once the conversation cannot go on; the pool then replaces the connection.
     private(set) var isSpent = false
-    private(set) var isCopying = false
     /// Why the server ended the conversation, if it said so before.
     private var lastWords: String?
 
@@ -308,8 +307,6 @@ public final class Connection {
         guard PQresultStatus(start.result) == PGRES_COPY_IN else {
             throw PostgresError.usage("the server did not begin the copy")
         }
-        isCopying = true
-        defer { isCopying = false }
         let writer = CopyWriter(self, types: types)
         do {
             try body(writer)

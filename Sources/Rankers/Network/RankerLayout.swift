@@ -28,7 +28,7 @@ struct RankerLayout: Sendable {
     let projection: Dense?
     /// Offset of the learned instruction vector.
     let instruction: Int?
-    let tail: TailShape
+    let trunk: TrunkShape
 
     init(_ configuration: RankerConfiguration) {
         self.configuration = configuration
@@ -68,7 +68,7 @@ struct RankerLayout: Sendable {
                 builder.add("similarity.bias", [1], .constant(0))
             )
         }
-        tail = TailShape(
+        trunk = TrunkShape(
             width: d, blocks: blocks, multiple: configuration.mlpMultiple,
             heads: configuration.heads, affine: affine)
         tensors = builder.tensors
@@ -76,7 +76,7 @@ struct RankerLayout: Sendable {
     }
 
     /// Where the parameters that are not the projection's begin.
-    var tailStart: Int { projection.map { $0.bias + $0.outputs } ?? 0 }
+    var trunkStart: Int { projection.map { $0.bias + $0.outputs } ?? 0 }
 
     /// The weights a fresh ranker starts with; the seed alone decides them.
     func initialValues(seed: UInt64) -> [Float] {

@@ -54,7 +54,7 @@ final class WorkspacePool: @unchecked Sendable {
 
 /// What one call computes in.
 final class Workspace {
-    let tail: Tail
+    let trunk: Trunk
     private let scratch: ProjectionScratch
     private let rows: UnsafeMutableBufferPointer<StoredRow>
 
@@ -63,13 +63,13 @@ final class Workspace {
     ///   - groupTokenCount: of the largest group.
     init(_ weights: FrozenWeights, tokenCount: Int, groupTokenCount: Int) {
         scratch = weights.projector.makeScratch()
-        tail = Tail(
-            shape: weights.layout.tail, tokenTotal: tokenCount, tokenCountMax: groupTokenCount)
+        trunk = Trunk(
+            shape: weights.layout.trunk, tokenTotal: tokenCount, tokenCountMax: groupTokenCount)
         rows = .allocate(capacity: tokenCount)
     }
 
     func fits(tokenCount: Int, groupTokenCount: Int) -> Bool {
-        rows.count >= tokenCount && tail.tokenCountMax >= groupTokenCount
+        rows.count >= tokenCount && trunk.tokenCountMax >= groupTokenCount
     }
 
     deinit { rows.deallocate() }
@@ -89,14 +89,14 @@ final class Workspace {
         }
         weights.projector.project(
             UnsafeBufferPointer(rebasing: rows[..<(groupCount * tokens)]), scratch,
-            into: tail.input)
+            into: trunk.input)
         if let instruction = weights.layout.instruction {
             for group in 0..<groupCount {
-                (tail.input + group * tokens * width).update(
+                (trunk.input + group * tokens * width).update(
                     from: weights.parameters.values + instruction, count: width)
             }
         }
-        return tail.forward(
+        return trunk.forward(
             weights.parameters, groups: groupCount, tokens: tokens, scores: scores)
     }
 }

@@ -14,9 +14,9 @@ package final class Trainer {
     private let optimiser: Optimiser
     private let memory: Scratch
     private let parameters: UnsafeMutablePointer<Float>
-    /// The tail's weights turned for multiplying; nil where they are multiplied as they are.
-    private let turned: UnsafeMutablePointer<Float>?
-    private let paired: PairedWeights?
+    /// The trunk's weights transposed for multiplying; nil where they are multiplied as they are.
+    private let transposed: UnsafeMutablePointer<Float>?
+    private let packed: PackedWeights?
     private let projection: ProjectionWeights?
     /// z [U, d], U the distinct rows of a batch.
     private let z: UnsafeMutablePointer<Float>
@@ -50,12 +50,12 @@ package final class Trainer {
             training.batchGroups * (training.candidateCount + 1), table.queryCount + table.rowCount)
         let (width, count) = (weights.configuration.width, layout.count)
         let zCount = rowCountMax * width
-        let isPaired = layout.tail.isPaired(training.precision)
-        let turnedCount = layout.tail.isTurned ? count : 0
+        let isPacked = layout.trunk.isPacked(training.precision)
+        let transposedCount = layout.trunk.isTransposed ? count : 0
         let zPairCount = (rowCountMax + 1) / 2 * width
-        let pairCount = isPaired ? count / 2 : 0
+        let pairCount = isPacked ? count / 2 : 0
         memory = Scratch(
-            count: [count, zCount, zPairCount, turnedCount, pairCount, pairCount]
+            count: [count, zCount, zPairCount, transposedCount, pairCount, pairCount]
                 .map(Scratch.rounded).reduce(0, +))
         let parameters = memory.take(count)
         self.parameters = parameters
@@ -65,10 +65,10 @@ package final class Trainer {
         }
         z = memory.take(zCount)
         pairs = memory.takeWords(zPairCount)
-        turned = layout.tail.isTurned && !isPaired ? memory.take(count) : nil
-        paired =
-            isPaired
-            ? PairedWeights(
+        transposed = layout.trunk.isTransposed && !isPacked ? memory.take(count) : nil
+        packed =
+            isPacked
+            ? PackedWeights(
                 forward: memory.takeWords(pairCount), backward: memory.takeWords(pairCount)) : nil
         projection = layout.projection.map {
             ProjectionWeights($0, precision: training.precision)
@@ -80,7 +80,7 @@ package final class Trainer {
         workers = (0..<team.count).map { _ in
             TrainerThread(
                 layout, candidateCount: training.candidateCount, rowCountMax: rowCountMax,
-                isPaired: isPaired)
+                isPacked: isPacked)
         }
         followUpdate()
     }
@@ -88,8 +88,10 @@ package final class Trainer {
     /// Brings what is kept of the smaller parameters up to date.
     private func followUpdate() {
         projection?.fillBias(from: parameters)
-        if let turned { layout.tail.turn({ UnsafePointer(parameters) + $0 }, into: turned) }
-        if let paired { layout.tail.pair(parameters, into: paired) }
+        if let transposed {
+            layout.trunk.transpose({ UnsafePointer(parameters) + $0 }, into: transposed)
+        }
+        if let packed { layout.trunk.pack(parameters, into: packed) }
     }
 
     package var weights: RankerWeights {
@@ -179,7 +181,8 @@ package final class Trainer {
         workers[thread].runGroups(
             team.share(of: order.count, for: thread), batchCount: order.count,
             rowCount: batch.rows.count,
-            parameters: Parameters(values: parameters, turned: turned, paired: paired), z: z,
+            parameters: Parameters(values: parameters, transposed: transposed, packed: packed),
+            z: z,
             slots: batch.slots, training: training
         ) { group, labels in
             let first = Int(order[order.startIndex + group]) * candidateCount
@@ -191,13 +194,13 @@ package final class Trainer {
 
     /// Adds the other threads' gradients to thread 0's, each thread its share, in thread order.
     private func sumThreads(thread: Int) {
-        let (tailStart, width) = (layout.tailStart, layout.configuration.width)
-        let part = team.share(of: layout.count - tailStart, for: thread, step: 16)
+        let (trunkStart, width) = (layout.trunkStart, layout.configuration.width)
+        let part = team.share(of: layout.count - trunkStart, for: thread, step: 16)
         let range = team.share(of: batch.rows.count, for: thread, step: 2)
         for other in workers.dropFirst() {
             add(
-                other.gradient + tailStart + part.lowerBound,
-                to: workers[0].gradient + tailStart + part.lowerBound, count: part.count)
+                other.gradient + trunkStart + part.lowerBound,
+                to: workers[0].gradient + trunkStart + part.lowerBound, count: part.count)
             if projection != nil {
                 add(
                     other.dz + range.lowerBound * width,

@@ -14,12 +14,11 @@ struct LedgerCommand: AsyncParsableCommand {
         commandName: "ledger",
         abstract: "Time the ledger's operations at two sizes of the registry.",
         discussion: """
-            Makes two databases on a private PostgreSQL cluster: one almost empty, one of the size \
-            asked
-            for. Median microseconds of each operation in both: `again` when its rows are in memory
-            (the ratio is of these), `first` when a random user's rows may be on disk. And how \
-            many rows
-            of big tables a call read in sequence (0: every plan uses its indexes).
+            Makes two databases on a private PostgreSQL cluster: one almost empty, one of the \
+            given size. Prints the median microseconds of each operation in both: `again` with the \
+            rows in memory (the ratio uses these), `first` for a random user, whose rows may be on \
+            disk. It also prints how many rows of big tables a call read in sequence (0: every \
+            plan uses its indexes).
 
             Examples:
               lsbench ledger                                     a million rankers, ten million \
@@ -29,10 +28,10 @@ struct LedgerCommand: AsyncParsableCommand {
 
     @Option(help: "Rankers of users.") var rankers = 1_000_000
     @Option(help: "Ended tasks.") var tasks = 10_000_000
-    @Option(help: "Versions of each of a thousand rankers; the others have two.")
+    @Option(help: "Versions of each of a thousand rankers; all other rankers have two.")
     var versions = 50
     @Option(help: "Calls of each operation.") var calls = 200
-    @Option(help: "Where the cluster lives meanwhile; gigabytes at full size.") var directory:
+    @Option(help: "Directory for the cluster, which needs gigabytes at full size.") var directory:
         String?
     /// `ls.row_count` of each table that it counts.
     private static let countedRowCountMax = 5 * 1_001

@@ -46,15 +46,16 @@ struct LedgerOperation {
         LedgerOperation(name: "lease_tasks") { call, _, _ in
             "select * from ls.lease_tasks(\(1 + call % 50), '{train}', 1, 3600)"
         },
-        LedgerOperation(name: "renew_leases: 4") { call, _, _ in
+        LedgerOperation(name: "renew_leases_for_workers: 4") { call, _, _ in
             """
-            select * from ls.renew_leases(\(1 + call % 50),
-                (select array_agg(token) from (select token from ls.attempt where worker_id = \
-            \(1 + call % 50) and state = 'open' limit 4) t),
-                (select array_agg(0.5::float8) from (select token from ls.attempt where worker_id \
-            = \(1 + call % 50) and state = 'open' limit 4) t),
-                (select array_agg(''::text) from (select token from ls.attempt where worker_id = \
-            \(1 + call % 50) and state = 'open' limit 4) t), 3600)
+            select r.* from (
+                select array_agg(worker_id) as workers, array_agg(token) as tokens,
+                    array_agg(0.5::float8) as progress, array_agg(''::text) as notes
+                from (select worker_id, token from ls.attempt
+                    where worker_id = \(1 + call % 50) and state = 'open' limit 4) t) held,
+                ls.renew_leases_for_workers(coalesce(workers, '{}'), coalesce(tokens, '{}'),
+                    coalesce(progress, '{}'), coalesce(notes, '{}'), \
+            array[\(1 + call % 50)]::bigint[], 3600) r
             """
         },
         LedgerOperation(name: "fail_attempt") { call, _, _ in

@@ -4,6 +4,7 @@
 // due.
 import Benchmarking
 import Foundation
+import Histogram
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -34,16 +35,15 @@ struct RequestTemplate: Sendable {
 }
 
 struct LoadResult: Sendable {
-    var latency = LatencyHistogram()
-    /// Of requests that were refused with 429.
-    var refusedLatency = LatencyHistogram()
+    var latency = Histogram.ofDurations()
+    /// Requests that were refused with 429.
     var refusedCount = 0
     var failedCount = 0
     /// The first failure, in words.
     var failure: String?
     var duration: Duration = .zero
 
-    var perSecond: Double { Double(latency.count) / duration.inSeconds }
+    var perSecond: Double { Double(latency.totalCount) / duration.inSeconds }
 }
 
 /// Unchecked: everything runs on the one event loop, so nothing is locked.
@@ -195,7 +195,6 @@ final class LoadClient: @unchecked Sendable {
                 )
             case 429 where head.headers.contains(name: "retry-after"):
                 result.refusedCount += 1
-                result.refusedLatency.record(took)
             default: fail("the answer is \(head.status.code)")
             }
         }

@@ -3,6 +3,7 @@ import AsyncHTTPClient
 import Benchmarking
 import EdgeWork
 import Foundation
+import Histogram
 import LanguageSystem
 import NIOCore
 import NIOFoundationCompat
@@ -183,7 +184,7 @@ struct ServeRun: Sendable {
 
     /// The first request of each of `count` rankers: route and weights are read from the database.
     func cold(count: Int) async throws -> ServeResult {
-        var (whole, loads) = (LatencyHistogram(), LatencyHistogram())
+        var (whole, loads) = (Histogram.ofDurations(), Histogram.ofDurations())
         let before = coordinator.usage()
         try await withClient { client in
             // One that is known, so that the connection and the server are warm.
@@ -198,7 +199,7 @@ struct ServeRun: Sendable {
             }
         }
         let after = coordinator.usage()
-        func ms(_ histogram: LatencyHistogram, _ percent: Double) -> Double {
+        func ms(_ histogram: Histogram<UInt64>, _ percent: Double) -> Double {
             histogram.percentile(percent).inSeconds * 1e3
         }
         return ServeResult(
@@ -207,15 +208,15 @@ struct ServeRun: Sendable {
                 \(served.kind.rawValue), first requests; route + load p50 \
                 \(text(ms(loads, 50), 2)) p99 \(text(ms(loads, 99), 2))
                 """,
-            requestsPerSecond: Double(whole.count)
+            requestsPerSecond: Double(whole.totalCount)
                 / before.time.duration(to: after.time).inSeconds,
             p50Ms: ms(whole, 50), p90Ms: ms(whole, 90), p99Ms: ms(whole, 99),
             p999Ms: ms(whole, 99.9), refused: 0, failed: 0,
             coordinatorCpuMicroseconds: (after.coordinatorCPUSeconds - before.coordinatorCPUSeconds)
-                / Double(whole.count)
+                / Double(whole.totalCount)
                 * 1e6,
             databaseCpuMicroseconds: (after.databaseCPUSeconds - before.databaseCPUSeconds)
-                / Double(whole.count) * 1e6,
+                / Double(whole.totalCount) * 1e6,
             residentMegabytes: Double(after.coordinatorResidentBytes) / 1e6,
             drawing: isDrawn ? loads.lines : [])
     }

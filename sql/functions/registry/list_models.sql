@@ -34,7 +34,8 @@ begin
     end if;
     v_after := string_to_array(coalesce(p_after, '0.0.0.0'), '.')::bigint[];
     if p_users is not null then
-        select array_agg(u.name order by u.name collate "C") into v_owners from (select distinct unnest(p_users || ''::text) as name) u;
+        select array_agg(u.name order by u.name collate "C") into v_owners from (
+            select unnest(p_users) as name union select '') u;
     end if;
     if p_domains is not null then
         select array_agg(f.domain_id order by f.domain_id) into v_domains from (
