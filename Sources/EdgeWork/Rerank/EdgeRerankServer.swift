@@ -9,6 +9,7 @@ import Logging
 import RankerMath
 import Rankers
 
+/// Scores candidates for the coordinator, with the rankers that this machine has.
 final class EdgeRerankServer: Sendable {
     typealias Reply = @Sendable (EdgeRerankReply) -> Void
 
@@ -24,13 +25,13 @@ final class EdgeRerankServer: Sendable {
         }
     }
 
-    /// What it did since it started.
+    /// What was done since the worker started.
     struct Counts: Sendable {
         var answered = 0
         var refused = 0
-        /// Begun or answered too late to be waited for.
+        /// Requests begun or answered too late to be waited for.
         var late = 0
-        /// Of all that were answered.
+        /// The time that scoring took, all answered requests together.
         var compute: Duration = .zero
     }
 
@@ -41,9 +42,9 @@ final class EdgeRerankServer: Sendable {
         var openCount = 0
         var openByteCount = 0
         var isDraining = false
-        /// Told once, when the last has been answered.
+        /// Called once, when the last request has been answered.
         var whenIdle: (@Sendable () -> Void)?
-        /// Being fetched, or to be.
+        /// The weights that are being fetched, or will be.
         var wanted: Set<Digest> = []
         /// What could not be had, and until when that is believed.
         var failures: [Digest: (error: CoordinatorError, until: ContinuousClock.Instant)] = [:]
@@ -56,7 +57,7 @@ final class EdgeRerankServer: Sendable {
     }
 
     static let threadCount = 2
-    /// As many as the coordinator leaves unanswered.
+    /// How many requests may be open: as many as the coordinator leaves unanswered.
     static let openCountMax = 64
     static let openByteCountMax = 32 << 20
     static let memoryByteCountMax = 64 << 20
@@ -64,7 +65,7 @@ final class EdgeRerankServer: Sendable {
     /// How long what could not be fetched is not asked for again.
     static let failureDuration: Duration = .seconds(30)
 
-    private let home: HomeWeights
+    private let weights: LocalWeights
     private let cache: BlobCache
     private let fetcher: BlobFetcher
     private let logger: Logger
@@ -77,11 +78,12 @@ final class EdgeRerankServer: Sendable {
     private let fetchOrders: AsyncStream<BlobReference>
     private let fetchOrder: AsyncStream<BlobReference>.Continuation
 
-    /// - Parameter isAllowed: By the machine's owner.
+    /// - Parameter isAllowed: Whether the machine's owner allows reranks.
     init(
-        isAllowed: Bool, home: HomeWeights, cache: BlobCache, link: CoordinatorLink, logger: Logger
+        isAllowed: Bool, weights: LocalWeights, cache: BlobCache, link: CoordinatorLink,
+        logger: Logger
     ) {
-        self.home = home
+        self.weights = weights
         self.cache = cache
         self.logger = logger
         fetcher = BlobFetcher(cache: cache, link: link, logger: logger)
@@ -107,16 +109,15 @@ final class EdgeRerankServer: Sendable {
 
     /// Takes no more; what it has is answered.
     ///
-    /// - Parameter whenIdle: Called once all has been, if something has not yet; from any thread.
+    /// - Parameter whenIdle: Called once, when all has been answered; from any thread.
     func drain(whenIdle: @escaping @Sendable () -> Void) {
-        state.withLock { state in
+        let isIdle = state.withLock { state in
             state.isDraining = true
             if state.openCount > 0 { state.whenIdle = whenIdle }
+            return state.openCount == 0
         }
+        if isIdle { whenIdle() }
     }
-
-    /// Whether all that was taken has been answered.
-    var isIdle: Bool { state.withLock { $0.openCount == 0 } }
 
     func statusLine() -> StatusReport.RerankLine? {
         guard threads != nil else { return nil }
@@ -133,7 +134,7 @@ final class EdgeRerankServer: Sendable {
 
     // MARK: A request
 
-    /// Never waits. `reply` is called once, here or from another thread.
+    /// Answers `order` without waiting. `reply` is called once, here or from another thread.
     func take(_ order: EdgeRerankOrder, _ reply: @escaping Reply) {
         let job = Job(order: order, deadline: clock.now + order.deadline, reply: reply)
         let next = state.withLock { state -> Next in
@@ -160,7 +161,7 @@ final class EdgeRerankServer: Sendable {
         }
     }
 
-    /// On a thread of ours.
+    /// Scores one request, on a thread of the pool.
     private func score(_ job: Job, _ scorer: RankerScorer) {
         let begun = clock.now
         guard begun < job.deadline else { return end(job, .late) }
@@ -239,13 +240,13 @@ final class EdgeRerankServer: Sendable {
         }
     }
 
-    /// Nil when the weights are neither at home here nor in the cache.
+    /// The ranker of weights that lie on this disk; nil when they are neither kept here nor cached.
     private func load(_ blob: BlobReference) async throws -> RankerScorer? {
-        let home = home
-        let atHome = try await onThread(named: "ls-rerank-load") {
-            try home.bytes(of: blob.digest).map(ReadyScorer.init)
+        let weights = weights
+        let kept = try await onThread(named: "ls-rerank-load") {
+            try weights.bytes(of: blob.digest).map(ReadyScorer.init)
         }
-        if let atHome { return keep(atHome, of: blob.digest) }
+        if let kept { return keep(kept, of: blob.digest) }
         await cache.retain(blob.digest)
         do {
             var ready: ReadyScorer?
@@ -264,7 +265,7 @@ final class EdgeRerankServer: Sendable {
 
     private func asOthersRead(_ error: any Error, of blob: BlobReference) -> CoordinatorError {
         (error as? CoordinatorError ?? .workFailed(error))
-            .naming(home.places(of: CollectionOfOne(blob), in: cache))
+            .naming(weights.publicNames(of: CollectionOfOne(blob), in: cache))
     }
 
     private func keep(_ ready: ReadyScorer, of digest: Digest) -> RankerScorer {

@@ -12,6 +12,7 @@ package import WorkerWire
 
 package typealias WorkerClient = Languagesystem_V1_WorkerService.Client<HTTP2ClientTransport.Posix>
 
+/// Calls to the coordinator, over whichever connection there is.
 package actor CoordinatorLink {
     package init() {}
 
@@ -43,7 +44,7 @@ package actor CoordinatorLink {
         calls = [:]
     }
 
-    /// For good: whoever waits is told, and nobody waits again.
+    /// Closes for good: whoever waits is told, and nobody waits again.
     package func shutDown() {
         isShutDown = true
         close()
@@ -129,13 +130,13 @@ extension WorkerIdentity {
     {
         let target: any ResolvableTarget
         var authority: String?
-        switch HostAddress.bytes(of: place.host)?.count {
-        case 4: target = .ipv4(address: place.host, port: place.workerPort)
-        case 16: target = .ipv6(address: place.host, port: place.workerPort)
+        switch HostAddress.bytes(of: endpoint.host)?.count {
+        case 4: target = .ipv4(address: endpoint.host, port: endpoint.workerPort)
+        case 16: target = .ipv6(address: endpoint.host, port: endpoint.workerPort)
         default:
-            target = .dns(host: place.host, port: place.workerPort)
+            target = .dns(host: endpoint.host, port: endpoint.workerPort)
             // Names the host in TLS; an address is verified as what we connected to.
-            authority = place.host
+            authority = endpoint.host
         }
         return try HTTP2ClientTransport.Posix(
             target: target,

@@ -12,12 +12,14 @@ import WorkerWire
 struct AttemptRunner: Sendable {
     let cache: BlobCache
     let link: CoordinatorLink
-    let local: LocalFiles?
-    let home: HomeWeights
+    /// The feature files that stay on this machine; nil: there are none.
+    let files: LocalFiles?
+    /// The weights that stay on this machine.
+    let weights: LocalWeights
     let threadCount: Int
     let nice: Int
     let logger: Logger
-    /// Told how far it is; called on the working thread, must return quickly.
+    /// Says how far the attempt is. Called on the working thread; must return quickly.
     let report: @Sendable (LeaseBook.Phase, Double, String) -> Void
 
     /// - Returns: What the coordinator said to the result.
@@ -37,7 +39,7 @@ struct AttemptRunner: Sendable {
         } catch {
             for blob in work.blobs { await cache.release(blob.digest) }
             let refusal = error as? CoordinatorError
-            throw refusal?.naming(home.places(of: work.blobs, in: cache)) ?? error
+            throw refusal?.naming(weights.publicNames(of: work.blobs, in: cache)) ?? error
         }
     }
 
@@ -80,7 +82,7 @@ struct AttemptRunner: Sendable {
             token: work.token, digest: digest, byteCount: Int64(weights.count), report: reportJSON,
             weightsStay: train.weightsStay)
         // On disk before anybody hears of them: there is no other copy.
-        if train.weightsStay { try home.keep(weights, digest) }
+        if train.weightsStay { try self.weights.keep(weights, digest) }
         return try await link.call { client in
             try await client.completeTraining { writer in
                 try await writer.write(Languagesystem_V1_TrainingUpload(header))
@@ -131,12 +133,14 @@ struct AttemptRunner: Sendable {
         }
     }
 
-    /// Where to read weights, once on a thread that may block: at home here, or fetched.
+    /// Fetches weights unless they are kept here.
+    ///
+    /// - Returns: Reads their bytes; called once, on a thread that may block.
     private func reader(of blob: BlobReference) async throws -> @Sendable () throws -> [UInt8] {
-        let home = home
-        if home.holds(blob.digest) {
+        let kept = weights
+        if kept.holds(blob.digest) {
             return {
-                guard let bytes = try home.bytes(of: blob.digest) else {
+                guard let bytes = try kept.bytes(of: blob.digest) else {
                     throw CoordinatorError.lostWeights(blob.name)
                 }
                 return bytes
@@ -147,7 +151,7 @@ struct AttemptRunner: Sendable {
     }
 
     private func fetch(_ blobs: [BlobReference]) async throws -> [String] {
-        let fetcher = BlobFetcher(cache: cache, link: link, logger: logger, local: local)
+        let fetcher = BlobFetcher(cache: cache, link: link, logger: logger, local: files)
         var paths: [String] = []
         for blob in blobs {
             report(.fetching, 0, "fetching \(blob.name)")

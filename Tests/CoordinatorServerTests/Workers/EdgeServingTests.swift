@@ -62,12 +62,12 @@ private struct Site: Sendable {
             let dispatching = Task { try await hub.run() }
             do {
                 var iterator = ports.makeAsyncIterator()
-                let place = CoordinatorPlace(
+                let endpoint = CoordinatorEndpoint(
                     host: "127.0.0.1", restPort: 1,
                     workerPort: try #require(await iterator.next()))
                 let state = StateDirectory(directory + "/state")
                 let worker = try await Self.join(
-                    state, place, authority, ledger, enrolment)
+                    state, endpoint, authority, ledger, enrolment)
                 let weights = RankerWeights(
                     fresh: RankerConfiguration.preset(kind: .listwise, hiddenSize: hiddenSize),
                     seed: 1)
@@ -79,7 +79,7 @@ private struct Site: Sendable {
                 let home = BlobReference(
                     digest: Digest(bytes: SHA256.hash(data: bytes))!, byteCount: Int64(bytes.count),
                     name: "mine@1")
-                try HomeWeights(directory: state.weightsPath).keep(bytes, home.digest)
+                try LocalWeights(directory: state.weightsPath).keep(bytes, home.digest)
                 let working = Task { try await worker.run() }
                 do {
                     try await body(
@@ -106,7 +106,7 @@ private struct Site: Sendable {
     }
 
     private static func join(
-        _ state: StateDirectory, _ place: CoordinatorPlace, _ authority: CertificateAuthority,
+        _ state: StateDirectory, _ endpoint: CoordinatorEndpoint, _ authority: CertificateAuthority,
         _ ledger: LedgerStore, _ enrolment: Enrolment
     ) async throws -> EdgeWorker {
         try state.prepare()
@@ -118,7 +118,7 @@ private struct Site: Sendable {
                 id: token.id, secret: token.secret, name: nil,
                 certificateRequest: try key.certificateRequest(name: "edge-1")))
         let identity = try WorkerIdentity(
-            place: place, roots: try TrustedRoots(pem: authority.trustedPEM, place: "test"),
+            endpoint: endpoint, roots: try TrustedRoots(pem: authority.trustedPEM, place: "test"),
             chainPEM: reply.certificateChain, chainPath: "test", key: key)
         try state.save(identity)
         return try EdgeWorker(
@@ -249,7 +249,7 @@ extension EdgeRerankResult {
                 from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()
                 """
             while try await !isThere("select \(sleeping)") { await Task.yield() }
-            await site.worker.offerLocalData()
+            await site.worker.parts.localData.offer()
             while try await !isThere(
                 """
                 select from pg_stat_activity where wait_event_type = 'Lock' and query like \

@@ -3,9 +3,11 @@
 // while the line was dead is kept for a while: the result may still be wanted.
 public import LanguageSystem
 
+/// The leases of one worker, and how far the work on each is.
 public struct LeaseBook: Sendable {
     public enum Phase: String, Sendable {
-        /// For a free place: the coordinator fills ours before it answers to the last result.
+        /// Its turn has not come: the coordinator leases the next task before it answers to the
+        /// last result.
         case waiting
         case fetching
         case working
@@ -22,13 +24,13 @@ public struct LeaseBook: Sendable {
 
     public enum Admission: Sendable, Equatable {
         case accepted
-        /// Leased to us already: the message came twice.
+        /// It is leased to this worker already: the message came twice.
         case known
-        /// Far more than our capacity, or we are leaving: give it back.
+        /// It is more than the worker can hold, or the worker is leaving: give it back.
         case refused
     }
 
-    /// Tasks at work at once; as many again may wait.
+    /// How many tasks are worked on at once; as many again may wait.
     public let capacity: Int
     /// How long past its expiry a lease is kept.
     public let patience: Duration
@@ -42,7 +44,7 @@ public struct LeaseBook: Sendable {
     }
 
     public var isEmpty: Bool { entries.isEmpty }
-    /// In the order of the tasks.
+    /// All leases, in the order of the tasks.
     public var all: [Entry] { entries.values.sorted { $0.work.taskID < $1.work.taskID } }
     public var tokens: [LeaseToken] { all.map(\.work.token) }
     public func contains(_ token: LeaseToken) -> Bool { entries[token] != nil }
@@ -64,7 +66,7 @@ public struct LeaseBook: Sendable {
         return next
     }
 
-    /// Whether it is here and has not begun.
+    /// Whether the lease is held and its work has not begun.
     public func isWaiting(_ token: LeaseToken) -> Bool { entries[token]?.phase == .waiting }
 
     /// A heartbeat was answered: whatever it did not take away is good for `duration` from `now`.

@@ -16,7 +16,7 @@ public struct StatusReport: Codable, Sendable {
         public var attempt: Int
         public var kind: TaskKind
         public var ranker: String
-        /// fetching, working, handing in
+        /// What is done now: waiting, fetching, working, or handing in.
         public var phase: String
         public var progress: Double
         public var note: String
@@ -29,28 +29,30 @@ public struct StatusReport: Codable, Sendable {
     }
 
     public struct RerankLine: Codable, Sendable, Hashable {
-        /// Scored, of which some too late to be waited for.
+        /// How many were scored, some of them too late to be waited for.
         public var answeredCount: Int
-        /// Also while weights were fetched.
+        /// How many were refused, also because their weights were being fetched.
         public var refusedCount: Int
-        /// Answered after the deadline, or not begun for it.
+        /// How many were answered after their deadline, or not begun because of it.
         public var lateCount: Int
-        /// Of those that were scored.
+        /// The mean time that scoring took.
         public var computeMicrosecondsMean: Double
-        /// In memory.
+        /// How many rankers are ready in memory.
         public var rankerCount: Int
         public var byteCount: Int
     }
 
     public struct LocalDataLine: Codable, Sendable, Hashable {
-        /// Nil when only weights stay here.
+        /// Where the feature files are; nil when only weights stay here.
         public var directory: String?
         public var user: String?
-        /// Feature sets that the coordinator takes, that it does not, and files that are none.
+        /// How many feature sets the coordinator takes.
         public var offeredCount: Int
+        /// How many feature sets the coordinator does not take.
         public var refusedCount: Int
+        /// How many files are no feature sets.
         public var unreadableCount: Int
-        /// Versions of edge-only rankers whose weights are here and nowhere else.
+        /// How many versions of edge-only rankers have their weights here and nowhere else.
         public var weightsCount: Int
     }
 
@@ -73,16 +75,16 @@ public struct StatusReport: Codable, Sendable {
     public var failedCount: Int
     public var lostCount: Int
     public var cache: CacheLine
-    /// The newest first.
+    /// What went wrong of late, the newest first.
     public var errors: [ErrorLine]
-    /// Of the connection, `TLS 1.3`.
+    /// The version of TLS that the newest connection agreed on, `TLS 1.3`.
     public var tlsVersion: String?
-    /// False outside its owner's hours.
+    /// Whether the worker takes tasks now: it does not outside its owner's hours.
     public var takesTasks: Bool
     /// What its owner allows, a line each.
     public var allows: [String]
     public var localData: LocalDataLine?
-    /// Nil when its owner does not allow reranks.
+    /// What was reranked here; nil when the owner does not allow reranks.
     public var reranks: RerankLine?
 }
 
@@ -95,7 +97,7 @@ extension StateDirectory {
         try write(report, with: encoder, to: statusPath)
     }
 
-    /// Nil when no worker has run here yet.
+    /// What the worker wrote last; nil when none has run here yet.
     public func status() throws(CoordinatorError) -> StatusReport? {
         guard try PrivateFile.exists(statusPath) else { return nil }
         let decoder = JSONDecoder()
@@ -108,7 +110,7 @@ extension StateDirectory {
         return report
     }
 
-    /// As it was written.
+    /// The status as it was written, in JSON.
     public func statusJSON() throws(CoordinatorError) -> [UInt8] {
         try PrivateFile.read(statusPath, byteCountMax: 1 << 20)
     }

@@ -5,20 +5,20 @@ import Foundation
 package import LanguageSystem
 import PKI
 
-package struct HomeWeights: Sendable {
+package struct LocalWeights: Sendable {
     private static let suffix = ".safetensors"
     package let directory: String
 
     package init(directory: String) { self.directory = directory }
 
-    /// What the coordinator is told: digests, by name.
+    /// The digests of the weights that are kept here, in the order of their names.
     package var digests: [LanguageSystem.Digest] {
         ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).sorted()
             .filter { $0.hasSuffix(Self.suffix) }
             .compactMap { LanguageSystem.Digest(hex: String($0.dropLast(Self.suffix.count))) }
     }
 
-    /// On disk when it returns. The same again changes nothing.
+    /// Writes weights; they are on disk when it returns. The same again changes nothing.
     package func keep(_ bytes: [UInt8], _ digest: LanguageSystem.Digest) throws(CoordinatorError) {
         try PrivateFile.createDirectory(directory, mode: 0o700)
         try PrivateFile.write(path(digest), bytes, mode: 0o600)
@@ -28,7 +28,7 @@ package struct HomeWeights: Sendable {
         (try? PrivateFile.exists(path(digest))) ?? false
     }
 
-    /// Nil when these weights are not at home here.
+    /// The bytes of a file of weights; nil when these weights are not kept here.
     ///
     /// - Throws: `invalidWeights` when the file is not what it was.
     package func bytes(of digest: LanguageSystem.Digest) throws(CoordinatorError) -> [UInt8]? {
@@ -38,7 +38,7 @@ package struct HomeWeights: Sendable {
         guard LanguageSystem.Digest(bytes: SHA256.hash(data: bytes)) == digest else {
             throw CoordinatorError(
                 .invalidWeights,
-                "cannot use the weights \(digest.short)… that are at home here: "
+                "cannot use the weights \(digest.short)… that are kept here: "
                     + "the SHA-256 of their file is another; they are nowhere else",
                 hint: "restore the file from this machine's backup, or train the ranker again",
                 cause: path)
@@ -47,13 +47,13 @@ package struct HomeWeights: Sendable {
     }
 
     /// What others call the files that these blobs may lie in here, for `CoordinatorError.naming`.
-    func places(of blobs: some Sequence<BlobReference>, in cache: BlobCache) -> [(
+    func publicNames(of blobs: some Sequence<BlobReference>, in cache: BlobCache) -> [(
         path: String, name: String
     )] {
         blobs.flatMap { blob in
             [(path(blob.digest), blob.name)]
                 + cache.paths(of: blob.digest).map { (path: $0, name: blob.name) }
-        } + [(directory, "the weights at home"), (cache.directory, "the cache")]
+        } + [(directory, "the local weights"), (cache.directory, "the cache")]
     }
 
     private func path(_ digest: LanguageSystem.Digest) -> String {

@@ -23,7 +23,7 @@ package actor LocalFiles {
 
     private struct File {
         let stamp: Stamp
-        /// Or why it cannot be used.
+        /// What is in the file, or why it cannot be used.
         let content: Result<FeatureSetDescription, CoordinatorError>
     }
 
@@ -120,7 +120,7 @@ package actor LocalFiles {
         }
     }
 
-    /// Nil for what is no regular file, or gone.
+    /// What is there now; nil for what is no regular file, or gone.
     private static func stamp(_ path: String) -> Stamp? {
         var status = stat()
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size > 0
@@ -147,7 +147,7 @@ final class LocalFileReader: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Fewer than asked only where the file ends.
+    /// The bytes from `offset` on; fewer than asked only where the file ends.
     func bytes(from offset: Int64, countMax: Int) async throws -> [UInt8] {
         try await onThread(named: "ls-read") { try self.read(from: offset, countMax: countMax) }
     }
