@@ -326,7 +326,8 @@ private final class Clog: ChannelDuplexHandler, @unchecked Sendable {
     }
 
     @Test(arguments: UInt64(1)...12)
-    func `answers each request once and in order, however they come`(seed: UInt64) async throws {
+    func `each request is answered once and in order, however they come`(seed: UInt64) async throws
+    {
         try await Line.with { line in
             var random = Generator(seed: seed)
             // One in memory from here on.
