@@ -106,12 +106,13 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
             refuse(error, origin, staysOpen: staysOpen, context)
             return true
         }
-        sendContinue(head, fields, context)
         exchange.begin(
             RerankExchange.Call(
                 type: body.type, query: uri.query ?? "", caller: fields.caller(key),
                 origin: origin),
             announcedByteCount: body.announcedByteCount)
+        // Last: what is written may find that the connection is gone.
+        sendContinue(head, fields, context)
         return true
     }
 
