@@ -5,7 +5,7 @@
 package import Foundation
 
 package struct JSONScan {
-    /// What is wrong, in words, and with which field.
+    /// Says what is wrong, in words, and with which field.
     package struct Refusal: Error, Equatable {
         package var code = ErrorCode.invalidArgument
         package var field: String?
@@ -40,7 +40,7 @@ package struct JSONScan {
     private let valueCountMax: Int
     private var position = 0
     private var valueCount = 0
-    /// Where the value stands that is looked at.
+    /// Where the value stands that is scanned.
     private var path: [Step] = []
 
     private init(_ bytes: UnsafeRawBufferPointer) {
@@ -81,7 +81,7 @@ package struct JSONScan {
     private mutating func object() throws(Refusal) {
         try enter()
         var keys: Set<String> = []
-        if !take(UInt8(ascii: "}")) {
+        if !skip(UInt8(ascii: "}")) {
             repeat {
                 guard next() == UInt8(ascii: "\"") else { throw notJSON("a key") }
                 let key = try text(of: string())
@@ -92,25 +92,25 @@ package struct JSONScan {
                         field: dotted,
                         found: "found the key '\(dotted.printable(80))' twice, expected it once")
                 }
-                guard take(UInt8(ascii: ":")) else { throw notJSON("a colon") }
+                guard skip(UInt8(ascii: ":")) else { throw notJSON("a colon") }
                 try value()
                 path.removeLast()
-            } while take(UInt8(ascii: ","))
-            guard take(UInt8(ascii: "}")) else { throw notJSON("a comma or a closing brace") }
+            } while skip(UInt8(ascii: ","))
+            guard skip(UInt8(ascii: "}")) else { throw notJSON("a comma or a closing brace") }
         }
     }
 
     private mutating func array() throws(Refusal) {
         try enter()
-        if !take(UInt8(ascii: "]")) {
+        if !skip(UInt8(ascii: "]")) {
             var place = 0
             repeat {
                 path.append(.place(place))
                 try value()
                 path.removeLast()
                 place += 1
-            } while take(UInt8(ascii: ","))
-            guard take(UInt8(ascii: "]")) else { throw notJSON("a comma or a closing bracket") }
+            } while skip(UInt8(ascii: ","))
+            guard skip(UInt8(ascii: "]")) else { throw notJSON("a comma or a closing bracket") }
         }
     }
 
@@ -227,7 +227,7 @@ package struct JSONScan {
         return nil
     }
 
-    private mutating func take(_ byte: UInt8) -> Bool {
+    private mutating func skip(_ byte: UInt8) -> Bool {
         guard next() == byte else { return false }
         position += 1
         return true

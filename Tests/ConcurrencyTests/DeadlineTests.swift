@@ -46,12 +46,22 @@ import Testing
     }
 }
 
-@Suite struct `Waiting until something else happens` {
-    @Test func `cancels what is not worth waiting for any more`() async throws {
-        let (over, end) = AsyncStream.makeStream(of: Void.self)
+@Suite struct `Waiting until an interruption` {
+    private struct Failure: Error {}
+
+    @Test func `what is ready before the interruption is brought`() async throws {
+        let found = try await withInterruption {
+            try await Task.sleep(for: .seconds(600))
+        } _: {
+            7
+        }
+        #expect(found == 7)
+    }
+
+    @Test func `what takes longer is cancelled, and nothing is brought`() async throws {
         let wasCancelled = Locked(false)
-        let found: Int? = try await withInterruption(by: { for await _ in over {} }) {
-            end.finish()
+        let found: Int? = try await withInterruption {
+        } _: {
             try? await Task.sleep(for: .seconds(600))
             wasCancelled.withLock { $0 = Task.isCancelled }
             return 7
@@ -60,9 +70,13 @@ import Testing
         #expect(wasCancelled.withLock { $0 })
     }
 
-    @Test func `brings what is ready before it happens`() async throws {
-        let (over, end) = AsyncStream.makeStream(of: Void.self)
-        #expect(try await withInterruption(by: { for await _ in over {} }) { 7 } == 7)
-        end.finish()
+    @Test func `an interruption that fails never comes`() async throws {
+        let found = try await withInterruption {
+            throw Failure()
+        } _: {
+            await Task.yield()
+            return 7
+        }
+        #expect(found == 7)
     }
 }

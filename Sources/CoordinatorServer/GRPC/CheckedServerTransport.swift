@@ -32,7 +32,7 @@ struct CheckedServerTransport: ServerTransport {
 }
 
 extension Metadata {
-    /// Without a `grpc-timeout` that is not 1 to 8 digits and a unit
+    /// The metadata without a `grpc-timeout` that is not 1 to 8 digits and a unit
     /// (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
     var withoutUnreadableTimeout: Metadata {
         let key = "grpc-timeout"

@@ -9,10 +9,10 @@ public import LanguageSystem
 import ServiceLifecycle
 
 struct GRPCPort: Sendable {
-    /// What is under way when the server is cancelled gets so long to end.
+    /// How long what is under way has to end when the server is cancelled.
     private static let grace: Duration = .seconds(1)
 
-    /// For whom it is, in an error's words.
+    /// Who calls here, in an error's words.
     private let callers: String
     private let address: String
     private let server: GRPCServer<CheckedServerTransport>
@@ -91,7 +91,7 @@ extension GRPCNIOTransportHTTP2Posix.SocketAddress {
 }
 
 extension CoordinatorError {
-    /// For any listener that could not open its port.
+    /// Says of any listener that it could not open its port.
     public static func cannotListen(_ address: String, what: String, cause: any Error) -> Self {
         let inUse = "\(cause)".lowercased().contains("in use")
         return Self(

@@ -8,7 +8,7 @@ struct NumberRefusal: Error {
     let expected: String
 }
 
-/// One without a fraction.
+/// A number without a fraction.
 struct WholeNumber: Decodable {
     let value: Int
 
@@ -35,7 +35,7 @@ struct WholeNumber: Decodable {
     }
 }
 
-/// JSONScan has refused what no double holds.
+/// A number that a double holds: JSONScan has refused the others.
 struct RealNumber: Decodable {
     let value: Double
 

@@ -7,7 +7,7 @@ struct JSONText {
 
     init() { bytes.reserveCapacity(1_024) }
 
-    /// Punctuation and names, as they are.
+    /// Writes punctuation and names, as they are.
     mutating func raw(_ text: StaticString) {
         text.withUTF8Buffer { bytes.append(contentsOf: $0) }
     }
@@ -37,9 +37,9 @@ struct JSONText {
 
     mutating func number(_ value: Int) { bytes.append(contentsOf: String(value).utf8) }
 
-    /// The shortest text that reads as the same number. What is not finite has none in JSON and is
-    /// refused long before (`Reranker.finish`); here it is said in words, which no client takes for
-    /// a number.
+    /// Writes the shortest text that reads as the same number. What is not finite has none in JSON
+    /// and is refused long before (`Reranker.finish`); here it is said in words, which no client
+    /// takes for a number.
     mutating func number(_ value: some BinaryFloatingPoint & CustomStringConvertible) {
         if value.isFinite {
             bytes.append(contentsOf: value.description.utf8)

@@ -34,7 +34,7 @@ struct QueryString: Sendable {
 
     subscript(name: String) -> String? { values[name] }
 
-    /// Nil when it is none.
+    /// Nil when the text is not percent-encoded UTF-8.
     private static func decoded(_ text: some Collection<UInt8>) -> String? {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count)

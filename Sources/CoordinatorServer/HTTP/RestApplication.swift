@@ -24,14 +24,14 @@ public struct RestSettings: Sendable {
     public var tls: TLSConfiguration
     /// A request's body may have this many bytes; one more is refused with 413.
     public var bodyByteCountMax: Int
-    /// Rerank requests under way; one more is refused with 429.
+    /// So many rerank requests may be under way; one more is refused with 429.
     public var inFlightMax: Int
-    /// Bytes of bodies under way and of answers that were not taken; a body that would go beyond is
-    /// refused with 429.
+    /// Bodies under way and answers that were not taken may hold so many bytes; a body that would
+    /// go beyond is refused with 429.
     public var heldByteCountMax: Int
     /// How long a database may take before this coordinator is not ready.
     public var databaseDeadline: Duration
-    /// Told to leave, it is not ready for so long before it stops listening.
+    /// How long this coordinator is not ready, once told to leave, before it stops listening.
     public var drainLead: Duration
     /// How long connections then have to end.
     public var drainDuration: Duration

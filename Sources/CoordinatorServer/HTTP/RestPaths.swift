@@ -23,6 +23,6 @@ enum RestPaths {
         return methods
     }()
 
-    /// The method a path is for; nil: there is no such path.
+    /// The method that a path is for; nil when there is no such path.
     static func method(of path: String) -> HTTPRequest.Method? { methods[path] }
 }

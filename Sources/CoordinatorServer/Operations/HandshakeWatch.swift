@@ -9,7 +9,7 @@ import NIOTLS
 final class HandshakeWatch: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = NIOAny
 
-    /// A slow line takes two seconds; who takes longer holds connections open.
+    /// A slow line takes two seconds; whoever takes longer holds connections open.
     static let timeLimit: TimeAmount = .seconds(10)
 
     private let surface: String
@@ -23,7 +23,7 @@ final class HandshakeWatch: ChannelInboundHandler, RemovableChannelHandler {
         self.logger = logger
     }
 
-    /// Behind the TLS handler of `channel`, which is being set up.
+    /// Puts a watch behind the TLS handler of `channel`, which is being set up.
     static func add(to channel: any Channel, surface: String, logger: Logger)
         -> EventLoopFuture<Void>
     {
@@ -81,7 +81,7 @@ final class HandshakeWatch: ChannelInboundHandler, RemovableChannelHandler {
             ])
     }
 
-    /// BoringSSL's word for it, without the place in its source.
+    /// Gives BoringSSL's word for it, without the place in its source.
     private static func reason(_ error: any Error) -> String {
         let text = "\(error)"
         if let word = text.firstMatch(of: /OPENSSL_internal:([A-Za-z0-9_]+)/) {

@@ -14,7 +14,7 @@ public import ProgramSupport
 public import ServiceLifecycle
 
 public final class ServerCertificates: CertificateReloader, Service {
-    /// A port in the metrics, whatever its number.
+    /// Names a port in the metrics, whatever its number.
     public enum Port: String, Sendable { case https, workers, grpc }
 
     private struct Shown {
@@ -31,9 +31,10 @@ public final class ServerCertificates: CertificateReloader, Service {
     }
 
     private static let interval: Duration = .seconds(60)
-    /// From when on the log says daily that the authority needs a successor: half a year.
+    /// How long before the authority's end the log says daily that it needs a successor: half a
+    /// year.
     static let authorityNotice: TimeInterval = 180 * 24 * 3600
-    /// The same again is said after so long, in seconds.
+    /// After how many seconds the same is said again.
     private static let repetition: (failure: TimeInterval, notice: TimeInterval) = (
         3_600, 24 * 3_600
     )
@@ -60,17 +61,17 @@ public final class ServerCertificates: CertificateReloader, Service {
         state = Locked(State(shown: try Self.issue(authority, names, at: clock())))
     }
 
-    /// Whose certificates workers may show.
+    /// The authorities whose certificates workers may show.
     var authoritiesPEM: String { authority.trustedPEM }
 
-    /// Until when the present one holds.
+    /// The life of the present certificate.
     public var life: CertificateLife { present().life }
 
     public var sslContextConfigurationOverride: NIOSSLContextConfigurationOverride {
         present().override
     }
 
-    /// For a port of which clients show no certificate.
+    /// Settings for a port where clients show no certificate.
     public func serverTLS() throws -> TLSConfiguration {
         var tls = try TLSConfiguration.makeServerConfiguration(certificateReloader: self)
         tls.minimumTLSVersion = .tlsv12
@@ -100,7 +101,7 @@ public final class ServerCertificates: CertificateReloader, Service {
         }
     }
 
-    /// The one to show now, with a successor if that is due.
+    /// The certificate to show now, a successor if that is due.
     private func present() -> Shown {
         state.withLock { state in
             let now = clock()

@@ -50,8 +50,8 @@ public final class Admission: Sendable {
         return try await body()
     }
 
-    /// The same for a list, of which only an eighth of the places may be under way: they wait for
-    /// the database, which others must not wait for behind them.
+    /// Runs `body` for a list, unless lists take an eighth of the places already: they wait for the
+    /// database, and others must not wait behind them.
     ///
     /// - Throws: `busy`.
     func admitListing<Value>(_ body: () async throws -> Value) async throws -> Value {
@@ -63,8 +63,8 @@ public final class Admission: Sendable {
         return try await admit(body)
     }
 
-    /// Whether a body of so many bytes would fit now: one that would not need not be sent. Holds
-    /// nothing.
+    /// Checks whether a body of so many bytes would fit now: one that would not need not be sent.
+    /// Holds nothing.
     ///
     /// - Throws: `busy`.
     func checkRoom(for byteCount: Int) throws(CoordinatorError) {
@@ -73,7 +73,7 @@ public final class Admission: Sendable {
         }
     }
 
-    /// So many more bytes of a body are held, until they are released.
+    /// Holds so many more bytes of a body until they are released.
     ///
     /// - Parameter wholeCount: Of the body, with what is held of it already.
     /// - Throws: `busy`, and then none of them is.
@@ -84,13 +84,13 @@ public final class Admission: Sendable {
         }
     }
 
-    /// So many bytes of an answer are held, until they are released. The answer is there already,
-    /// and cannot be refused any more.
+    /// Holds so many bytes of an answer until they are released. The answer is there already, and
+    /// cannot be refused any more.
     func holdAnswer(_ byteCount: Int) { held.add(byteCount, ordering: .relaxed) }
 
     func release(_ byteCount: Int) { held.subtract(byteCount, ordering: .relaxed) }
 
-    /// So many more are under way, until they leave.
+    /// Lets in so many more, which are under way until they leave.
     ///
     /// - Throws: `busy`, and then none of them is.
     func enter(_ count: Int = 1) throws(CoordinatorError) {

@@ -16,7 +16,7 @@ struct ModelList: Encodable {
     let first_id: String?
     let last_id: String?
     let has_more: Bool
-    /// For `after`; nil: this is the last page.
+    /// What the next question says as `after`; nil on the last page.
     let next: String?
 
     init(_ page: ModelPage) {
@@ -32,7 +32,7 @@ struct ModelList: Encodable {
     }
 }
 
-/// Which page is asked for.
+/// Says which page is asked for.
 struct ModelQuery {
     static let countDefault = 100
 

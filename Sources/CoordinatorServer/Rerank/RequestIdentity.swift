@@ -31,7 +31,7 @@ struct RequestIdentity: Sendable {
         if let traceParent { body(.traceParent, traceParent) }
     }
 
-    /// For log lines about the request.
+    /// What log lines about the request say.
     var metadata: Logger.Metadata {
         var metadata: Logger.Metadata = ["request.id": "\(id)"]
         if let traceParent {

@@ -78,7 +78,7 @@ struct RerankReplyBody {
 }
 
 extension RerankReply {
-    /// Who served and how long it took; milliseconds.
+    /// These say who served, and how many milliseconds it took.
     var headers: [(HTTPField.Name, String)] {
         var headers: [(HTTPField.Name, String)] = [
             (.ranker, (route?.rankerName ?? "none").headerValue),
@@ -113,7 +113,7 @@ extension HTTPField.Name {
 }
 
 extension String {
-    /// As itself when it is plain ASCII, percent-encoded otherwise.
+    /// The text itself when it is plain ASCII, percent-encoded otherwise.
     var headerValue: String {
         if utf8.allSatisfy({ (0x21...0x7e).contains($0) && $0 != UInt8(ascii: "%") }) {
             return self
@@ -123,7 +123,7 @@ extension String {
 }
 
 extension Duration {
-    /// To a thousandth.
+    /// Milliseconds, rounded to a thousandth.
     var milliseconds: Double {
         let microseconds = Double(components.seconds) * 1e6 + Double(components.attoseconds) / 1e12
         return microseconds.rounded() / 1e3

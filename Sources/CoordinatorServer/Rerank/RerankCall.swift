@@ -59,8 +59,8 @@ struct RerankCall: Sendable {
         }
     }
 
-    /// JSON has no such number; elsewhere it would be told as a contract that is not the base
-    /// model's.
+    /// Refuses a fraction that is not finite. JSON has no such number; elsewhere it would be taken
+    /// for a contract that is not the base model's.
     static func checked(_ contract: FeatureContract) throws(CoordinatorError) -> FeatureContract {
         guard contract.layerFraction?.isFinite ?? true else {
             throw .malformedRerank(
@@ -72,10 +72,10 @@ struct RerankCall: Sendable {
 }
 
 struct RerankPresentation: Sendable {
-    /// Nil: all candidates.
+    /// How many candidates are shown; nil shows all.
     let topN: Int?
     let givesRawScores: Bool
-    /// To be given back with the candidates; nil: not asked for, or not sent.
+    /// Texts that are given back with the candidates; nil where none were asked for, or sent.
     let documents: [String]?
 
     init(topN: Int?, givesRawScores: Bool, documents: [String]?) throws(CoordinatorError) {

@@ -32,12 +32,12 @@ struct RerankExchange {
     /// What a part of a request asks for.
     enum Action {
         case none
-        /// A head whose way is to be found: `begin` or `refuseHead` when it is ours, which only one
-        /// that is alone can be; else `pass`.
+        /// The way of a head is to be found: `begin` or `refuseHead` when it is ours, which only
+        /// one that is alone can be; else `pass`.
         case route(HTTPRequestHead, isAlone: Bool)
         /// The part goes on to the router.
         case forward
-        /// Room for these bytes: `keep` when there is some, else `refuseBody`. With them the body
+        /// These bytes need room: `keep` when there is some, else `refuseBody`. With them the body
         /// has `byteCount`.
         case hold(ByteBuffer, byteCount: Int)
         /// The body has more bytes than it may have: `refuseBody`.
@@ -80,9 +80,9 @@ struct RerankExchange {
 
     private let byteCountMax: Int
     private var state = State.passing
-    /// Of the request that is gathered.
+    /// The bytes of the request that is gathered.
     private var body: [UInt8] = []
-    /// Of the request that is gathered or waits; it is held until that is answered.
+    /// How many bytes the request that is gathered or waits has; held until it is answered.
     private(set) var heldByteCount = 0
     /// Requests that passed and are not answered.
     private var passed = CircularBuffer<Passed>()

@@ -9,11 +9,11 @@ import RankerMath
 /// The body of a rerank request.
 struct RerankBody: Decodable {
     struct Features: Decodable {
-        /// float16, bfloat16 or float32; little-endian.
+        /// The numbers are float16, bfloat16 or float32, little-endian.
         let dtype: String
-        /// [K + 1, D]; row 0 is the instruction.
+        /// The shape is [K + 1, D]; row 0 is the instruction.
         let shape: [WholeNumber]
-        /// Base64 of shape[0] * shape[1] numbers, in one line or in several.
+        /// It holds shape[0] * shape[1] numbers in base64, in one line or in several.
         let data: String
         let contract: Contract?
     }
@@ -129,8 +129,8 @@ struct RerankBody: Decodable {
 }
 
 extension Data {
-    /// Base64 as programs write it: whole, or with lines wrapped as by MIME, PEM and the command
-    /// `base64`.
+    /// Reads base64 as programs write it: whole, or with lines wrapped as by MIME, PEM and the
+    /// command `base64`.
     ///
     /// - Returns: Nil when it holds anything else.
     init?(base64Lines text: String) {
@@ -159,7 +159,7 @@ extension FeatureType {
 }
 
 extension [any CodingKey] {
-    /// As in "requests[0].features.shape"; nothing: the body itself.
+    /// It reads as in "requests[0].features.shape", and is empty for the body itself.
     fileprivate var dotted: String {
         reduce("") { path, key in
             if let place = key.intValue { return "\(path)[\(place)]" }
@@ -167,7 +167,7 @@ extension [any CodingKey] {
         }
     }
 
-    /// Nil: the body itself.
+    /// Nil stands for the body itself.
     fileprivate var field: String? { isEmpty ? nil : dotted }
 
     fileprivate var quoted: String { isEmpty ? "the body" : "'\(dotted.printable(80))'" }
@@ -180,7 +180,7 @@ extension CoordinatorError {
         Self(.invalidArgument, "cannot read the \(what): \(found)", field: field)
     }
 
-    /// In JSON's words, not Swift's.
+    /// Names a type in JSON's words, not Swift's.
     init(decoding error: any Error, of what: String) {
         switch error {
         case let refusal as JSONScan.Refusal:

@@ -54,13 +54,13 @@ struct RerankRoutes: Sendable {
         }
     }
 
-    /// Bodies of more bytes take milliseconds to read, which the other connections of a loop must
-    /// not wait for.
+    /// Larger bodies take milliseconds to read, and the other connections of a loop must not wait
+    /// for that.
     private static let quickByteCountMax = 1 << 20
 
     static func isQuick(_ body: [UInt8]) -> Bool { body.count <= quickByteCountMax }
 
-    /// Read here, or elsewhere when it takes long.
+    /// Reads the body here, or elsewhere when it takes long.
     func decoded(
         _ type: RerankMediaType, _ body: [UInt8], query: String
     ) async throws -> RerankCall {
@@ -81,7 +81,7 @@ struct RerankRoutes: Sendable {
         _ body: @Sendable () throws -> Value
     ) async throws -> Value { try body() }
 
-    /// Each answered by itself, in their order.
+    /// Answers each request by itself, in their order.
     private func batch(_ request: Request, _ context: ServingContext) async throws -> Response {
         let caller = try await caller(context)
         return try await admission.admit {
@@ -180,7 +180,7 @@ struct RerankRoutes: Sendable {
 }
 
 struct BatchBody: Decodable {
-    /// One that cannot be read is answered by itself, as any other.
+    /// A request that cannot be read is answered by itself, as any other.
     struct Element: Decodable {
         let body: Result<RerankBody, CoordinatorError>
 

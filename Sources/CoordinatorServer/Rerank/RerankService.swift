@@ -98,7 +98,7 @@ struct RerankService: Languagesystem_V1_RerankService.ServiceProtocol {
         }
     }
 
-    /// Who asks, whether there is room, and every refusal in one form.
+    /// Finds out who asks and whether there is room, and gives every refusal one form.
     private func answer<Reply: Sendable>(
         _ metadata: Metadata, holding byteCount: Int,
         _ body: (RerankCaller) async throws -> Reply
@@ -117,7 +117,7 @@ struct RerankService: Languagesystem_V1_RerankService.ServiceProtocol {
         }
     }
 
-    /// Counted and logged as the same refusal over HTTPS is.
+    /// A refusal is counted and logged as the same one over HTTPS is.
     fileprivate static func refusal(
         _ error: any Error, _ identity: RequestIdentity, _ logger: Logger
     ) -> RPCError {
@@ -151,7 +151,7 @@ struct RerankGate: ServerInterceptor {
 }
 
 extension Languagesystem_V1_RerankRequest {
-    /// What of it is large.
+    /// How many bytes its large part has.
     fileprivate var byteCount: Int { features.data.count }
 }
 

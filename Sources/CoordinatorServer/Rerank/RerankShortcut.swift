@@ -13,7 +13,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 
-/// One for each connection.
+/// Handles one connection.
 final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -22,11 +22,11 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Nothing comes and nothing goes for so long: the connection ends.
     static let idleTimeout: TimeAmount = .seconds(60)
-    /// Nothing comes for so long in the middle of a body: likewise. It holds a place that others
-    /// wait for.
+    /// Nothing comes for so long in the middle of a body: the connection ends. It holds a place
+    /// that others wait for.
     static let bodyPause: TimeAmount = .seconds(10)
-    /// An answer is not taken within so long: likewise. Until then nothing more is read from that
-    /// connection.
+    /// An answer is not taken within so long: the connection ends. Until then nothing more is read
+    /// from it.
     static let answerTimeout: TimeAmount = .seconds(60)
     /// Smaller parts of answers are not counted: of those a connection never has many, as nothing
     /// is read while they wait.
@@ -106,12 +106,13 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
             refuse(error, origin, staysOpen: staysOpen, context)
             return true
         }
-        sendContinue(head, fields, context)
         exchange.begin(
             RerankExchange.Call(
                 type: body.type, query: uri.query ?? "", caller: fields.caller(key),
                 origin: origin),
             announcedByteCount: body.announcedByteCount)
+        // Last: what is written may find that the connection is gone.
+        sendContinue(head, fields, context)
         return true
     }
 
@@ -125,7 +126,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    /// A caller that waits to be told so sends its body, unless that is known to be refused.
+    /// Tells a caller that waits for it to send its body, unless that is known to be refused.
     private func sendContinue(
         _ head: HTTPRequestHead, _ fields: RequestHead, _ context: ChannelHandlerContext
     ) {
@@ -234,7 +235,8 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         send(refusal.status, refusal.headers, refusal.json, origin, staysOpen: staysOpen, context)
     }
 
-    /// Asked once for an answer: a connection ends only with an answer that says so.
+    /// Whether the answer says that the connection ends. It is asked once for an answer: a
+    /// connection ends only with one that says so.
     private var endsConnections: Bool { routes.admission.endsConnections }
 
     private func send(

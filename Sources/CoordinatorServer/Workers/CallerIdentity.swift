@@ -12,10 +12,10 @@ import PKI
 import WorkerWire
 import X509
 
-/// The worker behind a call; takes the place of the transport's own context.
+/// The worker behind a call takes the place of the transport's own context.
 struct CallingWorker: ServerContext.TransportSpecific {
     let worker: Worker
-    /// Nil: an lsworker of before.
+    /// Nil where an older lsworker does not say.
     let process: WorkerProcess?
 }
 
@@ -34,7 +34,7 @@ extension ServerContext {
     }
 }
 
-/// The coordinator behind a call; takes the place of the transport's own context.
+/// The coordinator behind a call takes the place of the transport's own context.
 struct CallingCoordinator: ServerContext.TransportSpecific {
     let identity: CoordinatorIdentity
 }
@@ -90,14 +90,14 @@ struct CallerIdentityInterceptor: ServerInterceptor {
                     base: request.messages, first: patience.first,
                     next: isSession ? nil : patience.next))
             let response = try await next(request, context)
-            return telling(response, isOfCoordinators, context)
+            return explaining(response, isOfCoordinators, context)
         } catch let error as CoordinatorError {
             throw refusal(error, isOfCoordinators, context)
         }
     }
 
     /// What streams an answer runs after us: its refusals would reach the caller without a word.
-    private func telling<Output: Sendable>(
+    private func explaining<Output: Sendable>(
         _ response: StreamingServerResponse<Output>, _ isOfCoordinators: Bool,
         _ context: ServerContext
     ) -> StreamingServerResponse<Output> {

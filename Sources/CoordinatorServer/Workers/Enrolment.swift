@@ -13,7 +13,7 @@ public struct Enrolment: Sendable {
     private let workerPort: @Sendable () async -> Int
     private let logger: Logger
 
-    /// - Parameter workerPort: where workers will find the gRPC port.
+    /// - Parameter workerPort: Where workers will find the gRPC port.
     public init(
         authority: CertificateAuthority, ledger: LedgerStore, logger: Logger,
         workerPort: @escaping @Sendable () async -> Int
@@ -24,7 +24,7 @@ public struct Enrolment: Sendable {
         self.logger = logger
     }
 
-    /// Two while the authority's key is rotated: a joiner takes the one that its token pins.
+    /// Holds two authorities while the key is rotated: a joiner takes the one that its token pins.
     var authoritiesPEM: String { authority.trustedPEM }
 
     /// A join whose reply was lost can be repeated with the same key.
@@ -42,7 +42,7 @@ public struct Enrolment: Sendable {
             worker: worker.name, certificateChain: chain, workerPort: await workerPort())
     }
 
-    /// A fresh certificate for a worker whose last one ran out not long ago.
+    /// Gives a fresh certificate to a worker whose last one ran out not long ago.
     ///
     /// The request is signed with the worker's key: nothing else could show who asks.
     ///
@@ -58,9 +58,9 @@ public struct Enrolment: Sendable {
             worker: worker.name, certificateChain: chain, workerPort: await workerPort())
     }
 
-    /// A fresh certificate for a worker that TLS has already verified, and for the key it joined
-    /// with: whoever got hold of one certificate for a day must not have one of their own for ever.
-    /// So it may be asked for again when a reply was lost.
+    /// Gives a fresh certificate to a worker that TLS has already verified, for the key that it
+    /// joined with: whoever got hold of one certificate for a day must not have one of their own
+    /// for ever. So it may be asked for again when a reply was lost.
     ///
     /// - Throws: `identityRefused` for another key, or a request that is not acceptable.
     public func renew(_ worker: Worker, certificateRequest: [UInt8]) async throws -> String {

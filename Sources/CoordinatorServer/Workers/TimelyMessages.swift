@@ -7,10 +7,10 @@ import LanguageSystem
 
 /// How long the workers' port waits for what a caller has still to say.
 public struct CallPatience: Sendable {
-    /// For the first message of a call, which is sent when the call is opened.
+    /// How long it waits for the first message of a call, which is sent when the call is opened.
     public var first: Duration
-    /// For each further one of a call that has an end. A session has none: it is quiet when there
-    /// is nothing to say.
+    /// How long it waits for each further message of a call that has an end. A session has none: it
+    /// is quiet when there is nothing to say.
     public var next: Duration
 
     public init(first: Duration = .seconds(10), next: Duration = .seconds(60)) {

@@ -16,7 +16,9 @@ import Testing
         ("a=%E2%82%AC", ["a": "€"]), ("a%3Db=c%26d", ["a=b": "c&d"]), ("=x", ["": "x"]),
         ("a=€", ["a": "€"]), ("a=;b=1", ["a": ";b=1"]),
     ])
-    func `are read as forms write them`(text: String, expected: [String: String]) throws {
+    func `query strings are read as forms write them`(text: String, expected: [String: String])
+        throws
+    {
         let query = try QueryString(text)
         #expect(Set(query.names) == Set(expected.keys))
         for (name, value) in expected { #expect(query[name] == value) }
@@ -28,13 +30,15 @@ import Testing
         ("user=%zz", "'user'"), ("user=%ff", "'user'"), ("user=%c3", "'user'"), ("%ff=a", "name"),
         ("user=%+1", "'user'"),
     ])
-    func `are refused in a sentence that names the parameter`(text: String, says: String) {
+    func `what is no query string is refused in a sentence that names the parameter`(
+        text: String, says: String
+    ) {
         let error = #expect(throws: CoordinatorError.self) { _ = try QueryString(text) }
         #expect(error?.code == .invalidArgument && error?.message.contains(says) == true)
     }
 
     @Test(arguments: UInt64(1)...20)
-    func `give back whatever a form encoder was given`(seed: UInt64) throws {
+    func `query strings give back whatever a form encoder was given`(seed: UInt64) throws {
         var random = Generator(seed: seed)
         let alphabet = Array("ab+ %&=;/?#é€😀\u{0}\"")
         for _ in 0..<200 {
@@ -75,7 +79,8 @@ import Testing
             ("", 100, nil), ("limit=1", 1, nil), ("limit=1000", 1_000, nil),
             ("after=1.2.3.4&limit=5", 5, "1.2.3.4"),
         ] as [(String, Int, String?)])
-    func `say which page of models`(text: String, limit: Int, after: String?) throws {
+    func `a query string says which page of models`(text: String, limit: Int, after: String?) throws
+    {
         let query = try ModelQuery(QueryString(text))
         #expect(query.limit == limit && query.after == after)
     }
@@ -85,8 +90,9 @@ import Testing
         ("limit=x", "limit"), ("after=", "after"), ("after=%00", "after"), ("page=2", "'page'"),
         ("limit=1&limit=2", "'limit'"),
     ])
-    func `of models are refused in a sentence that names the parameter`(text: String, says: String)
-    {
+    func `a wrong page of models is refused in a sentence that names the parameter`(
+        text: String, says: String
+    ) {
         let error = #expect(throws: CoordinatorError.self) { try ModelQuery(QueryString(text)) }
         #expect(error?.code == .invalidArgument && error?.message.contains(says) == true)
     }

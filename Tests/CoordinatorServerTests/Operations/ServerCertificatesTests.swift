@@ -61,7 +61,9 @@ import Testing
         return leaf.serialNumber
     }
 
-    @Test func `is another one from half of its life on, and the same until then`() throws {
+    @Test func `the certificate is another one from half of its life on, and the same until then`()
+        throws
+    {
         let first = try shown()
         site.now = start + 15 * Self.day - 700
         #expect(try shown() == first)
@@ -73,7 +75,9 @@ import Testing
         #expect(site.lines == ["notice the server's certificate was reissued"])
     }
 
-    @Test func `holds after a suspended year, and after the clock was set back`() throws {
+    @Test func `the certificate holds after a suspended year, and after the clock was set back`()
+        throws
+    {
         for step in [400 * Self.day, -300 * Self.day, 29 * Self.day, -3_600] {
             site.now += step
             #expect(certificates.life.contains(site.now))
@@ -81,7 +85,7 @@ import Testing
         #expect(site.count("was reissued") == 4)
     }
 
-    @Test func `is made once for many handshakes at once`() async throws {
+    @Test func `a successor is made once for many handshakes at once`() async throws {
         site.now = start + 40 * Self.day
         let certificates = certificates
         await withDiscardingTaskGroup { group in
@@ -92,7 +96,7 @@ import Testing
         #expect(site.count("was reissued") == 1)
     }
 
-    @Test func `stays when it cannot be reissued, which is tried again and said once an hour`()
+    @Test func `the certificate stays when it cannot be reissued, which is said once an hour`()
         throws
     {
         let first = try shown()
@@ -111,7 +115,7 @@ import Testing
         #expect(site.lines.last == "notice the server's certificate was reissued")
     }
 
-    @Test func `that lasts as long as the authority is left alone, and then nothing starts`()
+    @Test func `a certificate that lasts as long as the authority is left alone`()
         throws
     {
         site.now = authority.life.notAfter - Self.day
@@ -130,7 +134,7 @@ import Testing
         #expect(error?.code == .identityRefused)
     }
 
-    @Test func `is measured by port, in seconds that are left`() async throws {
+    @Test func `what is left of the certificate is measured by port, in seconds`() async throws {
         let metrics = PrometheusMetrics(help: CoordinatorMetrics.help)
         certificates.read(into: metrics, ports: [.https, .workers])
         site.now = start + 10 * Self.day
@@ -148,7 +152,7 @@ import Testing
         #expect(text.contains("\nls_authority_expiry_seconds -5\n"))
     }
 
-    @Test func `speaks of the authority's end half a year before, once a day`() throws {
+    @Test func `the log speaks of the authority's end half a year before, once a day`() throws {
         site.now = authority.life.notAfter - 181 * Self.day
         certificates.noticeAuthority()
         #expect(site.count("authority's certificate ends soon") == 0)

@@ -364,7 +364,9 @@ private final class RestHandler: ChannelInboundHandler {
 }
 
 @Suite(.timeLimit(.minutes(20))) struct `Rules of a request` {
-    @Test func `refuse it alike the short way, through the router and over gRPC`() async throws {
+    @Test func `a bad request is refused alike the short way, through the router and over gRPC`()
+        async throws
+    {
         try await Crossing.with { crossing in
             for way in [Way.router, .shortcut, .grpc] {
                 let answered = try await crossing.answer(Asked(crossing.site.key), way)
@@ -387,7 +389,7 @@ private final class RestHandler: ChannelInboundHandler {
         }
     }
 
-    @Test func `refuse what there is no place or no room for alike`() async throws {
+    @Test func `what there is no place or no room for is refused alike`() async throws {
         try await Crossing.with(inFlightMax: 1, heldByteCountMax: 50_000) { crossing in
             let admission = crossing.site.admission
             func expectBusy(_ asked: Asked, _ words: String) async throws {
@@ -427,7 +429,7 @@ private final class RestHandler: ChannelInboundHandler {
             ("expect", ["100-Continue"], "100-continue"), ("expect", ["200-ok"], nil),
             ("content-length", ["17"], "17"), ("content-length", ["x"], "\(Int.max)"),
         ] as [(String, [String], String?)])
-    func `read each field alike from HTTP's two forms and from gRPC's metadata`(
+    func `each field is read alike from HTTP's two forms and from gRPC's metadata`(
         name: String, values: [String], expected: String?
     ) throws {
         var (headers, fields) = (HTTPHeaders(), HTTPFields())

@@ -41,7 +41,7 @@ import Testing
         """.utf8)
 
     @Test(arguments: seeds)
-    func `are refused in a sentence, or hold together`(seed: UInt64) {
+    func `damaged bodies are refused in a sentence, or hold together`(seed: UInt64) {
         var random = Generator(seed: seed)
         for _ in 0..<Self.inputCount / 3 {
             check(.json, Self.damaged(Self.json, &random), "/v1/rerank")
@@ -54,7 +54,8 @@ import Testing
     }
 
     @Test(arguments: seeds)
-    func `of gRPC are refused in a sentence, or hold together`(seed: UInt64) throws {
+    func `damaged messages of gRPC are refused in a sentence, or hold together`(seed: UInt64) throws
+    {
         var random = Generator(seed: seed)
         let sample: [UInt8] = try Languagesystem_V1_RerankRequest.with {
             $0.model = "tiny"
@@ -82,7 +83,7 @@ import Testing
         #expect(whole.request.contract.layer == 19 && whole.presentation.topN == 2)
     }
 
-    @Test func `undamaged are read`() throws {
+    @Test func `undamaged bodies are read`() throws {
         let text = String(decoding: Self.query, as: UTF8.self)
         let call = try RerankCall(.safetensors, Self.safetensors, query: URI(text).query ?? "")
         #expect(call.request.user == "a da" && call.request.candidateCount == 2)

@@ -154,7 +154,7 @@ private struct Shell {
 
 @Suite struct `A rerank exchange` {
     @Test(arguments: UInt64(1)...300)
-    func `answers none twice and loses no place, whatever comes in whatever order`(seed: UInt64) {
+    func `no request is answered twice and no place is lost, whatever comes`(seed: UInt64) {
         var random = Generator(seed: seed)
         var shell = Shell()
         for number in 0..<300 {
@@ -193,7 +193,7 @@ private struct Shell {
     }
 
     @Test(arguments: UInt64(1)...100)
-    func `answers all in their order when each comes whole`(seed: UInt64) {
+    func `all are answered in their order when each comes whole`(seed: UInt64) {
         var random = Generator(seed: seed)
         var shell = Shell()
         var ids: [String] = []

@@ -228,6 +228,16 @@ private final class Clog: ChannelDuplexHandler, @unchecked Sendable {
     }
 }
 
+/// A caller that is gone when the first is written to it.
+private final class Absence: ChannelOutboundHandler {
+    typealias OutboundIn = ByteBuffer
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        promise?.fail(ChannelError.ioOnClosedChannel)
+        context.close(promise: nil)
+    }
+}
+
 @Suite(.timeLimit(.minutes(20))) struct `Rerank shortcut` {
     @Test func `answers that are not taken are counted, and no body is read beyond the bound`()
         async throws
@@ -326,7 +336,8 @@ private final class Clog: ChannelDuplexHandler, @unchecked Sendable {
     }
 
     @Test(arguments: UInt64(1)...12)
-    func `answers each request once and in order, however they come`(seed: UInt64) async throws {
+    func `each request is answered once and in order, however they come`(seed: UInt64) async throws
+    {
         try await Line.with { line in
             var random = Generator(seed: seed)
             // One in memory from here on.
@@ -436,6 +447,21 @@ private final class Clog: ChannelDuplexHandler, @unchecked Sendable {
             #expect(try await line.answers(1).map(\.status) == [100])
             try await line.send(Array(sent.bytes.suffix(body)))
             #expect(try await line.answers(1).map(\.status) == [200])
+        }
+    }
+
+    @Test func `a caller that is gone when it is told to go on leaves nothing behind`()
+        async throws
+    {
+        try await Line.with { line in
+            try await line.channel.testingEventLoop.executeInContext {
+                try line.channel.pipeline.syncOperations.addHandler(Absence(), position: .first)
+            }
+            let sent = Sent.rerank(
+                "r", user: "ada", line.key, more: "expect: 100-continue\r\n")
+            try? await line.send(sent.bytes)
+            #expect(!line.channel.isActive)
+            #expect(await line.inFlightCount() == 0 && line.admission.heldByteCount == 0)
         }
     }
 

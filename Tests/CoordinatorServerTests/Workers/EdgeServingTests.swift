@@ -197,7 +197,7 @@ extension EdgeRerankResult {
 }
 
 @Suite(.timeLimit(.minutes(20))) struct `Edge serving` {
-    @Test func `scores as the coordinator itself would, once the worker has the weights`()
+    @Test func `a worker scores as the coordinator itself would, once it has the weights`()
         async throws
     {
         try await Site.with { site in
@@ -220,7 +220,7 @@ extension EdgeRerankResult {
         }
     }
 
-    @Test func `answers many at once, each its own`() async throws {
+    @Test func `many reranks at once are answered, each with its own scores`() async throws {
         try await Site.with { site in
             try await site.connected()
             let expected = try #require(await site.rerank(site.work(site.atHome)).scores)
@@ -231,7 +231,9 @@ extension EdgeRerankResult {
         }
     }
 
-    @Test func `goes on while the database keeps the worker's other words waiting`() async throws {
+    @Test func `reranks go on while the database keeps the worker's other messages waiting`()
+        async throws
+    {
         try await Site.with { site in
             try await site.connected()
             let blocking = Task {
@@ -262,7 +264,7 @@ extension EdgeRerankResult {
         }
     }
 
-    @Test func `is out of reach when the worker leaves`() async throws {
+    @Test func `a worker is out of reach when it has left`() async throws {
         try await Site.with { site in
             try await site.connected()
             #expect(await site.rerank(site.work(site.atHome)).scores != nil)

@@ -17,7 +17,7 @@ import WorkerWire
         try await LedgerStore.migrator(logger: quiet).migrate(pool)
     }
 
-    @Test func `is for the key that joined last, and may be repeated`() async throws {
+    @Test func `a renewal is for the key that joined last, and may be repeated`() async throws {
         try await ThrowAwayDatabase.with(Self.template) { database in
             let ledger = LedgerStore(pool: database.pool)
             let authority = try CertificateAuthority.ephemeral()
