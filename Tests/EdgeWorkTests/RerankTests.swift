@@ -41,7 +41,7 @@ private struct Sample {
 
     func work(
         _ number: UInt64, _ blob: BlobReference, _ type: FeatureType = .float16,
-        candidateCount: Int = 10, features: [UInt8]? = nil, deadline: Duration = .seconds(30)
+        candidateCount: Int = 10, features: [UInt8]? = nil, deadline: Duration = .seconds(600)
     ) -> EdgeRerankOrder {
         let size = weights.configuration.hiddenSize
         return EdgeRerankOrder(
