@@ -25,6 +25,8 @@ let configuration: Target.Dependency = .product(
     name: "Configuration", package: "swift-configuration")
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 
+let histogram: Target.Dependency = .product(
+    name: "Histogram", package: "hdrhistogram-swift")
 let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
 let grpcProtobuf: Target.Dependency = .product(
     name: "GRPCProtobuf", package: "grpc-swift-protobuf")
@@ -50,6 +52,7 @@ let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-
 let package = Package(
     name: "language-system",
     dependencies: [
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift.git", from: "0.2.0"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-asn1.git", from: "1.7.4"),
         .package(url: "https://github.com/apple/swift-certificates.git", from: "1.21.1"),
@@ -148,19 +151,22 @@ let package = Package(
             dependencies: ["CountedAllocations", "LanguageSystem", "RankerMath", "Rankers"],
             exclude: ["Fixtures", "Golden", "Recorded"], swiftSettings: strict),
         .target(
-            name: "Benchmarking", dependencies: ["LanguageSystem", "RankerMath", "Rankers"],
+            name: "Benchmarking",
+            dependencies: ["LanguageSystem", "RankerMath", "Rankers", histogram],
             swiftSettings: optimised),
         .testTarget(
             name: "BenchmarkingTests",
-            dependencies: ["Benchmarking", "LanguageSystem", "RankerMath", "Rankers"],
+            dependencies: [
+                "Benchmarking", "LanguageSystem", "RankerMath", "Rankers", histogram,
+            ],
             swiftSettings: strict),
         .executableTarget(
             name: "lsbench",
             dependencies: [
                 "Benchmarking", "EdgeWork", "EmbeddedPostgres", "LanguageSystem", "Ledger", "PKI",
-                "PostgresAccess", "RankerMath", "Rankers", "WorkerWire", arguments, crypto, grpc,
-                grpcTransport, httpClient, logging, nio, nioFoundation, nioHTTP, nioPosix, nioSSL,
-                signals,
+                "PostgresAccess", "ProgramSupport", "RankerMath", "Rankers", "WorkerWire",
+                arguments, crypto, grpc, grpcTransport, histogram, httpClient, logging, nio,
+                nioFoundation, nioHTTP, nioPosix, nioSSL, signals,
             ],
             swiftSettings: optimised),
 
@@ -178,10 +184,15 @@ let package = Package(
             name: "TLSDiagnosis",
             dependencies: ["LanguageSystem", "PKI", nio, nioPosix, nioSSL, nioTLS],
             swiftSettings: strict),
-        .target(name: "ProgramLog", dependencies: [logging], swiftSettings: strict),
-        .target(name: "ProgramMetrics", dependencies: [coreMetrics], swiftSettings: strict),
+        .target(
+            name: "ProgramSupport",
+            dependencies: [
+                "LanguageSystem", arguments, configuration, coreMetrics, logging, signals, system,
+            ],
+            swiftSettings: strict),
         .testTarget(
-            name: "ProgramMetricsTests", dependencies: ["ProgramMetrics", coreMetrics],
+            name: "ProgramSupportTests",
+            dependencies: ["LanguageSystem", "ProgramSupport", coreMetrics],
             swiftSettings: strict),
         .target(
             name: "RerankWire", dependencies: [grpc, grpcProtobuf, protobuf],
@@ -208,7 +219,8 @@ let package = Package(
         .target(
             name: "EdgeWork",
             dependencies: [
-                "LanguageSystem", "PKI", "RankerMath", "Rankers", "TLSDiagnosis", "WorkerWire",
+                "Concurrency", "LanguageSystem", "PKI", "RankerMath", "Rankers", "TLSDiagnosis",
+                "WorkerWire",
                 crypto, grpc, grpcTransport, httpClient, logging, nio, nioHTTP, nioSSL, nioTLS,
             ],
             swiftSettings: strict),
@@ -223,9 +235,8 @@ let package = Package(
         .executableTarget(
             name: "lsworker",
             dependencies: [
-                "EdgeWork", "LanguageSystem", "PKI", "ProgramLog", arguments, configuration,
+                "Concurrency", "EdgeWork", "LanguageSystem", "PKI", "ProgramSupport", arguments,
                 logging,
-                system,
             ],
             swiftSettings: strict),
 
@@ -248,31 +259,45 @@ let package = Package(
         .target(
             name: "CoordinatorServer",
             dependencies: [
-                "Coordination", "LanguageSystem", "Ledger", "PKI", "ProgramMetrics", "RankerMath",
-                "Rankers", "RerankWire", "WorkerWire", certificates, coreMetrics, grpc,
+                "Concurrency", "Coordination", "LanguageSystem", "Ledger", "PKI", "ProgramSupport",
+                "RankerMath", "Rankers", "RerankWire", "WorkerWire", certificates, coreMetrics,
+                grpc,
                 grpcTransport, httpTypes, hummingbird, hummingbirdCore, hummingbirdTLS, lifecycle,
                 logging, nio, nioFoundation, nioHTTP, nioPosix, nioReloading, nioSSL, nioTLS,
                 protobuf,
             ],
-            resources: [.embedInCode("Rest/openapi.json")],
+            resources: [.embedInCode("HTTP/openapi.json")],
             swiftSettings: strict),
         .executableTarget(
             name: "lscoord",
             dependencies: [
                 "CMalloc", "Coordination", "CoordinatorServer", "EmbeddedPostgres",
-                "LanguageSystem", "Ledger", "PKI", "PostgresAccess", "ProgramLog", "ProgramMetrics",
-                "RankerMath", "Rankers", "TLSDiagnosis", arguments, configuration, coreMetrics,
-                httpClient, lifecycle, logging, nio, nioFoundation, nioHTTP, nioSSL, signals,
-                system,
+                "LanguageSystem", "Ledger", "PKI", "PostgresAccess", "ProgramSupport",
+                "RankerMath", "Rankers", "TLSDiagnosis", arguments, coreMetrics, httpClient,
+                lifecycle, logging, nio, nioFoundation, nioHTTP, nioSSL, signals,
             ],
             swiftSettings: strict),
         .testTarget(
             name: "CoordinatorServerTests",
             dependencies: [
-                "Coordination", "CoordinatorServer", "EdgeWork", "LanguageSystem", "Ledger", "PKI",
-                "PostgresAccess", "PostgresTesting", "ProgramMetrics", "RankerMath", "Rankers",
-                "RerankWire", "WorkerWire", crypto, grpc, grpcTransport, httpTypes,
-                hummingbirdCore, logging, nio, nioEmbedded, nioHTTP, nioSSL, protobuf,
+                "Concurrency", "Coordination", "CoordinatorServer", "EdgeWork", "LanguageSystem",
+                "Ledger", "PKI", "PostgresAccess", "PostgresTesting", "ProgramSupport",
+                "RankerMath", "Rankers", "RerankWire", "WorkerWire", crypto, grpc, grpcTransport,
+                httpTypes, hummingbird, hummingbirdCore, logging, nio, nioEmbedded, nioHTTP,
+                nioSSL, protobuf,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "lscoordTests",
+            dependencies: [
+                "Coordination", "LanguageSystem", "PKI", "ProgramSupport", "RankerMath", "lscoord",
+                arguments, logging,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "lsworkerTests",
+            dependencies: [
+                "EdgeWork", "LanguageSystem", "ProgramSupport", "lsworker", arguments, logging,
             ],
             swiftSettings: strict),
         .testTarget(

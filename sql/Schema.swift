@@ -120,7 +120,6 @@ public enum LedgerSchema {
         File("set_certificate_authority", SQL.set_certificate_authority_sql),
         File("worker_connected", SQL.worker_connected_sql),
         File("worker_disconnected", SQL.worker_disconnected_sql),
-        File("worker_seen", SQL.worker_seen_sql),
         File("workers_of_previous_key", SQL.workers_of_previous_key_sql),
 
         // internal
@@ -251,7 +250,6 @@ public enum LedgerSchema {
         File("redrive", SQL.redrive_sql),
         File("refuse_foreign_lease", SQL.refuse_foreign_lease_sql),
         File("release_leases", SQL.release_leases_sql),
-        File("renew_leases", SQL.renew_leases_sql),
         File("renew_leases_for_workers", SQL.renew_leases_for_workers_sql),
         File("request_training", SQL.request_training_sql),
         File("set_task_limits", SQL.set_task_limits_sql),

@@ -4,7 +4,7 @@ internal import Foundation
 package import LanguageSystem
 internal import Rankers
 
-/// A safetensors file read whole, with the questions its readers ask.
+/// A safetensors file in memory, with typed access to its tensors.
 struct BenchFile {
     let path: String
     let bytes: [UInt8]

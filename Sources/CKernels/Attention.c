@@ -58,7 +58,7 @@ LS_HALVES(greatest, __builtin_elementwise_max(x, y))
 LS_HALVES(total, x + y)
 
 // t [size, length] = x [tokens, size]', lanes from `tokens` on zero.
-LS_INLINE void turn(
+LS_INLINE void transpose(
     const float *x, size_t stride, float *t, size_t tokens, size_t length, size_t size) {
     for (size_t c = 0; c < size; c++)
         for (size_t b = tokens & ~(size_t)(LANES - 1); b < length; b += LANES)
@@ -136,14 +136,14 @@ LS_DISPATCH void ls_attention(
     size_t size = width / heads, stride = 3 * width;
     size_t length = (tokens + LANES - 1) / LANES * LANES;
     float scale = 1.0f / sqrtf((float)size);
-    turn(qkv + width, stride, scratch, tokens, length, width);
+    transpose(qkv + width, stride, scratch, tokens, length, width);
     for (size_t h = 0; h < heads; h++) {
         const float *q = qkv + h * size, *v = q + 2 * width;
-        const float *turned = scratch + h * size * length;
+        const float *transposed = scratch + h * size * length;
         float *p = probabilities + h * tokens * length;
         // Each step for all rows before the next: rows do not wait for each other.
         for (size_t i = 0; i < tokens; i++)
-            dots(q + i * stride, turned, p + i * length, length, size);
+            dots(q + i * stride, transposed, p + i * length, length, size);
         for (size_t i = 0; i < tokens; i++) softmax(p + i * length, tokens, length, scale);
         for (size_t i = 0; i < tokens; i++)
             combine(p + i * length, 1, v, stride, y + i * width + h * size, tokens, size);
@@ -158,14 +158,14 @@ LS_DISPATCH void ls_attention_backward(
     size_t length = (tokens + LANES - 1) / LANES * LANES;
     float scale = 1.0f / sqrtf((float)size);
     float *ds = scratch + width * length;
-    turn(qkv + 2 * width, stride, scratch, tokens, length, width);
+    transpose(qkv + 2 * width, stride, scratch, tokens, length, width);
     for (size_t h = 0; h < heads; h++) {
         const float *q = qkv + h * size, *k = q + width;
-        const float *turned = scratch + h * size * length;
+        const float *transposed = scratch + h * size * length;
         const float *g = dy + h * size, *p = probabilities + h * tokens * length;
         float *dq = dqkv + h * size, *dk = dq + width, *dv = dk + width;
         for (size_t i = 0; i < tokens; i++)
-            dots(g + i * width, turned, ds + i * length, length, size);
+            dots(g + i * width, transposed, ds + i * length, length, size);
         for (size_t i = 0; i < tokens; i++)
             to_logits(p + i * length, ds + i * length, length, scale);
         for (size_t i = 0; i < tokens; i++) {

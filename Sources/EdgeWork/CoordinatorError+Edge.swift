@@ -196,8 +196,8 @@ extension CoordinatorError {
         )
     }
 
-    /// Of an error that nobody foresaw others hear its kind: its words may hold anything of this
-    /// machine.
+    /// An error that nobody foresaw. Others hear its type alone: its words may hold anything of
+    /// this machine.
     static func workFailed(_ cause: any Error) -> Self {
         Self(
             .internal, "cannot finish: found an unexpected error of type \(type(of: cause))",
@@ -219,6 +219,6 @@ extension CoordinatorError {
 }
 
 extension String {
-    /// Of a path.
+    /// The last part of a path.
     fileprivate var fileName: Substring { split(separator: "/").last ?? self[...] }
 }

@@ -14,7 +14,7 @@ final class ChildProcess: @unchecked Sendable {
     private var exitStatus: Int32?
     private var waiters: [CheckedContinuation<Int32, Never>] = []
 
-    /// - Parameter outputPath: Where stdout and stderr are appended to.
+    /// - Parameter outputPath: The file to which stdout and stderr are appended.
     init(_ arguments: [String], environment: [String], outputPath: String) throws(PostgresError) {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -55,21 +55,21 @@ final class ChildProcess: @unchecked Sendable {
         startThread(name: "pg-wait") { self.waitUntilExit() }
     }
 
-    /// Sends the signal unless the program has ended: its number may be another's by then.
+    /// Sends the signal, unless the program has ended: another process may have its number by then.
     func signal(_ number: Int32) {
         condition.lock()
         if exitStatus == nil { kill(processID, number) }
         condition.unlock()
     }
 
-    /// As waitpid(2) tells it, or nil while it runs.
+    /// The status from waitpid(2); nil while the program runs.
     var status: Int32? {
         condition.lock()
         defer { condition.unlock() }
         return exitStatus
     }
 
-    /// Blocks; false when it still runs at the end of `duration`.
+    /// Blocks until the program ends; returns false when it still runs after `duration`.
     func waitForExit(atMost duration: Duration) -> Bool {
         let end = Date(timeIntervalSinceNow: duration / .seconds(1))
         condition.lock()
@@ -108,7 +108,7 @@ final class ChildProcess: @unchecked Sendable {
         for waiter in waiters { waiter.resume(returning: status) }
     }
 
-    /// "exit status 1", "signal 9".
+    /// The status for people: "exit status 1", "signal 9".
     static func words(for status: Int32) -> String {
         status & 0x7F == 0 ? "exit status \(status >> 8 & 0xFF)" : "signal \(status & 0x7F)"
     }

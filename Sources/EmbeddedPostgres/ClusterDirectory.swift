@@ -19,7 +19,7 @@ struct ClusterDirectory: Sendable, Hashable {
     var identityMap: String { path + "/pg_ident.conf" }
     var lock: String { path + "/lock" }
 
-    /// What a Unix socket's address may hold: 107 bytes (sockaddr_un.sun_path less its end).
+    /// The longest path of a Unix socket: 107 bytes (sockaddr_un.sun_path without its final zero).
     static let socketPathByteCountMax = 107
 
     var socketPath: String { sockets + "/.s.PGSQL.5432" }
@@ -35,7 +35,7 @@ struct ClusterDirectory: Sendable, Hashable {
         }
     }
 
-    /// The major version that made the data directory; nil when there is none yet.
+    /// The major version of PostgreSQL that made the data directory; nil when there is none yet.
     func majorVersion() throws(CoordinatorError) -> Int? {
         guard let text = try? String(contentsOfFile: data + "/PG_VERSION", encoding: .utf8) else {
             if FileManager.default.fileExists(atPath: data) {
@@ -76,7 +76,7 @@ struct ClusterDirectory: Sendable, Hashable {
         if FileManager.default.fileExists(atPath: data) { try checkOwner(account) }
     }
 
-    /// The first directory on the way down that the account may not pass.
+    /// The first directory on the path that the account may not enter; nil when it may enter all.
     private func placeClosed(to account: ServerAccount) -> String? {
         guard account.isSwitched else { return nil }
         var place = ""
@@ -101,7 +101,7 @@ struct ClusterDirectory: Sendable, Hashable {
             hint: "run as the same user as before, or chown -R \(account.name) \(data)")
     }
 
-    /// A directory with 0700 that belongs to the account.
+    /// Makes a directory that belongs to the account, with mode 0700.
     func own(_ directory: String, _ account: ServerAccount) throws(CoordinatorError) {
         if mkdir(directory, 0o700) != 0 && errno != EEXIST {
             throw .cannotUse(path, "\(directory) cannot be created", cause: lastError())
@@ -111,7 +111,7 @@ struct ClusterDirectory: Sendable, Hashable {
         else { throw .cannotUse(path, "\(directory) cannot be given away", cause: lastError()) }
     }
 
-    /// Takes the lock; it is held until the descriptor is closed or the process ends, however.
+    /// Takes the lock. It is held until the descriptor is closed or the process ends in any way.
     func takeLock() throws(CoordinatorError) -> Int32 {
         // Close-on-exec: the server must not go on holding it after us.
         let descriptor = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
@@ -134,10 +134,10 @@ struct ClusterDirectory: Sendable, Hashable {
         return descriptor
     }
 
-    /// Only the account that we run as gets in, as the superuser `postgres`, only through the
-    /// socket. The one that the server runs as owns its files and so could read them anyway, but
-    /// other programs under that name (a distribution's PostgreSQL runs as `postgres`) have no way
-    /// in by asking.
+    /// Lets only the account that we run as connect, as the superuser `postgres`, and only through
+    /// the socket. The one that the server runs as owns its files and so could read them anyway,
+    /// but other programs under that name (a distribution's PostgreSQL runs as `postgres`) have no
+    /// way in by asking.
     func writeAccess(_ account: ServerAccount) throws(CoordinatorError) {
         let map = "coordinator \"\(account.callerName)\" postgres\n"
         do {
@@ -152,14 +152,14 @@ struct ClusterDirectory: Sendable, Hashable {
         chmod(identityMap, 0o644)
     }
 
-    /// Starts a new log when the old one has grown.
+    /// Starts a new log when the old one is large.
     func turnLog() {
         if let status = fileStatus(log), status.st_size > 16 << 20 {
             rename(log, log + ".1")
         }
     }
 
-    /// The server's last words, for a person.
+    /// The last lines of the server's log, for people.
     func lastLogLines(_ countMax: Int = 5) -> String {
         guard let file = FileHandle(forReadingAtPath: log) else { return "" }
         defer { try? file.close() }

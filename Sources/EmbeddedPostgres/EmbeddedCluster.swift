@@ -1,4 +1,4 @@
-// A private PostgreSQL server that lives and dies with us: found, initialised, started as our
+// A private PostgreSQL server that lives and dies with us: found, initialized, started as our
 // child on a Unix socket only, watched, restarted if it dies, stopped. Everything that blocks runs
 // on a thread of its own. The files are ClusterDirectory's, the account ServerAccount's.
 import CLibPQ
@@ -11,6 +11,7 @@ import PostgresAccess
 public import ServiceLifecycle
 import Synchronization
 
+/// A private PostgreSQL server in a directory of its own, reachable through a Unix socket.
 public final class EmbeddedCluster: Service, Sendable {
     private struct State {
         var child: ChildProcess?
@@ -22,7 +23,7 @@ public final class EmbeddedCluster: Service, Sendable {
     private let directory: ClusterDirectory
     private let logger: Logger
     private let state = Mutex(State())
-    /// One start or stop at a time.
+    /// Allows one start or stop at a time.
     private let turn = NSLock()
 
     public init(_ configuration: EmbeddedClusterConfiguration, logger: Logger) {
@@ -32,10 +33,10 @@ public final class EmbeddedCluster: Service, Sendable {
         directory = ClusterDirectory(path: path)
     }
 
-    /// How to connect, as the superuser; known before the server runs.
+    /// The connection string of the superuser; it is known before the server runs.
     public var connectionInfo: String { connectionInfo(database: configuration.databaseName) }
 
-    /// The same for another database of the cluster.
+    /// The superuser's connection string for another database of the cluster.
     public func connectionInfo(database: String) -> String {
         func quoted(_ text: String) -> String {
             let escaped = text.replacingOccurrences(of: "\\", with: "\\\\")
@@ -46,21 +47,22 @@ public final class EmbeddedCluster: Service, Sendable {
             + quoted(database)
     }
 
-    /// The server's process, while it runs.
+    /// The number of the server's process; nil while it does not run.
     public var processID: Int32? { state.withLock { $0.child?.processID } }
 
-    /// Where the server writes its log.
+    /// The path of the server's log.
     public var logPath: String { directory.log }
 
     // MARK: Life
 
-    /// Returns when the server takes connections and the database exists. Does nothing if it runs.
+    /// Starts the server, unless it runs. Returns when it accepts connections and the database
+    /// exists.
     public func start() async throws(CoordinatorError) {
         state.withLock { $0.isStopping = false }
         try await startUnlessStopping()
     }
 
-    /// Stops the server and gives the directory free. Does nothing if it does not run.
+    /// Stops the server, if it runs, and frees the lock on the directory.
     public func stop() async {
         state.withLock { $0.isStopping = true }
         _ = try? await onThread(named: "pg-cluster") { () throws(CoordinatorError) in
@@ -68,7 +70,7 @@ public final class EmbeddedCluster: Service, Sendable {
         }
     }
 
-    /// Starts (unless started), restarts the server when it dies, and stops it at the graceful
+    /// Starts the server unless it runs, restarts it when it dies, and stops it at the graceful
     /// shutdown. Throws when it cannot be kept running.
     public func run() async throws {
         try await start()
@@ -87,7 +89,7 @@ public final class EmbeddedCluster: Service, Sendable {
         await stop()
     }
 
-    /// Tries until the server runs, or has failed too often within a minute.
+    /// Tries to start the server until it runs or has failed too often within a minute.
     private func restart(after reason: String, _ deaths: inout [ContinuousClock.Instant])
         async throws
     {
@@ -153,7 +155,8 @@ public final class EmbeddedCluster: Service, Sendable {
         try createDatabase()
     }
 
-    /// Into a directory of another name first: a half-made cluster is never taken for a whole one.
+    /// Makes the cluster in a directory of another name first, so that a half-made cluster is never
+    /// used.
     private func initialise(_ binaries: PostgresBinaries, _ account: ServerAccount)
         throws(CoordinatorError)
     {
@@ -300,7 +303,8 @@ public final class EmbeddedCluster: Service, Sendable {
 }
 
 extension CoordinatorError {
-    /// The string is ours; only the environment can add to it.
+    /// The error for a connection string with unexpected parts. The string is ours, so they come
+    /// from the environment.
     fileprivate static let connectionIsSpoilt = CoordinatorError(
         .invalidSettings,
         """

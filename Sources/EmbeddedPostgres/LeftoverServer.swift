@@ -10,7 +10,7 @@ struct LeftoverServer: Sendable {
     let directory: ClusterDirectory
     let logger: Logger
 
-    /// Blocks until no process of a server runs in the directory, and nothing claims that one does.
+    /// Blocks until no process of a server runs in the directory and no file names one.
     func stop(deadline: Duration) throws(CoordinatorError) {
         let file = directory.data + "/postmaster.pid"
         if let text = try? String(contentsOfFile: file, encoding: .utf8) {
@@ -35,7 +35,7 @@ struct LeftoverServer: Sendable {
         unlink(directory.socketPath + ".lock")
     }
 
-    /// Each signal with its patience, then SIGKILL.
+    /// Sends each signal and waits its duration, then sends SIGKILL.
     private func stop(_ processIDs: [pid_t], with signals: [(Int32, Duration)])
         throws(CoordinatorError)
     {
@@ -59,14 +59,14 @@ struct LeftoverServer: Sendable {
         return names.compactMap { pid_t($0) }.filter { isServerOfOurs($0) }
     }
 
-    /// postmaster.pid's first line.
+    /// Reads the process number in the first line of postmaster.pid.
     static func processID(in text: String) -> pid_t? {
         guard let line = text.split(separator: "\n").first, let number = pid_t(line), number > 1
         else { return nil }
         return number
     }
 
-    /// A postgres whose working directory is our data directory.
+    /// Whether the process is a postgres whose working directory is our data directory.
     func isServerOfOurs(_ processID: pid_t) -> Bool {
         guard let program = link("/proc/\(processID)/exe"),
             let workingDirectory = link("/proc/\(processID)/cwd")

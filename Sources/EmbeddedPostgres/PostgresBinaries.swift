@@ -5,7 +5,7 @@ import Glibc
 import LanguageSystem
 
 struct PostgresBinaries: Sendable, Hashable {
-    /// Holds `postgres` and `initdb`.
+    /// The directory of `postgres` and `initdb`.
     let directory: String
     let majorVersion: Int
 
@@ -14,7 +14,7 @@ struct PostgresBinaries: Sendable, Hashable {
     var postgres: String { directory + "/postgres" }
     var initdb: String { directory + "/initdb" }
 
-    /// All that are usable, newest first.
+    /// All usable installations, the newest first.
     static func installed(
         debianRoot: String = "/usr/lib/postgresql",
         path: String = ProcessInfo.processInfo.environment["PATH"] ?? ""
@@ -35,7 +35,8 @@ struct PostgresBinaries: Sendable, Hashable {
         }.sorted { $0.majorVersion > $1.majorVersion }
     }
 
-    /// The ones that can open a data directory of `version`; the newest if there is none yet.
+    /// The installation that can open a data directory of `version`; the newest if there is no data
+    /// directory yet.
     static func find(
         for version: Int?, dataDirectory: String, among installed: [PostgresBinaries]
     ) throws(CoordinatorError) -> PostgresBinaries {
@@ -48,7 +49,7 @@ struct PostgresBinaries: Sendable, Hashable {
         return match
     }
 
-    /// "postgres (PostgreSQL) 15.18 (Debian …)" -> 15.
+    /// Reads the major version: "postgres (PostgreSQL) 15.18 (Debian …)" gives 15.
     private static func majorVersion(ofPostgres path: String) -> Int? {
         guard access(path, X_OK) == 0, let pipe = popen("'\(path)' --version", "r") else {
             return nil

@@ -12,7 +12,7 @@ struct ServerAccount: Sendable, Hashable {
     let callerName: String
     let isSwitched: Bool
 
-    /// - Parameter wanted: As root, the account to use instead of `postgres` or `nobody`.
+    /// - Parameter wanted: The account to use as root instead of `postgres` or `nobody`.
     static func current(wanted: String?) throws(CoordinatorError) -> ServerAccount {
         guard let caller = getpwuid(geteuid()).map({ String(cString: $0.pointee.pw_name) }) else {
             throw CoordinatorError(

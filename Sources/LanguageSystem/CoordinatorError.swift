@@ -3,17 +3,18 @@
 // meets it (`extension CoordinatorError`), so that wording and values live in one place.
 // How a code looks on each surface (SQLSTATE, gRPC, HTTP, exit status) is ErrorCode's table.
 
-/// Why something could not be done, in one sentence, with a hint where we have one.
+/// An error with a code, one sentence for people, and often a hint.
 public struct CoordinatorError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The kind of error, which decides SQLSTATE, gRPC status, HTTP status and exit status.
     public let code: ErrorCode
-    /// One sentence without a full stop: what could not be done: what was found, what was expected.
-    /// Values are included; weights, feature values, tokens and keys never are.
+    /// One sentence without a full stop, which says what could not be done, what was found and what
+    /// was expected. It contains values, but never weights, feature values, tokens or keys.
     public let message: String
-    /// What to do about it, if we know.
+    /// What the reader can do about the error, if known.
     public let hint: String?
-    /// What lay beneath, for the log only: never sent to a client.
+    /// The underlying error, for the log only; it is never sent to a client.
     public let cause: String?
-    /// Which field of a request it is about, where it is about one: `features.shape[0]`.
+    /// The field of the request that the error is about, such as `features.shape[0]`; nil if none.
     public let field: String?
 
     public init(
@@ -27,16 +28,17 @@ public struct CoordinatorError: Error, Sendable, Equatable, CustomStringConverti
         self.field = field
     }
 
-    /// The same sentence, of which the log says more.
+    /// The same error with a cause for the log.
     public func caused(by cause: String) -> Self {
         Self(code, message, hint: hint, cause: cause, field: field)
     }
 
-    /// The same sentence, about this field of the request.
+    /// The same error with the field of the request that it is about.
     public func of(field: String) -> Self {
         Self(code, message, hint: hint, cause: cause, field: field)
     }
 
+    /// The message, and the hint on a second line.
     public var description: String {
         hint.map { "\(message)\n  hint: \($0)" } ?? message
     }

@@ -1,19 +1,19 @@
 // The name of immutable bytes (a feature set, a ranker version's weights): their SHA-256. Computing
 // it belongs to whoever holds the bytes; this type only carries, prints and parses it.
 
-/// A SHA-256, 32 bytes; written as 64 lower-case hexadecimal digits.
+/// A SHA-256 digest of 32 bytes, written as 64 lower-case hexadecimal digits.
 public struct Digest: Hashable, Sendable, Codable, CustomStringConvertible {
     public static let byteCount = 32
     public let bytes: [UInt8]
 
-    /// Nil unless there are exactly 32 bytes.
+    /// Makes a digest of exactly 32 bytes; any other count gives nil.
     public init?(bytes: some Sequence<UInt8>) {
         let bytes = Array(bytes)
         guard bytes.count == Self.byteCount else { return nil }
         self.bytes = bytes
     }
 
-    /// Nil unless the text is 64 hexadecimal digits.
+    /// Reads 64 hexadecimal digits; any other text gives nil.
     public init?(hex: some StringProtocol) {
         let digits = Array(hex.utf8)
         guard digits.count == 2 * Self.byteCount else { return nil }
@@ -49,7 +49,7 @@ public struct Digest: Hashable, Sendable, Codable, CustomStringConvertible {
             decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
 
-    /// The first 12 digits, for people.
+    /// The first 12 hexadecimal digits, for people.
     public var short: String { String(description.prefix(12)) }
 
     private static func value(ofHexDigit digit: UInt8) -> UInt8? {

@@ -3,11 +3,13 @@
 
 /// A kind of request with its own best ranker, such as `math/algebra` or `code/mbpp`.
 public struct DomainName: Hashable, Sendable, Codable, Comparable, CustomStringConvertible {
+    /// The longest name, in bytes of UTF-8.
     public static let byteCountMax = 120
+    /// The whole name, with its slashes.
     public let description: String
 
-    /// - Throws: `invalidArgument` unless each segment is letters a-z, digits, `_`, `-` or `.`,
-    ///   starts with a letter or digit, and the whole is 1 to 120 bytes.
+    /// - Throws: `invalidArgument` unless each segment consists of letters a-z, digits, `_`, `-` or
+    ///   `.`, starts with a letter or digit, and the whole is 1 to 120 bytes.
     public init(_ name: some StringProtocol) throws(CoordinatorError) {
         guard Self.isValid(name) else { throw .invalidDomainName(String(name)) }
         self.description = String(name)
@@ -22,7 +24,7 @@ public struct DomainName: Hashable, Sendable, Codable, Comparable, CustomStringC
         try container.encode(description)
     }
 
-    /// The broader domains, nearest first: `a/b/c` gives `a/b`, `a`.
+    /// The broader domains, the nearest first: `a/b/c` gives `a/b` and `a`.
     public var ancestors: [DomainName] {
         var found: [DomainName] = []
         var rest = description[...]
@@ -33,7 +35,7 @@ public struct DomainName: Hashable, Sendable, Codable, Comparable, CustomStringC
         return found
     }
 
-    /// Whether `pattern` (a name, or a name followed by `/*`) means this domain.
+    /// Whether `pattern`, a name or a name followed by `/*`, includes this domain.
     public func matches(_ pattern: some StringProtocol) -> Bool {
         guard pattern.hasSuffix("/*") else { return description == pattern }
         return description.hasPrefix(pattern.dropLast())

@@ -1,7 +1,8 @@
 // A domain, or everything beneath one: `math/algebra`, `math/*`.
 
-/// Which domains are meant; the same words as in SQL (`ls.domain_matches`).
+/// A domain, or all domains below one (`math/*`), with the meaning of `ls.domain_matches` in SQL.
 public struct DomainPattern: Hashable, Sendable, CustomStringConvertible {
+    /// The pattern as it was written.
     public let description: String
 
     /// - Throws: `invalidArgument` unless it is a domain's name, or one followed by `/*`.

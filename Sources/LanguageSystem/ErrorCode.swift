@@ -1,7 +1,7 @@
 // Every way in which we refuse or fail, and how each surface shows it. One row a code; the tests
 // walk `allCases`, and a SQL function raises the same SQLSTATE that is written here.
 
-/// The kind of a `CoordinatorError`; its raw value is the word that REST and the log carry.
+/// The kind of a `CoordinatorError`. REST replies and log lines carry its raw value.
 public enum ErrorCode: String, Sendable, CaseIterable, Hashable, Codable {
     case invalidArgument
     case invalidFeatures
@@ -36,14 +36,16 @@ public enum ErrorCode: String, Sendable, CaseIterable, Hashable, Codable {
     case invalidSettings
     case `internal`
 
-    /// The SQLSTATE a function in schema `ls` raises; class `LS` is ours.
+    /// The SQLSTATE that functions of schema `ls` raise, of our own class `LS`.
     public var sqlState: String { row.sqlState }
     /// The numeric gRPC status code (google.rpc.Code).
     public var grpcStatus: Int { row.grpc }
+    /// The HTTP status of a refusal with this code.
     public var httpStatus: Int { row.http }
-    /// The process exit status, after sysexits(3).
+    /// The exit status of a program, after sysexits(3).
     public var exitStatus: Int32 { row.exit }
 
+    /// The code of a SQLSTATE of class `LS`; nil for any other.
     public init?(sqlState: String) {
         guard let code = Self.allCases.first(where: { $0.sqlState == sqlState }) else { return nil }
         self = code

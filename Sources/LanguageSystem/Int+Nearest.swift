@@ -2,8 +2,7 @@
 // program for what is not a number or too large, and nothing that comes from outside may do that.
 
 extension Int {
-    /// The nearest whole number; of what is not a number 0, of what is too large the largest there
-    /// is.
+    /// The nearest whole number. NaN gives 0, and a value out of range the nearest Int.
     public init(nearest value: Double) {
         let value = value.rounded()
         if value.isNaN {

@@ -1,7 +1,8 @@
 // Somebody else's text in our sentences: it must not end a line, hide, or speak to a terminal.
 
 extension Unicode.Scalar {
-    /// Whether it can be shown in a line: no control, no invisible format, no end of a line.
+    /// Whether the text can be shown in one line: it has no control or invisible format characters
+    /// and no line break.
     public var isPrintable: Bool {
         switch properties.generalCategory {
         case .control, .format, .lineSeparator, .paragraphSeparator: false
@@ -11,9 +12,9 @@ extension Unicode.Scalar {
 }
 
 extension StringProtocol {
-    /// The beginning of a text that we did not write, in one line.
+    /// The beginning of a foreign text, made safe to show in one line.
     ///
-    /// - Parameter countMax: Unicode scalars; what is left out is three dots.
+    /// - Parameter countMax: The most Unicode scalars to show; three dots replace the rest.
     public func printable(_ countMax: Int = 40) -> String {
         var shown = ""
         for scalar in unicodeScalars.prefix(countMax) {

@@ -2,7 +2,7 @@
 import Foundation
 import LanguageSystem
 
-/// - Throws: `internal` for a number that JSON cannot say: one that is not finite.
+/// - Throws: `internal` for a number that JSON cannot represent, one that is not finite.
 func jsonText(of value: some Encodable) throws(CoordinatorError) -> String {
     do {
         return String(decoding: try JSONEncoder().encode(value), as: UTF8.self)

@@ -3,7 +3,9 @@
 public import LanguageSystem
 public import PostgresAccess
 
+/// Notifications of the database, decoded. They are hints: a missed one is found by polling.
 public struct LedgerNotifications: Sendable {
+    /// The channels of `NOTIFY`, by their names in SQL.
     public enum Channel: String, Sendable, CaseIterable {
         case task = "ls_task"
         case alias = "ls_alias"
@@ -15,9 +17,10 @@ public struct LedgerNotifications: Sendable {
         case forget = "ls_forget"
     }
 
+    /// What a notification says has changed.
     public enum Hint: Sendable, Equatable {
         case taskWaiting
-        /// An alias of this ranker moved, and whose it is; no ranker: of any.
+        /// An alias moved: of this ranker of this user, or of any ranker when nil.
         case aliasMoved(RankerID?, user: String?)
         /// A rule or a placement changed.
         case routesChanged
@@ -26,9 +29,9 @@ public struct LedgerNotifications: Sendable {
         case workerRevoked
         /// A worker connected to one of the coordinators.
         case workerConnected
-        /// Everything that came from this user is to go.
+        /// A user was forgotten: everything of the user is to be dropped from memory.
         case userForgotten(String)
-        /// The connection is new, or made again: whoever follows looks for itself.
+        /// The listener connected or reconnected, so notifications may have been missed.
         case mayHaveMissed
     }
 
@@ -43,7 +46,7 @@ public struct LedgerNotifications: Sendable {
 }
 
 extension LedgerNotifications.Hint {
-    /// A hint as the database says it; nil for a payload that is none of ours.
+    /// Decodes an event; an unknown payload gives nil.
     init?(_ event: Listener.Event) {
         switch event {
         case .reconnected: self = .mayHaveMissed

@@ -5,7 +5,7 @@ public import Logging
 public import PostgresAccess
 
 extension LedgerStore {
-    /// Brings a database to this program's schema, or checks that it has it.
+    /// The migrator that brings a database to this program's schema, or checks that it has it.
     public static func migrator(logger: Logger) -> Migrator {
         Migrator(
             migrations: LedgerSchema.migrations.enumerated().map { index, file in
@@ -19,8 +19,8 @@ extension LedgerStore {
             logger: logger)
     }
 
-    /// Of the four roles that `grant_privileges` grants to, those that do not exist in the cluster:
-    /// whoever migrated was not allowed to create them.
+    /// The roles of the four that `grant_privileges` grants to that do not exist in the cluster,
+    /// because the migrating role was not allowed to create them.
     public static func missingRoles(_ pool: ConnectionPool) async throws(CoordinatorError)
         -> [String]
     {

@@ -4,34 +4,36 @@
 public import LanguageSystem
 public import PostgresAccess
 
-/// What the database remembers, and the only way to change it.
+/// The functions of schema `ls` as Swift methods; the only way in which our programs change the
+/// database.
 public struct LedgerStore: Sendable {
     let pool: ConnectionPool
     let schema: SchemaGuard?
 
-    /// - Parameter schema: For a program that runs for long: notices that another release migrated
-    ///   the database.
+    /// - Parameter schema: Notices when another release migrates the database; for programs that
+    ///   run for long.
     public init(pool: ConnectionPool, schema: SchemaGuard? = nil) {
         self.pool = pool
         self.schema = schema
     }
 
-    /// Why nothing is asked of the database: it was migrated by another release.
+    /// Why the database is not queried any more: another release migrated it. Nil in normal
+    /// operation.
     public var refusal: CoordinatorError? { schema?.refusal }
 
-    /// Whether `error` is that refusal and nothing else: the log has it already, once, and who asks
-    /// again and again does not repeat it.
+    /// Whether `error` is just `refusal`, which the log has already, so that callers need not log
+    /// it again.
     public func isLogged(_ error: any Error) -> Bool {
         guard let refusal else { return false }
         return error as? CoordinatorError == refusal
     }
 
-    /// One statement, which is its own transaction.
+    /// Runs one statement as its own transaction.
     ///
-    /// Two transactions that got in each other's way are rolled back whole, so the statement is
-    /// simply run again; so is one whose user was forgotten meanwhile, to be refused properly. A
-    /// lost connection is not: whether the statement happened is unknown, and only the caller knows
-    /// that asking again is safe (every method says so where it is).
+    /// A statement that failed by a deadlock or a serialization conflict is run again, since its
+    /// transaction was rolled back. A statement whose user was forgotten meanwhile is run again to
+    /// get the proper refusal. After a lost connection it is not run again: whether it was
+    /// committed is unknown, and only the caller knows that repeating is safe.
     func call<T: Sendable>(
         _ sql: String, _ parameters: (any PostgresEncodable)?...,
         read: @escaping @Sendable (Rows) throws -> T
@@ -39,10 +41,10 @@ public struct LedgerStore: Sendable {
         try await call(sql, parameters, within: nil, for: .service, read: read)
     }
 
-    /// A list for somebody to look at: it has two seconds, and takes no connection that work waits
-    /// for.
+    /// Runs a query for a list that people look at. It may take two seconds, and uses no connection
+    /// that other work needs.
     ///
-    /// - Throws: `deadlineExceeded`, `busy` beside what `call` throws.
+    /// - Throws: `deadlineExceeded` and `busy`, beside the errors of `call`.
     func list<T: Sendable>(
         _ sql: String, _ parameters: (any PostgresEncodable)?...,
         read: @escaping @Sendable (Rows) throws -> T

@@ -6,6 +6,7 @@ public import Logging
 import PostgresAccess
 import Synchronization
 
+/// Notices when another release migrates the database, and then refuses all queries.
 public final class SchemaGuard: Sendable {
     private let migrator: Migrator
     private let logger: Logger
@@ -16,10 +17,10 @@ public final class SchemaGuard: Sendable {
         self.logger = logger
     }
 
-    /// Why nothing is asked of the database; nil while it has this program's schema.
+    /// Why the database is not queried; nil while it has this program's schema.
     public var refusal: CoordinatorError? { state.withLock { $0 } }
 
-    /// Looks again; a database that was brought back is served again.
+    /// Checks the schema again. A database whose schema was restored is used again.
     func look(_ connection: Connection) throws {
         do {
             try migrator.check(connection)
@@ -44,7 +45,8 @@ public final class SchemaGuard: Sendable {
 }
 
 extension CoordinatorError {
-    /// `unavailable`, not `schemaMismatch`: workers and clients go to another coordinator.
+    /// The code is `unavailable`, not `schemaMismatch`, so that workers and clients go to another
+    /// coordinator.
     static func schemaWasMigrated(_ found: String) -> Self {
         Self(
             .unavailable,

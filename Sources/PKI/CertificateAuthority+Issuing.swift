@@ -8,30 +8,37 @@ public import LanguageSystem
 import SwiftASN1
 import X509
 
-/// A server's certificate and the key made for it.
+/// A server's certificate, and its key.
 public struct ServerCertificate: Sendable {
-    /// PEM, the server's own first; during an overlap, then what leads to the key before.
+    /// The certificates in PEM, the server's own first, then during an overlap the cross
+    /// certificate.
     public let chain: [String]
+    /// The private key in PEM.
     public let keyPEM: String
+    /// The validity of the server's own certificate.
     public let life: CertificateLife
 }
 
 /// A worker's certificate.
 public struct WorkerCertificate: Sendable {
-    /// The worker's own, then what leads to the key before during an overlap, then whom the worker
-    /// trusts from now on, in PEM.
+    /// The certificates in PEM: the worker's own, during an overlap the cross certificate, then the
+    /// authorities that the worker trusts from now on.
     public let chainPEM: String
-    /// Lower-case hexadecimal, as `PeerIdentity.serial`.
+    /// The serial number in lower-case hexadecimal, as `PeerIdentity.serial`.
     public let serial: String
+    /// The beginning of the certificate's validity, ten minutes before it was issued.
     public let notBefore: Date
+    /// The end of the certificate's validity.
     public let notAfter: Date
 }
 
-/// A coordinator's certificate as a client of another one, and the key made for it.
+/// A coordinator's certificate as a client of another coordinator, and its key.
 public struct CoordinatorCertificate: Sendable {
-    /// PEM, its own first; during an overlap, then what leads to the key before.
+    /// The certificates in PEM, its own first, then during an overlap the cross certificate.
     public let chain: [String]
+    /// The private key in PEM.
     public let keyPEM: String
+    /// The validity of the coordinator's own certificate.
     public let life: CertificateLife
 }
 

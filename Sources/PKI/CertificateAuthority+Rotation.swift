@@ -11,6 +11,7 @@ import X509
 
 /// Which of the authority's keys count, as the database says.
 public struct DecidedKeys: Sendable, Hashable {
+    /// SHA-256 of the key that signs now.
     public let present: LanguageSystem.Digest
     /// Until it is retired.
     public let previous: LanguageSystem.Digest?
@@ -28,16 +29,20 @@ public enum FollowedDecision: Sendable, Hashable {
 
 /// A key that is ready to take over.
 public struct PreparedRotation: Sendable {
+    /// The new authority's certificate in PEM.
     public let certificatePEM: String
+    /// SHA-256 of the new key's SubjectPublicKeyInfo in DER.
     public let publicKeySHA256: LanguageSystem.Digest
 }
 
 extension CertificateAuthority {
-    /// A new key with its certificates, made beside the present one; again: the same.
+    /// Makes a new key with its certificates beside the present one. A second call returns the same
+    /// key.
     ///
     /// - Parameters:
     ///   - present: The key that the database knows.
-    ///   - isForced: Also when workers cannot be led from the present key to the new one.
+    ///   - isForced: Whether to go on when the present key cannot sign the new one, so that every
+    ///     worker must join again.
     /// - Throws: `identityRefused` for other files than those of `present`; `forbiddenTransition`
     ///   during an overlap, or when the present certificate may not sign an authority.
     public static func prepareRotation(
@@ -47,7 +52,8 @@ extension CertificateAuthority {
         try prepareRotation(in: directory, from: present, isForced: isForced, at: now) {}
     }
 
-    /// Does what was decided and interrupted: puts a new key in place, or removes a retired one.
+    /// Finishes an interrupted change that the database has decided: puts a new key in place, or
+    /// removes a retired one.
     @discardableResult
     public static func follow(_ decided: DecidedKeys, in directory: String)
         throws(CoordinatorError) -> FollowedDecision
@@ -57,7 +63,7 @@ extension CertificateAuthority {
         }
     }
 
-    /// - Parameter beforeEachStep: For tests: where a crash is.
+    /// - Parameter beforeEachStep: Runs before each step, so that tests can interrupt it.
     static func prepareRotation(
         in directory: String, from present: LanguageSystem.Digest, isForced: Bool, at now: Date,
         beforeEachStep: () throws(CoordinatorError) -> Void
@@ -101,7 +107,7 @@ extension CertificateAuthority {
         }
     }
 
-    /// An older lscoord made certificates of its authority that only sign servers and workers.
+    /// Whether this authority may sign another one; authorities of an older lscoord may not.
     private var maySignAuthorities: Bool {
         guard
             case .isCertificateAuthority(let length)? = try? certificate.extensions.basicConstraints
@@ -109,7 +115,7 @@ extension CertificateAuthority {
         return length.map { $0 >= 1 } ?? true
     }
 
-    /// The name and key of `next`, signed by us.
+    /// The cross certificate: the name and key of `next`, signed by this authority.
     private func crossSigned(_ next: Certificate, at now: Date) throws(CoordinatorError)
         -> Certificate
     {
@@ -134,8 +140,8 @@ extension CertificateAuthority {
     }
 }
 
-/// The files of an authority: the present ones, those made ready, those of the key before. Whoever
-/// changes them holds the lock on the directory.
+/// The files of an authority: the present ones, the prepared ones, and those of the previous key.
+/// They are changed only under the lock on the directory.
 struct AuthorityFiles {
     let directory: String
 
@@ -150,7 +156,7 @@ struct AuthorityFiles {
     var previousCertificate: String { directory + "/previous-ca.pem" }
     var previousKey: String { directory + "/previous-ca-key.pem" }
 
-    /// - Parameter beforeEachStep: For tests: where a crash is.
+    /// - Parameter beforeEachStep: Runs before each step, so that tests can interrupt it.
     @discardableResult
     func follow(
         _ decided: DecidedKeys?, beforeEachStep: () throws(CoordinatorError) -> Void = {}
@@ -171,7 +177,8 @@ struct AuthorityFiles {
         return .nothing
     }
 
-    /// Each step may be repeated; until the key moves, the present files are the old ones.
+    /// Moves the prepared files into place. Each step may be repeated; until the key is moved, the
+    /// present files are the old ones.
     private func putInPlace(_ beforeEachStep: () throws(CoordinatorError) -> Void)
         throws(CoordinatorError)
     {
@@ -200,7 +207,8 @@ struct AuthorityFiles {
         return try PrivateFile.move(nextCertificate, to: certificate)
     }
 
-    /// The certificate last: while it is there, there is something to remove.
+    /// Removes the files of the previous key, its certificate last: while that exists, the removal
+    /// is not finished.
     private func removePrevious(_ beforeEachStep: () throws(CoordinatorError) -> Void)
         throws(CoordinatorError)
     {
@@ -212,7 +220,8 @@ struct AuthorityFiles {
         try PrivateFile.remove(previousCertificate)
     }
 
-    /// Nil when the files are not of an overlap in which `publicKey` is the new one.
+    /// The overlap in which `publicKey` is the new key; nil when the files are not those of such an
+    /// overlap.
     func overlap(for publicKey: Certificate.PublicKey) throws(CoordinatorError)
         -> CertificateAuthority.Overlap?
     {
@@ -228,7 +237,7 @@ struct AuthorityFiles {
             crossPEM: CertificateAuthority.pem(cross))
     }
 
-    /// Unless there is one: then that is the key.
+    /// Makes a key, unless the file exists already.
     func createKey(_ path: String) throws(CoordinatorError) {
         let made = P256.Signing.PrivateKey().pemRepresentation + "\n"
         _ = try PrivateFile.create(path, Array(made.utf8), mode: 0o600)

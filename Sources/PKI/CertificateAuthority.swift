@@ -8,34 +8,40 @@ public import LanguageSystem
 import SwiftASN1
 import X509
 
+/// The authority that signs all certificates of an installation: a P-256 key and its certificate.
 public struct CertificateAuthority: Sendable {
     static let lifetime: TimeInterval = 10 * 365 * 24 * 3600
-    /// Certificates begin a little earlier, for clocks that are behind ours.
+    /// Certificates begin this many seconds before they are issued, for clocks that are behind.
     static let clockSkew: TimeInterval = 600
 
+    /// The authority's own certificate in PEM, which clients trust.
     public let certificatePEM: String
-    /// Of the key's SubjectPublicKeyInfo: what a join token pins.
+    /// SHA-256 of the key's SubjectPublicKeyInfo in DER, which a join token pins.
     public let publicKeySHA256: LanguageSystem.Digest
-    /// From the rotation of the key until the one before is retired.
+    /// The previous key, from a rotation until its retirement; nil at other times.
     public let overlap: Overlap?
     let certificate: Certificate
     let key: Certificate.PrivateKey
 
-    /// What still holds of the key before.
+    /// The previous key's certificate, and the cross certificate that it signed.
     public struct Overlap: Sendable {
+        /// SHA-256 of the previous key's SubjectPublicKeyInfo in DER.
         public let previousPublicKeySHA256: LanguageSystem.Digest
         let previousPEM: String
-        /// Our name and key, signed by the key before: leads whoever knows only that to us.
+        /// The cross certificate: our name and key, signed by the previous key. Clients that trust
+        /// only the previous key verify ours with it.
         let crossPEM: String
     }
 
-    /// Ten years; whatever it signs ends with it.
+    /// The validity of the authority's certificate, ten years; everything that it signs ends with
+    /// it at the latest.
     public var life: CertificateLife { certificate.life }
 
-    /// Whose certificates count, in PEM: ours, then, during an overlap, those of the key before.
+    /// The trusted authorities in PEM: this one, then during an overlap the previous one.
     public var trustedPEM: String { certificatePEM + (overlap?.previousPEM ?? "") }
 
-    /// The authority kept in `directory`; made there, with the directory, when there is none.
+    /// Loads the authority from `directory`, or makes one there, and the directory, if there is
+    /// none.
     ///
     /// - Parameter decided: What the database says; a rotation or retirement that was interrupted
     ///   after it was decided is finished first.
@@ -70,7 +76,7 @@ public struct CertificateAuthority: Sendable {
         return authority
     }
 
-    /// The authority kept in `directory`.
+    /// Loads the authority from `directory`.
     ///
     /// - Throws: `identityRefused` when there is none, or as `loadOrCreate`.
     public static func load(in directory: String) throws(CoordinatorError) -> Self {
@@ -82,7 +88,7 @@ public struct CertificateAuthority: Sendable {
         }
     }
 
-    /// A fresh authority that is kept nowhere.
+    /// Makes an authority that is not stored.
     public static func ephemeral(at now: Date = Date()) throws(CoordinatorError) -> Self {
         let key = Certificate.PrivateKey(P256.Signing.PrivateKey())
         return try Self(try selfSigned(key, at: now), key, path: "memory")
@@ -108,7 +114,7 @@ public struct CertificateAuthority: Sendable {
         self.overlap = overlap
     }
 
-    /// - Parameter pathLengthMax: Authorities below it; one is what a rotation needs.
+    /// - Parameter pathLengthMax: The number of authorities allowed below it; a rotation needs one.
     static func selfSigned(_ key: Certificate.PrivateKey, at now: Date, pathLengthMax: Int = 1)
         throws(CoordinatorError) -> Certificate
     {
@@ -132,13 +138,13 @@ public struct CertificateAuthority: Sendable {
     }
 
     static func pem(_ certificate: Certificate) -> String {
-        // Serialising what the same library parsed or just signed cannot fail.
+        // Serializing what the same library parsed or just signed cannot fail.
         try! certificate.serializeAsPEM().pemString + "\n"
     }
 }
 
 extension Certificate {
-    /// A chain's own certificate; what follows it is its issuers'.
+    /// The first certificate of a chain in PEM; those after it are its issuers'.
     init?(firstInPEM text: String) {
         guard let document = try? PEMDocument.parseMultiple(pemString: text).first else {
             return nil
@@ -148,7 +154,7 @@ extension Certificate {
 }
 
 extension Certificate.PublicKey {
-    /// Of the whole SubjectPublicKeyInfo in DER, the algorithm included.
+    /// SHA-256 of the whole SubjectPublicKeyInfo in DER, with the algorithm.
     var sha256: LanguageSystem.Digest {
         var serializer = DER.Serializer()
         // A key that exists has a SubjectPublicKeyInfo, and a SHA-256 has as many bytes as a

@@ -4,8 +4,11 @@
 // often, rather than sleep until a time was reached.
 public import Foundation
 
+/// The validity of a certificate, and when it is to be replaced.
 public struct CertificateLife: Sendable, Hashable {
+    /// The first moment at which the certificate is valid.
     public let notBefore: Date
+    /// The moment from which the certificate is no longer valid.
     public let notAfter: Date
 
     public init(notBefore: Date, notAfter: Date) {
@@ -13,14 +16,15 @@ public struct CertificateLife: Sendable, Hashable {
         self.notAfter = notAfter
     }
 
+    /// What to do with a certificate.
     public enum Action: Sendable, Hashable {
-        /// Nothing is to be done before then, unless the clock is set.
+        /// Keep the certificate until then, unless the clock is set.
         case keep(until: Date)
         case reissue
     }
 
-    /// What to do with it at `now`: at half of its life, and before its beginning, it gets a
-    /// successor. Pure.
+    /// What to do with the certificate at `now`: it is replaced from half of its validity on, and
+    /// before its beginning. The result depends only on the arguments.
     ///
     /// - Parameter authority: Whoever signs it: no certificate outlives its authority's, so one
     ///   that lasts as long as that is kept to the end rather than replaced at ever shorter
@@ -32,9 +36,10 @@ public struct CertificateLife: Sendable, Hashable {
         return notAfter < authority.notAfter ? .reissue : .keep(until: authority.notAfter)
     }
 
+    /// Whether the certificate is valid at `now`.
     public func contains(_ now: Date) -> Bool { notBefore <= now && now < notAfter }
 
-    /// Seconds that are left at `now`; negative when it is over.
+    /// The seconds that are left at `now`; negative after the end.
     public func secondsLeft(at now: Date) -> Double { notAfter.timeIntervalSince(now) }
 
     private var halfTime: Date { notBefore + notAfter.timeIntervalSince(notBefore) / 2 }

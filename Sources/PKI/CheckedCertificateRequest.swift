@@ -1,17 +1,19 @@
 // A worker's request for a certificate, once we know that whoever sent it holds the key it names.
-// Only the key is kept: the name and extensions a request asks for are never honoured.
+// Only the key is kept: the name and extensions a request asks for are never honored.
 import Crypto
 public import LanguageSystem
 import SwiftASN1
 import X509
 
+/// A certificate request whose signature was verified; only its key is used.
 public struct CheckedCertificateRequest: Sendable {
     static let byteCountMax = 16 << 10
 
+    /// SHA-256 of the requested key's SubjectPublicKeyInfo in DER.
     public let publicKeySHA256: LanguageSystem.Digest
     let publicKey: Certificate.PublicKey
 
-    /// - Parameter der: PKCS #10, as it came.
+    /// - Parameter der: The PKCS #10 request in DER, as it was received.
     /// - Throws: `identityRefused` unless it is one request, of a P-256 or P-384 key, signed by it.
     init(der: [UInt8]) throws(CoordinatorError) {
         guard der.count <= Self.byteCountMax else {
@@ -37,8 +39,8 @@ public struct CheckedCertificateRequest: Sendable {
         publicKeySHA256 = request.publicKey.sha256
     }
 
-    /// The parser takes a bit string that claims unused bits, so that one request would have
-    /// several encodings.
+    /// Whether the signature has no unused bits. The parser accepts unused bits, so that one
+    /// request would have several encodings.
     private static func signatureIsWholeBytes(_ der: [UInt8]) -> Bool {
         guard case .constructed(let fields)? = try? DER.parse(der).content,
             let signature = Array(fields).last.flatMap({ try? ASN1BitString(derEncoded: $0) })

@@ -2,9 +2,11 @@
 // A name that TLS libraries do not compare with a certificate is none here: whoever used it would
 // be refused with other words.
 import Foundation
+import LanguageSystem
 
+/// Reads host names and IP addresses, and tells which of them a certificate can name.
 public enum HostAddress {
-    /// 4 or 16 bytes in network order; nil unless the text is an IP address.
+    /// The 4 or 16 bytes of an IP address in network order; nil for any other text.
     public static func bytes(of text: String) -> [UInt8]? {
         var four = in_addr()
         if inet_pton(AF_INET, text, &four) == 1 { return withUnsafeBytes(of: &four) { Array($0) } }
@@ -15,7 +17,7 @@ public enum HostAddress {
         return nil
     }
 
-    /// Of 4 or 16 bytes.
+    /// The text of an IP address of 4 or 16 bytes; nil for any other count.
     static func text(of bytes: [UInt8]) -> String? {
         guard bytes.count == 4 || bytes.count == 16 else { return nil }
         var buffer = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
@@ -24,10 +26,12 @@ public enum HostAddress {
         return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8($0) }, as: UTF8.self)
     }
 
-    /// Labels of 1 to 63 letters, digits and `-`, 253 in all.
+    /// Whether the text is a host name: labels of 1 to 63 letters, digits and `-`, 253 characters
+    /// in all.
     public static func isHostName(_ text: String) -> Bool { nameFault(in: text) == nil }
 
-    /// Why a certificate cannot name this host, and nobody reach it by TLS; nil: it can.
+    /// Why a certificate cannot name this host, so that TLS clients cannot verify it; nil when it
+    /// can.
     public static func fault(in text: String) -> String? {
         bytes(of: text) == nil ? nameFault(in: text) : nil
     }
@@ -63,12 +67,10 @@ public enum HostAddress {
         return nil
     }
 
-    /// `host:port` or `[address]:port`, as other settings want it.
+    /// Whether the text is `host:port` or `[address]:port`, which other settings expect.
     private static func isHostWithPort(_ text: String) -> Bool {
-        guard let colon = text.lastIndex(of: ":"), UInt16(text[text.index(after: colon)...]) != nil
-        else { return false }
-        let host = text[..<colon]
-        return host.hasSuffix("]") || !host.isEmpty && !host.contains(":")
+        guard let place = try? HostPort(text) else { return false }
+        return text.hasPrefix("[") || !place.host.contains(":")
     }
 
     private static func isLetterOrDigit(_ byte: UInt8) -> Bool {

@@ -2,12 +2,15 @@
 // comes first because it is used first: the secret is sent only to whoever holds the pinned key.
 public import LanguageSystem
 
+/// A join token: `LS1<pin>::<id>.<secret>`. Descriptions and errors never contain the secret.
 public struct JoinToken: Sendable, Hashable, CustomStringConvertible {
     static let prefix = "LS1"
 
-    /// Of the authority's SubjectPublicKeyInfo.
+    /// SHA-256 of the authority's SubjectPublicKeyInfo in DER.
     public let authorityPin: Digest
+    /// The public part of the token, by which the database finds it.
     public let id: String
+    /// The secret part; the database stores only its digest.
     public let secret: String
 
     public init(authorityPin: Digest, id: String, secret: String) throws(CoordinatorError) {
@@ -51,10 +54,10 @@ public struct JoinToken: Sendable, Hashable, CustomStringConvertible {
             secret: String(decoding: parts[1], as: UTF8.self))
     }
 
-    /// The whole, secret included.
+    /// The whole token, with the secret.
     public var text: String { "\(Self.prefix)\(authorityPin)::\(id).\(secret)" }
 
-    /// For logs.
+    /// The token without its secret, for logs.
     public var description: String { "\(Self.prefix)\(authorityPin.short)…::\(id).<redacted>" }
 
     private static func isWord(_ text: String, _ counts: ClosedRange<Int>) -> Bool {

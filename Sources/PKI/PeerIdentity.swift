@@ -6,11 +6,14 @@
 public import LanguageSystem
 public import X509
 
+/// A worker's identity, from a certificate that TLS has verified.
 public struct PeerIdentity: Sendable, Hashable {
     static let uriPrefix = "ls://worker/"
 
+    /// The worker's name, from the certificate's URI `ls://worker/<name>`.
     public let workerName: String
-    /// Lower-case hexadecimal, as recorded when the certificate was issued.
+    /// The serial number in lower-case hexadecimal, as it was recorded when the certificate was
+    /// issued.
     public let serial: String
 
     /// - Throws: `identityRefused` unless the certificate is exactly what we issue to workers.
@@ -20,11 +23,12 @@ public struct PeerIdentity: Sendable, Hashable {
     }
 }
 
-/// Another coordinator of the same installation. Its certificate is recorded nowhere: whoever can
-/// make one holds the authority's key, and could make any other.
+/// Another coordinator of the same installation. Its certificate is not recorded: a process that
+/// can make one has the authority's key, and could make any other.
 public struct CoordinatorIdentity: Sendable, Hashable {
     static let uriPrefix = "ls://coordinator/"
 
+    /// The coordinator's name, from the certificate's URI `ls://coordinator/<name>`.
     public let name: String
 
     /// - Throws: `identityRefused` unless the certificate is exactly what a coordinator issues to
@@ -35,7 +39,8 @@ public struct CoordinatorIdentity: Sendable, Hashable {
 }
 
 extension Certificate {
-    /// The one name of a client's certificate of ours, without the prefix that says what it is.
+    /// The only name in a client's certificate of ours, without the prefix that names the kind of
+    /// client.
     fileprivate func clientName(_ prefix: String, of owner: String) throws(CoordinatorError)
         -> String
     {
@@ -64,10 +69,11 @@ extension Certificate {
     }
 }
 
-/// What a worker, and a coordinator, may be called: what fits a certificate, a path and a line of a
+/// The rule for names of workers and coordinators, which fit a certificate, a path and a line of a
 /// table.
 public enum WorkerName {
-    /// 1 to 63 characters a-z, 0-9, `.`, `_`, `-`, the first a letter or digit.
+    /// Whether the name is 1 to 63 characters a-z, 0-9, `.`, `_` or `-`, of which the first is a
+    /// letter or digit.
     public static func isValid(_ name: some StringProtocol) -> Bool {
         guard let first = name.utf8.first, name.utf8.count <= 63, isWord(first) else {
             return false

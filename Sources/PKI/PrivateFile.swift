@@ -4,8 +4,9 @@ public import LanguageSystem
 import CoreFoundation
 import Foundation
 
+/// Reads and writes small files, such as keys, whole or not at all.
 public enum PrivateFile {
-    /// Replaces the file as one step; after a crash there is the old one or the new one.
+    /// Replaces the file in one step; after a crash there is the old file or the new one.
     public static func write(_ path: String, _ bytes: [UInt8], mode: UInt32 = 0o600)
         throws(CoordinatorError)
     {
@@ -18,7 +19,7 @@ public enum PrivateFile {
         syncDirectory(of: path)
     }
 
-    /// - Returns: False, with nothing changed, when there is a file already.
+    /// - Returns: False when the file exists already; then nothing is changed.
     public static func create(_ path: String, _ bytes: [UInt8], mode: UInt32)
         throws(CoordinatorError) -> Bool
     {
@@ -33,7 +34,8 @@ public enum PrivateFile {
         return true
     }
 
-    /// Renames, replacing what is there. False: there is no such file, as after a repeated move.
+    /// Renames a file and replaces the one at the destination. Returns false when there is no such
+    /// file, as after a repeated move.
     static func move(_ path: String, to destination: String) throws(CoordinatorError) -> Bool {
         guard rename(path, destination) == 0 else {
             if errno == ENOENT { return false }
@@ -43,7 +45,7 @@ public enum PrivateFile {
         return true
     }
 
-    /// Nothing happens when it is gone already.
+    /// Removes a file, if it exists.
     static func remove(_ path: String) throws(CoordinatorError) {
         guard unlink(path) == 0 || errno == ENOENT else {
             throw .cannotWrite(path, cause: lastError())
@@ -51,7 +53,8 @@ public enum PrivateFile {
         syncDirectory(of: path)
     }
 
-    /// Overwritten first: where the file system writes in place, its bytes are gone, too.
+    /// Overwrites a file and removes it. Where the file system writes in place, its bytes are gone,
+    /// too.
     static func shred(_ path: String) throws(CoordinatorError) {
         let descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW)
         if descriptor >= 0 {
@@ -70,8 +73,8 @@ public enum PrivateFile {
         try remove(path)
     }
 
-    /// One process at a time, of those that ask; the system lets go of it however they end. Not
-    /// every file system can; there, two commands at the same moment are not kept apart.
+    /// Runs `body` under a lock on the directory, which the system frees however the process ends.
+    /// On a file system without locks two commands at the same moment are not kept apart.
     static func withLock<T>(on directory: String, _ body: () throws(CoordinatorError) -> T)
         throws(CoordinatorError) -> T
     {
@@ -82,13 +85,14 @@ public enum PrivateFile {
         return try body()
     }
 
-    /// Whether it belongs to who runs this program.
+    /// Whether the file belongs to the account that runs this program.
     static func isOurs(_ path: String) throws(CoordinatorError) -> Bool {
         var information = stat()
         guard stat(path, &information) == 0 else { throw .cannotRead(path, cause: lastError()) }
         return information.st_uid == geteuid()
     }
 
+    /// Whether there is a file at the path.
     public static func exists(_ path: String) throws(CoordinatorError) -> Bool {
         var information = stat()
         if stat(path, &information) == 0 { return true }
@@ -98,7 +102,8 @@ public enum PrivateFile {
         return false
     }
 
-    /// Size, and the time of the last change in milliseconds since 1970; nil: no such file.
+    /// The size, and the time of the last change in milliseconds since 1970; nil when there is no
+    /// such file.
     public static func information(_ path: String) -> (byteCount: Int64, changedAt: Int64)? {
         var information = stat()
         guard stat(path, &information) == 0 else { return nil }
@@ -108,11 +113,13 @@ public enum PrivateFile {
         )
     }
 
+    /// Reads a file of at most `byteCountMax` bytes.
     public static func read(_ path: String, byteCountMax: Int) throws(CoordinatorError) -> [UInt8] {
         try read(path, byteCountMax: byteCountMax) { _ throws(CoordinatorError) in }
     }
 
-    /// - Throws: `identityRefused` when others than the owner may read the file, or it is not ours.
+    /// - Throws: `identityRefused` when accounts other than the owner may read the file, or it
+    ///   belongs to another account.
     public static func readSecret(_ path: String, byteCountMax: Int) throws(CoordinatorError)
         -> [UInt8]
     {
@@ -126,7 +133,8 @@ public enum PrivateFile {
         }
     }
 
-    /// With its parents; the last one gets `mode` when it is made here.
+    /// Makes the directory with `mode`, and missing parents with mode 0755. An existing directory
+    /// stays as it is.
     public static func createDirectory(_ path: String, mode: UInt32) throws(CoordinatorError) {
         if try exists(path) { return }
         let parent = (path as NSString).deletingLastPathComponent
@@ -201,8 +209,8 @@ public enum PrivateFile {
         return temporary
     }
 
-    /// So that the name survives a power cut, too. Not every file system can; then nothing is lost
-    /// that a second run would not make again.
+    /// Makes the file's name survive a power cut, too. Not every file system can; then a second run
+    /// makes again what is lost.
     private static func syncDirectory(of path: String) {
         let parent = (path as NSString).deletingLastPathComponent
         let descriptor = open(parent.isEmpty ? "." : parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

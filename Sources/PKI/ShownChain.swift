@@ -6,11 +6,13 @@ public import LanguageSystem
 import SwiftASN1
 import X509
 
+/// The certificates that a server showed, and why TLS does not trust them.
 public struct ShownChain: Sendable {
+    /// Why a certificate is not trusted.
     public enum Fault: Sendable, Hashable {
         case notYetValid(from: Date)
         case ended(Date)
-        /// The authority that we trust, not the server's own certificate.
+        /// The trusted authority is not valid yet, by this machine's clock.
         case authorityNotYetValid(from: Date)
         case authorityEnded(Date)
         case ofAnotherAuthority
@@ -20,7 +22,8 @@ public struct ShownChain: Sendable {
     private let leaf: Certificate
     private let issuers: [Certificate]
 
-    /// - Parameter der: As it was shown, the server's own first. Nil when that is none.
+    /// - Parameter der: The certificates as they were shown, the server's own first. The result is
+    ///   nil if there is none, or one cannot be read.
     public init?(der: [[UInt8]]) {
         let certificates = der.compactMap { try? Certificate(derEncoded: $0) }
         guard let leaf = certificates.first, certificates.count == der.count else { return nil }
@@ -28,10 +31,11 @@ public struct ShownChain: Sendable {
         issuers = Array(certificates.dropFirst())
     }
 
-    /// What speaks against it, the clock first: who is wrong about that is wrong about the rest.
+    /// The reason not to trust the chain. The clock is checked first, because a wrong clock makes
+    /// the other checks fail, too.
     ///
     /// - Parameters:
-    ///   - host: Under which it was reached: a name or an address.
+    ///   - host: The name or address under which the server was reached.
     ///   - rootsPEM: The authorities that are trusted.
     public func fault(for host: String, trusting rootsPEM: String, at now: Date) -> Fault? {
         if now < leaf.notValidBefore { return .notYetValid(from: leaf.notValidBefore) }
@@ -76,8 +80,8 @@ public struct ShownChain: Sendable {
 
 extension CoordinatorError {
     /// - Parameters:
-    ///   - address: Where the server was reached.
-    ///   - now: By the clock that the certificate was compared with.
+    ///   - address: The address under which the server was reached.
+    ///   - now: The time with which the certificate was compared.
     public static func untrusted(_ address: String, _ fault: ShownChain.Fault, at now: Date) -> Self
     {
         let (clock, subject) = (
@@ -135,7 +139,8 @@ extension CoordinatorError {
         }
     }
 
-    /// Another program's port, or one where a proxy has taken TLS away.
+    /// The error for a port that does not speak TLS: another program's, or one behind a proxy that
+    /// removes TLS.
     public static func speaksNoTLS(_ address: String) -> Self {
         Self(
             .invalidSettings,
@@ -143,7 +148,7 @@ extension CoordinatorError {
             hint: "name the HTTPS port, 8443 unless lscoord serve --rest-address says another")
     }
 
-    /// The workers' port was asked for what the HTTPS port does.
+    /// The error for a join that was sent to the workers' port instead of the HTTPS port.
     public static func asksForCertificate(_ address: String) -> Self {
         Self(
             .invalidSettings,

@@ -5,12 +5,13 @@ public import LanguageSystem
 import SwiftASN1
 import X509
 
+/// The one or two authorities that a worker trusts.
 public struct TrustedRoots: Sendable, Hashable {
     static let countMax = 2
 
-    /// One after the other, the present authority's first.
+    /// Their certificates in PEM, the present authority's first.
     public let pem: String
-    /// Of their keys, in the same order.
+    /// SHA-256 of their keys' SubjectPublicKeyInfo, in the same order.
     public let pins: [Digest]
 
     /// - Throws: `identityRefused` unless it is one or two authorities' own certificates.
@@ -23,7 +24,7 @@ public struct TrustedRoots: Sendable, Hashable {
         self.init(found)
     }
 
-    /// The authorities that come behind a worker's certificate.
+    /// Reads the authorities that follow a worker's certificate.
     ///
     /// - Throws: `identityRefused` unless they are one or two, and one of them signed the
     ///   certificate.
@@ -40,7 +41,7 @@ public struct TrustedRoots: Sendable, Hashable {
         self.init(roots)
     }
 
-    /// The one that has this pin, alone; of what nobody has verified, the rest is worth nothing.
+    /// Only the authority with this pin: the others were not verified. Nil when none has it.
     public func only(_ pin: Digest) -> TrustedRoots? {
         Certificate.all(inPEM: pem).first { $0.publicKey.sha256 == pin }.map { TrustedRoots([$0]) }
     }
@@ -52,13 +53,14 @@ public struct TrustedRoots: Sendable, Hashable {
 }
 
 extension Certificate {
-    /// In their order; empty when the text is no PEM of certificates alone.
+    /// The certificates of a text in PEM, in their order; none when the text contains anything
+    /// else.
     static func all(inPEM text: String) -> [Certificate] {
         guard let documents = try? PEMDocument.parseMultiple(pemString: text) else { return [] }
         return (try? documents.map { try Certificate(pemDocument: $0) }) ?? []
     }
 
-    /// Signed by its own key, and may sign others.
+    /// Whether the certificate is signed by its own key and may sign others.
     fileprivate var isRoot: Bool {
         guard case .isCertificateAuthority? = try? extensions.basicConstraints else { return false }
         return subject == issuer && publicKey.isValidSignature(signature, for: self)

@@ -4,6 +4,7 @@
 public import LanguageSystem
 
 extension PostgresError {
+    /// This error as a `CoordinatorError`; a SQLSTATE of class `LS` gives its own code.
     public var coordinatorError: CoordinatorError {
         switch kind {
         case .server: serverError(sqlState ?? "")
@@ -35,7 +36,7 @@ extension PostgresError {
         return parts.joined(separator: "; ")
     }
 
-    /// SQLSTATEs of PostgreSQL itself that mean more than "our own mistake".
+    /// The code for PostgreSQL's own SQLSTATEs that are not errors of our code.
     private static func code(ofForeign sqlState: String) -> ErrorCode {
         switch sqlState {
         // query_canceled, idle_in_transaction_session_timeout.
@@ -61,7 +62,7 @@ extension PostgresError {
 }
 
 extension CoordinatorError {
-    /// Any error that came out of a database call, in one type.
+    /// Turns any error of a database call into a `CoordinatorError`.
     public init(database error: any Error) {
         switch error {
         case let error as CoordinatorError: self = error

@@ -3,14 +3,16 @@
 
 /// Why a statement, or the connection it needed, failed.
 public struct PostgresError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The kind of failure, which decides whether repeating may help.
     public enum Kind: Sendable, Hashable {
-        /// The server refused; `sqlState` says why.
+        /// The server refused the statement; `sqlState` says why.
         case server
         /// No connection could be made, or the one in use was lost.
         case connection
-        /// No connection can be made with these settings: a wrong password, no such database.
+        /// No connection can be made with these settings, such as a wrong password or an unknown
+        /// database.
         case refused
-        /// The time allowed was over.
+        /// The deadline was over.
         case deadline
         /// The calling task was cancelled.
         case cancelled
@@ -18,18 +20,22 @@ public struct PostgresError: Error, Sendable, Equatable, CustomStringConvertible
         case busy
         /// The pool has been closed.
         case closed
-        /// We asked for something impossible: an unknown column, another type, a forgotten commit.
+        /// The calling code is wrong: an unknown column, another type, a forgotten commit.
         case usage
-        /// A value that PostgreSQL cannot hold: text with a zero byte.
+        /// A value that PostgreSQL cannot store, such as text with a zero byte.
         case unsendable
     }
 
     public let kind: Kind
-    /// Five characters, from the server only.
+    /// The SQLSTATE of five characters; nil unless the server sent the error.
     public let sqlState: String?
+    /// The server's message, or our own sentence.
     public let message: String
+    /// The server's DETAIL, if any.
     public let detail: String?
+    /// The server's HINT, if any.
     public let hint: String?
+    /// The name of the violated constraint, if any.
     public let constraint: String?
 
     public init(
@@ -44,17 +50,18 @@ public struct PostgresError: Error, Sendable, Equatable, CustomStringConvertible
         self.constraint = constraint
     }
 
-    /// Two transactions got in each other's way; the same transaction run again may succeed.
+    /// Whether a deadlock or serialization conflict ended the transaction; the same transaction may
+    /// succeed when it is run again.
     public var isSerializationFailure: Bool { sqlState == "40001" || sqlState == "40P01" }
 
-    /// A row that was there when the statement began was deleted under its hands: a foreign key or
-    /// a look-up found nothing. Run again, the statement finds out from the start.
+    /// Whether a row was deleted while the statement ran, so that a foreign key or a look-up
+    /// failed. The statement, run again, sees that the row is gone.
     public var isLostRow: Bool { sqlState == "23503" || sqlState == "P0002" }
 
-    /// Somebody else's lock, for longer than this transaction cared to wait, or its own turn about.
+    /// Whether a lock of another transaction ended this one: a lock timeout or a deadlock.
     var isOfLock: Bool { sqlState == "55P03" || sqlState == "40P01" }
 
-    /// A setting of the session that this server does not know or take.
+    /// Whether the server does not know or accept a setting of the session.
     var isOfSetting: Bool {
         kind == .server && (sqlState?.hasPrefix("22") == true || sqlState?.hasPrefix("42") == true)
     }
@@ -93,7 +100,7 @@ extension PostgresError {
 
     static let poolClosed = Self(.closed, "the connection pool is closed")
 
-    /// The server could not be reached in time.
+    /// The error for a server that could not be reached in time.
     static func noConnection(after duration: Duration, lastFailure: String?) -> Self {
         Self(
             .connection,
@@ -116,14 +123,15 @@ extension PostgresError {
 }
 
 extension Duration {
-    /// "5 s", "0.25 s": for sentences.
+    /// The duration for sentences: "5 s", "0.25 s".
     var inSeconds: String {
         let seconds = Double(components.seconds) + Double(components.attoseconds) * 1e-18
         let rounded = (seconds * 1000).rounded() / 1000
         return rounded == rounded.rounded() ? "\(Int(rounded)) s" : "\(rounded) s"
     }
 
-    /// Whole milliseconds, rounded up, within what poll(2) and PostgreSQL's settings take.
+    /// The duration in whole milliseconds, rounded up and clamped to the range of poll(2) and
+    /// PostgreSQL's settings.
     var milliseconds: Int32 {
         let (seconds, attoseconds) = components
         if seconds >= 2_000_000 { return 2_000_000_000 }

@@ -2,11 +2,14 @@
 // of several groups, group after group), d the width, T tokens in a group.
 internal import CKernels
 
+/// The activation of an MLP. (E5)
 public enum ActivationKind: Sendable { case gelu, relu }
 
-/// fc2(act(fc1(x))), hidden width a multiple of d. (E5)
+/// The MLP fc2(act(fc1(x))), whose hidden width is a multiple of d. (E5)
 public struct MLP: Sendable {
+    /// The first layer, d -> multiple d.
     public let fc1: Dense
+    /// The second layer, multiple d -> d.
     public let fc2: Dense
     public let activation: ActivationKind
 
@@ -29,7 +32,7 @@ public struct MLP: Sendable {
         fc2.forward(parameters, memory.activated, y, shared.pairs, rows: rows)
     }
 
-    /// dx is overwritten; the memory's `hidden` is used up.
+    /// Overwrites dx, and destroys the memory's `hidden`.
     func backward(
         _ parameters: Parameters, _ gradient: UnsafeMutablePointer<Float>,
         _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>, _ memory: BlockMemory,
@@ -46,9 +49,11 @@ public struct MLP: Sendable {
     }
 }
 
-/// Weight and bias of a layer norm, as offsets into the parameters. (E4)
+/// A layer norm, whose weight and bias are offsets into the parameters. (E4)
 public struct Norm: Sendable {
+    /// Offset of w, shape [d].
     public let weight: Int
+    /// Offset of b, shape [d].
     public let bias: Int
 
     public init(weight: Int, bias: Int) {
@@ -57,13 +62,16 @@ public struct Norm: Sendable {
     }
 }
 
-/// x += Attn(LN1 x); x += MLP(LN2 x). (E3, eq. 1)
+/// A transformer block: x += Attn(LN1 x); x += MLP(LN2 x). (E3, eq. 1)
 public struct TransformerBlock: Sendable {
     public let norm1: Norm
+    /// The layer of queries, keys and values, d -> 3 d.
     public let qkv: Dense
+    /// The layer after attention, d -> d.
     public let out: Dense
     public let norm2: Norm
     public let mlp: MLP
+    /// h, the number of heads; it divides d.
     public let heads: Int
 
     public init(norm1: Norm, qkv: Dense, out: Dense, norm2: Norm, mlp: MLP, heads: Int) {
@@ -100,7 +108,7 @@ public struct TransformerBlock: Sendable {
         ls_add(memory.middle, y, rows * d)
     }
 
-    /// `dy` [n, d] becomes dx in place.
+    /// Turns `dy` [n, d] into dx in place.
     func backward(
         _ w: Parameters, _ gradient: UnsafeMutablePointer<Float>, _ memory: BlockMemory,
         _ shared: SharedMemory, _ dy: UnsafeMutablePointer<Float>, groups: Int, tokens: Int
@@ -127,9 +135,10 @@ public struct TransformerBlock: Sendable {
     }
 }
 
-/// MLP(x), or x + MLP(x). (eq. 3)
+/// A block of pointwise rankers: MLP(x), or x + MLP(x). (eq. 3)
 public struct MLPBlock: Sendable {
     public let mlp: MLP
+    /// Whether the block adds x.
     public let residual: Bool
 
     public init(mlp: MLP, residual: Bool) {
@@ -145,7 +154,7 @@ public struct MLPBlock: Sendable {
         if residual { ls_add(x, y, rows * mlp.fc2.outputs) }
     }
 
-    /// `dy` [n, d] becomes dx in place.
+    /// Turns `dy` [n, d] into dx in place.
     func backward(
         _ w: Parameters, _ gradient: UnsafeMutablePointer<Float>,
         _ x: UnsafePointer<Float>, _ memory: BlockMemory, _ shared: SharedMemory,
@@ -161,14 +170,14 @@ public struct MLPBlock: Sendable {
     }
 }
 
-/// What one block's forward keeps for its backward.
+/// The values that a block's forward pass keeps for its backward pass.
 struct BlockMemory {
     let input1, normalised1, inverse1, qkv, probabilities, attended: UnsafeMutablePointer<Float>
     let middle, normalised2, inverse2, input2: UnsafeMutablePointer<Float>
     let hidden, activated: UnsafeMutablePointer<Float>
 }
 
-/// What is needed for a moment, the same for all blocks.
+/// Temporary memory that all blocks share.
 struct SharedMemory {
     /// [n, d]
     let narrow: UnsafeMutablePointer<Float>
@@ -176,6 +185,6 @@ struct SharedMemory {
     let wide: UnsafeMutablePointer<Float>
     /// [T (d + T)], T rounded up to 16
     let attention: UnsafeMutablePointer<Float>
-    /// Of products in bfloat16; nil for float32.
+    /// The pairs of products in bfloat16; nil for float32.
     let pairs: PairMemory?
 }

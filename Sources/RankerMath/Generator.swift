@@ -1,17 +1,20 @@
 // The one source of randomness: xoshiro256** (Blackman and Vigna), seeded through SplitMix64.
 // Ours, so that a seed means the same numbers on every platform and in every release.
 
-/// A seeded generator; the same seed and stream give the same numbers for ever.
+/// A seeded generator (xoshiro256**). The same seed and stream give the same numbers in every
+/// release.
 public struct Generator: RandomNumberGenerator, Sendable {
     private var state: (UInt64, UInt64, UInt64, UInt64)
 
-    /// - Parameter stream: Independent sequences of one seed, such as one for each query.
+    /// - Parameter stream: The number of an independent sequence of the seed, such as one for each
+    ///   query.
     public init(seed: UInt64, stream: UInt64 = 0) {
         var mixer = SplitMix64(state: seed)
         mixer.state = mixer.next() ^ (stream &* 0xd134_2543_de82_ef95)
         state = (mixer.next(), mixer.next(), mixer.next(), mixer.next())
     }
 
+    /// 64 uniform random bits.
     public mutating func next() -> UInt64 {
         let result = Self.rotate(state.1 &* 5, 7) &* 9
         let t = state.1 << 17
@@ -24,7 +27,7 @@ public struct Generator: RandomNumberGenerator, Sendable {
         return result
     }
 
-    /// Uniform in 0 ..< bound, without bias (Lemire's method).
+    /// A uniform number in 0 ..< bound, without bias (Lemire's method).
     public mutating func below(_ bound: Int) -> Int {
         precondition(bound > 0, "a bound must be positive")
         let bound = UInt64(bound)
@@ -36,10 +39,10 @@ public struct Generator: RandomNumberGenerator, Sendable {
         return Int(product.high)
     }
 
-    /// Uniform in [0, 1) with 24 bits, exact in float32.
+    /// A uniform number in [0, 1) with 24 bits, exact in float32.
     public mutating func unitFloat() -> Float { Float(next() >> 40) * 0x1p-24 }
 
-    /// Standard normal, by the sum-free polar method.
+    /// A standard normal number, by the sum-free polar method.
     public mutating func normal() -> Double {
         while true {
             let u = Double(next() >> 11) * 0x1p-52 - 1
@@ -57,6 +60,7 @@ public struct Generator: RandomNumberGenerator, Sendable {
         return Array(all[..<count])
     }
 
+    /// Puts the elements into uniform random order (Fisher-Yates).
     public mutating func shuffle<Element>(_ elements: inout [Element]) {
         for i in stride(from: elements.count - 1, to: 0, by: -1) {
             elements.swapAt(i, below(i + 1))

@@ -1,7 +1,7 @@
 // The losses of eq. 5 to 10 on one group of candidates, and their gradients. Sums are in Double;
 // the mean over the groups of a batch is the caller's `weight`.
 
-/// What training makes small; the raw value is the word in a training configuration.
+/// The loss that training minimizes; training configurations use the raw value.
 public enum Loss: String, Sendable, CaseIterable, Codable, Hashable {
     case listKL = "list_kl"
     case listMSE = "list_mse"

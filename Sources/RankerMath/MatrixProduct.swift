@@ -4,7 +4,7 @@
 internal import CKernels
 internal import COneDNN
 
-/// C = op(A) B + start, all row-major. (E1)
+/// Computes C = op(A) B, or adds it to C; all matrices are row-major. (E1)
 ///
 /// - Parameters:
 ///   - a: `A`, shape [m, k], or [k, m] when transposed; `lda` numbers from row to row.
@@ -26,7 +26,7 @@ public func multiply(
         accumulate ? UnsafePointer(c) : nil, ldc)
 }
 
-/// The same by oneDNN, with B transposed at will.
+/// Computes the same by oneDNN, where B may be transposed, too.
 public func libraryMultiply(
     _ a: UnsafePointer<Float>, lda: Int, transposeA: Bool = false,
     _ b: UnsafePointer<Float>, ldb: Int, transposeB: Bool = false,
@@ -41,10 +41,11 @@ public func libraryMultiply(
     precondition(status == 0, "oneDNN refused a product of \(m) x \(k) by \(k) x \(n)")
 }
 
-/// Whether this processor runs the kernels of our own.
+/// Whether this processor can run our own kernels.
 let hasOwnProducts = ls_has_products_f32()
 
 private let setThreadCount = ls_onednn_find_thread_setter()
 
-/// Call once on each thread that multiplies; other threads of the process are not affected.
+/// Keeps oneDNN from starting threads of its own. Call it once on each thread that multiplies;
+/// other threads are not affected.
 public func keepProductsOnThisThread() { setThreadCount?(1) }

@@ -11,10 +11,10 @@ private final class Slab: @unchecked Sendable {
     static let blockCount = 16
     let start: UnsafeMutableRawPointer
     let blockByteCount: Int
-    /// A bit for each block that nobody has.
+    /// One bit for each free block.
     var free: UInt16 = .max
 
-    /// Nil: the system gives no more.
+    /// Maps a slab; nil when the system has no more memory.
     init?(blockByteCount: Int) {
         self.blockByteCount = blockByteCount
         let start = mmap(
@@ -38,9 +38,11 @@ private final class Slab: @unchecked Sendable {
 }
 
 /// A run of bytes, aligned to a page when it is large; what lies in it is whatever lay there
-/// before. Unchecked: it owns its bytes alone and orders no access to them; who shares them does.
+/// before.
+/// Unchecked: it owns its bytes alone and orders no access to them; who shares them does.
 final class MemoryBlock: @unchecked Sendable {
-    /// Of a ranker's parts. Smaller and larger ones are the C library's.
+    /// The sizes of blocks in slabs, which are those of a ranker's parts. The C library allocates
+    /// smaller and larger ones.
     private static let slabByteCounts = 128 << 10...2 << 20
     private static let pageByteCount = 4_096
     /// Slabs with a free block, by the size of their blocks.
@@ -90,7 +92,7 @@ final class MemoryBlock: @unchecked Sendable {
         }
     }
 
-    /// One slab that nobody uses stays for the next; more go back to the system.
+    /// Frees a block. One unused slab of each size is kept; further ones are unmapped.
     private static func giveBack(_ block: UnsafeMutableRawPointer, to slab: Slab) {
         slabs.withLock { slabs in
             if slab.free == 0 { slabs[slab.blockByteCount, default: []].append(slab) }

@@ -4,13 +4,14 @@ import LanguageSystem
 
 /// A token whose norm or score is not finite.
 public struct NotFinite: Sendable, Hashable {
+    /// What was not finite.
     public enum Quantity: String, Sendable {
         case norm, score
     }
 
-    /// Of the pass.
+    /// The number of the group in the pass, from 0.
     public let group: Int
-    /// Nil: the instruction.
+    /// The number of the candidate in the group, from 0; nil for the instruction.
     public let candidate: Int?
     public let quantity: Quantity
 
@@ -20,13 +21,13 @@ public struct NotFinite: Sendable, Hashable {
         self.quantity = quantity
     }
 
-    /// `the norm of candidate 3`, `the norm of the instruction`
+    /// The token for people: `the norm of candidate 3`, `the norm of the instruction`.
     public var words: String {
         "the \(quantity.rawValue) of \(candidate.map { "candidate \($0)" } ?? "the instruction")"
     }
 }
 
-extension Tail {
+extension Trunk {
     /// The first group of the last forward pass that holds such a token, and of those the one that
     /// was the greatest before the blocks: attention spreads what is not a number over all tokens
     /// of a group.

@@ -1,13 +1,15 @@
-// Optimisers with PyTorch's semantics, on one flat run of parameters; weight decay on all of them.
+// Optimizers with PyTorch's semantics, on one flat run of parameters; weight decay on all of them.
 internal import CKernels
 
+/// The update rule, with its constants.
 public enum OptimiserKind: Sendable, Hashable {
-    /// m = momentum m + g; w -= rate m. (E11)
+    /// SGD: m = momentum m + g; w -= rate m. (E11)
     case sgd(momentum: Double)
-    /// (E12)
+    /// AdamW with decoupled weight decay. (E12)
     case adamW(beta1: Double, beta2: Double, epsilon: Double)
 }
 
+/// The state of an update rule: one or two moments for each parameter.
 public final class Optimiser {
     private let kind: OptimiserKind
     private let decay: Double
@@ -29,7 +31,7 @@ public final class Optimiser {
         v = needsV ? first.take(parameterCount) : m
     }
 
-    /// One step on all parameters.
+    /// Makes one step on all parameters.
     public func step(
         _ w: UnsafeMutablePointer<Float>, _ gradient: UnsafePointer<Float>, count: Int, rate: Double
     ) {
@@ -37,7 +39,7 @@ public final class Optimiser {
         step(w, gradient, range: 0..<count, rate: rate)
     }
 
-    /// Call once before the ranges of a step.
+    /// Begins a step; call it once before the ranges of the step.
     public func begin() {
         stepCount += 1
         if case .adamW(let beta1, let beta2, _) = kind {
@@ -46,7 +48,7 @@ public final class Optimiser {
         }
     }
 
-    /// The part of a step that concerns `range`; ranges may run on different threads.
+    /// Makes the part of a step for the parameters in `range`; ranges may run on different threads.
     public func step(
         _ w: UnsafeMutablePointer<Float>, _ gradient: UnsafePointer<Float>, range: Range<Int>,
         rate: Double

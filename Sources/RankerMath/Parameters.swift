@@ -1,27 +1,28 @@
 // What a forward pass reads. Layers multiply by W', so W' is what they are given where a copy of it
-// is kept: turning it once a step costs less than each product reading W against its grain.
+// is kept: transposing it once a step costs less than each product reading W against its grain.
 internal import CKernels
 
-/// A ranker's parameters as one thread sees them.
+/// A ranker's parameters, with the transposed copies that products read.
 public struct Parameters {
-    /// Every parameter at its offset; inside `turned` layers only biases are read from here.
+    /// Every parameter at its offset; inside `transposed` layers only biases are read from here.
     public let values: UnsafePointer<Float>
     /// W' [inputs, outputs] of each layer, at the offset of its W; nil where none is kept.
-    let turned: UnsafePointer<Float>?
+    let transposed: UnsafePointer<Float>?
     /// For products in bfloat16; nil for float32.
-    let paired: PairedWeights?
+    let packed: PackedWeights?
 
     public init(
-        values: UnsafePointer<Float>, turned: UnsafePointer<Float>?, paired: PairedWeights? = nil
+        values: UnsafePointer<Float>, transposed: UnsafePointer<Float>?,
+        packed: PackedWeights? = nil
     ) {
         self.values = values
-        self.turned = turned
-        self.paired = paired
+        self.transposed = transposed
+        self.packed = packed
     }
 }
 
 /// Each layer's W as pairs of bfloat16, at half the offset of its W.
-public struct PairedWeights {
+public struct PackedWeights {
     /// Pairs of inputs, [inputs / 2, outputs].
     let forward: UnsafeMutablePointer<UInt32>
     /// Pairs of outputs, [outputs / 2, inputs].
@@ -35,16 +36,16 @@ public struct PairedWeights {
     }
 }
 
-extension TailShape {
+extension TrunkShape {
     /// Layers wider than this are left to oneDNN, which cuts large products better.
-    static let turnedWidthMax = 1_024
+    static let transposedWidthMax = 1_024
 
-    /// Whether a turned copy of the layers' weights is worth having on this processor.
-    public var isTurned: Bool { hasOwnProducts && width <= Self.turnedWidthMax }
+    /// Whether a transposed copy of the layers' weights is worth having on this processor.
+    public var isTransposed: Bool { hasOwnProducts && width <= Self.transposedWidthMax }
 
     /// Whether the layers' products can be computed in pairs: pairs need even counts.
-    public func isPaired(_ precision: Precision) -> Bool {
-        precision.available == .bfloat16 && isTurned
+    public func isPacked(_ precision: Precision) -> Bool {
+        precision.available == .bfloat16 && isTransposed
             && layers.allSatisfy { ($0.inputs | $0.outputs | $0.weight) & 1 == 0 }
     }
 
@@ -57,27 +58,27 @@ extension TailShape {
         }
     }
 
-    /// Writes W' of each layer to `turned`, at the layer's offset.
+    /// Writes W' of each layer to `transposed`, at the layer's offset.
     ///
     /// - Parameter weight: Where W lies of the layer with this offset.
-    public func turn(
-        _ weight: (Int) -> UnsafePointer<Float>, into turned: UnsafeMutablePointer<Float>
+    public func transpose(
+        _ weight: (Int) -> UnsafePointer<Float>, into transposed: UnsafeMutablePointer<Float>
     ) {
         for layer in layers {
             ls_transpose(
-                weight(layer.weight), layer.inputs, turned + layer.weight, layer.outputs,
+                weight(layer.weight), layer.inputs, transposed + layer.weight, layer.outputs,
                 layer.outputs, layer.inputs)
         }
     }
 
     /// Writes each layer's pairs.
-    public func pair(_ values: UnsafePointer<Float>, into paired: PairedWeights) {
+    public func pack(_ values: UnsafePointer<Float>, into packed: PackedWeights) {
         for layer in layers {
             ls_pair_columns(
-                values + layer.weight, layer.inputs, paired.forward + layer.weight / 2,
+                values + layer.weight, layer.inputs, packed.forward + layer.weight / 2,
                 layer.outputs, layer.outputs, layer.inputs)
             ls_pair_rows(
-                values + layer.weight, paired.backward + layer.weight / 2, layer.outputs,
+                values + layer.weight, packed.backward + layer.weight / 2, layer.outputs,
                 layer.inputs)
         }
     }

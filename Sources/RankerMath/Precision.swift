@@ -2,13 +2,14 @@
 // scoring. Everything else, sums included, is float32.
 internal import CKernels
 
+/// The precision of matrix products.
 public enum Precision: String, Sendable, Codable, Hashable, CaseIterable {
     case float32
     /// Factors rounded to bfloat16 (8 significant bits), summed in float32.
     case bfloat16
 
-    /// What this processor computes when asked for this precision: bfloat16 needs AVX-512's dot
-    /// products, elsewhere it would only be slower and less exact.
+    /// The precision that this processor uses for this one. bfloat16 needs AVX-512's dot products;
+    /// without them it would be slower and less exact, so float32 is used.
     public var available: Precision {
         self == .bfloat16 && !ls_has_products_bf16() ? .float32 : self
     }

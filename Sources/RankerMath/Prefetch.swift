@@ -2,9 +2,9 @@
 internal import CKernels
 import LanguageSystem
 
-/// Asks for the next block's features a little at a time while this one is computed: rows of a
-/// batch lie anywhere in a file of hundreds of megabytes, and memory answers best when never
-/// crowded.
+/// Prefetches the next block's features a little at a time while this block is computed. Rows of a
+/// batch are anywhere in a file of hundreds of megabytes, and memory is fastest when few requests
+/// wait.
 struct Prefetch {
     let rows: UnsafeBufferPointer<StoredRow>
     var next: Int
@@ -12,7 +12,7 @@ struct Prefetch {
     let column: Int
     let count: Int
 
-    /// Columns `column ..< column + count` of rows `range`.
+    /// Prefetches columns `column ..< column + count` of rows `range`.
     init(
         _ rows: UnsafeBufferPointer<StoredRow>, _ range: Range<Int>, column: Int, count: Int
     ) {

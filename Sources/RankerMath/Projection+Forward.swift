@@ -3,7 +3,7 @@
 internal import CKernels
 
 extension ProjectionWeights {
-    /// z [rows, d] = P x + b. (E2)
+    /// Computes z [rows, d] = P x + b. (E2)
     public func forward(
         _ rows: UnsafeBufferPointer<StoredRow>, _ scratch: ProjectionScratch,
         into z: UnsafeMutablePointer<Float>
@@ -24,7 +24,7 @@ extension ProjectionWeights {
         }
     }
 
-    /// Adds what `columns` contribute to z; the first columns begin with the bias.
+    /// Adds the contribution of `columns` to z; the first columns start from the bias.
     private func forwardBlock(
         _ rows: UnsafeBufferPointer<StoredRow>, _ range: Range<Int>, _ columns: Range<Int>,
         _ scratch: ProjectionScratch, _ prefetch: Prefetch, into z: UnsafeMutablePointer<Float>
@@ -69,7 +69,7 @@ extension ProjectionWeights {
                     step)
             case nil:
                 ls_product_f32(
-                    scratch.block, depth, 1, turned + start * d, d, c, d, m, d, k,
+                    scratch.block, depth, 1, packed + start * d, d, c, d, m, d, k,
                     from, step)
             }
         }
@@ -85,7 +85,7 @@ extension ProjectionWeights {
             for row in 0..<m { rows[first + row].widen(0..<size, into: scratch.block + row * size) }
             ls_fill_rows(bias, z + first * d, m, d)
             libraryMultiply(
-                scratch.block, lda: size, turned, ldb: size, transposeB: true,
+                scratch.block, lda: size, packed, ldb: size, transposeB: true,
                 into: z + first * d, ldc: d, accumulate: true, m: m, n: d, k: size)
         }
     }

@@ -3,11 +3,11 @@
 internal import CKernels
 
 extension ProjectionWeights {
-    /// dP [d, D] = dz' X, overwritten, for columns `columns` of X.
+    /// Computes dP [d, D] = dz' X for the columns `columns` of X; overwrites dP there.
     ///
     /// - Parameters:
     ///   - dz: shape [rows, d].
-    ///   - pairs: `dz` as pairs of rows (`pairRows`); read by bfloat16 only.
+    ///   - pairs: `dz` as pairs of rows (`pairRows`); only bfloat16 reads it.
     public func gradient(
         _ rows: UnsafeBufferPointer<StoredRow>, columns: Range<Int>, dz: UnsafePointer<Float>,
         pairs: UnsafePointer<UInt32>, _ scratch: ProjectionScratch,
@@ -122,7 +122,7 @@ extension ProjectionWeights {
         }
     }
 
-    /// Two rows stored in different types: through float32.
+    /// Pairs two rows of different types, by way of float32.
     private func pairUnlike(
         _ x0: StoredRow, _ x1: StoredRow, _ start: Int, _ words: UnsafeMutablePointer<UInt32>,
         _ n: Int, _ stride: Int
@@ -137,7 +137,8 @@ extension ProjectionWeights {
     }
 }
 
-/// Pairs of rows y [(rows + 1) / 2, width] of x [rows, width]; an odd last row is paired with zero.
+/// Writes x [rows, width] as pairs of rows y [(rows + 1) / 2, width]; an odd last row is paired
+/// with zeros.
 public func pairRows(
     _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<UInt32>, rows: Int, width: Int
 ) {

@@ -3,17 +3,17 @@
 // `ProjectionWeights` knows which, and keeps P as that way reads it.
 internal import CKernels
 
-/// How pairs of bfloat16 are multiplied: the same rounded factors and float32 sums, in an order of
-/// its own each.
+/// How pairs of bfloat16 are multiplied. Each way has the same rounded factors and float32 sums,
+/// but its own order of sums.
 package enum PairProducts: Sendable, CaseIterable {
-    /// By the dot product of AVX-512.
+    /// The dot product of AVX-512.
     case dots
-    /// As float32 again, where the processor is slow with dots.
+    /// Products in float32, for processors whose dot product is slow.
     case widened
-    /// By the processor's matrix unit.
+    /// The processor's matrix unit.
     case tiles
 
-    /// Whether this processor and this system have it, for a layer of this shape.
+    /// Whether this processor and system can multiply a layer of this shape in this way.
     package func serves(_ layer: Dense) -> Bool {
         switch self {
         case .dots, .widened: Precision.bfloat16.available == .bfloat16
@@ -29,23 +29,25 @@ package enum PairProducts: Sendable, CaseIterable {
 
 private let hasTiles = ls_request_tiles()
 
-/// P and b in the order the products read them; shared by threads, which fill it together.
+/// P and b in the order that the products read. Threads share them and fill them together.
 /// Unchecked: each thread fills rows of its own, and afterwards it is only read.
 public final class ProjectionWeights: @unchecked Sendable {
     public let layer: Dense
+    /// The precision that is used, float32 where the processor lacks bfloat16.
     public let precision: Precision
     let pairs: PairProducts
     private let scratch: Scratch
     /// float32: P' [D, d]; bfloat16: pairs [(D + 1) / 2, d]; oneDNN: P [d, D] itself.
-    let turned: UnsafeMutablePointer<Float>
+    let packed: UnsafeMutablePointer<Float>
     let bias: UnsafeMutablePointer<Float>
 
-    /// - Parameter precision: computed in float32 where the processor lacks it.
+    /// - Parameter precision: The precision of the product; float32 replaces bfloat16 where the
+    ///   processor lacks it.
     public convenience init(_ layer: Dense, precision: Precision) {
         self.init(layer, precision: precision, pairs: .quickest(for: layer))
     }
 
-    /// - Parameter pairs: of those that serve the layer; float32 has none.
+    /// - Parameter pairs: A way that serves the layer; nil for float32.
     package init(_ layer: Dense, precision: Precision, pairs: PairProducts) {
         self.layer = layer
         self.precision = precision.available
@@ -54,32 +56,34 @@ public final class ProjectionWeights: @unchecked Sendable {
             self.precision == .bfloat16
             ? (layer.inputs + 1) / 2 * layer.outputs : layer.inputs * layer.outputs
         scratch = Scratch(count: Scratch.rounded(count) + Scratch.rounded(layer.outputs))
-        turned = scratch.take(count)
+        packed = scratch.take(count)
         bias = scratch.take(layer.outputs)
     }
 
+    /// The memory that the weights take.
     public var byteCount: Int { scratch.byteCount }
 
-    /// Steps in which columns may be shared among threads.
+    /// The step in which columns are divided among threads.
     public static let columnStep = 16
 
-    /// Takes over P and b.
+    /// Copies P and b.
     public func fill(from parameters: UnsafePointer<Float>) {
         fill(from: parameters, columns: 0..<layer.inputs)
         fillBias(from: parameters)
     }
 
-    /// Takes over P [d, D] and b [d] from where each lies.
+    /// Copies P [d, D] and b [d] from their addresses.
     public func fill(weight: UnsafePointer<Float>, bias: UnsafePointer<Float>) {
         fill(from: weight - layer.weight, columns: 0..<layer.inputs)
         fillBias(from: bias - layer.bias)
     }
 
+    /// Copies b alone.
     public func fillBias(from parameters: UnsafePointer<Float>) {
         bias.update(from: parameters + layer.bias, count: layer.outputs)
     }
 
-    /// Takes over P's columns `columns`.
+    /// Copies the columns `columns` of P.
     /// - Precondition: `columns` starts at a multiple of `columnStep`.
     public func fill(from parameters: UnsafePointer<Float>, columns: Range<Int>) {
         guard !columns.isEmpty else { return }
@@ -88,23 +92,23 @@ public final class ProjectionWeights: @unchecked Sendable {
         if precision == .bfloat16 {
             ls_pair_columns(source, size, words + first / 2 * d, d, d, columns.count)
         } else if hasOwnProducts {
-            ls_transpose(source, size, turned + first * d, d, d, columns.count)
+            ls_transpose(source, size, packed + first * d, d, d, columns.count)
         } else {
             for output in 0..<d {
-                (turned + output * size + first).update(
+                (packed + output * size + first).update(
                     from: source + output * size, count: columns.count)
             }
         }
     }
 
     var words: UnsafeMutablePointer<UInt32> {
-        UnsafeMutableRawPointer(turned).assumingMemoryBound(to: UInt32.self)
+        UnsafeMutableRawPointer(packed).assumingMemoryBound(to: UInt32.self)
     }
 }
 
-/// One thread's blocks of features.
+/// The memory of one thread for blocks of features.
 public final class ProjectionScratch {
-    /// Rows that meet a stretch of P before the next one is read.
+    /// The number of rows that are multiplied with one part of P before the next part is read.
     static let rowCount = 96
     /// Rows of C the kernels keep in registers; of the matrix unit's.
     static let (tileRowCount, unitRowCount) = (6, 16)
@@ -118,7 +122,7 @@ public final class ProjectionScratch {
         UnsafeMutableRawPointer(block).assumingMemoryBound(to: UInt32.self)
     }
 
-    /// - Parameter inputs: D of the widest projection it will serve.
+    /// - Parameter inputs: The D of the widest projection that uses it.
     public init(inputs: Int) {
         let own = max(
             Self.unitRowCount * Self.depth, Self.gradientRowCount * Self.gradientColumnCount)

@@ -4,11 +4,11 @@ internal import Foundation
 func logarithm(_ x: Double) -> Double { log(x) }
 func exponential(_ x: Double) -> Double { exp(x) }
 
-/// log(1 + exp(x)) without overflow.
+/// Softplus, log(1 + exp(x)), without overflow.
 func softplus(_ x: Double) -> Double { max(x, 0) + log1p(exp(-abs(x))) }
 func sigmoid(_ x: Double) -> Double { x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)) }
 
-/// Learning rate of step t of T. (E13)
+/// The learning rate of step t of T. (E13)
 ///
 ///     constant: rate      cosine: rate / 2 (1 + cos(pi t / T))
 public func learningRate(_ rate: Double, cosine: Bool, step: Int, of stepCount: Int) -> Double {

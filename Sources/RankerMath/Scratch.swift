@@ -1,13 +1,14 @@
 // Memory that one thread computes in: allocated once, cut into pieces, never grown while in use.
 internal import CKernels
 
-/// A run of float32 numbers; pieces are handed out in order and belong to whoever asked.
+/// A block of float32 numbers, from which pieces are taken in order. A piece belongs to its taker.
 /// Unchecked: one thread computes in it at a time; what is shared is only read by then.
 public final class Scratch: @unchecked Sendable {
     private let block: MemoryBlock
     private let buffer: UnsafeMutableBufferPointer<Float>
     private var used = 0
 
+    /// Allocates `count` numbers of 4 bytes.
     public init(count: Int) {
         let count = Self.rounded(max(count, 1))
         block = MemoryBlock(byteCount: 4 * count)
@@ -27,22 +28,23 @@ public final class Scratch: @unchecked Sendable {
         return buffer.baseAddress! + start
     }
 
-    /// The same as 32-bit words.
+    /// The next `count` 32-bit words, aligned to 64 bytes.
     public func takeWords(_ count: Int) -> UnsafeMutablePointer<UInt32> {
         UnsafeMutableRawPointer(take(count)).assumingMemoryBound(to: UInt32.self)
     }
 
+    /// The count rounded up to a multiple of 16 numbers (64 bytes).
     public static func rounded(_ count: Int) -> Int { (count + 15) / 16 * 16 }
 }
 
-/// Adds `source` to `target`, number by number.
+/// Adds `source` to `target`, element by element.
 public func add(
     _ source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>, count: Int
 ) {
     ls_add(source, target, count)
 }
 
-/// total[j] += the sum of column j of x [rows, width].
+/// Adds the sum of each column j of x [rows, width] to total[j].
 public func addColumnSums(
     of x: UnsafePointer<Float>, to total: UnsafeMutablePointer<Float>, rows: Int, width: Int
 ) {

@@ -15,7 +15,7 @@ public struct StoredRow {
 
     func at(_ column: Int) -> UnsafeRawPointer { start + column * type.byteCount }
 
-    /// Columns `columns` as float32.
+    /// Writes the columns `columns` as float32.
     public func widen(_ columns: Range<Int>, into target: UnsafeMutablePointer<Float>) {
         type.widen(at(columns.lowerBound), into: target, count: columns.count)
     }

@@ -2,7 +2,7 @@
 // share is fixed, so that results depend on the thread count and on nothing else.
 internal import Foundation
 
-/// `count` threads, the caller being number 0; the others live as long as the team.
+/// A team of `count` threads. The caller is number 0, and the others live as long as the team.
 public final class ThreadTeam {
     public let count: Int
     private let board = Board()
@@ -42,7 +42,7 @@ public final class ThreadTeam {
     }
 }
 
-/// Where the team's threads wait for each other.
+/// The barrier of the team's threads.
 /// Unchecked: what changes is behind the condition.
 private final class Board: @unchecked Sendable {
     // Unchecked: who gives the work waits until every thread has finished it.

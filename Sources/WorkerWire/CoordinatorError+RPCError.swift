@@ -23,7 +23,7 @@ extension RPCError {
 }
 
 extension CoordinatorError {
-    /// - Parameter rpc: One that came from the other side, or from the transport.
+    /// - Parameter rpc: An error of the other side, or of the transport.
     public init(_ rpc: RPCError) {
         let named = rpc.metadata[stringValues: codeKey].first { _ in true }
         let hint = rpc.metadata[binaryValues: hintKey].first { _ in true }

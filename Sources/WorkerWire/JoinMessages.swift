@@ -2,23 +2,31 @@
 // /v1/recover.
 public import Foundation
 
+/// The HTTP paths of joining, and the default ports.
 public enum JoinPaths {
+    /// The authority's certificates in PEM (GET).
     public static let authority = "/v1/ca"
+    /// Where a new worker sends its `JoinRequest` (POST).
     public static let join = "/v1/join"
+    /// Where a worker whose certificate expired sends its `RecoverRequest` (POST).
     public static let recover = "/v1/recover"
+    /// The HTTPS port.
     public static let defaultPort = 8443
+    /// The workers' gRPC port.
     public static let defaultWorkerPort = 8444
-    /// Of a request or a reply.
+    /// The largest request or reply, 64 KiB.
     public static let byteCountMax = 64 << 10
 }
 
 /// The body of POST /v1/join.
 public struct JoinRequest: Codable, Sendable, Hashable, CustomStringConvertible {
+    /// The public part of the join token.
     public let id: String
+    /// The secret part of the join token.
     public let secret: String
-    /// What the worker would like to be called; the token's name wins.
+    /// The name that the worker asks for; a name in the token has precedence.
     public let name: String?
-    /// PKCS #10, DER; base64 in JSON.
+    /// The certificate request (PKCS #10 in DER); base64 in JSON.
     public let certificateRequest: [UInt8]
 
     enum CodingKeys: String, CodingKey {
@@ -49,14 +57,14 @@ public struct JoinRequest: Codable, Sendable, Hashable, CustomStringConvertible 
         try container.encode(Data(certificateRequest), forKey: .certificateRequest)
     }
 
-    /// Without the secret.
+    /// The request without the secret, for logs.
     public var description: String { "join with token \(id)" }
 }
 
-/// The body of POST /v1/recover: a worker whose certificate ran out, with the key it joined with.
+/// The body of POST /v1/recover: a worker whose certificate expired, with the key it joined with.
 public struct RecoverRequest: Codable, Sendable, Hashable {
     public let name: String
-    /// PKCS #10, DER, signed with that key; base64 in JSON.
+    /// The certificate request (PKCS #10 in DER), signed with that key; base64 in JSON.
     public let certificateRequest: Data
 
     enum CodingKeys: String, CodingKey {
@@ -70,12 +78,13 @@ public struct RecoverRequest: Codable, Sendable, Hashable {
     }
 }
 
-/// The answer to both.
+/// The answer to a join and to a recovery.
 public struct JoinReply: Codable, Sendable, Hashable {
-    /// The name the worker got.
+    /// The worker's name.
     public let worker: String
-    /// PEM: the worker's certificate, then the authority's.
+    /// The certificates in PEM: the worker's own, then the authority's.
     public let certificateChain: String
+    /// The workers' gRPC port, on the host that was asked.
     public let workerPort: Int
 
     enum CodingKeys: String, CodingKey {
@@ -91,10 +100,13 @@ public struct JoinReply: Codable, Sendable, Hashable {
     }
 }
 
-/// The body of a refusal.
+/// The JSON body of a refusal, the same on every path.
 public struct RefusalBody: Codable, Sendable, Hashable {
+    /// The error, as `CoordinatorError` has it.
     public struct Content: Codable, Sendable, Hashable {
+        /// The name of an `ErrorCode`.
         public let code: String
+        /// What could not be done, in one sentence.
         public let message: String
         public let hint: String?
     }

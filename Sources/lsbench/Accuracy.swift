@@ -7,17 +7,17 @@ import Rankers
 /// Figures over all files, each file weighted by its queries, in percent.
 struct Accuracy {
     let candidateCount: Int
-    /// Of each run's ranker.
+    /// The accuracy of each run's ranker.
     let rankers: [Double]
-    /// Bootstrap by query, of the first run's.
+    /// The standard error of the first run's accuracy, bootstrapped by query.
     let standardError: Double
     let firstSample, oracle: Double
-    /// Nil where a file does not know.
+    /// The baselines; nil when they are unknown in one of the files.
     let majority, highestLogProbability: Double?
     let groupCount: Int
     let queryCount: Int
 
-    /// - Parameter reports: for each run, each file's.
+    /// - Parameter reports: The reports of each run, one for each file.
     init(candidateCount: Int, _ reports: [[EvaluationReport]]) {
         let first = reports[0]
         let queries = first.map { Double($0.queryCount) }
@@ -48,7 +48,7 @@ struct Accuracy {
         ("log-prob", 8), ("oracle", 6), ("groups", 7),
     ]
 
-    /// A row under `heading`.
+    /// The cells of a row below `heading`.
     var cells: [String] {
         let mean = rankers.reduce(0, +) / Double(rankers.count)
         let range = "\(text(rankers.min() ?? mean, 1)) to \(text(rankers.max() ?? mean, 1))"

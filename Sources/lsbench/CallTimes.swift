@@ -3,7 +3,7 @@
 import Benchmarking
 import RankerMath
 
-/// Each case meets the same rankers in the same random order.
+/// The times of calls. Each case calls the same rankers in the same random order.
 struct CallTimes {
     static let turn = 25
     private var seconds: [[Double]]
@@ -17,7 +17,7 @@ struct CallTimes {
         self.rankerCount = rankerCount
     }
 
-    /// Calls of each case so far, warming up not counted.
+    /// The number of calls of each case so far, without the warm-up.
     var callCount: Int { seconds[0].count }
 
     func times(_ index: Int) -> Times { Times(seconds[index]) }
@@ -27,7 +27,7 @@ struct CallTimes {
         for ranker in 0..<rankerCount { try body(ranker) }
     }
 
-    /// One turn of case `index`; `body` gets the ranker to call. Its time is shared by `parts`.
+    /// One turn of case `index`; `body` gets the ranker to call. Its time is divided by `parts`.
     mutating func takeTurn(
         _ index: Int, of parts: Int = 1, _ body: (Int) throws -> Void
     ) rethrows {

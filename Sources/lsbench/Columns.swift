@@ -4,7 +4,8 @@ import Foundation
 struct Columns {
     private let widths: [Int]
 
-    /// Prints the heading. Words stand to the left, figures (columns after the first) to the right.
+    /// Prints the heading. The first column is aligned to the left, the others, which are figures,
+    /// to the right.
     init(_ heading: [(name: String, width: Int)]) {
         widths = heading.map { max($0.width, $0.name.count) }
         row(heading.map(\.name))

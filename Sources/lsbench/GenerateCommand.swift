@@ -13,17 +13,17 @@ struct GenerateCommand: ParsableCommand {
     @Option(help: "Responses of each query.") var responses = 100
     @Option(help: "Numbers of one feature.") var hiddenSize = 4096
     @Option(help: "Seed; the planted direction is the same for all.") var seed: UInt64 = 1
-    @Option(help: "How far labels move a response along the planted direction.")
+    @Option(help: "Distance by which a label moves a response along the planted direction.")
     var delta: Float = 8
     @Option(help: "train or test.") var split: Split = .train
 
     func validate() throws {
         guard (1...100_000).contains(queries), (2...10_000).contains(responses),
-            (1...65_536).contains(hiddenSize), delta.isFinite
+            (1...Bounds.hiddenSizeMax).contains(hiddenSize), delta.isFinite
         else {
             throw ValidationError(
-                "expected 1 to 100000 queries, 2 to 10000 responses, hidden size 1 to 65536 and a "
-                    + "finite delta")
+                "expected 1 to 100000 queries, 2 to 10000 responses, hidden size 1 to "
+                    + "\(Bounds.hiddenSizeMax) and a finite delta")
         }
     }
 

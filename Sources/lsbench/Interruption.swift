@@ -9,11 +9,11 @@ enum Interruption {
     nonisolated(unsafe) private static var directories: [URL] = []
     private static let patience: TimeInterval = 10
 
-    /// To be removed when the run is interrupted.
+    /// Registers a directory to remove when the run is interrupted.
     static func remove(_ directory: URL) { lock.withLock { directories.append(directory) } }
 
-    /// From here on SIGINT, SIGTERM and SIGHUP end what this program started, and then this
-    /// program.
+    /// From now on SIGINT, SIGTERM and SIGHUP end the processes that this program started, and then
+    /// this program.
     static func watch() async {
         let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm, .sighup)
         // Unstructured: it lasts as long as the program.
@@ -37,7 +37,7 @@ enum Interruption {
         for child in children where isRunning(child) { kill(child.processID, SIGKILL) }
     }
 
-    /// Not ended, or not a zombie only.
+    /// Whether the process still runs and is not just a zombie.
     private static func isRunning(_ child: ProcessUsage) -> Bool {
         guard
             let stat = try? String(

@@ -4,8 +4,8 @@ import Benchmarking
 
 struct KernelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "kernels", abstract: "Time the products of matrices beneath the rankers.",
-        discussion: "Each thread does the whole product on its own matrices.")
+        commandName: "kernels", abstract: "Time the matrix products that rankers use.",
+        discussion: "Each thread computes the whole product on its own matrices.")
 
     @Option(help: "Threads, 1 to 256.") var threads = 1
     @Option(help: "Rounds of each product.") var rounds = 100
@@ -41,7 +41,7 @@ struct KernelCase: Encodable {
     let threadCount: Int
     let secondsMin: Double
     let secondsMedian: Double
-    /// By the median, all threads together.
+    /// The rate at the median time, all threads together.
     let gigaflops: Double
     let peakGigaflops: Double
     let shareOfPeak: Double
@@ -66,7 +66,7 @@ struct KernelCase: Encodable {
         ("of peak", 7),
     ]
 
-    /// A row under `heading`.
+    /// The cells of a row below `heading`.
     var cells: [String] {
         [
             name, way, "\(m) x \(k) x \(n)", text(secondsMin * 1e6, 1),

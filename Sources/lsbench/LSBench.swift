@@ -2,14 +2,14 @@
 // group, the products of matrices beneath both, the ledger at size, the dispatch of tasks and the
 // way of features to workers. Prints lines for people and one JSON line per case.
 import ArgumentParser
-import Foundation
 import LanguageSystem
+import ProgramSupport
 
 @main
 struct LSBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lsbench",
-        abstract: "Time training and scoring of rankers, and the dispatch of tasks.",
+        abstract: "Time training, scoring and serving of rankers, and the dispatch of tasks.",
         discussion: """
             Examples:
               lsbench generate --out mbpp.safetensors       synthetic features of the paper's size
@@ -32,18 +32,6 @@ struct LSBench: AsyncParsableCommand {
 
     static func main() async {
         await Interruption.watch()
-        do {
-            var command = try parseAsRoot()
-            if var asynchronous = command as? any AsyncParsableCommand {
-                try await asynchronous.run()
-            } else {
-                try command.run()
-            }
-        } catch let error as CoordinatorError {
-            FileHandle.standardError.write(Data("lsbench: \(error)\n".utf8))
-            Foundation.exit(error.code.exitStatus)
-        } catch {
-            exit(withError: error)
-        }
+        await runProgram()
     }
 }

@@ -4,7 +4,7 @@ import LanguageSystem
 public import RankerMath
 
 extension Precision: ExpressibleByArgument {
-    /// - Throws: `invalidArgument` for what this processor does not offer.
+    /// - Throws: `invalidArgument` when this processor does not support the precision.
     func check(for work: String) throws(CoordinatorError) {
         guard available == self else {
             throw CoordinatorError(

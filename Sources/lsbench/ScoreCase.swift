@@ -3,25 +3,25 @@ import Benchmarking
 
 struct ScoreCase: Encodable {
     let bench = "score"
-    /// `listwise float32`, or which bare product.
+    /// The name of the case, such as `listwise float32`, or of the bare product.
     let name: String
-    /// Groups of one call; times are of one group.
+    /// The number of groups of one call; times are for one group.
     let groupCount: Int
     let threadCount = 1
-    /// How many rankers were called in turn.
+    /// The number of rankers that were called in turn.
     let rankerCount: Int
-    /// The candidates and the instruction.
+    /// The rows of a group: the candidates and the instruction.
     let rowCount: Int
     let hiddenSize: Int
     let secondsMin: Double
     let secondsMedian: Double
     let secondsP90: Double
     let secondsP99: Double
-    /// Median to oneDNN's median.
+    /// The median divided by oneDNN's median.
     let ratioToBareProduct: Double
-    /// By the median.
+    /// The rate at the median time.
     let gigaflops: Double
-    /// Measured peak, float32 product, one thread.
+    /// The measured peak of float32 products on one thread.
     let peakGigaflops: Double
     let shareOfPeak: Double
     let machine: Machine
@@ -51,7 +51,7 @@ extension ScoreCase {
         ("x product", 9), ("GFLOP/s", 7), ("of peak", 7),
     ]
 
-    /// A row under `heading`.
+    /// The cells of a row below `heading`.
     var cells: [String] {
         [
             name, "\(groupCount)", "\(rankerCount)", text(secondsMin * 1e6, 1),

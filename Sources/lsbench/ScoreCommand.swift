@@ -11,27 +11,30 @@ struct ScoreCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "score", abstract: "Time the scoring of groups on one thread.")
 
-    @Option(name: .long, parsing: .upToNextOption, help: "Of listwise and pointwise.")
+    @Option(
+        name: .long, parsing: .upToNextOption,
+        help: "Kinds of rankers to time: listwise, pointwise or both.")
     var kind: [RankerKind] = RankerKind.allCases
     @Option(help: "Numbers of one feature.") var hiddenSize = 4096
     @Option(help: "Candidates, 1 to 1024.") var candidates = 10
     @Option(
         name: .long, parsing: .upToNextOption,
-        help: "Different rankers called in turn at random: 1 stays in cache, 100 do not.")
+        help: "Number of rankers, called at random; 1 stays in the processor's cache, 100 do not.")
     var rankers = [1, 100]
     @Option(help: "Calls of each.") var calls = 3_000
-    @Option(help: "Groups of the batched form, 2 to 1000; timed per group.") var batch = 32
+    @Option(help: "Groups in a batch, 2 to 1000; times are per group.") var batch = 32
     @Option(help: "float32 or bfloat16.") var precision: Precision = .float32
 
     func validate() throws {
-        guard (1...65_536).contains(hiddenSize),
+        guard (1...Bounds.hiddenSizeMax).contains(hiddenSize),
             (1...RankerScorer.candidateCountMax).contains(candidates),
             (1...1_000_000).contains(calls), (2...1_000).contains(batch), !kind.isEmpty,
             !rankers.isEmpty,
             rankers.allSatisfy({ (1...10_000).contains($0) })
         else {
             throw ValidationError(
-                "expected hidden size 1 to 65536, 1 to 1024 candidates, 1 to 1000000 calls, "
+                "expected hidden size 1 to \(Bounds.hiddenSizeMax), 1 to "
+                    + "\(RankerScorer.candidateCountMax) candidates, 1 to 1000000 calls, "
                     + "batches of 2 to 1000 and 1 to 10000 rankers")
         }
     }
@@ -50,7 +53,7 @@ struct ScoreCommand: ParsableCommand {
         for line in lines { print(line) }
     }
 
-    /// All cases of one number of rankers.
+    /// Measures all cases for one number of rankers.
     private func measure(rankerCount: Int, peak: Double) throws -> [ScoreCase] {
         let product = BareProduct(
             rows: candidates + 1, hiddenSize: hiddenSize, rankerCount: rankerCount)

@@ -19,24 +19,25 @@ struct TrainCase: Encodable {
     let runCount: Int
     let seed: UInt64
     let loadSeconds: Spread
-    /// Absent where training drew its own groups; their time is then in `trainSeconds`.
+    /// The time to draw or read groups; nil when training drew them, whose time is then in
+    /// `trainSeconds`.
     let groupSeconds: Spread?
     let trainSeconds: Spread
     let totalSeconds: Spread
-    /// Of the median run.
+    /// The rate of the median run.
     let groupsPerSecond: Double
     let stepSecondsP10: Double?
     let stepSecondsMedian: Double?
     let distinctRowsPerStep: Double?
     let gigaflops: Double?
-    /// Measured peak, float32 product, on as many threads.
+    /// The measured peak of float32 products on as many threads.
     let peakGigaflops: Double
     let shareOfPeak: Double?
     let firstLoss: Double
     let lastLoss: Double
     let featuresBytes: Int
     let peakResidentBytes: Int?
-    /// Peak resident minus the features as stored.
+    /// The peak resident memory minus the size of the stored features.
     let extraBytes: Int?
     /// SHA-256 of the last run's weights.
     let weights: String
@@ -77,7 +78,7 @@ struct TrainCase: Encodable {
     }
 }
 
-/// The least and the middle of some times, in seconds.
+/// The minimum and the median of times in seconds.
 struct Spread: Encodable {
     let min: Double
     let median: Double
@@ -97,7 +98,7 @@ extension TrainCase {
 }
 
 extension TrainRun {
-    /// A row under `TrainCase.heading`.
+    /// The cells of a row below `TrainCase.heading`.
     func cells(peak: Double) -> [String] {
         let steps = stepSeconds.isEmpty ? nil : Times(stepSeconds)
         return [

@@ -5,7 +5,8 @@ import RankerMath
 import Rankers
 
 extension TrainCommand {
-    /// Whether groups come from a file or are drawn as the peer draws them; else training draws.
+    /// Whether groups come from a file or are drawn as the peer draws them; otherwise training
+    /// draws its own.
     var timesGivenGroups: Bool { paper || groups != nil || writeGroups != nil }
 
     func configuration(for sets: [FeatureSet]) throws -> RankerConfiguration {
@@ -32,7 +33,7 @@ extension TrainCommand {
         return try TrainingConfiguration(json: plan.json)
     }
 
-    /// The weights to start from; nil leaves them to the seed.
+    /// The weights to start from; nil starts from the seed.
     func initialWeights(
         _ configuration: RankerConfiguration, seed: UInt64
     ) throws -> RankerWeights? {

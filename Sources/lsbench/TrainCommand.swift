@@ -8,7 +8,7 @@ import Rankers
 
 struct TrainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "train", abstract: "Train, and say how long each part took.",
+        commandName: "train", abstract: "Train rankers, and print how long each phase took.",
         discussion: """
             Examples:
               lsbench train --kind listwise --features deploy/examples/math/*/train.safetensors \
@@ -21,11 +21,11 @@ struct TrainCommand: ParsableCommand {
 
     @Option(name: .long, parsing: .upToNextOption, help: "Feature files to train on.")
     var features: [String]
-    @Option(name: .long, parsing: .upToNextOption, help: "Feature files to measure on.")
+    @Option(name: .long, parsing: .upToNextOption, help: "Feature files to evaluate on.")
     var test: [String] = []
     @Option(help: "listwise or pointwise.") var kind: RankerKind = .listwise
     @Option(help: "Threads, 1 to 256.") var threads = 1
-    @Option(help: "Runs, with seeds one apart.") var repeats = 1
+    @Option(help: "Number of runs; each uses the next seed.") var repeats = 1
     @Option(help: "Seed of the first run.") var seed: UInt64 = 1
     @Option(help: "Passes over the groups, in place of the configuration's.") var epochs: Int?
     @Option(help: "Training configuration as JSON, in place of the preset.") var training: String?
@@ -37,23 +37,23 @@ struct TrainCommand: ParsableCommand {
             100 groups of 10 a query after filtering, temperature 1, uniform start.
             """)
     var paper = false
-    @Option(help: "Groups and their order to train on (safetensors, groups/1).")
+    @Option(help: "File of the groups to train on, in their order (safetensors, groups/1).")
     var groups: String?
-    @Option(help: "Where to write the groups that were drawn; implies --paper's drawing.")
+    @Option(help: "File for the groups that were drawn; they are drawn as with --paper.")
     var writeGroups: String?
     @Option(
         name: .customLong("init"),
-        help: "Weights to start from (safetensors, with or without our metadata).")
+        help: "File of the initial weights (safetensors, with or without our metadata).")
     var initial: String?
-    @Option(help: "Where to write the weights started from.") var writeInit: String?
-    @Option(help: "Where to write the last run's loss of every step, as JSON.")
+    @Option(help: "File for the initial weights.") var writeInit: String?
+    @Option(help: "File for the loss of every step of the last run, as JSON.")
     var trace: String?
     @Option(
         name: .long, parsing: .upToNextOption,
-        help: "Candidates of the groups measured on --test, one or more values of K.")
+        help: "Numbers of candidates (K) to evaluate on --test.")
     var candidates = [10]
-    @Option(help: "Where to write the last run's weights.") var out: String?
-    @Flag(help: "Say where the last run's time went; needs --paper or --groups.")
+    @Option(help: "File for the weights of the last run.") var out: String?
+    @Flag(help: "Print the phases of the last run's time; needs --paper or --groups.")
     var profile = false
 
     func validate() throws {

@@ -10,29 +10,29 @@ struct TrainRun {
     let plan: TrainingConfiguration
     let weights: RankerWeights
     let losses: [Double]
-    /// Of full steps.
+    /// The seconds of each full step.
     let stepSeconds: [Double]
     let loadSeconds: Double
-    /// Nil where training drew its own groups.
+    /// Nil when training drew its own groups.
     let groupSeconds: Double?
     let trainSeconds: Double
-    /// Trained on, all epochs together.
+    /// The number of groups trained on, in all epochs together.
     let groupCount: Int
     let queryCount: Int
     let responseCount: Int
     let featuresByteCount: Int
-    /// Of each step; empty where training drew its own groups.
+    /// The number of distinct rows of each step; empty when training drew its own groups.
     private(set) var distinctRowCounts: [Int] = []
     private(set) var operations: Double?
     let report: TrainingReport?
-    /// Nil where training drew its own groups.
+    /// Nil when training drew its own groups.
     let phases: TrainingPhases?
     let peakByteCount: Int?
 
     var totalSeconds: Double { loadSeconds + (groupSeconds ?? 0) + trainSeconds }
     var groupsPerSecond: Double { Double(groupCount) / trainSeconds }
     var gigaflops: Double? { operations.map { $0 / trainSeconds / 1e9 } }
-    /// What the process needed beside the features as stored.
+    /// The peak memory of the process beyond the stored features.
     var extraByteCount: Int? { peakByteCount.map { $0 - featuresByteCount } }
 
     init(_ command: TrainCommand, seed: UInt64) throws {
@@ -98,7 +98,7 @@ struct TrainRun {
     }
 }
 
-/// When each step of a whole training run ended.
+/// The end of each step of a whole training run.
 private struct ProgressTimes {
     private(set) var losses: [Double] = []
     private(set) var stepSeconds: [Double] = []

@@ -15,6 +15,12 @@ enum JSONMerge {
                 .invalidArgument, "cannot use \(flag): found no JSON object",
                 hint: #"for example '{"epochs": 2}'"#)
         }
+        do {
+            // Of two equal keys the decoder below takes one without a word.
+            try JSONScan.check(Data(changes.utf8))
+        } catch {
+            throw CoordinatorError(.invalidArgument, "cannot use \(flag): \(error.found)")
+        }
         guard let original = object(base) else { throw .notMergeable() }
         return try text(of: merge(changed, into: original))
     }

@@ -1,30 +1,31 @@
-// Every setting of lscoord, read once: flag, then environment (LSCOORD_…), then the file
-// (--config, JSON), then the default. Checked whole before anything starts.
+// Every setting of lscoord, read once, from where SettingsReader finds it: flag, environment
+// (LSCOORD_…), secrets directory, settings file (--config), default. Checked whole before anything
+// starts.
 import ArgumentParser
-import Configuration
 import Coordination
 import Foundation
 import LanguageSystem
+import Logging
 import PKI
 import PostgresAccess
+import ProgramSupport
 import RankerMath
-import SystemPackage
 
 struct Settings: Sendable {
     /// Holds the embedded cluster, the certificate authority and the server's certificate.
     var dataDirectory: String
     /// A PostgreSQL URL or conninfo; nil means the embedded cluster.
     var database: String?
-    var restAddress: ListenAddress
-    var workerAddress: ListenAddress
+    var restAddress: HostPort
+    var workerAddress: HostPort
     /// Reranks over gRPC; nil: over HTTPS alone.
-    var grpcAddress: ListenAddress?
+    var grpcAddress: HostPort?
     /// Where other coordinators reach the workers' port; nil: under this machine's name.
-    var peerAddress: ListenAddress?
+    var peerAddress: HostPort?
     /// Names and addresses that the server's certificate is good for, beside localhost.
     var serverNames: [String]
-    var logFormat: String
-    var logLevel: String
+    var logFormat: ProgramLogHandler.Style
+    var logLevel: Logger.Level
     var leaseDuration: Duration
     var heartbeatInterval: Duration
     var reranker: RerankerSettings
@@ -47,7 +48,7 @@ extension Settings {
     /// under this machine's when everybody may connect.
     ///
     /// - Parameter restPort: The one that is open; nil: the configured one.
-    func joinAddress(restPort: Int? = nil) -> ListenAddress {
+    func joinAddress(restPort: Int? = nil) -> HostPort {
         var address = restAddress
         if let restPort { address.port = restPort }
         if let name = serverNames.first {
@@ -67,7 +68,7 @@ extension Settings {
             ? ProcessInfo.processInfo.hostName : workerAddress.host
     }
     /// - Parameter workerPort: The one that is open.
-    func peerAddress(workerPort: Int) -> ListenAddress {
+    func peerAddress(workerPort: Int) -> HostPort {
         var address = peerAddress ?? workerAddress
         address.host = peerHost
         if peerAddress == nil || address.port == 0 { address.port = workerPort }
@@ -75,23 +76,15 @@ extension Settings {
     }
 }
 
-/// `host:port`; port 0 lets the system choose.
-struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
-    var host: String
-    var port: Int
-
-    init(_ text: String, setting: String) throws(CoordinatorError) {
-        guard let colon = text.lastIndex(of: ":"),
-            let port = UInt16(text[text.index(after: colon)...]), !text.contains("://")
-        else { throw .malformedAddress(text, setting: setting) }
-        var host = String(text[..<colon])
-        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
-        guard !host.isEmpty else { throw .malformedAddress(text, setting: setting) }
-        self.host = host
-        self.port = Int(port)
+extension HostPort {
+    /// - Parameter setting: Its name in an error.
+    init(_ text: String, setting: String, defaultPort: Int? = nil) throws(CoordinatorError) {
+        do throws(Fault) {
+            try self.init(text, defaultPort: defaultPort)
+        } catch {
+            throw .malformedAddress(text, setting: setting, isURL: error == .isURL)
+        }
     }
-
-    var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
     var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
     var isEverywhere: Bool { host == "0.0.0.0" || host == "::" }
@@ -108,20 +101,22 @@ struct CommonOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             Your own PostgreSQL instead of the embedded one: postgres://user@host/name, several \
-            hosts with commas. With a password in it, say it in LSCOORD_DATABASE or the settings \
-            file: others can read arguments.
+            hosts separated by commas. Put a URL with a password into LSCOORD_DATABASE or the \
+            settings file, because others can read arguments.
             """,
             valueName: "url"))
     var database: String?
 
     @Option(
-        help: ArgumentHelp("Settings file (JSON); flags and environment win.", valueName: "file"))
+        help: ArgumentHelp(
+            "Settings file (JSON). Flags and environment variables override it.", valueName: "file")
+    )
     var config: String?
 
-    @Option(help: "Log lines as 'text' or 'json'.")
+    @Option(help: "Format of log lines: text or json.")
     var logFormat: String?
 
-    @Option(help: "trace, debug, info, notice, warning, error or critical.")
+    @Option(help: "Lowest level to log: trace, debug, info, notice, warning, error or critical.")
     var logLevel: String?
 }
 
@@ -129,25 +124,27 @@ struct CommonOptions: ParsableArguments {
 struct ServeOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "HTTPS: rerank, join, health. Default 127.0.0.1:8443.", valueName: "host:port"))
+            "Address of the HTTPS port (rerank, join, health). Default 127.0.0.1:8443.",
+            valueName: "host:port"))
     var restAddress: String?
 
     @Option(
         help: ArgumentHelp(
-            "gRPC for workers, mutual TLS. Default 127.0.0.1:8444.", valueName: "host:port"))
+            "Address of the workers' gRPC port, with mutual TLS. Default 127.0.0.1:8444.",
+            valueName: "host:port"))
     var workerAddress: String?
 
     @Option(
         help: ArgumentHelp(
-            "Reranks over gRPC, TLS and API keys as over HTTPS. Default: none.",
+            "Address of a port for reranks over gRPC, with TLS and API keys. Default: none.",
             valueName: "host:port"))
     var grpcAddress: String?
 
     @Option(
         help: ArgumentHelp(
             """
-            Where other coordinators on the same database reach the workers' port. Default: this \
-            machine's name, or what --worker-address listens on.
+            Address at which other coordinators on the database reach the workers' port. Default: \
+            that of --worker-address, or this machine's name if it listens on all addresses.
             """,
             valueName: "host:port"))
     var peerAddress: String?
@@ -155,14 +152,14 @@ struct ServeOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            A further name or address clients use; goes into the server's certificate. Repeatable.
+            Another name or address that clients use, for the server's certificate. Repeatable.
             """,
             valueName: "name"))
     var serverName: [String] = []
 
     @Option(
         help: ArgumentHelp(
-            "Seconds a worker may stay silent before its task is leased again. Default 10.",
+            "Seconds without a heartbeat after which a task is leased again. Default 10.",
             valueName: "n"))
     var leaseSeconds: Int?
 
@@ -177,7 +174,7 @@ struct ServeOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            float32, or bfloat16 where the processor has it: rankers then take half the memory. \
+            float32, or bfloat16 where the processor has it, which halves the memory of rankers. \
             Default bfloat16.
             """,
             valueName: "type"))
@@ -195,147 +192,111 @@ struct ServeOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Megabytes of bodies under way and of answers not taken; one more body above 1 MiB is \
-            refused with 429. Default 256.
+            Megabytes of bodies under way and of answers that clients have not read; beyond it a \
+            body above 1 MiB is refused with 429. Default 256.
             """,
             valueName: "n"))
     var bodyMemoryMb: Int?
 
     @Option(
         help: ArgumentHelp(
-            "Milliseconds a worker has to score a ranker placed on it. Default 200.",
+            "Milliseconds that a worker has for a rerank by a ranker placed on it. Default 200.",
             valueName: "n"))
     var edgeDeadlineMs: Int?
 
     @Option(
         help: ArgumentHelp(
-            "Share of requests whose decision is kept for lscoord replay, 0 to 1. Default 0.01.",
+            "Share of requests that are kept for lscoord replay, 0 to 1. Default 0.01.",
             valueName: "share"))
     var decisionShare: Double?
 
     @Option(
-        help: ArgumentHelp("Decisions kept in a second at most. Default 5.", valueName: "n"))
+        help: ArgumentHelp("Requests kept in a second at most. Default 5.", valueName: "n"))
     var decisionsPerSecond: Int?
 
     @Option(
         help: ArgumentHelp(
             """
-            Told to stop: milliseconds of /readyz saying so before the HTTPS port closes. Default \
-            1000.
+            Milliseconds at a stop during which /readyz fails before the HTTPS port closes. \
+            Default 1000.
             """,
             valueName: "n"))
     var drainLeadMs: Int?
 }
 
 extension Settings {
-    static func resolve(_ common: CommonOptions, serve: ServeOptions? = nil) async throws
-        -> Settings
-    {
-        let reader = try await reader(file: common.config)
-        // What a file brought into the environment ends as its line does.
-        func text(_ flag: String?, _ key: ConfigKey) -> String? {
-            flag ?? reader.string(forKey: key)?.trimmingCharacters(in: .newlines)
+    static func resolve(
+        _ common: CommonOptions, serve: ServeOptions? = nil,
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) async throws -> Settings {
+        try await SettingsReader.read(
+            program: "lscoord", file: common.config, environment: environment
+        ) { settings in
+            try Settings(&settings, common, serve, environment)
         }
-        func whole(
-            _ flag: Int?, _ key: ConfigKey, name: String, default value: Int,
-            in range: ClosedRange<Int>
-        )
-            throws -> Int
-        {
-            var found = flag
-            if found == nil, let written = reader.string(forKey: key) {
-                guard let number = Int(written) else {
-                    throw CoordinatorError.settingOutOfRange(name, found: written, range)
-                }
-                found = number
-            }
-            found = found ?? reader.int(forKey: key) ?? value
-            guard let found, range.contains(found) else {
-                throw CoordinatorError.settingOutOfRange(name, found: "\(found ?? 0)", range)
-            }
-            return found
-        }
-
-        let cores = Cores.count
-        let leaseSeconds = try whole(
-            serve?.leaseSeconds, "leaseSeconds", name: "--lease-seconds", default: 10, in: 2...3600)
-        let logLevel = text(common.logLevel, "logLevel") ?? "info"
-        guard
-            ["trace", "debug", "info", "notice", "warning", "error", "critical"].contains(logLevel)
-        else {
-            throw CoordinatorError.unknownChoice(
-                "--log-level", found: logLevel, expected: "trace to critical")
-        }
-        let logFormat = text(common.logFormat, "logFormat") ?? "text"
-        guard ["text", "json"].contains(logFormat) else {
-            throw CoordinatorError.unknownChoice(
-                "--log-format", found: logFormat, expected: "text or json")
-        }
-        let precisionName = text(serve?.servingPrecision, "servingPrecision") ?? "bfloat16"
-        guard let precision = Precision(rawValue: precisionName) else {
-            throw CoordinatorError.unknownChoice(
-                "--serving-precision", found: precisionName, expected: "float32 or bfloat16")
-        }
-        let listedNames =
-            reader.string(forKey: "serverNames")?
-            .split(separator: ",").map { $0.trimmingCharacters(in: .whitespacesAndNewlines) } ?? []
-        let serverNames = (serve?.serverName).flatMap { $0.isEmpty ? nil : $0 } ?? listedNames
-        for name in serverNames { try checkHost(name, setting: "--server-name") }
-        let peerAddress = try text(serve?.peerAddress, "peerAddress").map {
-            try ListenAddress($0, setting: "--peer-address")
-        }
-        if let peerAddress { try checkHost(peerAddress.host, setting: "--peer-address") }
-        return Settings(
-            dataDirectory: absolute(text(common.dataDir, "dataDir") ?? defaultDataDirectory()),
-            database: try database(text(common.database, "database")),
-            restAddress: try ListenAddress(
-                text(serve?.restAddress, "restAddress") ?? "127.0.0.1:8443",
-                setting: "--rest-address"),
-            workerAddress: try ListenAddress(
-                text(serve?.workerAddress, "workerAddress") ?? "127.0.0.1:8444",
-                setting: "--worker-address"),
-            grpcAddress: try text(serve?.grpcAddress, "grpcAddress").map {
-                try ListenAddress($0, setting: "--grpc-address")
-            },
-            peerAddress: peerAddress,
-            serverNames: serverNames,
-            logFormat: logFormat,
-            logLevel: logLevel,
-            leaseDuration: .seconds(leaseSeconds),
-            heartbeatInterval: .milliseconds(max(250, min(5_000, leaseSeconds * 1_000 / 4))),
-            reranker: RerankerSettings(
-                threadCount: try whole(
-                    serve?.scoringThreads, "scoringThreads", name: "--scoring-threads",
-                    default: max(1, cores / 2), in: 1...256),
-                cacheByteCountMax: try whole(
-                    serve?.rankerCacheMb, "rankerCacheMb", name: "--ranker-cache-mb", default: 512,
-                    in: 1...1_000_000) << 20,
-                precision: precision,
-                edgeDeadline: .milliseconds(
-                    try whole(
-                        serve?.edgeDeadlineMs, "edgeDeadlineMs", name: "--edge-deadline-ms",
-                        default: 200, in: 1...60_000))),
-            decisions: DecisionSettings(
-                share: try decisionShare(serve?.decisionShare, reader),
-                perSecondMax: try whole(
-                    serve?.decisionsPerSecond, "decisionsPerSecond", name: "--decisions-per-second",
-                    default: 5, in: 0...1_000)),
-            inFlightMax: try whole(
-                serve?.inFlight, "inFlight", name: "--in-flight", default: 64 * max(1, cores / 2),
-                in: 1...100_000),
-            heldByteCountMax: try whole(
-                serve?.bodyMemoryMb, "bodyMemoryMb", name: "--body-memory-mb", default: 256,
-                in: 32...1_000_000) << 20,
-            drainLead: .milliseconds(
-                try whole(
-                    serve?.drainLeadMs, "drainLeadMs", name: "--drain-lead-ms", default: 1_000,
-                    in: 0...600_000)))
     }
 
-    /// Refused here, before anything is tried with it; a file's line break at its end is none of
-    /// it.
-    private static func database(_ text: String?) throws -> String? {
-        guard let text else { return nil }
+    private init(
+        _ settings: inout SettingsReader, _ common: CommonOptions, _ serve: ServeOptions?,
+        _ environment: [String: String]
+    ) throws {
+        dataDirectory = Self.absolute(
+            try settings.text("dataDir", common.dataDir)
+                ?? Self.defaultDataDirectory(environment))
+        database = try settings.text(
+            "database", common.database, expected: "a PostgreSQL URL", isSecret: true
+        ) { text, _ in try Self.database(text) }
+        logFormat = try settings.choice("logFormat", common.logFormat, default: .text)
+        logLevel = try settings.choice("logLevel", common.logLevel, default: .info)
+
+        restAddress =
+            try settings.address("restAddress", serve?.restAddress)
+            ?? HostPort(host: "127.0.0.1", port: 8_443)
+        workerAddress =
+            try settings.address("workerAddress", serve?.workerAddress)
+            ?? HostPort(host: "127.0.0.1", port: 8_444)
+        grpcAddress = try settings.address("grpcAddress", serve?.grpcAddress)
+        peerAddress = try settings.address("peerAddress", serve?.peerAddress) { address, name in
+            try Self.checkHost(address.host, setting: name)
+        }
+        serverNames = try settings.texts(
+            "serverNames", serve?.serverName ?? [], flagName: "--server-name",
+            expected: "names of hosts, or IP addresses"
+        ) { host, name in try Self.checkHost(host, setting: name) }
+
+        let leaseSeconds = try settings.wholeNumber(
+            "leaseSeconds", serve?.leaseSeconds, in: 2...3_600, default: 10)
+        leaseDuration = .seconds(leaseSeconds)
+        heartbeatInterval = .milliseconds(max(250, min(5_000, leaseSeconds * 1_000 / 4)))
+
+        let scoringThreads = max(1, Cores.count / 2)
+        reranker = RerankerSettings(
+            threadCount: try settings.wholeNumber(
+                "scoringThreads", serve?.scoringThreads, in: 1...256, default: scoringThreads),
+            cacheByteCountMax: try settings.wholeNumber(
+                "rankerCacheMb", serve?.rankerCacheMb, in: 1...1_000_000, default: 512) << 20,
+            precision: try settings.choice(
+                "servingPrecision", serve?.servingPrecision, default: .bfloat16),
+            edgeDeadline: .milliseconds(
+                try settings.wholeNumber(
+                    "edgeDeadlineMs", serve?.edgeDeadlineMs, in: 1...60_000, default: 200)))
+        decisions = DecisionSettings(
+            share: try settings.number(
+                "decisionShare", serve?.decisionShare, in: 0...1, default: 0.01),
+            perSecondMax: try settings.wholeNumber(
+                "decisionsPerSecond", serve?.decisionsPerSecond, in: 0...1_000, default: 5))
+        inFlightMax = try settings.wholeNumber(
+            "inFlight", serve?.inFlight, in: 1...100_000, default: 64 * scoringThreads)
+        heldByteCountMax =
+            try settings.wholeNumber(
+                "bodyMemoryMb", serve?.bodyMemoryMb, in: 32...1_000_000, default: 256) << 20
+        drainLead = .milliseconds(
+            try settings.wholeNumber(
+                "drainLeadMs", serve?.drainLeadMs, in: 0...600_000, default: 1_000))
+    }
+
+    /// Refused here, before anything is tried with it.
+    private static func database(_ text: String) throws(CoordinatorError) -> String {
         _ = try ConnectionInfo(text)
         return text.trimmingCharacters(in: .whitespacesAndNewlines)
     }
@@ -347,43 +308,9 @@ extension Settings {
         }
     }
 
-    private static func decisionShare(_ flag: Double?, _ reader: ConfigReader) throws -> Double {
-        var found = flag
-        if found == nil, let written = reader.string(forKey: "decisionShare") {
-            guard let number = Double(written) else {
-                throw CoordinatorError.unknownChoice(
-                    "--decision-share", found: written, expected: "0 to 1")
-            }
-            found = number
-        }
-        let share = found ?? reader.double(forKey: "decisionShare") ?? 0.01
-        guard (0...1).contains(share) else {
-            throw CoordinatorError.unknownChoice(
-                "--decision-share", found: "\(share)", expected: "0 to 1")
-        }
-        return share
-    }
-
-    /// Environment over file; flags are laid over both by `resolve`.
-    private static func reader(file: String?) async throws -> ConfigReader {
-        var providers: [any ConfigProvider] = [
-            EnvironmentVariablesProvider().prefixKeys(with: "lscoord")
-        ]
-        let path = file ?? ProcessInfo.processInfo.environment["LSCOORD_CONFIG"]
-        if let path {
-            do {
-                providers.append(try await FileProvider<JSONSnapshot>(filePath: FilePath(path)))
-            } catch {
-                throw CoordinatorError.unreadableSettings(path, cause: "\(error)")
-            }
-        }
-        return ConfigReader(providers: providers)
-    }
-
     /// Root keeps state where services do; a person, in their own data directory.
-    private static func defaultDataDirectory() -> String {
+    private static func defaultDataDirectory(_ environment: [String: String]) -> String {
         if getuid() == 0 { return "/var/lib/lscoord" }
-        let environment = ProcessInfo.processInfo.environment
         let base = environment["XDG_DATA_HOME"] ?? (environment["HOME"] ?? ".") + "/.local/share"
         return base + "/lscoord"
     }
@@ -393,22 +320,31 @@ extension Settings {
     }
 }
 
+extension SettingsReader {
+    fileprivate mutating func address(
+        _ key: String, _ flag: String?,
+        check: (_ address: HostPort, _ name: String) throws -> Void = { _, _ in }
+    ) throws -> HostPort? {
+        try text(key, flag, expected: "host:port") { text, name in
+            let address = try HostPort(text, setting: name)
+            try check(address, name)
+            return address
+        }
+    }
+}
+
 extension CoordinatorError {
-    static func malformedAddress(_ text: String, setting: String) -> Self {
+    static func malformedAddress(_ text: String, setting: String, isURL: Bool) -> Self {
         Self(
             .invalidSettings,
-            "cannot use \(setting) '\(text.printable(80))': "
-                + (text.contains("://") ? "it is a URL" : "it is not host:port"),
-            hint: "write host:port, for example \(setting) 0.0.0.0:8443")
+            "cannot use \(setting) '\(text.printable(80))': it is "
+                + (isURL ? "a URL" : "not host:port"),
+            hint: "write host:port, for example 0.0.0.0:8443")
     }
 
     static func unusableHost(_ host: String, setting: String, because fault: String) -> Self {
         Self(
             .invalidSettings, "cannot use \(setting) '\(host.printable(80))': \(fault)",
             hint: "expected a host's name of letters, digits, '-' and '.', or an IP address")
-    }
-
-    static func unknownChoice(_ name: String, found: String, expected: String) -> Self {
-        Self(.invalidSettings, "cannot use \(name) '\(found)': expected \(expected)")
     }
 }

@@ -1,40 +1,27 @@
 // The program: arguments to settings, settings to a worker, run. It decides nothing.
 import ArgumentParser
-import Foundation
 import LanguageSystem
-import ProgramLog
+import ProgramSupport
 
 @main
 struct Worker: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lsworker",
-        abstract: "Trains and evaluates rankers for a coordinator, on this machine's processors.",
+        abstract: "Trains, evaluates and serves rankers for a coordinator on this machine.",
         discussion: """
             Examples:
               lsworker join --coordinator coordinator.example.org --token-file token
-              lsworker join                  start again: the identity from before is used
+              lsworker join                  start again with the saved identity
               lsworker status
 
-            Settings come from flags, then LSWORKER_… in the environment, then
-            config.json in the state directory (or --config FILE), then defaults.
+            Settings come from flags, then LSWORKER_… in the environment, then files in
+            LSWORKER_SECRETS_DIR, then config.json in the state directory (or --config
+            FILE), then defaults.
             """,
         version: "lsworker \(ProductVersion.current)",
         subcommands: [Join.self, Status.self])
 
     static func main() async {
-        HiddenArguments.hide(valuesOf: ["--token"])
-        do {
-            var command = try parseAsRoot()
-            if var asynchronous = command as? any AsyncParsableCommand {
-                try await asynchronous.run()
-            } else {
-                try command.run()
-            }
-        } catch let error as CoordinatorError {
-            FileHandle.standardError.write(Data("lsworker: \(error)\n".utf8))
-            Foundation.exit(error.code.exitStatus)
-        } catch {
-            exit(withError: error)
-        }
+        await runProgram(hidingValuesOf: ["--token"])
     }
 }

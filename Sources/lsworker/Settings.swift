@@ -1,21 +1,24 @@
-// Every setting of lsworker, read once: flag, then environment (LSWORKER_…), then the file
-// (config.json in the state directory, or --config), then the default. Checked whole.
+// Every setting of lsworker, read once, from where SettingsReader finds it: flag, environment
+// (LSWORKER_…), secrets directory, settings file (config.json in the state directory, or
+// --config), default. Checked whole before anything starts.
 import ArgumentParser
-import Configuration
 import EdgeWork
 import Foundation
 import LanguageSystem
-import SystemPackage
+import Logging
+import ProgramSupport
 
 /// The flag that every command shares.
 struct CommonOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Where the identity, the cache and the status are kept.", valueName: "dir"))
+            "Directory of the identity, the cache and the status.", valueName: "dir"))
     var stateDir: String?
 
     @Option(
-        help: ArgumentHelp("Settings file (JSON); flags and environment win.", valueName: "file"))
+        help: ArgumentHelp(
+            "Settings file (JSON). Flags and environment variables override it.", valueName: "file")
+    )
     var config: String?
 }
 
@@ -23,14 +26,14 @@ struct JoinOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            The coordinator's HTTPS address; port 8443 unless given. Needed to join, not afterwards.
+            The coordinator's HTTPS address. Default port: 8443. Needed only to join.
             """,
             valueName: "host[:port]"))
     var coordinator: String?
 
     @Option(
         help: ArgumentHelp(
-            "The join token. Others can see it in 'ps' for a moment: --token-file is better.",
+            "The join token. Others can see it in 'ps' for a moment; prefer --token-file.",
             valueName: "token"
         ))
     var token: String?
@@ -42,68 +45,67 @@ struct JoinOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The name to ask for, if the token gives none. Default: this machine's.",
+            "The name to ask for if the token has none. Default: this machine's name.",
             valueName: "name"))
     var name: String?
 
     @Option(help: ArgumentHelp("Threads of each task. Default: half of the cores.", valueName: "n"))
     var threads: Int?
 
-    @Option(help: ArgumentHelp("Tasks at once, 1 to 64. Default 1.", valueName: "n"))
+    @Option(help: ArgumentHelp("Tasks to run at once, 1 to 64. Default 1.", valueName: "n"))
     var capacity: Int?
 
     @Option(
         help: ArgumentHelp(
-            "What this machine does, separated by commas. Default train,evaluate,rerank.",
+            "Kinds of work to do, separated by commas. Default train,evaluate,rerank.",
             valueName: "kinds"))
     var allow: String?
 
     @Option(
         help: ArgumentHelp(
             """
-            Whose tasks this machine takes, separated by commas: math/algebra, math/*. Default: all.
+            Domains whose tasks to take, separated by commas: math/algebra, math/*. Default: all.
             """,
             valueName: "domains"))
     var domains: String?
 
     @Option(
         help: ArgumentHelp(
-            "Megabytes of features that one task may have. Default: any.", valueName: "mb"))
+            "Megabytes of features of a task at most. Default: no limit.", valueName: "mb"))
     var taskSize: Int?
 
     @Option(
         help: ArgumentHelp(
             """
-            When this machine takes tasks, such as 22:00-06:00, several with commas. Default: \
-            always.
+            Hours in which to take tasks, separated by commas: 22:00-06:00. Default: always.
             """,
             valueName: "times"))
     var hours: String?
 
     @Option(
         help: ArgumentHelp(
-            "Megabytes of memory; a task that takes more is given back. Default: any.",
+            "Megabytes of memory; beyond it the newest task is handed back. Default: no limit.",
             valueName: "mb"))
     var memory: Int?
 
     @Option(
         help: ArgumentHelp(
-            "By how much the priority of its work is lowered, 0 to 19. Default 10.", valueName: "n")
+            "Nice value of the working threads, 0 to 19. Default 10.", valueName: "n")
     )
     var nice: Int?
 
     @Option(
         help: ArgumentHelp(
             """
-            Directory of feature files that never leave this machine: offered by description and \
-            digest alone.
+            Directory of feature files that never leave this machine; the coordinator gets only \
+            their descriptions and digests.
             """,
             valueName: "dir"))
     var data: String?
 
     @Option(
         help: ArgumentHelp(
-            "Whose data --data holds; the token's label 'user' must name them. Default: nobody's.",
+            "The user whose data --data holds, as the token's label 'user' says. Default: none.",
             valueName: "user"))
     var dataUser: String?
 
@@ -114,14 +116,14 @@ struct JoinOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Seconds that running tasks get when the worker is told to stop. Default 20.",
+            "Seconds that running tasks get at a stop. Default 20.",
             valueName: "n"))
     var drainSeconds: Int?
 
-    @Option(help: "Log lines as 'text' or 'json'.")
+    @Option(help: "Format of log lines: text or json.")
     var logFormat: String?
 
-    @Option(help: "trace, debug, info, notice, warning, error or critical.")
+    @Option(help: "Lowest level to log: trace, debug, info, notice, warning, error or critical.")
     var logLevel: String?
 }
 
@@ -132,115 +134,97 @@ struct Settings: Sendable {
     var token: String?
     var name: String
     var edge: EdgeSettings
-    var logFormat: String
-    var logLevel: String
+    var logFormat: ProgramLogHandler.Style
+    var logLevel: Logger.Level
 }
 
 extension Settings {
-    static func stateDirectory(_ common: CommonOptions) -> StateDirectory {
-        let environment = ProcessInfo.processInfo.environment
+    static func stateDirectory(
+        _ common: CommonOptions,
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) -> StateDirectory {
         let path =
             common.stateDir ?? environment["LSWORKER_STATE_DIR"]
             ?? defaultStateDirectory(environment)
         return StateDirectory(URL(fileURLWithPath: path).standardizedFileURL.path)
     }
 
-    static func resolve(_ common: CommonOptions, _ join: JoinOptions) async throws -> Settings {
-        let state = stateDirectory(common)
-        let reader = try await reader(common, state)
-        // What a file brought into the environment ends as its line does.
-        func text(_ flag: String?, _ key: ConfigKey) -> String? {
-            flag ?? reader.string(forKey: key)?.trimmingCharacters(in: .newlines)
+    static func resolve(
+        _ common: CommonOptions, _ join: JoinOptions,
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) async throws -> Settings {
+        let state = stateDirectory(common, environment: environment)
+        return try await SettingsReader.read(
+            program: "lsworker", file: common.config, defaultFile: state.settingsPath,
+            environment: environment
+        ) { settings in
+            try Settings(&settings, state, join)
         }
-        func whole(
-            _ flag: Int?, _ key: ConfigKey, name: String, default value: Int,
-            in range: ClosedRange<Int>
-        )
-            throws -> Int
-        {
-            var found = flag.map(String.init) ?? reader.string(forKey: key)
-            if found == nil, let number = reader.int(forKey: key) { found = String(number) }
-            guard let found else { return value }
-            guard let number = Int(found), range.contains(number) else {
-                throw CoordinatorError.settingOutOfRange(name, found: found, range)
-            }
-            return number
-        }
-        func choice(
-            _ flag: String?, _ key: ConfigKey, name: String, default value: String,
-            among allowed: [String]
-        )
-            throws -> String
-        {
-            let found = text(flag, key) ?? value
-            guard allowed.contains(found) else {
-                throw CoordinatorError.unknownChoice(
-                    name, found: found, expected: allowed.joined(separator: ", "))
-            }
-            return found
-        }
-        func megabytes(_ flag: Int?, _ key: ConfigKey, name: String) throws -> Int64? {
-            let count = try whole(flag, key, name: name, default: 0, in: 0...100_000_000)
-            if count == 0, flag != nil {
-                throw CoordinatorError.settingOutOfRange(name, found: "0", 1...100_000_000)
-            }
-            return count == 0 ? nil : Int64(count) << 20
-        }
-        let allowed = try allowed(text(join.allow, "allow"))
-        let cores = ProcessInfo.processInfo.activeProcessorCount
-        return Settings(
-            state: state,
-            coordinator: try text(join.coordinator, "coordinator").map {
-                try CoordinatorAddress($0)
-            },
-            token: try token(
-                flag: join.token, file: text(join.tokenFile, "tokenFile"),
-                written: text(nil, "token")),
-            name: text(join.name, "name") ?? machineName(),
-            edge: EdgeSettings(
-                capacity: try whole(
-                    join.capacity, "capacity", name: "--capacity", default: 1, in: 1...64),
-                policy: WorkPolicy(
-                    taskKinds: allowed.taskKinds, reranks: allowed.reranks,
-                    domains: try text(join.domains, "domains").map(domains),
-                    taskByteCountMax: try megabytes(
-                        join.taskSize, "taskSize", name: "--task-size"),
-                    hours: try text(join.hours, "hours").map { try WorkingHours($0) }),
-                threadCount: try whole(
-                    join.threads, "threads", name: "--threads", default: max(1, cores / 2),
-                    in: 1...1_024),
-                nice: try whole(join.nice, "nice", name: "--nice", default: 10, in: 0...19),
-                memoryByteCountMax: try megabytes(join.memory, "memory", name: "--memory"),
-                dataDirectory: try text(join.data, "data").map(dataDirectory),
-                dataUser: text(join.dataUser, "dataUser"),
-                cacheByteCountMax: Int64(
-                    try whole(
-                        join.cacheSize, "cacheSize", name: "--cache-size", default: 8_192,
-                        in: 1...100_000_000)) << 20,
-                drainDuration: .seconds(
-                    try whole(
-                        join.drainSeconds, "drainSeconds", name: "--drain-seconds", default: 20,
-                        in: 0...86_400))),
-            logFormat: try choice(
-                join.logFormat, "logFormat", name: "--log-format", default: "text",
-                among: ["text", "json"]),
-            logLevel: try choice(
-                join.logLevel, "logLevel", name: "--log-level", default: "info",
-                among: ["trace", "debug", "info", "notice", "warning", "error", "critical"]))
     }
 
-    private static func allowed(_ text: String?) throws(CoordinatorError) -> (
+    private init(
+        _ settings: inout SettingsReader, _ state: StateDirectory, _ join: JoinOptions
+    ) throws {
+        self.state = state
+        coordinator = try settings.text(
+            "coordinator", join.coordinator, expected: "host or host:port"
+        ) { text, _ in try CoordinatorAddress(text) }
+        // The flag wins over the file, the file over what is written elsewhere.
+        let tokenFile = try settings.text("tokenFile", join.tokenFile)
+        let token = try settings.text("token", nil, isSecret: true)
+        self.token = try Self.token(flag: join.token, file: tokenFile, written: token)
+        name = try settings.text("name", join.name) ?? Self.machineName()
+        logFormat = try settings.choice("logFormat", join.logFormat, default: .text)
+        logLevel = try settings.choice("logLevel", join.logLevel, default: .info)
+
+        let allowed =
+            try settings.text(
+                "allow", join.allow, expected: Self.allowable
+            ) { try Self.allowed($0, setting: $1) } ?? (taskKinds: TaskKind.leased, reranks: true)
+        let policy = WorkPolicy(
+            taskKinds: allowed.taskKinds, reranks: allowed.reranks,
+            domains: try settings.text(
+                "domains", join.domains, expected: "domains separated by commas"
+            ) { text, _ in try Self.domains(text) },
+            taskByteCountMax: try settings.megabytes("taskSize", join.taskSize),
+            hours: try settings.text(
+                "hours", join.hours, expected: "times such as 22:00-06:00"
+            ) { text, _ in try WorkingHours(text) })
+        let cores = ProcessInfo.processInfo.activeProcessorCount
+        edge = EdgeSettings(
+            capacity: try settings.wholeNumber(
+                "capacity", join.capacity, in: 1...Bounds.capacityMax, default: 1),
+            policy: policy,
+            threadCount: try settings.wholeNumber(
+                "threads", join.threads, in: 1...1_024, default: max(1, cores / 2)),
+            nice: try settings.wholeNumber("nice", join.nice, in: 0...19, default: 10),
+            memoryByteCountMax: try settings.megabytes("memory", join.memory),
+            dataDirectory: try settings.text(
+                "data", join.data, expected: "a directory"
+            ) { try Self.dataDirectory($0, setting: $1) },
+            dataUser: try settings.text("dataUser", join.dataUser),
+            cacheByteCountMax: Int64(
+                try settings.wholeNumber(
+                    "cacheSize", join.cacheSize, in: 1...SettingsReader.megabytesMax,
+                    default: 8_192)) << 20,
+            drainDuration: .seconds(
+                try settings.wholeNumber(
+                    "drainSeconds", join.drainSeconds, in: 0...86_400, default: 20)))
+    }
+
+    private static let allowable =
+        (TaskKind.leased.map(\.rawValue) + ["rerank"]).joined(separator: ", ")
+        + ", or some of them separated by commas"
+
+    private static func allowed(_ text: String, setting: String) throws(CoordinatorError) -> (
         taskKinds: [TaskKind], reranks: Bool
     ) {
-        guard let text else { return (TaskKind.leased, true) }
         let words = text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
         let kinds = TaskKind.leased.filter { words.contains($0.rawValue) }
         let reranks = words.contains("rerank")
         guard !words.isEmpty, kinds.count + (reranks ? 1 : 0) == words.count else {
-            throw .unknownChoice(
-                "--allow", found: text.printable(),
-                expected: (TaskKind.leased.map(\.rawValue) + ["rerank"]).joined(separator: ", ")
-                    + ", or some of them separated by commas")
+            throw .unusableSetting(
+                setting, found: "'\(text.printable())'", expected: "one of " + allowable)
         }
         return (kinds, reranks)
     }
@@ -254,19 +238,20 @@ extension Settings {
     }
 
     /// There when the worker starts: a path that is mistyped is no empty directory.
-    private static func dataDirectory(_ path: String) throws(CoordinatorError) -> String {
+    private static func dataDirectory(_ path: String, setting: String)
+        throws(CoordinatorError) -> String
+    {
         var isDirectory: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory),
             isDirectory.boolValue
         else {
             throw CoordinatorError(
                 .invalidSettings,
-                "cannot use --data '\(path.printable(200))': found no such directory")
+                "cannot use \(setting) '\(path.printable(200))': found no such directory")
         }
         return URL(fileURLWithPath: path).standardizedFileURL.path
     }
 
-    /// The flag wins over the file, the file over the environment.
     private static func token(flag: String?, file: String?, written: String?)
         throws(CoordinatorError) -> String?
     {
@@ -282,24 +267,6 @@ extension Settings {
             : FileManager.default.contents(atPath: file)
         guard let data, data.count <= 4_096 else { throw .unreadableTokenFile(file) }
         return String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
-    }
-
-    private static func reader(_ common: CommonOptions, _ state: StateDirectory) async throws
-        -> ConfigReader
-    {
-        var providers: [any ConfigProvider] = [
-            EnvironmentVariablesProvider().prefixKeys(with: "lsworker")
-        ]
-        let named = common.config ?? ProcessInfo.processInfo.environment["LSWORKER_CONFIG"]
-        let path = named ?? state.settingsPath
-        if named != nil || FileManager.default.fileExists(atPath: path) {
-            do {
-                providers.append(try await FileProvider<JSONSnapshot>(filePath: FilePath(path)))
-            } catch {
-                throw CoordinatorError.unreadableSettings(path, cause: "\(error)")
-            }
-        }
-        return ConfigReader(providers: providers)
     }
 
     /// Root keeps state where services do; a person, in their own state directory.
@@ -319,11 +286,18 @@ extension Settings {
     }
 }
 
-extension CoordinatorError {
-    static func unknownChoice(_ name: String, found: String, expected: String) -> Self {
-        Self(.invalidSettings, "cannot use \(name) '\(found)': expected one of \(expected)")
-    }
+extension SettingsReader {
+    fileprivate static let megabytesMax = 100_000_000
 
+    /// Nil: as much as there is. Only a flag cannot say 0, which means the same.
+    fileprivate mutating func megabytes(_ key: String, _ flag: Int?) throws -> Int64? {
+        let count = try wholeNumber(
+            key, flag, in: (flag == nil ? 0 : 1)...Self.megabytesMax, default: 0)
+        return count == 0 ? nil : Int64(count) << 20
+    }
+}
+
+extension CoordinatorError {
     static func unreadableTokenFile(_ path: String) -> Self {
         Self(.invalidSettings, "cannot read the token file \(path)")
     }

@@ -31,7 +31,7 @@ import Testing
         #expect(read.digest == weights.digest)
     }
 
-    @Test func `our own file gives them, too, under the names the peer looks for`() throws {
+    @Test func `our own file gives the weights, too, under the names the peer looks for`() throws {
         let configuration = RankerConfiguration.preset(kind: .pointwise, hiddenSize: 32)
         let weights = RankerWeights(fresh: configuration, seed: 5)
         try write(weights.safetensors(), to: files.path("ours"))

@@ -1,5 +1,6 @@
 import Benchmarking
 import Foundation
+import Histogram
 import LanguageSystem
 import RankerMath
 import Rankers
@@ -13,6 +14,38 @@ import Testing
         #expect(times.least == 1 && times.median == 2.5)
         #expect(abs(times.percentile(10) - 1.3) < 1e-12 && times.percentile(100) == 4)
         #expect(Times([7]).percentile(10) == 7)
+    }
+
+    @Test func `durations of several histograms are one, each known within 0.1 %`() {
+        var all = Histogram.ofDurations()
+        #expect(all.percentile(50) == .zero && all.lines == [])
+        for start in [1, 501] {
+            var some = Histogram.ofDurations()
+            for step in start..<start + 500 { some.record(.microseconds(step)) }
+            all.add(some)
+        }
+        #expect(all.totalCount == 1_000)
+        for percent in [50, 90, 99, 99.9] {
+            let exact = Duration.microseconds(Int64(percent * 10))
+            let found = all.percentile(percent)
+            #expect(found >= exact && found <= exact * 1.001, "\(percent)")
+        }
+        #expect(all.percentile(100) == .microseconds(1_000))
+        all.record(.seconds(7_200))
+        all.record(.nanoseconds(-5))
+        #expect(all.percentile(100) == .seconds(7_200), "one of more than an hour is kept")
+        #expect(all.percentile(0) == .zero, "a clock that was set counts as zero")
+    }
+
+    @Test func `a drawing has a line for each quarter of a power of two`() {
+        var histogram = Histogram.ofDurations()
+        for microseconds in [1_000, 1_010, 1_400] { histogram.record(.microseconds(microseconds)) }
+        #expect(
+            histogram.lines == [
+                "<     1.049 ms         2  \(String(repeating: "█", count: 50))",
+                "<     1.311 ms         0  ",
+                "<     1.573 ms         1  \(String(repeating: "█", count: 25))",
+            ])
     }
 
     @Test func `a processor is read from the text of Linux, or unknown`() {
@@ -79,7 +112,7 @@ import Testing
     let files = try! TemporaryFiles()
 
     @Test(arguments: RankerKind.allCases)
-    func `over the groups of a file are those over the groups it was written from`(
+    func `steps over the groups of a file are those over the groups it was written from`(
         kind: RankerKind
     ) throws {
         let set = try files.features()
@@ -104,7 +137,8 @@ import Testing
     }
 
     @Test(arguments: RankerKind.allCases)
-    func `find the planted signal, which carries over to new queries`(kind: RankerKind) throws {
+    func `steps find the planted signal, which carries over to new queries`(kind: RankerKind) throws
+    {
         let set = try files.features(queries: 30)
         let new = try files.features("new", queries: 30, seed: 2)
         let configuration = RankerConfiguration.preset(kind: kind, hiddenSize: 32)
@@ -118,7 +152,7 @@ import Testing
         #expect(measured.accuracy > measured.firstSample + 0.25)
     }
 
-    @Test func `a rate that is too high ends with a sentence`() throws {
+    @Test func `a rate that is too high ends the steps with a sentence`() throws {
         let set = try files.features()
         var plan = TrainingConfiguration.paperSetting(kind: .pointwise)
         plan.optimizer.rate = 1e30

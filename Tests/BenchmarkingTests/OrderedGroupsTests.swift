@@ -32,7 +32,7 @@ import Testing
         #expect(drawn.groups.count == 0 && drawn.groups.droppedQueryCount == 6)
     }
 
-    @Test func `the seed alone decides them`() throws {
+    @Test func `the seed alone decides the groups`() throws {
         let sets = [try files.features()]
         #expect(draw(sets).safetensors == draw(sets).safetensors)
         #expect(draw(sets).safetensors != draw(sets, seed: 2).safetensors)

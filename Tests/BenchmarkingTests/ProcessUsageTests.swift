@@ -14,7 +14,7 @@ import Testing
     }
 
     @Test(arguments: ["postgres", "a b", "odd) (name", ")"])
-    func `is read whatever the program is called`(name: String) throws {
+    func `a process's use is read whatever the program is called`(name: String) throws {
         let usage = try #require(Self.usage(Self.line(7, name, parent: 3)))
         #expect(usage.processID == 7 && usage.parentID == 3)
         #expect(abs(usage.cpuSeconds - 0.1) < 1e-12, "own and children's, in ticks of 10 ms")
@@ -22,9 +22,11 @@ import Testing
     }
 
     @Test(arguments: ["", "7", "7 (sh) S 3", "x (sh) S 1 2 3"])
-    func `anything else is nil`(text: String) { #expect(Self.usage(text) == nil) }
+    func `text that says nothing of a process is nil`(text: String) {
+        #expect(Self.usage(text) == nil)
+    }
 
-    @Test func `finds children of children, and nobody else's`() throws {
+    @Test func `children of children are found, and nobody else's`() throws {
         let all = try [(2, 1), (3, 2), (4, 3), (5, 1), (6, 5)].map { id, parent in
             try #require(Self.usage(Self.line(id, "p", parent: parent)))
         }
@@ -32,7 +34,7 @@ import Testing
         #expect(found == [3, 4])
     }
 
-    @Test func `knows this very process`() throws {
+    @Test func `this very process is known`() throws {
         let usage = try #require(ProcessUsage.of(getpid()))
         #expect(usage.processID == getpid() && usage.parentID == getppid())
         #expect(usage.residentBytes > 1 << 20)

@@ -45,3 +45,38 @@ import Testing
         await #expect(throws: Failure.self) { try await waiting.value }
     }
 }
+
+@Suite struct `Waiting until an interruption` {
+    private struct Failure: Error {}
+
+    @Test func `what is ready before the interruption is brought`() async throws {
+        let found = try await withInterruption {
+            try await Task.sleep(for: .seconds(600))
+        } _: {
+            7
+        }
+        #expect(found == 7)
+    }
+
+    @Test func `what takes longer is cancelled, and nothing is brought`() async throws {
+        let wasCancelled = Locked(false)
+        let found: Int? = try await withInterruption {
+        } _: {
+            try? await Task.sleep(for: .seconds(600))
+            wasCancelled.withLock { $0 = Task.isCancelled }
+            return 7
+        }
+        #expect(found == nil)
+        #expect(wasCancelled.withLock { $0 })
+    }
+
+    @Test func `an interruption that fails never comes`() async throws {
+        let found = try await withInterruption {
+            throw Failure()
+        } _: {
+            await Task.yield()
+            return 7
+        }
+        #expect(found == 7)
+    }
+}

@@ -20,7 +20,7 @@ import Testing
             try await Self.prepare(database.pool)
             #expect(try await Self.verdict(on: bytes, database.pool) == nil)
             let store = LedgerStore(pool: database.pool)
-            #expect(try await store.readWhole(set.digest) == bytes)
+            #expect(try await store.readBlob(set.digest, from: 0).bytes == bytes)
             let stored = try #require(
                 try await store.featureSets().first { $0.digest == set.digest })
             #expect(stored.queryCount == set.queryCount && stored.isCurrent)

@@ -183,10 +183,10 @@ extension BlobCache {
         let cache = try BlobCache(
             directory: NSTemporaryDirectory() + UUID().uuidString, byteCountMax: 1)
         defer { try? FileManager.default.removeItem(atPath: cache.directory) }
-        let home = HomeWeights(directory: "/home/ada/weights")
+        let weights = LocalWeights(directory: "/home/ada/weights")
         let digest = LanguageSystem.Digest(hex: String(repeating: "ab", count: 32))!
         let blob = BlobReference(digest: digest, byteCount: 1, name: "math@3")
-        let places = home.places(of: [blob], in: cache)
+        let places = weights.publicNames(of: [blob], in: cache)
         for path in cache.paths(of: digest) + ["/home/ada/weights/\(digest).safetensors"] {
             let error = CoordinatorError.cannotCache(path, cause: "no space").naming(places)
             #expect(
@@ -195,7 +195,7 @@ extension BlobCache {
         }
         #expect(
             CoordinatorError.unusableState("/home/ada/weights", cause: "it is full")
-                .naming(places).message.contains("the weights at home"))
+                .naming(places).message.contains("the local weights"))
         let unforeseen = CoordinatorError.workFailed(CocoaError(.fileNoSuchFile))
         #expect(unforeseen.message.hasSuffix("an unexpected error of type CocoaError"))
     }

@@ -60,7 +60,7 @@ import Testing
         #expect(book.overdue(at: Self.start + .seconds(135)) == [Self.work(1).token])
     }
 
-    @Test func `is never shortened by a late answer`() {
+    @Test func `a late answer never shortens a lease`() {
         var book = LeaseBook(capacity: 1, patience: .zero)
         _ = book.admit(Self.work(1, lasting: .seconds(100)), at: Self.start)
         book.renew(for: .seconds(1), at: Self.start)
@@ -76,24 +76,6 @@ import Testing
             book.heartbeat == [
                 LeaseProgress(token: Self.work(1).token, progress: said, note: "n")
             ])
-    }
-}
-
-@Suite struct `Backoff between tries` {
-    @Test func `doubles up to its maximum, and begins again after a success`() {
-        var backoff = Backoff(initial: .seconds(1), maximum: .seconds(5))
-        #expect(
-            (0..<5).map { _ in backoff.next(chance: 1) } == [1, 2, 4, 5, 5].map { .seconds($0) })
-        backoff.reset()
-        #expect(backoff.next(chance: 1) == .seconds(1))
-    }
-
-    @Test func `is shortened by chance to no less than half`() {
-        var backoff = Backoff(initial: .seconds(2), maximum: .seconds(5))
-        #expect(backoff.next(chance: 0) == .seconds(1))
-        for _ in 0..<1_000 {
-            #expect((Duration.milliseconds(1_999)...(.seconds(5))).contains(backoff.next()))
-        }
     }
 }
 
@@ -149,7 +131,7 @@ import Testing
         ("[::1]:5", "::1", 5), ("[fe80::1]", "fe80::1", 8443),
         ("a.example.org:8443", "a.example.org", 8443),
     ])
-    func `is read`(text: String, host: String, port: Int) throws {
+    func `an address is read`(text: String, host: String, port: Int) throws {
         let address = try CoordinatorAddress(text)
         #expect(address.host == host)
         #expect(address.port == port)
@@ -159,7 +141,7 @@ import Testing
         "", ":1", "host:", "host:0", "host:65536", "host:x", "https://host", "a b", "host/path",
         "[::1",
     ])
-    func `is refused when it is none`(text: String) {
+    func `an address is refused when it is none`(text: String) {
         let error = #expect(throws: CoordinatorError.self) { try CoordinatorAddress(text) }
         #expect(error?.code == .invalidSettings)
     }
@@ -169,7 +151,7 @@ import Testing
         ("https://[::1]:5?x", "[::1]:5"), ("https://", "coordinator.example.org:8443"),
         ("https://my_host", "coordinator.example.org:8443"),
     ])
-    func `that is a URL is refused with what to write instead`(text: String, meant: String) {
+    func `a URL is refused with what to write instead`(text: String, meant: String) {
         let error = #expect(throws: CoordinatorError.self) { try CoordinatorAddress(text) }
         #expect(error?.message.hasSuffix("found a URL, expected host or host:port") == true)
         #expect(error?.hint == "write --coordinator \(meant)")

@@ -272,7 +272,7 @@ func rotatedAuthority(in directory: String) throws -> (
         }
     }
 
-    @Test func `is repeated with the same key when the reply was lost`() async throws {
+    @Test func `a join whose reply was lost is repeated with the same key`() async throws {
         try await with { server, joining, state in
             await server.loseNextReply()
             await #expect(throws: CoordinatorError.self) { try await joining.join(state) }

@@ -7,7 +7,7 @@ import WorkerWire
 
 @testable import EdgeWork
 
-@Suite struct `A call to the coordinator` {
+@Suite struct `Calls to the coordinator` {
     /// Nobody runs its connections: a call on it waits until it is cancelled.
     func idleClient() throws -> WorkerClient {
         WorkerClient(
@@ -18,7 +18,7 @@ import WorkerWire
     }
 
     @Test(.timeLimit(.minutes(20)))
-    func `that the transport forgets is made again on the next connection`() async throws {
+    func `a call that the transport forgets is made again on the next connection`() async throws {
         let link = CoordinatorLink()
         let first = try idleClient()
         await link.open(first)
@@ -38,7 +38,7 @@ import WorkerWire
     }
 
     @Test(.timeLimit(.minutes(20)))
-    func `ends with its caller`() async throws {
+    func `a call ends with its caller`() async throws {
         let link = CoordinatorLink()
         await link.open(try idleClient())
         let call = Task { try await link.call { _ = try await $0.failAttempt(.init()) } }
@@ -47,7 +47,7 @@ import WorkerWire
     }
 
     @Test(.timeLimit(.minutes(20)))
-    func `ends with the worker, whether it waits or is under way`() async throws {
+    func `a call ends with the worker, whether it waits or is under way`() async throws {
         for isOpen in [false, true] {
             let link = CoordinatorLink()
             if isOpen { await link.open(try idleClient()) }
@@ -57,7 +57,7 @@ import WorkerWire
         }
     }
 
-    @Test func `that is refused is not made again`() async throws {
+    @Test func `a call that is refused is not made again`() async throws {
         let link = CoordinatorLink()
         await link.open(try idleClient())
         let count = Atomic(0)

@@ -1,4 +1,5 @@
-// Data that stays home: what is offered of it, what work on it sends, and what its owner allows.
+// Data that stays on its machine: what is offered of it, what work on it sends, and what its owner
+// allows.
 import Crypto
 import Foundation
 import LanguageSystem
@@ -39,7 +40,8 @@ import WorkerWire
         }
     }
 
-    @Test func `is offered by description and digest, as it is added, changed and removed`()
+    @Test
+    func `local data is offered by description and digest, as it is added, changed and removed`()
         async throws
     {
         try await Self.withData { directory, bytes in
@@ -95,7 +97,7 @@ import WorkerWire
         }
     }
 
-    @Test func `is not taken back before it was seen`() async throws {
+    @Test func `local data is not taken back before it was seen`() async throws {
         try await withDirectory { directory in
             let data = directory + "/not-mounted-yet"
             try await Arrangement.with(data: data) { all in
@@ -113,7 +115,9 @@ import WorkerWire
         }
     }
 
-    @Test func `is trained on and measured without a row or a weight on the wire`() async throws {
+    @Test func `local data is trained on and measured without a row or a weight on the wire`()
+        async throws
+    {
         try await Self.withData { directory, bytes in
             try await Arrangement.with(data: directory) { all in
                 try await eventually("the file is offered") {
@@ -138,7 +142,7 @@ import WorkerWire
                 #expect(upload.header.weightsStay)
                 #expect(upload.bytes.isEmpty, "digest and size are all that goes")
                 let kept = try #require(
-                    try HomeWeights(directory: all.state.weightsPath).bytes(
+                    try LocalWeights(directory: all.state.weightsPath).bytes(
                         of: upload.header.digest))
                 #expect(upload.header.byteCount == Int64(kept.count))
                 try await eventually("the worker says which weights it keeps") {
@@ -178,7 +182,7 @@ import WorkerWire
         }
     }
 
-    @Test func `that changes under a task is noticed, and nothing else is trained on`()
+    @Test func `local data that changes under a task is noticed, and nothing else is trained on`()
         async throws
     {
         try await Self.withData { directory, bytes in
@@ -204,7 +208,7 @@ import WorkerWire
         }
     }
 
-    @Test func `lost from disk is said, and its weights are not made up`() async throws {
+    @Test func `damaged local weights are reported, and not made up`() async throws {
         try await Arrangement.with { all in
             try await all.connected()
             let evaluate = TaskLease(
@@ -217,8 +221,8 @@ import WorkerWire
                             digest: Self.blob([1]).digest, byteCount: 1, name: "mine@1"),
                         features: [Self.blob([2])],
                         evaluationConfiguration: try EvaluationConfiguration().json)))
-            let home = HomeWeights(directory: all.state.weightsPath)
-            try home.keep([9], Self.blob([1]).digest)
+            let weights = LocalWeights(directory: all.state.weightsPath)
+            try weights.keep([9], Self.blob([1]).digest)
             await all.coordinator.say(.begin(evaluate))
             try await eventually("the attempt fails") {
                 await all.coordinator.failures.count == 1
@@ -234,7 +238,9 @@ import WorkerWire
         (WorkPolicy(taskByteCountMax: 1_000), "owner allows 1000"),
         (WorkPolicy(hours: try! WorkingHours("00:00-00:01,00:02-00:03")), "works 00:00-00:01"),
     ])
-    func `are kept to before a byte is fetched`(policy: WorkPolicy, words: String) async throws {
+    func `limits are kept to before a byte is fetched`(policy: WorkPolicy, words: String)
+        async throws
+    {
         // At these two minutes of the day the worker would be right to take it.
         if policy.hours?.contain(Date()) == true { return }
         try await Arrangement.with(policy: policy) { all in
@@ -255,7 +261,9 @@ import WorkerWire
         }
     }
 
-    @Test func `of memory stop the task that goes past them, and not the worker`() async throws {
+    @Test func `a limit of memory stops the task that goes past it, and not the worker`()
+        async throws
+    {
         try await Arrangement.with(memory: 1 << 20) { all in
             try await all.connected()
             let features = await all.coordinator.add(
@@ -279,7 +287,7 @@ import WorkerWire
         ("22:00-6:00", "06:00", false), ("1:00-2:00, 3:00-24:00", "23:59", true),
         ("1:00-2:00, 3:00-24:00", "02:30", false), ("00:00-24:00", "12:00", true),
     ])
-    func `of hours are times of day`(text: String, time: String, isWithin: Bool) throws {
+    func `hours of work are times of day`(text: String, time: String, isWithin: Bool) throws {
         var calendar = Calendar(identifier: .gregorian)
         calendar.timeZone = .gmt
         let parts = time.split(separator: ":").map { Int($0)! }
@@ -290,11 +298,11 @@ import WorkerWire
     @Test(arguments: [
         "", "9-17", "09:00", "09:00-09:00", "25:00-26:00", "1:00-2:60", "a:b-c:d", "1:00-2:00,",
     ])
-    func `of hours that are none are refused`(text: String) {
+    func `hours of work that are none are refused`(text: String) {
         #expect(throws: CoordinatorError.self) { try WorkingHours(text) }
     }
 
-    @Test func `let a busy worker fetch ahead what they allow`() async throws {
+    @Test func `a busy worker fetches ahead what its owner allows`() async throws {
         let policy = WorkPolicy(domains: [try DomainPattern("math/*")])
         try await Arrangement.with(policy: policy) { all in
             try await all.connected()

@@ -41,7 +41,7 @@ private struct Sample {
 
     func work(
         _ number: UInt64, _ blob: BlobReference, _ type: FeatureType = .float16,
-        candidateCount: Int = 10, features: [UInt8]? = nil, deadline: Duration = .seconds(30)
+        candidateCount: Int = 10, features: [UInt8]? = nil, deadline: Duration = .seconds(600)
     ) -> EdgeRerankOrder {
         let size = weights.configuration.hiddenSize
         return EdgeRerankOrder(
@@ -99,16 +99,24 @@ extension Arrangement {
         return found!
     }
 
-    /// Whose weights are at home with the worker.
-    fileprivate func atHome(_ sample: Sample) throws -> BlobReference {
+    /// Keeps the sample's weights with the worker.
+    fileprivate func kept(_ sample: Sample) throws -> BlobReference {
         let digest = digest(of: sample.bytes)
-        try HomeWeights(directory: state.weightsPath).keep(sample.bytes, digest)
+        try LocalWeights(directory: state.weightsPath).keep(sample.bytes, digest)
         return BlobReference(digest: digest, byteCount: Int64(sample.bytes.count), name: "mine@1")
     }
 }
 
+extension EdgeRerankServer {
+    /// Returns when all that was taken has been answered.
+    fileprivate func idle() async {
+        await withCheckedContinuation { continuation in drain { continuation.resume() } }
+    }
+}
+
 @Suite(.timeLimit(.minutes(20))) struct `Reranks at the edge` {
-    @Test func `are refused while the weights are fetched, once, then scored as anywhere else`()
+    @Test
+    func `reranks are refused while their weights are fetched, once, then scored as anywhere else`()
         async throws
     {
         try await Arrangement.with { all in
@@ -140,13 +148,14 @@ extension Arrangement {
         }
     }
 
-    @Test func `with weights that are at home are scored the first time, beside a training`()
+    @Test
+    func `reranks by weights that are kept here are scored the first time, beside a training`()
         async throws
     {
         try await Arrangement.with { all in
             try await all.connected()
             let sample = try Sample()
-            let blob = try all.atHome(sample)
+            let blob = try all.kept(sample)
             _ = try await all.endlessTraining()
             let fetchCount = await all.coordinator.fetches.count
             let work = sample.work(1, blob)
@@ -160,11 +169,13 @@ extension Arrangement {
         }
     }
 
-    @Test func `are refused for what is wrong with them, and the session goes on`() async throws {
+    @Test func `bad reranks are refused for what is wrong with them, and the session goes on`()
+        async throws
+    {
         try await Arrangement.with { all in
             try await all.connected()
             let sample = try Sample()
-            let blob = try all.atHome(sample)
+            let blob = try all.kept(sample)
             var features = Sample.features(11 * 96, .float32)
             withUnsafeBytes(of: Float.nan.bitPattern) {
                 features.replaceSubrange(400..<404, with: $0)
@@ -188,29 +199,29 @@ extension Arrangement {
         }
     }
 
-    @Test func `may be as large as the wire allows`() async throws {
+    @Test func `a rerank may be as large as the wire allows`() async throws {
         try await Arrangement.with { all in
             try await all.connected()
             let sample = try Sample(hiddenSize: 4_096)
-            let blob = try all.atHome(sample)
+            let blob = try all.kept(sample)
             let work = sample.work(1, blob, .float32, candidateCount: 255)
             #expect(work.rerank.features.count == WireLimits.rerankFeaturesByteCountMax)
             #expect(try await all.answer(work).bits == (try sample.scores(work)))
         }
     }
 
-    @Test func `are not done where the owner does not allow them`() async throws {
+    @Test func `reranks are not done where the owner does not allow them`() async throws {
         try await Arrangement.with(policy: WorkPolicy(reranks: false)) { all in
             try await all.connected()
             #expect(await all.coordinator.hellos.last?.reranks == false)
             let sample = try Sample()
-            let blob = try all.atHome(sample)
+            let blob = try all.kept(sample)
             #expect(try await all.answer(sample.work(1, blob)).code == .forbiddenTransition)
             #expect(try all.state.status()?.reranks == nil)
         }
     }
 
-    @Test func `may be all that a machine does, at any hour`() async throws {
+    @Test func `reranks may be all that a machine does, at any hour`() async throws {
         // No time of day is in it for long enough to matter: a minute that is never now.
         let minute = Calendar.current.dateComponents([.hour], from: Date()).hour! + 12
         let hours = try WorkingHours("\(minute % 24):00-\(minute % 24):01")
@@ -219,11 +230,12 @@ extension Arrangement {
                 await all.coordinator.availabilities == [false]
             }
             let sample = try Sample()
-            #expect(try await all.answer(sample.work(1, try all.atHome(sample))).bits != nil)
+            #expect(try await all.answer(sample.work(1, try all.kept(sample))).bits != nil)
         }
     }
 
-    @Test func `with weights that cannot be had are refused with the reason, and fetched once`()
+    @Test
+    func `reranks by weights that cannot be had are refused with the reason, and fetched once`()
         async throws
     {
         try await Arrangement.with { all in
@@ -242,7 +254,7 @@ extension Arrangement {
         }
     }
 
-    @Test func `with weights in the cache of an earlier process are scored the first time`()
+    @Test func `reranks by weights that an earlier process cached are scored the first time`()
         async throws
     {
         try await withDirectory { directory in
@@ -253,82 +265,62 @@ extension Arrangement {
                 atPath: directory + "/cache", withIntermediateDirectories: true)
             try Data(sample.bytes).write(
                 to: URL(fileURLWithPath: "\(directory)/cache/\(blob.digest)"))
-            let desk = EdgeRerankServer(
-                isAllowed: true, home: HomeWeights(directory: directory + "/weights"),
+            let server = EdgeRerankServer(
+                isAllowed: true, weights: LocalWeights(directory: directory + "/weights"),
                 cache: try BlobCache(directory: directory + "/cache", byteCountMax: 64 << 20),
                 link: CoordinatorLink(),
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-            let running = Task { await desk.run {} }
+            let running = Task { await server.run {} }
             let work = sample.work(1, blob)
             let answer = await withCheckedContinuation { continuation in
-                desk.take(work) { continuation.resume(returning: $0) }
+                server.take(work) { continuation.resume(returning: $0) }
             }
             #expect(answer.bits == (try sample.scores(work)))
-            #expect(desk.isIdle)
+            await server.idle()
             running.cancel()
             await running.value
         }
     }
 
-    @Test func `past the bound are refused as busy`() async throws {
+    @Test func `reranks past the bound are refused as busy`() async throws {
         try await withDirectory { directory in
             let sample = try Sample()
             let blob = BlobReference(
                 digest: digest(of: sample.bytes), byteCount: Int64(sample.bytes.count), name: "r@1")
-            let desk = EdgeRerankServer(
-                isAllowed: true, home: HomeWeights(directory: directory + "/weights"),
+            let server = EdgeRerankServer(
+                isAllowed: true, weights: LocalWeights(directory: directory + "/weights"),
                 cache: try BlobCache(directory: directory + "/cache", byteCountMax: 64 << 20),
                 link: CoordinatorLink(),
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             // Nobody reads weights yet: all of them wait.
             let (answers, answered) = AsyncStream<EdgeRerankReply>.makeStream()
             for number in 0...UInt64(EdgeRerankServer.openCountMax) {
-                desk.take(sample.work(number, blob)) { answered.yield($0) }
+                server.take(sample.work(number, blob)) { answered.yield($0) }
             }
             var iterator = answers.makeAsyncIterator()
             let refused = await iterator.next()
             #expect(refused?.number == UInt64(EdgeRerankServer.openCountMax))
             #expect(refused?.code == .busy)
-            let running = Task { await desk.run {} }
+            let running = Task { await server.run {} }
             for number in 0..<UInt64(EdgeRerankServer.openCountMax) {
                 let answer = await iterator.next()
                 #expect(answer?.number == number && answer?.code == .unavailable)
             }
-            #expect(desk.isIdle)
+            await server.idle()
             running.cancel()
             await running.value
         }
     }
 }
 
-@Suite struct `Scorer memory` {
-    private static func digest(_ byte: UInt8) -> Digest {
-        Digest(bytes: [UInt8](repeating: byte, count: 32))!
-    }
-
-    @Test func `keeps what was used last within its bytes`() {
-        var memory = ScorerMemory<Int>(byteCountMax: 100)
-        memory.keep(1, of: Self.digest(1), byteCount: 40)
-        memory.keep(2, of: Self.digest(2), byteCount: 40)
-        #expect(memory.scorer(of: Self.digest(1)) == 1)
-        memory.keep(3, of: Self.digest(3), byteCount: 60)
-        #expect(memory.scorer(of: Self.digest(2)) == nil)
-        #expect(memory.scorer(of: Self.digest(1)) == 1)
-        #expect(memory.byteCount == 100 && memory.count == 2)
-        // The same again changes nothing; what cannot fit pushes nothing out.
-        memory.keep(3, of: Self.digest(3), byteCount: 60)
-        memory.keep(4, of: Self.digest(4), byteCount: 101)
-        #expect(memory.byteCount == 100 && memory.count == 2)
-        #expect(memory.scorer(of: Self.digest(4)) == nil)
-    }
-
+@Suite struct `Trace of a rerank` {
     @Test(arguments: [
         ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", true),
         ("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", false),
         ("00-4bf9-00f067aa0ba902b7-01", false), ("4bf92f3577b34da6a3ce929d0e0e4736", false),
         ("", false),
     ])
-    func `of traces knows the number that a traceparent names`(text: String, isOne: Bool) {
+    func `the trace is the number that a traceparent names`(text: String, isOne: Bool) {
         #expect(traceID(text) == (isOne ? "4bf92f3577b34da6a3ce929d0e0e4736" : nil))
     }
 }

@@ -51,7 +51,7 @@ struct Arrangement {
                 workerName: "edge-1",
                 at: Date() - issuedAgo, lifetime: lifetime)
             let identity = try WorkerIdentity(
-                place: CoordinatorPlace(
+                endpoint: CoordinatorEndpoint(
                     host: host, restPort: 1, workerPort: await coordinator.port),
                 roots: try TrustedRoots(pem: mine.trustedPEM, place: "test"),
                 chainPEM: issued.chainPEM,
@@ -467,7 +467,9 @@ struct Arrangement {
         }
     }
 
-    @Test func `that knows the new key is taken by a coordinator that does not`() async throws {
+    @Test func `a worker that knows the new key is taken by a coordinator that does not`()
+        async throws
+    {
         try await Arrangement.with(rotated: .worker) { all in
             try await all.connected()
             #expect(all.coordinator.authority.overlap == nil)
@@ -487,7 +489,7 @@ struct Arrangement {
                 ).chainPEM
             }
             let identity = try WorkerIdentity(
-                place: CoordinatorPlace(host: "localhost", restPort: 1, workerPort: 2),
+                endpoint: CoordinatorEndpoint(host: "localhost", restPort: 1, workerPort: 2),
                 roots: try TrustedRoots(pem: old.certificatePEM, place: "test"),
                 chainPEM: try chain(old), chainPath: "test", key: key)
             let renewed = try identity.renewed(chainPEM: try chain(new))

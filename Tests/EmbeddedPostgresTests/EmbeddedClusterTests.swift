@@ -78,7 +78,7 @@ extension ConnectionPool {
 
     private func isRunning(_ processID: Int32) -> Bool { kill(processID, 0) == 0 }
 
-    @Test func `starts, keeps data over a restart, and stops`() async throws {
+    @Test func `an embedded cluster starts, keeps data over a restart, and stops`() async throws {
         try await withCluster { cluster, directory in
             try await cluster.start()
             try await cluster.start()
@@ -128,7 +128,9 @@ extension ConnectionPool {
     }
 
     /// The account that the server runs as may be shared with other programs of the machine.
-    @Test func `lets in only the account that we run as, and only as the superuser`() async throws {
+    @Test func `an embedded cluster lets in only our account, and only as the superuser`()
+        async throws
+    {
         try await withCluster { cluster, directory in
             try await cluster.start()
             let other = #expect(throws: PostgresError.self) {
@@ -166,7 +168,9 @@ extension ConnectionPool {
         }
     }
 
-    @Test func `stops a server left by a killed parent and starts its own`() async throws {
+    @Test func `an embedded cluster stops a server left by a killed parent and starts its own`()
+        async throws
+    {
         try await withCluster { cluster, directory in
             try await cluster.start()
             await cluster.stop()
@@ -268,7 +272,9 @@ extension ConnectionPool {
         }
     }
 
-    @Test func `is started again when it is killed, with all that was committed`() async throws {
+    @Test func `an embedded server that is killed is started again, with all that was committed`()
+        async throws
+    {
         try await withCluster(isDurable: true) { cluster, _ in
             try await cluster.start()
             let first = try #require(cluster.processID)
@@ -290,7 +296,7 @@ extension ConnectionPool {
         }
     }
 
-    @Test func `gives up when the server keeps dying`() async throws {
+    @Test func `an embedded cluster gives up when the server keeps dying`() async throws {
         try await withCluster { cluster, _ in
             try await cluster.start()
             let running = Task { try await cluster.run() }

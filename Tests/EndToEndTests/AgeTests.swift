@@ -14,7 +14,7 @@ import Testing
     .enabled(
         if: FakeClock.library != nil, "there is no libfaketime: apt-get install libfaketime"))
 struct `Time that passes` {
-    @Test func `for 31 and for 400 days locks nobody out`() async throws {
+    @Test func `neither 31 nor 400 days that pass lock anybody out`() async throws {
         try await FaultSite.with(
             .server, coordinators: 2, workers: 1,
             serve: ["--grpc-address", "127.0.0.1:0", "--edge-deadline-ms", "2000"], aging: true
@@ -110,7 +110,7 @@ struct `Time that passes` {
     /// Forward alone, and of a program that was started by our time: libfaketime shifts what
     /// Dispatch waits for, though that is no time of day, and a program whose clock is set back
     /// sleeps for as long.
-    @Test func `differently for a worker than for its coordinator is said with both times`()
+    @Test func `a worker whose clock differs from its coordinator's is told both times`()
         async throws
     {
         try await FaultSite.with(.embedded, coordinators: 1, workers: 1) { site in
@@ -140,7 +140,7 @@ struct `Time that passes` {
         }
     }
 
-    @Test func `differently for a newcomer is said with both times`() async throws {
+    @Test func `a newcomer whose clock differs is told both times`() async throws {
         try await Installation.with { installation in
             let token = try await installation.lscoord("token", "create", "--quiet")
             let clock = installation.home.appendingPathComponent("clock")

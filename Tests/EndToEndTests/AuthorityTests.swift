@@ -6,7 +6,7 @@ import PKI
 import Testing
 
 @Suite(.serialized, .timeLimit(.minutes(20))) struct `The authority's key` {
-    @Test func `is rotated and retired while workers go on`() async throws {
+    @Test func `the authority's key is rotated and retired while workers go on`() async throws {
         try await Installation.with(workers: ["edge-1"]) { installation in
             try await installation.registerDemo(["geometry"])
             let directory = installation.dataDirectory + "/ca"

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 @Suite(.serialized, .timeLimit(.minutes(20))) struct `Bad input` {
-    @Test func `each gets one sentence, and the installation goes on`() async throws {
+    @Test func `each bad input gets one sentence, and the installation goes on`() async throws {
         try await Installation.with { installation in
             try await installation.registerDemo(["geometry"])
             try await featureFiles(installation)

@@ -17,7 +17,7 @@ import Testing
     }
 
     /// What can never work ends at once with status 78, whatever was asked for.
-    @Test func `that refuses for good is said at once`() async throws {
+    @Test func `that a database refuses for good is said at once`() async throws {
         try await PasswordServer.with { server in
             let wrong = [
                 (server.url(password: "no"), "password authentication failed for user \"app\""),
@@ -65,7 +65,7 @@ import Testing
         }
     }
 
-    @Test func `is told which roles got no rights, and gives them at the next migration`()
+    @Test func `roles that got no rights are named, and get them at the next migration`()
         async throws
     {
         try await PasswordServer.with { server in
@@ -90,7 +90,7 @@ import Testing
         }
     }
 
-    @Test func `that only reads is refused by who would write`() async throws {
+    @Test func `a database that only reads is refused by who would write`() async throws {
         try await PasswordServer.with { server in
             try await migrate(server)
             _ = try await server.psql("alter role app set default_transaction_read_only = on")
@@ -108,7 +108,7 @@ import Testing
         }
     }
 
-    @Test func `tells a script of psql's that a statement failed`() async throws {
+    @Test func `lscoord psql tells a script that a statement failed`() async throws {
         try await PasswordServer.with { server in
             let script = server.home.path + "/script.sql"
             try "select 1 / 0;\nselect 'went on';\n".write(
@@ -125,7 +125,7 @@ import Testing
         }
     }
 
-    @Test func `that is away is waited for aloud`() async throws {
+    @Test func `a database that is away is waited for aloud`() async throws {
         let home = Programs.temporaryDirectory.appendingPathComponent(
             "ls-away-\(UUID().uuidString.prefix(8))")
         try FileManager.default.createDirectory(at: home, withIntermediateDirectories: true)
@@ -147,7 +147,7 @@ import Testing
     }
 
     /// In `ps`, the log, /metrics: of the server, of psql, of commands.
-    @Test func `has its password nowhere to be read`() async throws {
+    @Test func `a database's password is nowhere to be read`() async throws {
         try await PasswordServer.with { server in
             try await migrate(server)
             let byEnvironment = try YourCoordinator(
@@ -211,7 +211,9 @@ import Testing
     }
 
     /// A release that migrates under a coordinator of before.
-    @Test func `that another release migrated is noticed, and so is its return`() async throws {
+    @Test func `a database that another release migrated is noticed, and so is its return`()
+        async throws
+    {
         try await PasswordServer.with { server in
             try await migrate(server)
             let coordinator = try YourCoordinator(
@@ -250,7 +252,7 @@ import Testing
         }
     }
 
-    @Test func `that ends idle sessions is no matter`() async throws {
+    @Test func `a database that ends idle sessions is no matter`() async throws {
         try await PasswordServer.with { server in
             try await migrate(server)
             _ = try await server.psql("alter role app set idle_session_timeout = '2s'")
@@ -270,7 +272,7 @@ import Testing
         .enabled(
             if: PasswordServer.pgbouncer != nil, "PgBouncer is not here: apt-get install pgbouncer")
     )
-    func `behind PgBouncer works in session mode and is refused in transaction mode`() async throws
+    func `a database behind PgBouncer works in session mode, not in transaction mode`() async throws
     {
         let program = try #require(PasswordServer.pgbouncer)
         try await PasswordServer.with { server in
@@ -326,7 +328,8 @@ import Testing
     }
 
     /// The embedded server is ours: what steers libpq elsewhere does not steer it.
-    @Test func `named in PG… variables does not disturb the embedded one`() async throws {
+    @Test func `a database named in PG… variables does not disturb the embedded one`() async throws
+    {
         let home = Programs.temporaryDirectory.appendingPathComponent(
             "ls-env-\(UUID().uuidString.prefix(8))")
         try FileManager.default.createDirectory(at: home, withIntermediateDirectories: true)

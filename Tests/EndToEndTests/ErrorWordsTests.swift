@@ -5,7 +5,7 @@ import LanguageSystem
 import Testing
 
 @Suite(.serialized, .timeLimit(.minutes(20))) struct `The words of an error` {
-    @Test func `are the same on every surface`() async throws {
+    @Test func `an error's words are the same on every surface`() async throws {
         try await Installation.with { installation in
             try await installation.registerDemo(["geometry"])
             try await installation.join("edge-1")

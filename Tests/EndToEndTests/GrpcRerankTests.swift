@@ -25,7 +25,9 @@ import Testing
         }
     }
 
-    @Test func `are those of the HTTPS surface, one by one and many at once`() async throws {
+    @Test func `reranks over gRPC are those of the HTTPS surface, one by one and many at once`()
+        async throws
+    {
         let port = try freePort()
         try await Installation.with(grpcPort: port) { installation in
             let weights = RankerWeights(

@@ -14,7 +14,9 @@ import X509
 import enum Crypto.P256
 
 @Suite(.serialized, .timeLimit(.minutes(20))) struct `Handshakes` {
-    @Test func `that are not a worker's are refused, logged once, and harm nobody`() async throws {
+    @Test func `handshakes that are not a worker's are refused, logged once, and harm nobody`()
+        async throws
+    {
         try await Installation.with(workers: ["edge-1", "edge-2"]) { installation in
             try await installation.registerDemo(["geometry"])
             let ours = try CertificateAuthority.loadOrCreate(
@@ -88,7 +90,7 @@ import enum Crypto.P256
         }
     }
 
-    @Test func `with a server that has a worker's certificate are refused by the worker`()
+    @Test func `handshakes with a server that shows a worker's certificate are refused`()
         async throws
     {
         try await Installation.with(workers: ["edge-1", "edge-2"]) { installation in
@@ -119,7 +121,7 @@ import enum Crypto.P256
         }
     }
 
-    @Test func `with a certificate that ran out are preceded by a recovery, within seven days`()
+    @Test func `a handshake with a certificate that ran out comes after a recovery, for a week`()
         async throws
     {
         try await Installation.with(workers: ["edge-1"]) { installation in
@@ -150,7 +152,7 @@ import enum Crypto.P256
         }
     }
 
-    @Test func `of a machine whose name joined again are refused`() async throws {
+    @Test func `handshakes of a machine whose name joined again are refused`() async throws {
         try await Installation.with(workers: ["edge-1"]) { installation in
             installation.workers["edge-1"]?.stop()
             let state = installation.home.appendingPathComponent("edge-1")

@@ -7,7 +7,7 @@ import Testing
 import WorkerWire
 
 @Suite(.serialized, .timeLimit(.minutes(20))) struct `A worker that fails everything` {
-    @Test func `makes no dead letters while another is there, and is paused`() async throws {
+    @Test func `a worker that fails everything makes no dead letters and is paused`() async throws {
         try await Installation.with { installation in
             try await installation.registerDemo(["geometry"])
             try await installation.join("honest")
@@ -46,7 +46,7 @@ import WorkerWire
         }
     }
 
-    @Test func `because it is older than the task leaves the task, and its attempts, to others`()
+    @Test func `a worker older than its task leaves the task, and its attempts, to others`()
         async throws
     {
         try await Installation.with { installation in

@@ -10,7 +10,7 @@ import WorkerWire
 @testable import EdgeWork
 
 @Suite(.serialized, .timeLimit(.minutes(20))) struct `A machine with an old identity` {
-    @Test func `does not get back in with the token it used, once its name has joined elsewhere`()
+    @Test func `a machine whose name joined elsewhere does not get back in with its used token`()
         async throws
     {
         try await Installation.with { installation in
@@ -57,7 +57,7 @@ import WorkerWire
     }
 
     /// The token stands in its environment for years, as the unit file wants it.
-    @Test func `whose certificate ran out recovers by itself, and never by its used token`()
+    @Test func `a machine whose certificate ran out recovers, and never by its used token`()
         async throws
     {
         try await Installation.with { installation in
@@ -92,7 +92,9 @@ import WorkerWire
         }
     }
 
-    @Test func `is shut out of whichever coordinator it is connected to`() async throws {
+    @Test func `an old identity is shut out of whichever coordinator it is connected to`()
+        async throws
+    {
         try await FaultSite.with(.server, coordinators: 2) { site in
             try await site.registerGeometry()
             let old = try await StrangeMachine.join(
@@ -141,7 +143,7 @@ import WorkerWire
         }
     }
 
-    @Test func `copied from another stops that one for good, and nobody's task pays for it`()
+    @Test func `a copied identity stops the older machine for good, and nobody's task pays for it`()
         async throws
     {
         try await Installation.with(workers: ["edge-1"]) { installation in
@@ -199,7 +201,7 @@ import WorkerWire
 }
 
 @Suite(.serialized, .timeLimit(.minutes(20))) struct `One worker` {
-    @Test func `reads what its tasks need, and no other user's features`() async throws {
+    @Test func `a worker reads what its tasks need, and no other user's features`() async throws {
         try await Installation.with { installation in
             try await installation.registerDemo(["geometry", "algebra"])
             let machine = try await StrangeMachine.join(
@@ -257,7 +259,7 @@ import WorkerWire
         }
     }
 
-    @Test func `fills no table by offering and taking back, nor by asking for certificates`()
+    @Test func `one worker fills no table by taking offers back, nor by asking for certificates`()
         async throws
     {
         try await Installation.with { installation in

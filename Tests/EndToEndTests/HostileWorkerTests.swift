@@ -15,7 +15,7 @@ import WorkerWire
 import struct Crypto.SHA256
 
 @Suite(.serialized, .timeLimit(.minutes(20))) struct `A hostile worker` {
-    @Test func `is refused with the reason and shut out; its tasks are done by another`()
+    @Test func `a hostile worker is refused and shut out; its tasks are done by another`()
         async throws
     {
         try await Installation.with { installation in
@@ -89,7 +89,7 @@ import struct Crypto.SHA256
         }
     }
 
-    @Test func `that lies about evaluations is shut out, too`() async throws {
+    @Test func `a worker that lies about evaluations is shut out`() async throws {
         try await Installation.with { installation in
             try await installation.registerDemo(["geometry"])
             let hostile = try await HostileWorker.join(installation)
@@ -133,7 +133,7 @@ import struct Crypto.SHA256
         }
     }
 
-    @Test func `that trains garbage and says it is great is found out, and the champion serves on`()
+    @Test func `a worker that trains garbage is found out, and the champion serves on`()
         async throws
     {
         try await Installation.with { installation in

@@ -7,7 +7,9 @@ import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct `Interface that is recorded` {
     @Test(arguments: ["lscoord", "lsworker"])
-    func `of a program is its help, command by command`(program: String) async throws {
+    func `the recorded interface of a program is its help, command by command`(program: String)
+        async throws
+    {
         let dumped = try await run(Programs.path(program), ["--experimental-dump-help"])
         let commands = try JSONDecoder().decode(
             ProgramDescription.self, from: Data(dumped.output.utf8)
@@ -24,7 +26,9 @@ import Testing
         #expect(difference == nil, "\(difference ?? "")")
     }
 
-    @Test func `of the HTTPS port is the description that it serves`() async throws {
+    @Test func `the recorded interface of the HTTPS port is the description that it serves`()
+        async throws
+    {
         try await Installation.with { installation in
             let served = try await installation.curl("/openapi.json")
             try #require(served.status == 0, "\(served)")
@@ -34,7 +38,9 @@ import Testing
     }
 
     @Test(arguments: ["WorkerWire/worker.proto", "RerankWire/rerank.proto"])
-    func `of a gRPC port is its protocol, whatever is said beside it`(path: String) throws {
+    func `the recorded interface of a gRPC port is its protocol, whatever is said beside it`(
+        path: String
+    ) throws {
         let file = Programs.repository.appendingPathComponent("Sources/\(path)")
         let lines = try String(contentsOf: file, encoding: .utf8)
             .replacing(/[ \t]*\/\/[^\n]*/, with: "").split(separator: "\n")

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 @Suite(.serialized, .timeLimit(.minutes(20))) struct `A mistake on the way in` {
-    @Test func `is said in words that lead out of it`() async throws {
+    @Test func `a mistake while joining is answered in words that lead out of it`() async throws {
         let grpcPort = try freePort()
         try await Installation.with(grpcPort: grpcPort) { installation in
             let made = try await installation.lscoord("token", "create", "--quiet")

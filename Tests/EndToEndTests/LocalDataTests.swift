@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 @Suite(.serialized, .timeLimit(.minutes(20))) struct `Data that stays home` {
-    @Test func `trains its user's ranker there, outlives a kill, and is lost with its worker`()
+    @Test func `local data trains its user's ranker, outlives a kill, and is lost with its worker`()
         async throws
     {
         try await Installation.with(workers: ["edge-1"]) { installation in

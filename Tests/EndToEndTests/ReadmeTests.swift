@@ -5,7 +5,8 @@ import Foundation
 import Testing
 
 @Suite(.serialized, .timeLimit(.minutes(10))) struct `The commands of the README` {
-    @Test func `work as they stand beside what the quickstart leaves running`() async throws {
+    @Test func `the README's commands work beside what the quickstart leaves running`() async throws
+    {
         let commands = try Self.commands()
         for start in ["lscoord train --domain", "select ", "KEY=", "curl ", "lscoord replay"] {
             try #require(commands.contains { $0.contains(start) }, "none with \(start)")

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 @Suite(.timeLimit(.minutes(20))) struct `The ledger at size` {
-    @Test func `is read by index, whatever is asked`() async throws {
+    @Test func `a large ledger is read by index, whatever is asked`() async throws {
         let ending = try await run(
             Programs.path("lsbench"),
             [

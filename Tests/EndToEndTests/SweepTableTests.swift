@@ -31,7 +31,7 @@ import Testing
         #expect(text.contains("entry 40 failed (task 39): the loss was no longer finite"))
     }
 
-    @Test func `any other sweep is a list of what differs`() {
+    @Test func `a sweep of anything but the paper's grid is a list of what differs`() {
         let configurations = [1, 2].map { epochs in
             #"{"loss": "list_kl", "epochs": \#(epochs), "optimizer": {"name": "sgd", "lr": 0.1}}"#
         }
@@ -47,7 +47,7 @@ import Testing
         #expect(lines[3] == "2  epochs 2            @4  51.0 ±2.0")
     }
 
-    @Test func `an entry's keys replace the ranker's own, the optimiser whole`() throws {
+    @Test func `a sweep entry's keys replace the ranker's own, the optimiser whole`() throws {
         let own = TrainingConfiguration.preset(kind: .listwise)
         let entry = #"{"optimizer": {"name": "sgd", "lr": 0.5}}"#
         let merged = try JSONMerge.replacingKeys(of: own.json, with: entry)

@@ -12,7 +12,7 @@ import Testing
          {"optimizer": {"name": "sgd", "lr": 100, "weight_decay": 1}, "epochs": 50}]
         """
 
-    @Test func `survives a killed worker and a client that leaves, and moves the champion once`()
+    @Test func `a sweep outlives a killed worker and its client, and moves the champion once`()
         async throws
     {
         try await Installation.with(workers: ["edge-1", "edge-2"]) { installation in
@@ -109,6 +109,9 @@ import Testing
         #expect(try await refusal("[]").contains("found 0 configurations, expected 1 to 500"))
         #expect(try await refusal(#"[{"epochs": 2}, 3]"#).contains("entry 2 is no JSON object"))
         #expect(try await refusal(#"[{"epochs": 2}, {"epochs": 0}]"#).contains("entry 2: "))
+        #expect(
+            try await refusal(#"[{"epochs": 2, "epochs": 3}]"#)
+                .contains("found the key '[0].epochs' twice"))
         #expect(try await refusal(#"[{"rate": 2}]"#).contains("the unknown key 'rate'"))
         #expect(
             try await refusal(#"[{"epochs": 2}, {"epochs": 2}]"#)

@@ -4,7 +4,9 @@ import Foundation
 import Testing
 
 @Suite(.serialized, .timeLimit(.minutes(20))) struct `The walk-through in SQL` {
-    @Test func `leads from an empty database to a transfer matrix`() async throws {
+    @Test func `the walk-through in SQL leads from an empty database to a transfer matrix`()
+        async throws
+    {
         let blocks = try Self.blocks()
         try #require(blocks.count > 12)
         try await Installation.with { installation in

@@ -11,7 +11,7 @@ import Testing
 import WorkerWire
 
 @Suite(.serialized, .timeLimit(.minutes(60))) struct `Damaged input` {
-    @Test func `of join tokens is read as what it says, or refused`() throws {
+    @Test func `a damaged join token is read as what it says, or refused`() throws {
         let token =
             "LS1" + String(repeating: "5a", count: 32) + "::0123456789ab."
             + String(repeating: "c3", count: 32)
@@ -22,7 +22,7 @@ import WorkerWire
         }
     }
 
-    @Test func `of certificate requests is refused, or is one`() throws {
+    @Test func `a damaged certificate request is refused, or is one`() throws {
         let authority = try CertificateAuthority.ephemeral()
         let samples = try (0..<4).map {
             try WorkerKey().certificateRequest(name: "edge-\($0)")
@@ -34,7 +34,7 @@ import WorkerWire
         }
     }
 
-    @Test func `of authorities is refused, or is authorities that were shown`() throws {
+    @Test func `damaged authorities are refused, or are authorities that were shown`() throws {
         let authorities = try (0..<3).map { _ in try CertificateAuthority.ephemeral() }
         let pins = authorities.map(\.publicKeySHA256)
         let samples = [
@@ -48,7 +48,8 @@ import WorkerWire
         }
     }
 
-    @Test func `of weights is refused, or is finite weights of the shape they name`() throws {
+    @Test func `damaged weights are refused, or are finite weights of the shape they name`() throws
+    {
         let shapes = [
             #"{"kind": "listwise", "hidden_size": 4, "projection_dim": 4, "heads": 2}"#,
             #"{"kind": "pointwise", "hidden_size": 4, "projection_dim": 2}"#,
@@ -64,7 +65,7 @@ import WorkerWire
         }
     }
 
-    @Test func `of feature files is refused, or is as many rows as it says`() throws {
+    @Test func `a damaged feature file is refused, or is as many rows as it says`() throws {
         let path = FileManager.default.temporaryDirectory
             .appending(path: "ls-fuzz-\(getpid()).safetensors").path
         defer { unlink(path) }
@@ -83,7 +84,8 @@ import WorkerWire
         }
     }
 
-    @Test func `of configurations and reports is refused, or is read the same again`() throws {
+    @Test func `damaged configurations and reports are refused, or are read the same again`() throws
+    {
         let samples = [
             #"{"kind":"listwise","hidden_size":4096,"blocks":2,"heads":4,"activation":"gelu"}"#,
             #"{"kind":"pointwise","hidden_size":384,"residual":true,"similarity":"affine"}"#,
@@ -94,7 +96,7 @@ import WorkerWire
         }
     }
 
-    @Test func `of a worker's messages is refused, or maps to the same again`() throws {
+    @Test func `a worker's damaged message is refused, or maps to the same again`() throws {
         let digest = Digest(bytes: [UInt8](repeating: 7, count: 32))!
         let token = try LeaseToken(wire: "0f8fad5b-d9cb-469f-a165-70867728950e")
         let reports: [WorkerEvent] = [
@@ -132,7 +134,7 @@ import WorkerWire
         }
     }
 
-    @Test func `of results is refused, or holds to its limits`() throws {
+    @Test func `a damaged result is refused, or holds to its limits`() throws {
         let token = try LeaseToken(wire: "0f8fad5b-d9cb-469f-a165-70867728950e")
         let digest = Digest(bytes: [UInt8](repeating: 7, count: 32))!
         let evaluation = Languagesystem_V1_EvaluationResult(
@@ -171,7 +173,7 @@ import WorkerWire
         }
     }
 
-    @Test func `of a coordinator's messages is refused, or maps to the same again`() throws {
+    @Test func `a coordinator's damaged message is refused, or maps to the same again`() throws {
         let digest = Digest(bytes: [UInt8](repeating: 7, count: 32))!
         let token = try LeaseToken(wire: "0f8fad5b-d9cb-469f-a165-70867728950e")
         let blob = BlobReference(
@@ -211,7 +213,8 @@ import WorkerWire
         }
     }
 
-    @Test func `of another coordinator's reranks is refused, or maps to the same again`() throws {
+    @Test func `another coordinator's damaged rerank is refused, or maps to the same again`() throws
+    {
         let digest = Digest(bytes: [UInt8](repeating: 7, count: 32))!
         let sample = Languagesystem_V1_PeerRerank(
             PeerRerank(
@@ -245,7 +248,7 @@ private func fuzz(
     let environment = ProcessInfo.processInfo.environment
     let count = UInt64(environment["LS_FUZZ_INPUTS"] ?? "") ?? 40_000
     let seed = UInt64(environment["LS_FUZZ_SEED"] ?? "") ?? 1
-    let place = try Place(surface, seed)
+    let progress = try FuzzProgress(surface, seed)
     let before = try residentByteCount()
     var (acceptedCount, inputCount) = (0, 0)
     func attempt(_ input: [UInt8]) {
@@ -264,7 +267,7 @@ private func fuzz(
     }
     for input in try keptInputs(surface) + samples { attempt(input) }
     for index in 0...count / surfaceCount {
-        place.note(index)
+        progress.note(index)
         attempt(Mutator.input(index, seed: seed, samples: samples))
     }
     let growth = try residentByteCount() - before
@@ -295,7 +298,7 @@ private func residentByteCount() throws -> Int {
 }
 
 /// Which input is being read, in a file that is there after a crash.
-private final class Place {
+private final class FuzzProgress {
     private let descriptor: Int32
     private let path: String
 

@@ -23,7 +23,7 @@ import Testing
         #""kind":"listwise","blocks":0,"instruction":"learned","similarity":"affine""#,
     ].map { try! RankerConfiguration(json: #"{"hidden_size":8,\#($0)}"#) }
 
-    @Test func `are scored with finite numbers, or refused in a sentence`() throws {
+    @Test func `damaged numbers are scored with finite numbers, or refused in a sentence`() throws {
         var numbers = Numbers(seed: Self.seed)
         var (scored, refused) = (0, 0)
         while scored + refused < Self.groupCount * 9 / 10 {
@@ -49,8 +49,7 @@ import Testing
         print("fuzz scores: \(scored) scored, \(refused) refused, seed \(Self.seed)")
     }
 
-    @Test func `are trained on and measured with finite figures, or refused in a sentence`() throws
-    {
+    @Test func `damaged numbers train and measure with finite figures, or are refused`() throws {
         var numbers = Numbers(seed: Self.seed &+ 1)
         var (groups, trained, refused, unread) = (0, 0, 0, 0)
         while groups < Self.groupCount / 10 {

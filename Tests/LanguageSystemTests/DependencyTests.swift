@@ -26,10 +26,12 @@ import Testing
         of: (try? String(
             contentsOf: root.appendingPathComponent("Package.swift"), encoding: .utf8)) ?? "")
 
-    @Test func `are found`() { #expect(Self.targets.count > 30) }
+    @Test func `the dependencies in Package.swift are found`() { #expect(Self.targets.count > 30) }
 
     @Test(arguments: targets.filter { $0.kind != "systemLibrary" })
-    func `are those that the sources import`(target: Target) throws {
+    func `the dependencies in Package.swift are those that the sources import`(target: Target)
+        throws
+    {
         let imports = try Self.imports(under: Self.root.appendingPathComponent(target.path))
         let undeclared = imports.subtracting(target.dependencies).subtracting(Self.toolchain)
             .subtracting([target.name])
@@ -41,7 +43,7 @@ import Testing
         #expect(unused.isEmpty, "Package.swift gives \(target.name) what it does not import")
     }
 
-    @Test func `are read as Package.swift writes them`() {
+    @Test func `dependencies are read as Package.swift writes them`() {
         let found = Self.targets(
             of: """
                 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")

@@ -16,7 +16,7 @@ import Testing
         #expect((64...78).contains(code.exitStatus))
     }
 
-    @Test func `prints the sentence, then the hint`() {
+    @Test func `an error prints the sentence, then the hint`() {
         let error = CoordinatorError(.busy, "cannot wait", hint: "try again", cause: "secret")
         #expect(error.description == "cannot wait\n  hint: try again")
     }

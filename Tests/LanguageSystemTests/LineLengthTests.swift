@@ -7,7 +7,7 @@ import Testing
     static let columnCountMax = 100
 
     @Test(arguments: ["Sources", "Tests", "Package.swift"])
-    func `are at most 100 columns long`(place: String) throws {
+    func `lines are at most 100 columns long`(place: String) throws {
         let files = try Self.files(in: place)
         try #require(!files.isEmpty)
         for file in files {
@@ -28,7 +28,8 @@ import Testing
         ("    /// | column |" + String(repeating: "x", count: 100), false),
         ("    // " + String(repeating: "x ", count: 60), true),
     ])
-    func `are too long unless they hold an address or a table`(line: String, isTooLong: Bool) {
+    func `lines are too long unless they hold an address or a table`(line: String, isTooLong: Bool)
+    {
         #expect(Self.isTooLong(line[...]) == isTooLong)
     }
 

@@ -2,12 +2,12 @@ import LanguageSystem
 import Testing
 
 @Suite struct `Domain name` {
-    @Test func `ancestors come nearest first`() throws {
+    @Test func `a domain's ancestors come nearest first`() throws {
         #expect(try DomainName("a/b/c").ancestors == [DomainName("a/b"), DomainName("a")])
         #expect(try DomainName("math").ancestors.isEmpty)
     }
 
-    @Test func `a pattern means everything beneath, not the name itself`() throws {
+    @Test func `a domain pattern means everything beneath, not the name itself`() throws {
         #expect(try DomainName("math/algebra").matches("math/*"))
         #expect(try !DomainName("math").matches("math/*"))
         #expect(try !DomainName("mathematics/x").matches("math/*"))
@@ -18,13 +18,13 @@ import Testing
         "", "/", "math/", "/math", "math//x", "Math", "a b", "é", "-x",
         String(repeating: "a", count: 121),
     ])
-    func `a malformed name is refused with a sentence`(name: String) {
+    func `a malformed domain name is refused with a sentence`(name: String) {
         #expect(throws: CoordinatorError.self) { try DomainName(name) }
     }
 }
 
 @Suite struct `Digest text` {
-    @Test func `hexadecimal round trip`() throws {
+    @Test func `a digest comes back from its hexadecimal text`() throws {
         let digest = try #require(Digest(bytes: (0..<32).map { UInt8($0 * 8) }))
         #expect(Digest(hex: digest.description) == digest)
         #expect(Digest(hex: digest.description.uppercased()) == digest)
@@ -34,7 +34,7 @@ import Testing
     @Test(arguments: [
         "", "00", String(repeating: "g", count: 64), String(repeating: "0", count: 66),
     ])
-    func `anything else is refused`(text: String) {
+    func `text that is no digest is refused`(text: String) {
         #expect(Digest(hex: text) == nil)
     }
 }

@@ -7,7 +7,7 @@ import Testing
 @Suite struct `Paths that are written down` {
     static let root = `Dependencies in Package.swift`.root
 
-    @Test func `lead to a file`() throws {
+    @Test func `paths that are written down lead to a file`() throws {
         let files = try Self.files()
         #expect(files.contains("README.md") && files.contains("deploy/develop/regenerate"))
         for file in files {
@@ -23,7 +23,7 @@ import Testing
         }
     }
 
-    @Test func `are found in a sentence, a pattern and a command`() {
+    @Test func `paths are found in a sentence, a pattern and a command`() {
         #expect(
             Self.paths(in: "Run `deploy/test`, see sql/functions. (/srv/deploy/x, a/Tests/b)")
                 == ["deploy/test", "sql/functions"])
@@ -31,7 +31,7 @@ import Testing
     }
 
     /// What a build from a fresh clone cannot copy would stop it.
-    @Test func `of the container file are neither ignored nor missing`() throws {
+    @Test func `paths of the container file are neither ignored nor missing`() throws {
         func lines(_ path: String) throws -> [String] {
             try String(contentsOf: Self.root.appendingPathComponent(path), encoding: .utf8)
                 .split(separator: "\n").map(String.init)

@@ -7,16 +7,18 @@ import Testing
         ("\u{85}\u{2028}\u{2029}\u{202E}\u{200B}", "?????"),
         ("élan 線 🙂", "élan 線 🙂"), ("", ""),
     ])
-    func `ends no line, hides nothing and speaks to no terminal`(text: String, shown: String) {
+    func `somebody else's text ends no line, hides nothing and speaks to no terminal`(
+        text: String, shown: String
+    ) {
         #expect(text.printable() == shown)
     }
 
-    @Test func `is cut with three dots`() {
+    @Test func `somebody else's text is cut with three dots`() {
         #expect(String(repeating: "x", count: 40).printable() == String(repeating: "x", count: 40))
         #expect("abcdef".printable(3) == "abc...")
     }
 
-    @Test func `is so in the refusal of a domain's name`() {
+    @Test func `somebody else's text ends no line in the refusal of a domain's name`() {
         let error = #expect(throws: CoordinatorError.self) { try DomainName("math\u{7}/al\ngebra") }
         #expect(error?.message.contains("'math?/al?gebra'") == true)
     }

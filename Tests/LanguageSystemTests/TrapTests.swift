@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    @Test func `none ends the program by name`() throws {
+    @Test func `no source ends the program by name`() throws {
         try #require(Self.files.count > 300)
         for (name, lines) in Self.files {
             let found = lines.filter {
@@ -75,7 +75,7 @@ import Testing
         ("let a = b!", 1), ("if a != b {", 0), ("let a = \"b!\"", 0), ("// b!", 0),
         ("let a = b![0]", 1), ("let a = b()!.c", 1), ("if !a {", 0), ("var a: Int!", 1),
     ])
-    func `are found where they are`(text: String, count: Int) {
+    func `traps in the sources are found where they are`(text: String, count: Int) {
         let found = Self.lines(of: text, in: "x").filter { $0.code.contains(/[\w\)\]\}"]!(?![=])/) }
         #expect(found.count == count)
     }

@@ -63,7 +63,7 @@ private struct FeatureFile: Sendable {
 @Suite struct `Feature set import` {
     private let file = FeatureFile(queryCount: 5000, seed: 1)
 
-    @Test func `gives back the very bytes, by digest, piece by piece`() async throws {
+    @Test func `an import gives back the very bytes, by digest, piece by piece`() async throws {
         try await TestLedger.with { ledger in
             #expect(file.bytes.count > 2 * LedgerStore.chunkByteCount)
             let bytes = file.bytes
@@ -93,7 +93,8 @@ private struct FeatureFile: Sendable {
         }
     }
 
-    @Test func `of the same bytes again reads nothing and is the same set`() async throws {
+    @Test func `an import of the same bytes again reads nothing and is the same set`() async throws
+    {
         try await TestLedger.with { ledger in
             let small = FeatureFile(queryCount: 2, seed: 2)
             let first = try await ledger.store.importFeatureSet(
@@ -106,7 +107,7 @@ private struct FeatureFile: Sendable {
         }
     }
 
-    @Test func `by ten at once stores one set`() async throws {
+    @Test func `an import by ten at once stores one set`() async throws {
         try await TestLedger.with(connectionCountMax: 10) { ledger in
             let small = FeatureFile(queryCount: 20, seed: 3)
             let description = try small.description()
@@ -125,7 +126,7 @@ private struct FeatureFile: Sendable {
         }
     }
 
-    @Test func `leaves nothing behind when it fails`() async throws {
+    @Test func `an import that fails leaves nothing behind`() async throws {
         try await TestLedger.with { ledger in
             let small = FeatureFile(queryCount: 2, seed: 4)
             let bytes = small.bytes

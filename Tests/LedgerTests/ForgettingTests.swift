@@ -10,7 +10,9 @@ import Testing
 @Suite struct `Forgetting a user` {
     /// Each begins with letters that nothing else in a dump has.
     @Test(arguments: ["zquill", #"zq "a\b', $1 %"#, "zqüñ-李.x", "zq/(.*)|x~"])
-    func `leaves the name nowhere in a dump of the whole database`(user: String) async throws {
+    func `forgetting a user leaves the name nowhere in a dump of the whole database`(user: String)
+        async throws
+    {
         try await TestLedger.with { ledger in
             let pool = ledger.database.pool
             try await ledger.fill(with: user)
@@ -44,7 +46,9 @@ import Testing
         }
     }
 
-    @Test func `waits for a decision that is being recorded, and deletes it`() async throws {
+    @Test func `forgetting a user waits for a decision that is being recorded, and deletes it`()
+        async throws
+    {
         try await TestLedger.with { ledger in
             let version = try await ledger.servedVersion()
             let forgotten = try await ledger.answer(
@@ -55,7 +59,9 @@ import Testing
         }
     }
 
-    @Test func `that is not committed keeps a decision waiting, and it is not kept`() async throws {
+    @Test func `a forgetting that is not committed keeps a decision waiting, and it is not kept`()
+        async throws
+    {
         try await TestLedger.with { ledger in
             let version = try await ledger.servedVersion()
             let decisions = ["ada", "ben"].map { Decision.test(version, of: $0) }
@@ -67,7 +73,9 @@ import Testing
         }
     }
 
-    @Test func `keeps weights that somebody else adds at this very moment`() async throws {
+    @Test func `forgetting a user keeps weights that somebody else adds at this very moment`()
+        async throws
+    {
         try await TestLedger.with { ledger in
             try await ledger.weightsOfAdaAndAnother()
             let forgotten = try await ledger.answer(
@@ -81,7 +89,9 @@ import Testing
         }
     }
 
-    @Test func `that is not committed keeps weights waiting, and then they are new`() async throws {
+    @Test func `a forgetting that is not committed keeps weights waiting, and then they are new`()
+        async throws
+    {
         try await TestLedger.with { ledger in
             try await ledger.weightsOfAdaAndAnother()
             let refusal = try await ledger.answer(whileUncommitted: { try $0.forgetAda() }) {
@@ -119,7 +129,7 @@ import Testing
             ("select fixture.ranker('code', p_user => 'ada', p_name => 'hers')", nil),
             ("select fixture.feature_set('code', 'train', 'hers', p_user => 'ada')", nil),
         ] as [(String, String?)])
-    func `that is not committed keeps who names it waiting, then refuses in words`(
+    func `a forgetting that is not committed keeps who names it waiting, then refuses`(
         call: String, code: String?
     ) async throws {
         try await TestLedger.with { ledger in

@@ -8,7 +8,7 @@ import PostgresTesting
 import Testing
 
 @Suite struct `Workers that race` {
-    @Test func `for 200 tasks get each exactly once`() async throws {
+    @Test func `workers that race for 200 tasks get each exactly once`() async throws {
         try await TestLedger.with(connectionCountMax: 20) { ledger in
             try await ledger.featureSet("code", .train)
             let ranker = try await ledger.ranker("code")
@@ -46,7 +46,9 @@ import Testing
         return leases
     }
 
-    @Test func `to hand in one result: all are told the same version`() async throws {
+    @Test func `workers that race to hand in one result are all told the same version`()
+        async throws
+    {
         try await TestLedger.with(connectionCountMax: 8) { ledger in
             let lease = try await ledger.leaseTraining("code")
             let completions = try await withThrowingTaskGroup(of: Completion.self) {
@@ -63,7 +65,7 @@ import Testing
         }
     }
 
-    @Test func `to ask for the same get the same task`() async throws {
+    @Test func `workers that race to ask for the same get the same task`() async throws {
         try await TestLedger.with(connectionCountMax: 10) { ledger in
             try await ledger.featureSet("code", .train)
             let ranker = try await ledger.ranker("code")
@@ -117,7 +119,7 @@ import Testing
 
     /// Either way of leasing: for one worker, which waits, and for all of a coordinator's, which
     /// passes it over.
-    @Test func `for a task get none while the worker is being revoked`() async throws {
+    @Test func `workers that race for a task get none while they are being revoked`() async throws {
         try await TestLedger.with { ledger in
             try await ledger.featureSet("code", .train)
             _ = try await ledger.store.requestTraining(try await ledger.ranker("code"))

@@ -8,7 +8,7 @@ import PostgresTesting
 import Testing
 
 @Suite struct `Ledger store` {
-    @Test func `registers base models, domains and rankers`() async throws {
+    @Test func `the ledger store registers base models, domains and rankers`() async throws {
         try await TestLedger.with { ledger in
             let store = ledger.store
             let contract = FeatureContract(
@@ -38,7 +38,9 @@ import Testing
 
     /// Roles and databases may have settings of their own, and figures that are compared are
     /// written as texts on their way.
-    @Test func `reads figures to the last digit, whatever the role's settings`() async throws {
+    @Test func `the ledger store reads figures to the last digit, whatever the role's settings`()
+        async throws
+    {
         try await TestLedger.with { ledger in
             let pool = ConnectionPool(
                 PoolConfiguration(
@@ -56,7 +58,7 @@ import Testing
         }
     }
 
-    @Test func `moves aliases and remembers why`() async throws {
+    @Test func `the ledger store moves aliases and remembers why`() async throws {
         try await TestLedger.with { ledger in
             let store = ledger.store
             let ranker = try await ledger.ranker("code")
@@ -67,7 +69,8 @@ import Testing
             #expect(try await store.considerPromotion(second) == false)
             #expect(try await store.promote(second, because: "by hand", by: "ada"))
             #expect(try await store.promote(second, because: "by hand", by: "ada") == false)
-            #expect(try await store.setAlias("challenger", to: first, because: "to watch"))
+            try await ledger.database.pool.execute(
+                "select ls.set_alias($1, 'challenger', 'to watch')", first)
             #expect(try await store.rollback(ranker, because: "worse") == first)
 
             let versions = try await store.versions(of: ranker)
@@ -87,7 +90,7 @@ import Testing
         }
     }
 
-    @Test func `leads a task from request to champion`() async throws {
+    @Test func `the ledger store leads a task from request to champion`() async throws {
         try await TestLedger.with { ledger in
             let store = ledger.store
             let train = try await ledger.featureSet("code", .train)
@@ -155,7 +158,7 @@ import Testing
         }
     }
 
-    @Test func `ends attempts in every other way`() async throws {
+    @Test func `the ledger store ends attempts in every other way`() async throws {
         try await TestLedger.with { ledger in
             let store = ledger.store
             let lease = try await ledger.leaseTraining("code")
@@ -195,7 +198,7 @@ import Testing
         }
     }
 
-    @Test func `routes, resolves and shows the transfer matrix`() async throws {
+    @Test func `the ledger store routes, resolves and shows the transfer matrix`() async throws {
         try await TestLedger.with { ledger in
             let store = ledger.store
             let pool = ledger.database.pool
@@ -235,7 +238,7 @@ import Testing
         }
     }
 
-    @Test func `enrols, knows and revokes workers`() async throws {
+    @Test func `the ledger store enrols, knows and revokes workers`() async throws {
         try await TestLedger.with { ledger in
             let store = ledger.store
             let authority = Digest.sha256([1, 2, 3])
@@ -269,7 +272,6 @@ import Testing
             let connection = try await store.workerConnected(
                 worker,
                 WorkerHello(programVersion: "0.1.0", capacity: 2, taskKinds: [.train]), to: "c1")
-            try await store.workerSeen(worker)
             let status = try #require(try await store.workers().first)
             #expect(status.state == "connected" && status.capacity == 2)
             #expect(status.certificateUntil == until && status.leaseCount == 0)
@@ -283,7 +285,8 @@ import Testing
         }
     }
 
-    @Test func `knows two keys of the authority while one takes over from the other`() async throws
+    @Test func `the ledger store knows two keys of the authority while one takes over`()
+        async throws
     {
         try await TestLedger.with { ledger in
             let store = ledger.store
@@ -316,7 +319,7 @@ import Testing
         }
     }
 
-    @Test func `drops feature sets that nobody needs`() async throws {
+    @Test func `the ledger store drops feature sets that nobody needs`() async throws {
         try await TestLedger.with { ledger in
             let id = try await ledger.featureSet("code", .train)
             try await ledger.store.dropFeatureSet(id, because: "space", by: "ada")

@@ -10,7 +10,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(20))) struct `Functions that lock several rows` {
     @Test(arguments: [1, 2] as [UInt64])
-    func `never wait for each other`(seed: UInt64) async throws {
+    func `functions that lock several rows never wait for each other`(seed: UInt64) async throws {
         try await TestLedger.with(connectionCountMax: 8) { ledger in
             try await ledger.database.pool.withConnection { connection in
                 try connection.executeScript(Self.beginning)
@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    @Test func `let a redrive and a request for the same work come at once`() async throws {
+    @Test func `a redrive and a request for the same work may come at once`() async throws {
         try await TestLedger.with { ledger in
             try await ledger.database.pool.withConnection { connection in
                 try connection.executeScript(

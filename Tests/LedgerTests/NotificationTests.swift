@@ -7,7 +7,7 @@ import PostgresTesting
 import Testing
 
 @Suite struct `Ledger notifications` {
-    @Test func `say what changed: a task, an alias, a lease, a rule, a key, a connection`()
+    @Test func `notifications say what changed: a task, alias, lease, rule, key or connection`()
         async throws
     {
         try await TestLedger.with { ledger in

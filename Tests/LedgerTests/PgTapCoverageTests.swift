@@ -8,7 +8,7 @@ import PostgresTesting
 import Testing
 
 @Suite(.timeLimit(.minutes(20))) struct `pgTAP tests` {
-    @Test func `provoke every refusal of every function`() async throws {
+    @Test func `the pgTAP tests provoke every refusal of every function`() async throws {
         let (sites, reached) = try await ThrowAwayDatabase.with(Self.reporting) { database in
             (
                 try await RefusalSite.all(in: database.pool),
@@ -20,7 +20,7 @@ import Testing
         #expect(missing.isEmpty, "no pgTAP test expects: \(missing)")
     }
 
-    @Test func `call every function that a role may call`() async throws {
+    @Test func `the pgTAP tests call every function that a role may call`() async throws {
         let tests = try PgTap.files.map {
             try String(contentsOf: PgTap.folder.appending(path: $0), encoding: .utf8)
         }.joined()

@@ -4,12 +4,12 @@ import PostgresTesting
 import Testing
 
 @Suite struct `SQL functions` {
-    @Test func `have their tests`() {
+    @Test func `SQL functions have their tests`() {
         #expect(PgTap.files.count >= 25)
     }
 
     @Test(arguments: PgTap.files)
-    func `do what their pgTAP test says`(file: String) async throws {
+    func `SQL functions do what their pgTAP test says`(file: String) async throws {
         let output = try await ThrowAwayDatabase.with(TestLedger.template) { database in
             try await PgTap.run(file, in: database)
         }

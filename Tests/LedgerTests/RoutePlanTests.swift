@@ -70,7 +70,9 @@ import Testing
         }
     }
 
-    @Test(arguments: ["", "ab", "ünïcode", "a\nb"]) func `a bucket is the database's`(rule: String)
+    @Test(arguments: ["", "ab", "ünïcode", "a\nb"]) func `a request's bucket is the database's`(
+        rule: String
+    )
         async throws
     {
         try await TestLedger.with { ledger in
@@ -105,7 +107,7 @@ import Testing
         #expect((400...600).contains(same))
     }
 
-    @Test func `choices end with the first ranker that can be scored here`() {
+    @Test func `a plan's choices end with the first ranker that can be scored here`() {
         func route(_ number: Int64, central: Bool) -> Route {
             Route(
                 rankerID: RankerID(number), rankerName: "r\(number)", baseModel: "m",
@@ -160,7 +162,7 @@ import Testing
         }
     }
 
-    @Test func `the contract of a base model`() async throws {
+    @Test func `the contract of a base model is read as it was registered`() async throws {
         try await TestLedger.with { ledger in
             #expect(try await ledger.store.servingContract(baseModel: "tiny").hiddenSize == 4)
             try await ledger.store.ping(within: .seconds(120))

@@ -7,7 +7,7 @@ import RecordedTexts
 import Testing
 
 @Suite struct `Interface that is recorded, in SQL` {
-    @Test func `is what the catalogue says`() async throws {
+    @Test func `the recorded SQL interface is what the catalogue says`() async throws {
         let text = try await TestLedger.withoutFixture {
             try await SQLReference(of: $0.pool).interface
         }
@@ -17,7 +17,7 @@ import Testing
     }
 
     /// One function that takes another argument, one that is gone, a column of another type.
-    @Test func `notices what a program would`() async throws {
+    @Test func `the recorded SQL interface shows what a program would notice`() async throws {
         let (old, new) = try await TestLedger.withoutFixture { database in
             let old = try await SQLReference(of: database.pool).interface
             try await database.pool.execute(
@@ -37,7 +37,7 @@ import Testing
 }
 
 @Suite struct `Recorded texts` {
-    @Test func `say what differs, how to record it, and where to name it`() throws {
+    @Test func `recorded texts say what differs, how to record it, and where to name it`() throws {
         let file = FileManager.default.temporaryDirectory
             .appending(path: "ls-recorded-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: file) }

@@ -1,4 +1,4 @@
-// The page SQL.md, made from the database's own catalogue: what can be called, by whom, what it
+// The page SQL.md, made from the database's own catalog: what can be called, by whom, what it
 // returns and refuses; what can be read; what is stored. Nothing in it is written by hand.
 import Foundation
 import LanguageSystem
@@ -20,7 +20,7 @@ struct SQLReference {
             lines += ["", "## \(title)"]
             for function in chapter { lines += function.lines }
         }
-        lines += ["", "## Inside", "", "Nobody calls these; the functions above do.", ""]
+        lines += ["", "## Inside", "", "Only the functions above call these.", ""]
         lines += ["| function | what it does |", "|---|---|"]
         for function in functions where function.roles.isEmpty {
             lines.append("| `\(function.signature)` | \(function.comment) |")
@@ -70,16 +70,12 @@ struct SQLReference {
             "",
             "## Overview",
             "",
-            "Made from the catalogue by `deploy/develop/regenerate`; a test fails when it is out "
-                + "of date. How to use all this, from an empty",
-            """
-            database on: <doc:Walkthrough>. A function refuses with one sentence, often a hint, \
-            and one of these SQLSTATEs; the same words
-            """,
-            """
-            reach REST, gRPC and the command line under the code's name. \"May raise\" lists what \
-            a function or anything it calls refuses with.
-            """,
+            "`deploy/develop/regenerate` makes this page from the database's catalog, and a test",
+            "fails when it is out of date. <doc:Walkthrough> shows how to use the functions, from",
+            "an empty database on. A function refuses with one sentence, often a hint, and one of",
+            "these SQLSTATEs. REST, gRPC and the command line give the same sentence under the",
+            "code's name. \"May raise\" lists the SQLSTATEs of a function and of everything that",
+            "it calls.",
             "",
             "| SQLSTATE | code | HTTP | gRPC | exit status |",
             "|---|---|---|---|---|",

@@ -9,7 +9,7 @@ import Testing
     private static let page = TestLedger.sqlFolder.appending(
         path: "../Sources/Ledger/Ledger.docc/SQL.md")
 
-    @Test func `is what the catalogue says`() async throws {
+    @Test func `the SQL reference page is what the catalogue says`() async throws {
         let text = try await TestLedger.withoutFixture { try await SQLReference(of: $0.pool).text }
         if ProcessInfo.processInfo.environment["LS_REGENERATE"] != nil {
             try Data(text.utf8).write(to: Self.page)
@@ -26,7 +26,7 @@ import Testing
         )
     }
 
-    @Test func `comes out the same from another database`() async throws {
+    @Test func `the SQL reference page comes out the same from another database`() async throws {
         let first = try await TestLedger.withoutFixture { try await SQLReference(of: $0.pool).text }
         let second = try await TestLedger.withoutFixture { database in
             // What is stored changes nothing.
@@ -37,7 +37,7 @@ import Testing
     }
 
     /// A comment promises nothing that the code does not do.
-    @Test func `names in no comment an SQLSTATE that cannot come`() async throws {
+    @Test func `the SQL reference page names no SQLSTATE that cannot come`() async throws {
         let text = try await TestLedger.withoutFixture { try await SQLReference(of: $0.pool).text }
         for part in text.components(separatedBy: "\n### ").dropFirst() {
             guard let end = part.range(of: " May raise: ") ?? part.range(of: " Raises nothing.")

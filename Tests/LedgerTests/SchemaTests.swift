@@ -19,14 +19,14 @@ import Testing
         String(path.split(separator: "/").last?.dropLast(4) ?? "")
     }
 
-    @Test func `lists every file of sql, each once`() throws {
+    @Test func `the schema lists every file of sql, each once`() throws {
         #expect(LedgerSchema.migrations.map(\.name) == (try files("migrations")).map(name))
         #expect(
             (LedgerSchema.functionsAndViews + [LedgerSchema.privileges]).map(\.name).sorted()
                 == (try files("functions") + files("views")).map(name).sorted())
     }
 
-    @Test func `is listed as its files are now`() throws {
+    @Test func `the schema is listed as its files are now`() throws {
         let script = Process()
         script.executableURL = TestLedger.sqlFolder.appending(path: "../deploy/develop/list-schema")
         let output = Pipe()
@@ -42,7 +42,9 @@ import Testing
     }
 
     /// So that whoever knows a function's name finds its file, whatever its area is called.
-    @Test func `has a file for each function and view, named after it, in its area`() throws {
+    @Test func `the schema has a file for each function and view, named after it, in its area`()
+        throws
+    {
         let noFunctions = ["describe_columns", "grant_privileges"]
         let made = /create or replace (?:function|procedure|view) ls\.(\w+)/
         for path in try files("functions") + files("views") where !noFunctions.contains(name(path))
@@ -57,21 +59,21 @@ import Testing
         }
     }
 
-    @Test func `embeds the files as they are`() throws {
+    @Test func `the schema embeds the files as they are`() throws {
         for file in LedgerSchema.migrations {
             let url = TestLedger.sqlFolder.appending(path: "migrations/\(file.name).sql")
             #expect(try Data(contentsOf: url) == Data(file.bytes))
         }
     }
 
-    @Test func `numbers its migrations by their names`() {
+    @Test func `the schema numbers its migrations by their names`() {
         for (index, file) in LedgerSchema.migrations.enumerated() {
             let number = String(10000 + index + 1).dropFirst()
             #expect(file.name.hasPrefix("v\(number)_"))
         }
     }
 
-    @Test func `is migrated once, and again is nothing`() async throws {
+    @Test func `the schema is migrated once, and again is nothing`() async throws {
         try await ThrowAwayDatabase.with { database in
             let migrator = LedgerStore.migrator(logger: TestLedger.quiet)
             await #expect(throws: CoordinatorError.self) { try await migrator.check(database.pool) }
@@ -83,7 +85,7 @@ import Testing
         }
     }
 
-    @Test func `is migrated by twenty at once`() async throws {
+    @Test func `the schema is migrated by twenty at once`() async throws {
         try await ThrowAwayDatabase.with(connectionCountMax: 20) { database in
             let reports = try await withThrowingTaskGroup(of: Migrator.Report.self) { group in
                 for _ in 0..<20 {
@@ -102,7 +104,9 @@ import Testing
     /// From each released schema on: what was stored is there afterwards, and the new tables with
     /// it.
     @Test(arguments: 1..<LedgerSchema.migrations.count)
-    func `is brought forward from an older release with its rows`(version: Int) async throws {
+    func `the schema is brought forward from an older release with its rows`(version: Int)
+        async throws
+    {
         let older = LedgerSchema.migrations.prefix(version).enumerated().map { index, file in
             Migration(version: index + 1, name: file.name, sql: file.bytes)
         }
@@ -142,7 +146,7 @@ import Testing
     }
 
     /// Roles belong to the cluster: databases migrated at the same time create the same ones.
-    @Test func `is migrated in several databases at once`() async throws {
+    @Test func `the schema is migrated in several databases at once`() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<6 {
                 group.addTask {
@@ -156,7 +160,7 @@ import Testing
         }
     }
 
-    @Test func `applies its functions over an older release's`() async throws {
+    @Test func `the schema applies its functions over an older release's`() async throws {
         try await TestLedger.with { ledger in
             let pool = ledger.database.pool
             try await pool.withConnection { connection in
@@ -180,7 +184,7 @@ import Testing
         }
     }
 
-    @Test func `knows the same task states as Swift`() async throws {
+    @Test func `the schema knows the same task states as Swift`() async throws {
         try await TestLedger.with { ledger in
             let rows = try await ledger.database.pool.execute(
                 """
@@ -192,7 +196,8 @@ import Testing
         }
     }
 
-    @Test func `allows the steps between task states that Ledger.md lists`() async throws {
+    @Test func `the schema allows the steps between task states that Ledger.md lists`() async throws
+    {
         let page = try String(
             contentsOf: TestLedger.sqlFolder.appending(
                 path: "../Sources/Ledger/Ledger.docc/Ledger.md"),
@@ -213,7 +218,7 @@ import Testing
         }
     }
 
-    @Test func `raises only SQLSTATEs that Swift knows`() throws {
+    @Test func `the schema raises only SQLSTATEs that Swift knows`() throws {
         let pattern = /'(LS\d\d\d)'/
         for file in LedgerSchema.functionsAndViews {
             let text = String(decoding: file.bytes, as: UTF8.self)

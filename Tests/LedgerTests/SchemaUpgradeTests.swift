@@ -12,7 +12,8 @@ import Testing
 @Suite(.timeLimit(.minutes(20))) struct `A schema that others build on` {
     private var migrator: Migrator { LedgerStore.migrator(logger: TestLedger.quiet) }
 
-    @Test func `keeps every function and view in its place over a release`() async throws {
+    @Test func `the schema keeps every function and view in its place over a release`() async throws
+    {
         try await TestLedger.withoutFixture { database in
             let role = "dashboard_of_\(database.name)"
             try await database.pool.withConnection { connection in
@@ -50,7 +51,7 @@ import Testing
 
     /// An admin let a role pass a right on, and it did: PostgreSQL does not take that back without
     /// taking it from the others, too.
-    @Test func `is migrated although rights on it were passed on`() async throws {
+    @Test func `the schema is migrated although rights on it were passed on`() async throws {
         try await TestLedger.withoutFixture { database in
             let pool = database.pool
             let role = "guest_of_\(database.name)"
@@ -108,7 +109,7 @@ import Testing
     /// From each released schema on: a view of theirs on a table stays; one on a view that this
     /// release changes is named, and nothing happens.
     @Test(arguments: 1..<LedgerSchema.migrations.count)
-    func `is brought forward from an older release with what stands on it`(version: Int)
+    func `the schema is brought forward from an older release with what stands on it`(version: Int)
         async throws
     {
         let older = LedgerSchema.migrations.prefix(version).enumerated().map { index, file in
@@ -167,7 +168,7 @@ import Testing
     }
 
     /// A server of its own: the four roles belong to the whole of it.
-    @Test func `grants to roles that come later, at the next migration`() async throws {
+    @Test func `the schema grants to roles that come later, at the next migration`() async throws {
         let path = FileManager.default.temporaryDirectory
             .appending(path: "ls-\(UUID().uuidString.prefix(8))").path
         defer { try? FileManager.default.removeItem(atPath: path) }

@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct `Task states under random operations` {
     @Test(arguments: Array(1...6) as [UInt64])
-    func `keep every rule after each step`(seed: UInt64) async throws {
+    func `task states keep every rule after each random operation`(seed: UInt64) async throws {
         try await TestLedger.with { ledger in
             var player = try await Player(ledger, seed: seed, name: "w")
             for _ in 0..<220 {
@@ -23,7 +23,7 @@ import Testing
         }
     }
 
-    @Test func `keep every rule with six at once`() async throws {
+    @Test func `task states keep every rule with six at work at once`() async throws {
         try await TestLedger.with(connectionCountMax: 8) { ledger in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for index in 1...6 {

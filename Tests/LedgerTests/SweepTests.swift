@@ -8,7 +8,7 @@ import PostgresTesting
 import Testing
 
 @Suite struct `Sweeps` {
-    @Test func `are asked for, watched and ended`() async throws {
+    @Test func `sweeps are asked for, watched and ended`() async throws {
         try await TestLedger.with { ledger in
             let store = ledger.store
             let train = try await ledger.featureSet("code", .train)
@@ -64,7 +64,7 @@ import Testing
     }
 
     @Test(arguments: 1...4)
-    func `end once when the last results come at the same time`(round: Int) async throws {
+    func `sweeps end once when the last results come at the same time`(round: Int) async throws {
         try await TestLedger.with(connectionCountMax: 8) { ledger in
             let store = ledger.store
             try await ledger.featureSet("code", .train)
@@ -104,7 +104,7 @@ import Testing
 }
 
 @Suite struct `Scaling curves` {
-    @Test func `are asked for and read K by K`() async throws {
+    @Test func `scaling curves are asked for and read K by K`() async throws {
         try await TestLedger.with { ledger in
             let store = ledger.store
             try await ledger.featureSet("code", .test)

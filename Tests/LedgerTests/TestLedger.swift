@@ -106,6 +106,14 @@ struct TestLedger: Sendable {
 }
 
 extension LedgerStore {
+    /// One worker's heartbeat, as coordinators hand on those of many.
+    func renewLeases(
+        of worker: WorkerID, _ leases: [LeaseProgress], lasting: Duration
+    ) async throws(CoordinatorError) -> [LeaseToken: LeaseAnswer] {
+        try await renewLeases([worker: leases], seen: [worker], lasting: lasting)
+            .answers[worker] ?? [:]
+    }
+
     /// One worker's result, as coordinators hand in those of many.
     func completeEvaluation(
         by worker: WorkerID, _ token: LeaseToken, reports: [(featureSet: Digest, report: String)]

@@ -7,7 +7,7 @@ import PostgresTesting
 import Testing
 
 @Suite(.timeLimit(.minutes(20))) struct `Waiting for tasks in SQL` {
-    @Test func `returns at once when nothing is open`() async throws {
+    @Test func `waiting for tasks returns at once when nothing is open`() async throws {
         try await TestLedger.with { ledger in
             try await ledger.database.pool.execute("call ls.wait_for_tasks('1 hour')")
             // An unknown id is nothing to wait for either.
@@ -15,7 +15,9 @@ import Testing
         }
     }
 
-    @Test func `says what is still open after its time, and leaves it alone`() async throws {
+    @Test func `waiting for tasks says what is still open after its time, and leaves it alone`()
+        async throws
+    {
         try await TestLedger.with { ledger in
             try await prepare(ledger)
             let task = try await ledger.store.requestTraining("code.listwise")
@@ -33,7 +35,7 @@ import Testing
         }
     }
 
-    @Test func `needs a time`() async throws {
+    @Test func `waiting for tasks needs a time`() async throws {
         try await TestLedger.with { ledger in
             let error = await #expect(throws: PostgresError.self) {
                 try await ledger.database.pool.execute("call ls.wait_for_tasks(null)")
@@ -43,7 +45,7 @@ import Testing
     }
 
     /// As a reader, who may do nothing else; in steps, so that no snapshot is held meanwhile.
-    @Test func `returns when another session ends the task`() async throws {
+    @Test func `waiting for tasks returns when another session ends the task`() async throws {
         try await TestLedger.with { ledger in
             try await prepare(ledger)
             let pool = ledger.database.pool

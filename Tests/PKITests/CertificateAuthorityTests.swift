@@ -17,7 +17,7 @@ import Testing
         try body()
     }
 
-    @Test func `is made once and loaded afterwards`() throws {
+    @Test func `an authority is made once and loaded afterwards`() throws {
         try cleaned {
             let made = try CertificateAuthority.loadOrCreate(in: directory)
             let loaded = try CertificateAuthority.loadOrCreate(in: directory)
@@ -32,7 +32,7 @@ import Testing
         }
     }
 
-    @Test func `pin is what openssl computes`() throws {
+    @Test func `an authority's pin is what openssl computes`() throws {
         try cleaned {
             let authority = try CertificateAuthority.loadOrCreate(in: directory)
             let process = Process()
@@ -54,7 +54,9 @@ import Testing
         }
     }
 
-    @Test func `survives a crash between key and certificate: the same key goes on`() throws {
+    @Test func `an authority survives a crash between key and certificate: the same key goes on`()
+        throws
+    {
         try cleaned {
             let made = try CertificateAuthority.loadOrCreate(in: directory)
             try FileManager.default.removeItem(atPath: directory + "/ca.pem")
@@ -64,7 +66,7 @@ import Testing
     }
 
     @Test(arguments: [0o640, 0o604, 0o666])
-    func `is refused when others may read its key`(mode: Int) throws {
+    func `an authority is refused when others may read its key`(mode: Int) throws {
         try cleaned {
             _ = try CertificateAuthority.loadOrCreate(in: directory)
             try FileManager.default.setAttributes(
@@ -77,7 +79,7 @@ import Testing
         }
     }
 
-    @Test func `is refused without its key, or with another`() throws {
+    @Test func `an authority is refused without its key, or with another`() throws {
         try cleaned {
             _ = try CertificateAuthority.loadOrCreate(in: directory)
             let key = directory + "/ca-key.pem"
@@ -96,7 +98,7 @@ import Testing
         }
     }
 
-    @Test func `made by many at once is one`() async throws {
+    @Test func `an authority made by many at once is one`() async throws {
         let directory = directory
         let pins = try await withThrowingTaskGroup(of: Digest.self) { group in
             for _ in 0..<16 {

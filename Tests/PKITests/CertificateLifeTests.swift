@@ -17,7 +17,7 @@ import Testing
             notAfter: min(now + CertificateAuthority.serverLifetime, end))
     }
 
-    @Test func `is half over when a successor is made, and it says when that is`() {
+    @Test func `a certificate's life is half over when a successor is made, and says when`() {
         let authority = CertificateLife(notBefore: start, notAfter: start + 3_650 * Self.day)
         let life = CertificateLife(notBefore: start, notAfter: start + 30 * Self.day)
         let half = start + 15 * Self.day
@@ -29,7 +29,7 @@ import Testing
         #expect(life.action(at: start - 1, authority: authority) == .reissue)
     }
 
-    @Test func `ends with the authority's, and is not replaced ever more often before that`() {
+    @Test func `a certificate's life ends with the authority's, without ever more replacements`() {
         let authority = CertificateLife(notBefore: start, notAfter: start + 100 * Self.day)
         var (life, count) = (issued(at: start, until: authority.notAfter), 0)
         for minute in 0..<(99 * 24 * 60) {
@@ -47,7 +47,7 @@ import Testing
     }
 
     @Test(arguments: 0..<20 as Range<UInt64>)
-    func `holds at any moment, however the clock is set`(seed: UInt64) {
+    func `a certificate's life holds at any moment, however the clock is set`(seed: UInt64) {
         var generator = SeededGenerator(seed: seed)
         let authority = CertificateLife(
             notBefore: start - 3_650 * Self.day, notAfter: start + 36_500 * Self.day)
@@ -73,7 +73,7 @@ import Testing
         #expect(reissued > 50)
     }
 
-    @Test func `is refused to everybody by an authority that has ended`() throws {
+    @Test func `an authority that has ended refuses everybody a certificate`() throws {
         let authority = try CertificateAuthority.ephemeral(at: start)
         let end = authority.life.notAfter
         let last = try authority.issueServerCertificate(names: ["localhost"], at: end - 60)
@@ -92,7 +92,7 @@ import Testing
         }
     }
 
-    @Test func `of a worker is half over early where its clock is behind`() throws {
+    @Test func `a worker's certificate is half over early where its clock is behind`() throws {
         let authority = try CertificateAuthority.ephemeral(at: start)
         let request = try authority.check(
             certificateRequest: try WorkerKey().certificateRequest(name: "edge-1"))
@@ -122,7 +122,9 @@ import Testing
         ("1.2.3", "ends in a number"), (String(repeating: "a", count: 64), "more than 63"),
         (Array(repeating: "abcdefghi", count: 26).joined(separator: "."), "longer than 253"),
     ])
-    func `that TLS can never verify is refused, with the reason`(name: String, reason: String)
+    func `a host's name that TLS can never verify is refused, with the reason`(
+        name: String, reason: String
+    )
         throws
     {
         let fault = try #require(HostAddress.fault(in: name))
@@ -141,7 +143,7 @@ import Testing
         "3com.com",
         "127.0.0.1", "::1", "fe80::1",
     ])
-    func `that can be verified is taken`(name: String) throws {
+    func `a host's name that can be verified is taken`(name: String) throws {
         #expect(HostAddress.fault(in: name) == nil)
         _ = try CertificateAuthority.ephemeral().issueServerCertificate(names: [name])
     }
@@ -159,7 +161,7 @@ import Testing
             ShownChain(der: try chain.map { try PEMBytes.der($0) }))
     }
 
-    @Test func `is in order, under each of its names`() throws {
+    @Test func `a server's certificate is in order, under each of its names`() throws {
         let authority = try CertificateAuthority.ephemeral()
         let chain = try shown(authority)
         for host in ["coordinator.example.org", "Coordinator.Example.org", "127.0.0.1"] {
@@ -167,7 +169,9 @@ import Testing
         }
     }
 
-    @Test func `is at fault for the clock, the authority or the name, in this order`() throws {
+    @Test func `a server's certificate is at fault for clock, authority or name, in this order`()
+        throws
+    {
         let authority = try CertificateAuthority.ephemeral(at: now)
         let other = try CertificateAuthority.ephemeral(at: now)
         let chain = try shown(authority)
@@ -190,7 +194,9 @@ import Testing
         #expect(fault("127.0.0.2", authority, now) != nil)
     }
 
-    @Test func `leads from the authority of before during an overlap, and from no other`() throws {
+    @Test func `a server's chain leads from the authority of before during an overlap alone`()
+        throws
+    {
         let directory = FileManager.default.temporaryDirectory
             .appendingPathComponent("ls-pki-\(UUID().uuidString)").path
         defer { try? FileManager.default.removeItem(atPath: directory) }
@@ -212,7 +218,7 @@ import Testing
                 at: now) == .ofAnotherAuthority)
     }
 
-    @Test func `by an authority that has ended is said to be that`() throws {
+    @Test func `a certificate by an authority that has ended is said to be that`() throws {
         let authority = try CertificateAuthority.ephemeral(at: now - 3_700 * 24 * 3600)
         // As a server with a clock that stopped would show it: TLS compares both.
         let end = authority.life.notAfter
@@ -221,12 +227,12 @@ import Testing
         #expect(fault == .ended(end))
     }
 
-    @Test func `that is no certificate is nothing to speak about`() {
+    @Test func `a server that showed no certificate is nothing to speak about`() {
         #expect(ShownChain(der: []) == nil)
         #expect(ShownChain(der: [[1, 2, 3]]) == nil)
     }
 
-    @Test func `is told in one sentence with both times`() {
+    @Test func `what is wrong with a certificate is told in one sentence with both times`() {
         let clock = Date(timeIntervalSince1970: 951_000_000)
         let start = Date(timeIntervalSince1970: 1_800_000_000)
         let error = CoordinatorError.untrusted("host:8443", .notYetValid(from: start), at: clock)

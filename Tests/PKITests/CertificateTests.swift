@@ -31,7 +31,8 @@ import X509
         return false
     }
 
-    @Test func `of a worker says its name, clientAuth alone, 24 hours, and verifies`() async throws
+    @Test func `a worker's certificate says its name, clientAuth alone, 24 hours, and verifies`()
+        async throws
     {
         let key = WorkerKey()
         let (issued, leaf) = try issue(key)
@@ -53,12 +54,12 @@ import X509
         }
     }
 
-    @Test func `does not verify under another authority`() async throws {
+    @Test func `a certificate does not verify under another authority`() async throws {
         let (_, leaf) = try issue(WorkerKey())
         #expect(await !accepts(leaf, under: try CertificateAuthority.ephemeral()))
     }
 
-    @Test func `of a coordinator is clientAuth alone, 24 hours, verifies, and is no worker's`()
+    @Test func `a coordinator's certificate is clientAuth alone, 24 hours, and no worker's`()
         async throws
     {
         let issued = try authority.issueCoordinatorCertificate(name: "host-7-9f3a21c4")
@@ -81,7 +82,9 @@ import X509
         #expect(error?.code == .invalidArgument)
     }
 
-    @Test func `of a server has its names and addresses, and is no worker's`() async throws {
+    @Test func `a server's certificate has its names and addresses, and is no worker's`()
+        async throws
+    {
         let server = try authority.issueServerCertificate(names: [
             "coordinator.example.org", "127.0.0.1", "::1",
         ])
@@ -103,7 +106,7 @@ import X509
     @Test(arguments: [
         "", "a b", "-x.org", "x..y", "evil\u{0}.org", String(repeating: "a", count: 300),
     ])
-    func `of a server is refused for what is no name`(name: String) {
+    func `a server's certificate is refused for what is no name`(name: String) {
         let error = #expect(throws: CoordinatorError.self) {
             try authority.issueServerCertificate(names: [name])
         }
@@ -113,7 +116,7 @@ import X509
     @Test(arguments: [
         "", "Edge", "edge 1", "-edge", "../x", "a/b", "édge", String(repeating: "a", count: 64),
     ])
-    func `of a worker is refused for what is no worker's name`(name: String) throws {
+    func `a worker's certificate is refused for what is no worker's name`(name: String) throws {
         let request = try authority.check(
             certificateRequest: try WorkerKey().certificateRequest(name: "x"))
         let error = #expect(throws: CoordinatorError.self) {
@@ -145,7 +148,7 @@ import X509
             }, issuerPrivateKey: authority.key)
     }
 
-    @Test func `passes for a worker's when it is exactly one`() throws {
+    @Test func `a certificate passes for a worker's when it is exactly one`() throws {
         #expect(try PeerIdentity(try odd()).workerName == "edge-1")
     }
 
@@ -155,12 +158,12 @@ import X509
         "LS://worker/edge-1", "ls://worker/edge-1?x", "ls://worker/edge-1#x",
         "ls://worker/edge%2D1", "",
     ])
-    func `does not pass for a worker's with another URI`(uri: String) throws {
+    func `a certificate does not pass for a worker's with another URI`(uri: String) throws {
         let certificate = try odd(uris: [uri])
         #expect(throws: CoordinatorError.self) { try PeerIdentity(certificate) }
     }
 
-    @Test func `does not pass for a worker's by tricks`() throws {
+    @Test func `a certificate does not pass for a worker's by tricks`() throws {
         for certificate in [
             try odd(uris: []),
             try odd(uris: ["ls://worker/edge-1", "ls://worker/edge-2"]),
@@ -177,7 +180,8 @@ import X509
         }
     }
 
-    @Test func `passes for a coordinator's when it is exactly one, and not by tricks`() throws {
+    @Test func `a certificate passes for a coordinator's when it is one, and not by tricks`() throws
+    {
         let uri = "ls://coordinator/one"
         #expect(try CoordinatorIdentity(try odd(uris: [uri], commonName: "one")).name == "one")
         for certificate in [
@@ -194,7 +198,7 @@ import X509
         }
     }
 
-    @Test func `of a server cannot be had with a worker's request: its names are ignored`() throws {
+    @Test func `a worker's request gets no server's certificate: its names are ignored`() throws {
         let key = P256.Signing.PrivateKey()
         let wanted = try CertificateSigningRequest(
             version: .v1, subject: try DistinguishedName { CommonName("admin") },
@@ -221,7 +225,7 @@ import X509
             ])
     }
 
-    @Test func `request signed by another key is refused`() throws {
+    @Test func `a certificate request signed by another key is refused`() throws {
         let mine = Certificate.PrivateKey(P256.Signing.PrivateKey())
         let honest = try CertificateSigningRequest(
             version: .v1, subject: .init(), privateKey: mine, attributes: .init(),
@@ -238,7 +242,7 @@ import X509
         #expect(error?.message.contains("not signed by the key it names") == true)
     }
 
-    @Test func `request of another kind of key is refused`() throws {
+    @Test func `a certificate request of another kind of key is refused`() throws {
         let request = try CertificateSigningRequest(
             version: .v1, subject: .init(), privateKey: .init(Curve25519.Signing.PrivateKey()),
             attributes: .init(),
@@ -248,7 +252,7 @@ import X509
         }
     }
 
-    @Test func `request that OpenSSL made is taken`() throws {
+    @Test func `a certificate request that OpenSSL made is taken`() throws {
         // openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null
         //     -subj /C=DE/O=Team/CN=edge-1 -addext subjectAltName=DNS:edge-1 -outform DER
         let request = """
@@ -263,7 +267,7 @@ import X509
         _ = try authority.check(certificateRequest: Array(der))
     }
 
-    @Test func `request whose signature claims an unused bit is refused`() throws {
+    @Test func `a certificate request whose signature claims an unused bit is refused`() throws {
         for _ in 0..<20 {
             var bytes = try WorkerKey().certificateRequest(name: "edge-1")
             // The signature: a bit string of 70 to 72 bytes, none of its bits unused, in it a
@@ -280,7 +284,9 @@ import X509
         }
     }
 
-    @Test func `request damaged in any bit, cut anywhere or continued is refused`() throws {
+    @Test func `a certificate request damaged in any bit, cut anywhere or continued is refused`()
+        throws
+    {
         let good = try WorkerKey().certificateRequest(name: "edge-1")
         var damaged = good.indices.map { Array(good[..<$0]) }
         damaged += [good + [0, 1], [UInt8](repeating: 0x30, count: 20_000)]

@@ -8,14 +8,14 @@ import Testing
     static let pin = String(repeating: "ab", count: 32)
     static let text = "LS1\(pin)::0a1b2c3d4e5f.\(String(repeating: "7f", count: 32))"
 
-    @Test func `is read and written as the same text`() throws {
+    @Test func `a join token is read and written as the same text`() throws {
         let token = try JoinToken(Self.text)
         #expect(token.authorityPin.description == Self.pin)
         #expect(token.id == "0a1b2c3d4e5f")
         #expect(token.text == Self.text)
     }
 
-    @Test func `prints without its secret`() throws {
+    @Test func `a join token prints without its secret`() throws {
         let token = try JoinToken(Self.text)
         #expect(!"\(token)".contains(token.secret))
         #expect("\(token)".contains("<redacted>"))
@@ -31,12 +31,12 @@ import Testing
         " LS1\(pin)::id.\(pin)", "LS1\(pin)::id.\(pin)\n", "LS1\(pin)::id.\(pin)é",
         "LS1\(pin)::id.\(String(repeating: "a", count: 600))", "LS1é\(pin)::id.\(pin)",
     ])
-    func `is refused when malformed`(text: String) {
+    func `a malformed join token is refused`(text: String) {
         let error = #expect(throws: CoordinatorError.self) { try JoinToken(text) }
         #expect(error?.code == .tokenRefused)
     }
 
-    @Test func `survives 20,000 damaged texts: what is accepted prints as what was read`() {
+    @Test func `of 20,000 damaged join tokens, what is accepted prints as what was read`() {
         var generator = SeededGenerator(seed: 1)
         var acceptedCount = 0
         for _ in 0..<20_000 {

@@ -65,7 +65,7 @@ import X509
         return process.terminationStatus
     }
 
-    @Test func `leads from the old key to the new one, both ways`() async throws {
+    @Test func `a rotation leads from the old key to the new one, both ways`() async throws {
         try await with { old in
             let new = try rotated(old)
             #expect(new.publicKeySHA256 != old.publicKeySHA256)
@@ -98,7 +98,7 @@ import X509
         }
     }
 
-    @Test func `gives workers both authorities, and after it one`() async throws {
+    @Test func `a rotation gives workers both authorities, and after it one`() async throws {
         try await with { old in
             let new = try rotated(old)
             let during = try worker(of: new)
@@ -127,7 +127,7 @@ import X509
         }
     }
 
-    @Test func `is done once; a second one comes after the retirement`() async throws {
+    @Test func `a rotation is done once; a second one comes after the retirement`() async throws {
         try await with { old in
             let new = try rotated(old)
             var decided = DecidedKeys(
@@ -147,7 +147,9 @@ import X509
 
     /// Three steps that make ready, the decision, five that put in place.
     @Test(arguments: 0..<9, [false, true])
-    func `interrupted anywhere, works and is finished by repeating`(step: Int, starts: Bool)
+    func `a rotation interrupted anywhere works and is finished by repeating`(
+        step: Int, starts: Bool
+    )
         async throws
     {
         try await with { old in
@@ -188,7 +190,7 @@ import X509
     }
 
     @Test(arguments: 0..<3)
-    func `retirement interrupted anywhere is finished at the next start`(step: Int) async throws {
+    func `a retirement interrupted anywhere is finished at the next start`(step: Int) async throws {
         try await with { old in
             let new = try rotated(old)
             let decided = DecidedKeys(present: new.publicKeySHA256, previous: nil)
@@ -209,7 +211,8 @@ import X509
         }
     }
 
-    @Test func `is refused for an authority that may not sign another, unless forced`() async throws
+    @Test func `a rotation is refused for an authority that may not sign another, unless forced`()
+        async throws
     {
         try await with { made in
             let older = try CertificateAuthority.selfSigned(made.key, at: Date(), pathLengthMax: 0)
@@ -232,7 +235,9 @@ import X509
         }
     }
 
-    @Test func `is refused where the present key is not, and there nothing is made`() async throws {
+    @Test func `a rotation is refused where the present key is not, and there nothing is made`()
+        async throws
+    {
         try await with { old in
             let elsewhere = try CertificateAuthority.ephemeral().publicKeySHA256
             let error = #expect(throws: CoordinatorError.self) {
@@ -250,7 +255,7 @@ import X509
         }
     }
 
-    @Test func `copied in part to another coordinator is refused there`() async throws {
+    @Test func `a rotation copied in part to another coordinator is refused there`() async throws {
         try await with { old in
             let new = try rotated(old)
             try FileManager.default.removeItem(atPath: directory + "/ca-cross.pem")
@@ -265,7 +270,9 @@ import X509
         }
     }
 
-    @Test func `is believed by no worker for what a certificate says of itself`() async throws {
+    @Test func `a rotation is believed by no worker for what a certificate says of itself`()
+        async throws
+    {
         try await with { old in
             let new = try rotated(old)
             let stranger = try CertificateAuthority.ephemeral()

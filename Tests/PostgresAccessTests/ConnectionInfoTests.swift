@@ -19,7 +19,7 @@ import Testing
         "postgres://db/ls?user=ada@corp&password=a", "postgres://ada:what?@db/ls",
         "host=/tmp port=5432 user=postgres dbname=twin", "host='/a b' dbname='it\\'s'",
         "service=ls", "language_system", "  postgres://ada@db/ls\n",
-    ]) func `that are right are taken`(text: String) throws {
+    ]) func `connection strings that are right are taken`(text: String) throws {
         _ = try ConnectionInfo(text)
     }
 
@@ -58,7 +58,9 @@ import Testing
             """
         ),
         ("host=db secret", "it has a word without '=': a value with blanks needs quotes"),
-    ]) func `that are wrong are refused with the reason`(text: String, reason: String) {
+    ]) func `connection strings that are wrong are refused with the reason`(
+        text: String, reason: String
+    ) {
         #expect {
             try ConnectionInfo(text)
         } throws: { error in
@@ -74,7 +76,9 @@ import Testing
     /// A password in a URL that nobody escaped, a conninfo that nobody quoted, another program's
     /// URL.
     @Test(arguments: 0..<100)
-    func `never show a piece of the password, however they are malformed`(seed: UInt64) async {
+    func `connection strings never show a piece of the password, however they are malformed`(
+        seed: UInt64
+    ) async {
         var random = SplitMix(state: seed)
         let pieces = ["Zk7Qx", "wV9Jm", "Hq3Tz"]
         let joints = [
@@ -117,7 +121,8 @@ import Testing
         }
     }
 
-    @Test func `are handed on without their secrets, and mean the same`() throws {
+    @Test func `connection strings are handed on without their secrets, and mean the same`() throws
+    {
         let info = try ConnectionInfo(
             "postgres://a%27da:p%5C%20w@%2Ftmp%2Fa%20b:5433/l%27s?sslpassword=x")
         #expect(info["password"] == "p\\ w")
@@ -156,7 +161,9 @@ import Testing
         ("GSSAPI encryption required but was impossible", true),
         ("requirepeer specifies another peer", true),
         ("could not open certificate file: No such file or directory", true),
-    ]) func `is final when the same settings can never do`(words: String, isPermanent: Bool) {
+    ]) func `a refused connection is final when the same settings can never do`(
+        words: String, isPermanent: Bool
+    ) {
         let failure = ConnectFailure(Self.at + words, verboseText: Self.at + words)
         #expect(failure.isPermanent == isPermanent)
         #expect(failure.message == Self.at + words)
@@ -169,7 +176,7 @@ import Testing
 
     /// The server repeats the value, in a language of its own.
     @Test(arguments: ["22023", "22P02", "42704", "42601", "55P02", "0A000"])
-    func `for a setting is final, in words of ours`(state: String) {
+    func `a refused connection for a setting is final, in words of ours`(state: String) {
         for severity in ["FATAL", "FATALE", "ВАЖНО"] {
             let words = Self.at + "\(severity):  \(state): wert «hunter2» hunter2"
             let failure = ConnectFailure(
@@ -184,7 +191,7 @@ import Testing
         #expect(!silent.message.contains("hunter2"))
     }
 
-    @Test func `hides what the settings hold where it stands as a word`() {
+    @Test func `a refused connection hides what the settings hold where it stands as a word`() {
         let failure = ConnectFailure(
             Self.at + "requirepeer specifies \"db\", but is require, required",
             secrets: ["require", "db"])
@@ -198,7 +205,7 @@ import Testing
     }
 
     /// Whichever of libpq's options somebody put a secret into, with whatever hanging on it.
-    @Test func `never says what the options hold`() async throws {
+    @Test func `a refused connection never says what the options hold`() async throws {
         try await ThrowAwayDatabase.with { database in
             let canary = "Zk7QxwV9Jm"
             let defaults = try #require(PQconndefaults())
@@ -245,7 +252,7 @@ import Testing
         }
     }
 
-    @Test func `for want of a password is final, an unknown host is not`() {
+    @Test func `a refused connection for want of a password is final, an unknown host is not`() {
         #expect(
             ConnectFailure(Self.at + "fe_sendauth: no password supplied", needsPassword: true)
                 .isPermanent)
@@ -253,7 +260,7 @@ import Testing
         #expect(!ConnectFailure(unknown).isPermanent && ConnectFailure(unknown).message == unknown)
     }
 
-    @Test func `for an option says which kind, not what it holds`() {
+    @Test func `a refused connection for an option says which kind, not what it holds`() {
         let failure = ConnectFailure("invalid channel_binding value: \"se\"cr et\"")
         #expect(failure.isPermanent)
         #expect(failure.message == "invalid channel_binding value: \"…\"")
@@ -266,7 +273,9 @@ import Testing
         ("user=postgres", "user=postgres options=-cshared_buffers=9", "55P02"),
         ("user=postgres", "user=postgres gssencmode=require", nil),
     ])
-    func `by a server ends every wait at once`(words: String, others: String, state: String?)
+    func `a refused connection by a server ends every wait at once`(
+        words: String, others: String, state: String?
+    )
         async throws
     {
         try await ThrowAwayDatabase.with { database in
@@ -291,7 +300,7 @@ import Testing
 }
 
 @Suite struct `A lost connection` {
-    @Test func `is explained by what the server said, not by libpq's guess`() {
+    @Test func `a lost connection is explained by what the server said, not by libpq's guess`() {
         let guess =
             """
             server closed the connection unexpectedly; This probably means the server terminated \
@@ -309,7 +318,7 @@ import Testing
         ("127.0.0.1", "disable", "", true), ("db.internal", "verify-full", "", true),
         ("db.internal", "require", "/etc/ca.pem", true), ("db.internal", "require", "", false),
         ("db.internal", "prefer", "", false), ("10.0.0.1", "disable", "/etc/ca.pem", false),
-    ]) func `is said unless the server is near or verified`(
+    ]) func `what a connection is worth is said unless the server is near or verified`(
         host: String, mode: String, root: String, isQuiet: Bool
     ) {
         for isEncrypted in [true, false] {
@@ -322,12 +331,12 @@ import Testing
 }
 
 @Suite struct `A session` {
-    @Test func `of one's own is told from one that is shared`() async throws {
+    @Test func `a session of one's own is told from one that is shared`() async throws {
         try await ThrowAwayDatabase.with { database in try await database.pool.checkSession() }
     }
 
     /// A timeout that an administrator gave the role is not for connections that wait for work.
-    @Test func `stays when the server ends idle ones`() async throws {
+    @Test func `a session stays when the server ends idle ones`() async throws {
         try await ThrowAwayDatabase.with { database in
             try await database.pool.execute(
                 "alter database \(database.name) set idle_session_timeout = '1min'")

@@ -166,7 +166,7 @@ import Testing
 }
 
 @Suite struct `Copying rows in` {
-    @Test func `streams rows of every type`() async throws {
+    @Test func `copying in streams rows of every type`() async throws {
         try await ThrowAwayDatabase.with { database in
             try await database.pool.execute(
                 "create table t (n bigint, s smallint, f real, x text, b bytea, j jsonb, a int[])")
@@ -230,7 +230,7 @@ import Testing
         }
     }
 
-    @Test func `a value of a wrong type or count is refused`() async throws {
+    @Test func `copying in refuses a value of a wrong type or count`() async throws {
         try await ThrowAwayDatabase.with { database in
             try await database.pool.execute("create table t (n int)")
             for values in [["a"], [1, 2]] as [[any PostgresEncodable]] {

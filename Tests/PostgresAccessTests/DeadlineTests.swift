@@ -11,7 +11,9 @@ import Testing
 @testable import PostgresAccess
 
 @Suite(.timeLimit(.minutes(20))) struct `A call that takes too long` {
-    @Test func `is ended by the server's own timeout, and the connection stays`() async throws {
+    @Test func `a long call is ended by the server's own timeout, and the connection stays`()
+        async throws
+    {
         try await ThrowAwayDatabase.with { database in
             let pool = database.pool {
                 $0.connectionCountMax = 1
@@ -26,7 +28,9 @@ import Testing
         }
     }
 
-    @Test func `is ended by its caller's deadline, and the server stops, too`() async throws {
+    @Test func `a long call is ended by its caller's deadline, and the server stops, too`()
+        async throws
+    {
         try await ThrowAwayDatabase.with { database in
             let pool = database.pool { $0.connectionCountMax = 1 }
             let before = try await backend(pool)
@@ -43,7 +47,9 @@ import Testing
         }
     }
 
-    @Test func `may take longer than the ordinary deadline when its caller says so`() async throws {
+    @Test func `a call may take longer than the ordinary deadline when its caller says so`()
+        async throws
+    {
         try await ThrowAwayDatabase.with { database in
             let pool = database.pool {
                 $0.connectionCountMax = 1
@@ -59,7 +65,7 @@ import Testing
         }
     }
 
-    @Test func `ends although the server's process is stopped`() async throws {
+    @Test func `a long call ends although the server's process is stopped`() async throws {
         try await ThrowAwayDatabase.with { database in
             let pool = database.pool {
                 $0.connectionCountMax = 1
@@ -85,7 +91,7 @@ import Testing
         }
     }
 
-    @Test func `ends although a COPY is not read any more`() async throws {
+    @Test func `a long call ends although a COPY is not read any more`() async throws {
         try await ThrowAwayDatabase.with { database in
             try await database.pool.execute("create table t (b bytea)")
             let pool = database.pool {
@@ -109,7 +115,7 @@ import Testing
         }
     }
 
-    @Test func `is ended by the cancellation of its task`() async throws {
+    @Test func `a long call is ended by the cancellation of its task`() async throws {
         try await ThrowAwayDatabase.with { database in
             let pool = database.pool { $0.connectionCountMax = 1 }
             let gate = Gate()
@@ -142,7 +148,7 @@ import Testing
 }
 
 @Suite(.timeLimit(.minutes(20))) struct `A caller that waits for a connection` {
-    @Test func `is told so when its time is over`() async throws {
+    @Test func `a caller that waits is told so when its time is over`() async throws {
         try await ThrowAwayDatabase.with { database in
             let pool = database.pool {
                 $0.connectionCountMax = 1
@@ -164,7 +170,7 @@ import Testing
         }
     }
 
-    @Test func `leaves when its task is cancelled`() async throws {
+    @Test func `a caller that waits leaves when its task is cancelled`() async throws {
         try await ThrowAwayDatabase.with { database in
             let pool = database.pool { $0.connectionCountMax = 1 }
             let gate = Gate(), isHeld = Gate()
@@ -181,7 +187,7 @@ import Testing
         }
     }
 
-    @Test func `learns why there is no server`() async throws {
+    @Test func `a caller that waits learns why there is no server`() async throws {
         var configuration = PoolConfiguration("host=/nonexistent dbname=x")
         configuration.acquireDeadline = .seconds(3)
         let pool = ConnectionPool(configuration, logger: quiet)
@@ -199,7 +205,9 @@ import Testing
         #expect(closed?.kind == .closed)
     }
 
-    @Test func `is not kept by a port that accepts and never answers`() async throws {
+    @Test func `a caller that waits is not kept by a port that accepts and never answers`()
+        async throws
+    {
         // A listening socket whose backlog takes the connection and says nothing.
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(listener) }
@@ -229,7 +237,7 @@ import Testing
 }
 
 @Suite(.timeLimit(.minutes(20))) struct `The pool` {
-    @Test func `survives the end of all its backends`() async throws {
+    @Test func `the pool survives the end of all its backends`() async throws {
         try await ThrowAwayDatabase.with { database in
             let pool = database.pool { $0.connectionCountMax = 4 }
             for round in 0..<5 {
@@ -254,7 +262,9 @@ import Testing
         }
     }
 
-    @Test func `tells a caller whose backend ended in the middle, and goes on`() async throws {
+    @Test func `the pool tells a caller whose backend ended in the middle, and goes on`()
+        async throws
+    {
         try await ThrowAwayDatabase.with { database in
             let pool = database.pool { $0.connectionCountMax = 1 }
             let gate = Gate()
@@ -275,7 +285,7 @@ import Testing
         }
     }
 
-    @Test func `closes while statements run`() async throws {
+    @Test func `the pool closes while statements run`() async throws {
         try await ThrowAwayDatabase.with { database in
             let pool = database.pool {
                 $0.connectionCountMax = 2
@@ -297,7 +307,7 @@ import Testing
         }
     }
 
-    @Test func `is a service that ends at the graceful shutdown`() async throws {
+    @Test func `the pool is a service that ends at the graceful shutdown`() async throws {
         try await ThrowAwayDatabase.with { database in
             let pool = database.pool { $0.connectionCountMax = 2 }
             let group = ServiceGroup(
@@ -312,7 +322,7 @@ import Testing
         }
     }
 
-    @Test func `gives up a connection to a server that only reads`() async throws {
+    @Test func `the pool gives up a connection to a server that only reads`() async throws {
         try await ThrowAwayDatabase.with { database in
             let pool = database.pool { $0.connectionCountMax = 1 }
             let before = try await backend(pool)
@@ -324,7 +334,7 @@ import Testing
         }
     }
 
-    @Test func `leaves no thread and no descriptor behind`() async throws {
+    @Test func `the pool leaves no thread and no descriptor behind`() async throws {
         try await ThrowAwayDatabase.with { database in
             func count(_ what: String) throws -> Int {
                 try FileManager.default.contentsOfDirectory(atPath: "/proc/self/\(what)").count

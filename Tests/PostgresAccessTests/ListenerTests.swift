@@ -8,7 +8,7 @@ import Testing
         Listener(ConnectionConfiguration(database.connectionInfo), logger: quiet)
     }
 
-    @Test func `says that it stands, then what was notified, in order`() async throws {
+    @Test func `a listener says that it stands, then what was notified, in order`() async throws {
         try await ThrowAwayDatabase.with { database in
             var events = listener(database).events(on: ["ls_task", "Odd \"name\""])
                 .makeAsyncIterator()
@@ -21,7 +21,7 @@ import Testing
         }
     }
 
-    @Test func `connects again by itself and says so`() async throws {
+    @Test func `a listener connects again by itself and says so`() async throws {
         try await ThrowAwayDatabase.with { database in
             var events = listener(database).events(on: ["ls_task"]).makeAsyncIterator()
             #expect(await events.next() == .reconnected)
@@ -39,7 +39,7 @@ import Testing
         }
     }
 
-    @Test func `hears within its connection's checks, too`() async throws {
+    @Test func `a listener hears within its connection's checks, too`() async throws {
         try await ThrowAwayDatabase.with { database in
             var listener = listener(database)
             listener.checkInterval = .milliseconds(10)
@@ -69,7 +69,7 @@ import Testing
         #expect((events.last == .reconnected) == (eventCount > 4))
     }
 
-    @Test func `ends its connection when nobody reads any more`() async throws {
+    @Test func `a listener ends its connection when nobody reads any more`() async throws {
         try await ThrowAwayDatabase.with { database in
             let task = Task { [listener = listener(database)] in
                 for await _ in listener.events(on: ["ls_task"]) {}

@@ -20,7 +20,7 @@ import Testing
         Migrator(migrations: migrations, functions: functions, logger: quiet)
     }
 
-    @Test func `applies what is missing, and nothing twice`() async throws {
+    @Test func `migrating applies what is missing, and nothing twice`() async throws {
         try await ThrowAwayDatabase.with { database in
             let pool = database.pool
             let none = await coordinatorError { try await migrator([first]).check(pool) }
@@ -44,7 +44,7 @@ import Testing
         }
     }
 
-    @Test func `applies changed functions again`() async throws {
+    @Test func `migrating applies changed functions again`() async throws {
         try await ThrowAwayDatabase.with { database in
             try await migrator([first], [answer]).migrate(database.pool)
             let changed = SQLFile(
@@ -60,7 +60,7 @@ import Testing
         }
     }
 
-    @Test func `refuses a newer schema and a migration that was changed`() async throws {
+    @Test func `migrating refuses a newer schema and a migration that was changed`() async throws {
         try await ThrowAwayDatabase.with { database in
             try await migrator([first, second]).migrate(database.pool)
             let calls: [(Migrator, ConnectionPool) async throws -> Void] = [
@@ -83,7 +83,7 @@ import Testing
         }
     }
 
-    @Test func `keeps all or nothing`() async throws {
+    @Test func `migrating keeps all or nothing`() async throws {
         try await ThrowAwayDatabase.with { database in
             let broken = Migration(version: 2, name: "broken", sql: "select 1; select 1 / 0;")
             let error = await coordinatorError {
@@ -99,7 +99,7 @@ import Testing
         }
     }
 
-    @Test func `twenty at once: one migrates, the others find it done`() async throws {
+    @Test func `of twenty who migrate at once one does, the others find it done`() async throws {
         try await ThrowAwayDatabase.with { database in
             let pool = database.pool { $0.connectionCountMax = 20 }
             let reports = try await withThrowingTaskGroup(of: Migrator.Report.self) { group in
@@ -119,7 +119,7 @@ import Testing
 
     /// Somebody reads a table for long: who comes after us does not wait behind us, and the one
     /// that is waited for is named.
-    @Test func `does not queue behind a long reader, and names it`() async throws {
+    @Test func `migrating does not queue behind a long reader, and names it`() async throws {
         try await ThrowAwayDatabase.with { database in
             try await migrator([first]).migrate(database.pool)
             let lines = Locked<[String]>([])
@@ -167,7 +167,9 @@ import Testing
         }
     }
 
-    @Test func `ends when its time is over, with the name of who was in the way`() async throws {
+    @Test func `migrating ends when its time is over, with the name of who was in the way`()
+        async throws
+    {
         try await ThrowAwayDatabase.with { database in
             try await migrator([first]).migrate(database.pool)
             // A table, and the turn itself.
@@ -209,7 +211,7 @@ import Testing
         }
     }
 
-    @Test func `refuses a schema that others filled before`() async throws {
+    @Test func `migrating refuses a schema that others filled before`() async throws {
         try await ThrowAwayDatabase.with { database in
             let pool = database.pool
             for (statement, words) in [
@@ -242,7 +244,8 @@ import Testing
         }
     }
 
-    @Test func `refuses a database that only reads because it was told to`() async throws {
+    @Test func `migrating refuses a database that only reads because it was told to`() async throws
+    {
         try await ThrowAwayDatabase.with { database in
             try await database.pool.execute(
                 "alter database \(database.name) set default_transaction_read_only = on")

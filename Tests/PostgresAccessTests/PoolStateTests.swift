@@ -10,7 +10,7 @@ private typealias Waiter = PoolState.WaiterID
         PoolState(connectionCountMax: connections, waiterCountMax: waiters)
     }
 
-    @Test func `connects for the first caller, then lends to it`() {
+    @Test func `the pool connects for the first caller, then lends to it`() {
         var state = state()
         let first = Link(number: 0)
         #expect(state.handle(.wanted(Waiter(number: 1), atFront: false)) == [.connect(first)])
@@ -70,7 +70,7 @@ private typealias Waiter = PoolState.WaiterID
         #expect(state.handle(.pauseOver) == [.connect(Link(number: 2))])
     }
 
-    @Test func `refuses the caller that is one too many`() {
+    @Test func `the pool refuses the caller that is one too many`() {
         var state = state(connections: 1, waiters: 1)
         _ = state.handle(.wanted(Waiter(number: 1), atFront: false))
         #expect(
@@ -89,7 +89,7 @@ private typealias Waiter = PoolState.WaiterID
         #expect(state.idleCount == 1)
     }
 
-    @Test func `closing refuses the waiting, closes the idle, waits for the lent`() {
+    @Test func `a closing pool refuses the waiting, closes the idle, waits for the lent`() {
         var state = state(connections: 1)
         let lent = Link(number: 0)
         _ = state.handle(.wanted(Waiter(number: 1), atFront: false))
@@ -130,7 +130,7 @@ private typealias Waiter = PoolState.WaiterID
 
     /// A model of the shell drives random events; the laws hold after each of them.
     @Test(arguments: 0..<40)
-    func `keeps its laws under any order of events`(seed: UInt64) {
+    func `the pool keeps its laws under any order of events`(seed: UInt64) {
         var random = SplitMix(state: seed)
         let connectionCountMax = Int.random(in: 1...9, using: &random)
         var state = PoolState(connectionCountMax: connectionCountMax, waiterCountMax: 5)

@@ -46,7 +46,7 @@ import Testing
         try await database.pool.execute("select (\(sql))::int").one().decode()
     }
 
-    @Test func `are replaced where they stand: views, columns and rights on them stay`()
+    @Test func `functions are replaced where they stand: what others built on them stays`()
         async throws
     {
         try await ThrowAwayDatabase.with { database in
@@ -92,7 +92,7 @@ import Testing
         }
     }
 
-    @Test func `are dropped and made anew where their result changed, with what of ours uses them`()
+    @Test func `functions whose result changed are made anew, with what of ours uses them`()
         async throws
     {
         try await ThrowAwayDatabase.with { database in
@@ -140,7 +140,7 @@ import Testing
 
     /// What an admin allowed goes over to what stands in a thing's place, and what he set of a view
     /// stays; what nothing stands in for is named.
-    @Test func `keep the rights and options that others gave them, or name what is lost`()
+    @Test func `functions and views keep the rights and options given, or name what is lost`()
         async throws
     {
         try await ThrowAwayDatabase.with { database in
@@ -221,7 +221,7 @@ import Testing
     }
 
     /// A rule is somebody's own, unlike the one that makes a view a view.
-    @Test func `that carry somebody's rule keep it, or it is named`() async throws {
+    @Test func `views that carry somebody's rule keep it, or it is named`() async throws {
         try await ThrowAwayDatabase.with { database in
             try await apply([Self.half, Self.first], database)
             try await database.pool.execute(
@@ -242,7 +242,9 @@ import Testing
         }
     }
 
-    @Test func `replace nothing that somebody else made by the same name`() async throws {
+    @Test func `functions and views replace nothing that somebody else made by the same name`()
+        async throws
+    {
         try await ThrowAwayDatabase.with { database in
             try await apply([Self.half], database)
             for (theirs, words) in [
@@ -270,7 +272,9 @@ import Testing
 
     /// One that has another result, one that is gone, a view with a column less: all that others
     /// have built on them is named at once, and stays as it was.
-    @Test func `that others use are named with their users, and nothing is touched`() async throws {
+    @Test func `functions that others use are named with their users, and nothing is touched`()
+        async throws
+    {
         try await ThrowAwayDatabase.with { database in
             let gone = SQLFile(
                 name: "gone",
@@ -352,7 +356,7 @@ import Testing
         ).map { try $0.decode(String.self, "line") }
     }
 
-    @Test func `leave what somebody else made in the schema`() async throws {
+    @Test func `functions and views leave what somebody else made in the schema`() async throws {
         try await ThrowAwayDatabase.with { database in
             try await apply([Self.half, Self.first], database)
             try await database.pool.withConnection { connection in
@@ -372,7 +376,8 @@ import Testing
         }
     }
 
-    @Test func `that are wrong are named, however much else had to change`() async throws {
+    @Test func `functions that are wrong are named, however much else had to change`() async throws
+    {
         try await ThrowAwayDatabase.with { database in
             try await apply([Self.half, Self.first], database)
             let bad = SQLFile(
@@ -392,7 +397,7 @@ import Testing
         }
     }
 
-    @Test func `in a database that is not UTF8 are refused`() async throws {
+    @Test func `functions and views in a database that is not UTF8 are refused`() async throws {
         try await ThrowAwayDatabase.with { database in
             let name = "ascii_of_\(database.name)"
             try await database.pool.execute(
@@ -421,7 +426,7 @@ import Testing
         }
     }
 
-    @Test func `say so when another migration is under way`() async throws {
+    @Test func `a migration says so when another is under way`() async throws {
         try await ThrowAwayDatabase.with { database in
             let lines = Locked<[String]>([])
             let logger = Logger(label: "test") { _ in LineLog(lines: lines) }

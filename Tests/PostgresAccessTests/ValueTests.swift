@@ -17,7 +17,7 @@ extension RankerKind: PostgresEncodable, PostgresDecodable {}
         #expect(try row.decode(T.self, "value") == value, sourceLocation: location)
     }
 
-    @Test func `come back as they were sent`() async throws {
+    @Test func `values come back as they were sent`() async throws {
         try await ThrowAwayDatabase.with { database in
             try await database.pool.withConnection { connection in
                 for value in [true, false] { try roundTrip(value, "boolean", connection) }

@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct `Attention inside a group` {
     @Test(arguments: [2, 11, 16, 17, 33], [(1, 1), (4, 4), (64, 4), (40, 2), (96, 3)])
-    func `agrees with loops in Double, forward and backward`(
+    func `attention agrees with loops in Double, forward and backward`(
         tokens: Int, shape: (width: Int, heads: Int)
     ) {
         let (width, heads) = shape
@@ -29,7 +29,7 @@ import Testing
         #expect(zip(dqkv, expected.dqkv).allSatisfy { abs(Double($0) - $1) < 3e-6 * max(1, scale) })
     }
 
-    @Test func `survives dots so far apart that all but one probability vanish`() {
+    @Test func `attention survives dots so far apart that all but one probability vanish`() {
         let qkv: [Float] = [100, 100, 1, -100, -100, 2]
         var probabilities = [Float](repeating: .nan, count: 2 * 16)
         var scratch = [Float](repeating: 0, count: 16 * 3)

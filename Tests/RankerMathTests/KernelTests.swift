@@ -137,13 +137,13 @@ import LanguageSystem
 }
 
 @Suite struct `Generator numbers` {
-    @Test func `are the same for ever`() {
+    @Test func `a generator's numbers are the same for ever`() {
         var generator = Generator(seed: 1)
         let first = (0..<3).map { _ in generator.next() }
         #expect(first == [17154914556750032435, 15481925071032317162, 3049712571244418729])
     }
 
-    @Test func `streams differ, and a choice has no number twice`() {
+    @Test func `a generator's streams differ, and a choice has no number twice`() {
         var (a, b) = (Generator(seed: 1, stream: 1), Generator(seed: 1, stream: 2))
         #expect(a.next() != b.next())
         for _ in 0..<1_000 {
@@ -152,7 +152,7 @@ import LanguageSystem
         }
     }
 
-    @Test func `below is uniform to within chance`() {
+    @Test func `numbers below a bound are uniform to within chance`() {
         var generator = Generator(seed: 3)
         var counts = [Int](repeating: 0, count: 10)
         for _ in 0..<100_000 { counts[generator.below(10)] += 1 }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct `Products of matrices` {
     @Test(arguments: [(1, 1, 1), (6, 64, 8), (7, 65, 9), (5, 15, 3), (13, 130, 40), (64, 48, 1)])
-    func `agree with sums in Double, plain and transposed, added and overwritten`(
+    func `products agree with sums in Double, plain and transposed, added and overwritten`(
         m: Int, n: Int, k: Int
     ) {
         var generator = Generator(seed: UInt64(m * n * k))

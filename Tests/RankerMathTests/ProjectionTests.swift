@@ -17,7 +17,7 @@ import LanguageSystem
     ]
 
     @Test(arguments: shapes, ProjectionWay.all)
-    func `agrees with sums in Double, whatever the features are stored in`(
+    func `a projection agrees with sums in Double, whatever the features are stored in`(
         shape: ProjectionShape, way: ProjectionWay
     ) {
         for types in [[FeatureType.float16], [.bfloat16], [.float32], [.float16, .float32]] {
@@ -33,7 +33,7 @@ import LanguageSystem
     }
 
     @Test(arguments: shapes, Precision.allCases)
-    func `has the gradient that sums in Double have, in any share of columns`(
+    func `a projection has the gradient that sums in Double have, in any share of columns`(
         shape: ProjectionShape, precision: Precision
     ) {
         for types in [[FeatureType.float16], [.bfloat16, .float16], [.float32]] {
@@ -54,7 +54,7 @@ import LanguageSystem
     }
 
     @Test(arguments: ProjectionWay.all)
-    func `gives each row the same bits whatever stands beside it`(way: ProjectionWay) {
+    func `a projection gives each row the same bits whatever stands beside it`(way: ProjectionWay) {
         let many = ProjectionRun(
             ProjectionShape(rows: 50, d: 64, size: 704), way, [.float16], seed: 3)
         let all = many.forward()

@@ -63,7 +63,7 @@ struct JSONSpoiler {
 }
 
 @Suite struct `Configuration JSON, spoilt` {
-    @Test func `a ranker's is read or refused with one sentence`() throws {
+    @Test func `a ranker's spoilt JSON is read or refused with one sentence`() throws {
         try spoil(
             [
                 .preset(kind: .listwise, hiddenSize: 384),
@@ -74,7 +74,7 @@ struct JSONSpoiler {
             ])
     }
 
-    @Test func `a training's is read or refused with one sentence`() throws {
+    @Test func `a training's spoilt JSON is read or refused with one sentence`() throws {
         // Nothing as it is by default: what is lost on the way does not come back by itself.
         var stopping = try TrainingConfiguration(
             loss: .listMSE, temperature: 3,
@@ -89,11 +89,28 @@ struct JSONSpoiler {
                 + TrainingConfiguration.paperGrid(kind: .listwise)[...1])
     }
 
-    @Test func `an evaluation's is read or refused with one sentence`() throws {
+    @Test func `an evaluation's spoilt JSON is read or refused with one sentence`() throws {
         try spoil([
             EvaluationConfiguration.preset,
             EvaluationConfiguration(candidateCount: 5, groupsPerQuery: 3, seed: 2),
         ])
+    }
+
+    @Test func `a key that stands twice is refused by name, in every configuration`() {
+        func expectRefusal<C: JSONConfiguration>(_ type: C.Type, _ json: String, _ key: String) {
+            let error = #expect(throws: CoordinatorError.self) { try C(json: json) }
+            #expect(
+                error?.message.hasSuffix("found the key '\(key)' twice, expected it once") == true,
+                "\(String(describing: error))")
+        }
+        expectRefusal(
+            RankerConfiguration.self, #"{"kind":"listwise","hidden_size":8,"kind":"pointwise"}"#,
+            "kind")
+        expectRefusal(
+            EvaluationConfiguration.self, #"{"seed":1,"see\u0064":2}"#, "seed")
+        expectRefusal(
+            TrainingConfiguration.self,
+            #"{"loss":"list_kl","optimizer":{"name":"sgd","lr":1,"lr":2}}"#, "optimizer.lr")
     }
 
     @Test func `an unknown key is refused by name, in every configuration`() {

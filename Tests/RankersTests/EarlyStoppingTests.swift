@@ -11,7 +11,7 @@ import Testing
             ([0.5, 0.4, 0.6, 0.3, 0.6, 0.9], 3, 6, 6), ([0.1, 0.2, 0.3], 1, 3, 3),
             ([0.3, 0.2, 0.9], 1, 2, 1), ([0, 0, 0], 5, 3, 1),
         ] as [([Double], Int, Int, Int)])
-    func `keeps the best epoch, of equal ones the earlier, and stops when patience is spent`(
+    func `the best epoch, of equal ones the earlier, is kept until patience is spent`(
         accuracies: [Double], patience: Int, seen: Int, best: Int
     ) {
         var choice = EpochChoice(patience: patience)
@@ -46,7 +46,9 @@ import Testing
     }
 
     @Test(arguments: [1, 2])
-    func `stops when patience is spent, and the report says what it saw`(threadCount: Int) throws {
+    func `training stops when patience is spent, and the report says what it saw`(threadCount: Int)
+        throws
+    {
         let report = try train(
             ranker, plan(epochs: 30), on: [noise()], threadCount: threadCount
         ).report
@@ -61,7 +63,7 @@ import Testing
         #expect(before.allSatisfy { $0 < best } && after.allSatisfy { $0 <= best })
     }
 
-    @Test func `returns the weights of the best epoch, not of the last`() throws {
+    @Test func `early stopping returns the weights of the best epoch, not of the last`() throws {
         let set = try noise()
         let (weights, report) = try train(ranker, plan(epochs: 30), on: [set])
         let stopping = try #require(report.earlyStopping)
@@ -123,7 +125,7 @@ import Testing
         #expect(Set(steps.map(\.stepCount)).count == 1)
     }
 
-    @Test func `is repeatable, and without it nothing is held out`() throws {
+    @Test func `early stopping is repeatable, and without it nothing is held out`() throws {
         let set = try noise()
         var plan = try plan()
         let runs = try (0..<2).map { _ in try train(ranker, plan, on: [set]) }
@@ -163,7 +165,9 @@ import Testing
         (#"{"share":0.2}"#, 3, "unknown key 'share'"), ("7", 3, "'early_stopping"),
         (#"{"patience":"2"}"#, 3, "'early_stopping.patience'"),
     ])
-    func `an impossible setting is refused`(json: String, epochs: Int, sentence: String) {
+    func `an impossible setting of early stopping is refused`(
+        json: String, epochs: Int, sentence: String
+    ) {
         let training =
             #"{"loss":"list_kl","optimizer":{"name":"sgd","lr":1},"epochs":\#(epochs),"#
             + #""early_stopping":\#(json)}"#
@@ -173,7 +177,9 @@ import Testing
         #expect(error?.description.contains(sentence) == true, "\(String(describing: error))")
     }
 
-    @Test func `its JSON survives; without it the key is absent, and null means none`() throws {
+    @Test func `early stopping's JSON survives; without it the key is absent, null means none`()
+        throws
+    {
         let plan = try plan()
         #expect(plan.json.contains(#""early_stopping":{"held_out":0.25,"patience":2}"#))
         #expect(try TrainingConfiguration(json: plan.json) == plan)

@@ -81,7 +81,9 @@ import Testing
     struct Stop: Error {}
 
     @Test(arguments: [1, 2])
-    func `ascends to the last query, on the caller's thread`(threadCount: Int) throws {
+    func `an evaluation's progress ascends to the last query, on the caller's thread`(
+        threadCount: Int
+    ) throws {
         let set = try FeatureBuilder(queries: 21).set()
         let weights = RankerWeights(fresh: .preset(kind: .pointwise, hiddenSize: 8), seed: 1)
         var seen: [EvaluationProgress] = []
@@ -95,7 +97,7 @@ import Testing
         #expect(seen.last?.note == "query 21 of 21")
     }
 
-    @Test func `what it throws ends the evaluation`() throws {
+    @Test func `what the progress throws ends the evaluation`() throws {
         let set = try FeatureBuilder(queries: 21).set()
         let weights = RankerWeights(fresh: .preset(kind: .pointwise, hiddenSize: 8), seed: 1)
         var calls = 0
@@ -108,7 +110,7 @@ import Testing
         #expect(calls == 1)
     }
 
-    @Test func `one and two threads give equal reports`() throws {
+    @Test func `one and two threads give equal evaluations`() throws {
         let set = try FeatureBuilder(queries: 21).set()
         let weights = RankerWeights(fresh: .preset(kind: .listwise, hiddenSize: 8), seed: 1)
         let one = try evaluate(weights, on: set, threadCount: 1)

@@ -45,14 +45,14 @@ import Testing
     ]
 
     @Test(arguments: flaws)
-    func `each flaw is refused with its own sentence`(flaw: Flaw) throws {
+    func `each flaw of a feature file is refused with its own sentence`(flaw: Flaw) throws {
         var builder = FeatureBuilder()
         flaw.spoil(&builder)
         let error = #expect(throws: CoordinatorError.self) { try builder.set() }
         #expect(error?.message.contains(flaw.sentence) == true, "\(String(describing: error))")
     }
 
-    @Test func `a file cut short anywhere is refused`() throws {
+    @Test func `a feature file cut short anywhere is refused`() throws {
         let bytes = FeatureBuilder().bytes()
         for count in stride(from: 0, to: bytes.count, by: 97) {
             let error = #expect(throws: CoordinatorError.self) {
@@ -72,7 +72,8 @@ import Testing
     }
 
     @Test(arguments: ["python_f16", "python_f32"])
-    func `reads what the Python library writes, as mapped file and as bytes`(name: String) throws {
+    func `what the Python library writes is read, as mapped file and as bytes`(name: String) throws
+    {
         let url = URL(filePath: #filePath).deletingLastPathComponent()
             .appending(path: "Fixtures/\(name).safetensors")
         let set = try FeatureSet(contentsOf: url.path)
@@ -87,7 +88,7 @@ import Testing
         #expect(set.digest.description.count == 64)
     }
 
-    @Test func `a missing file is named in the sentence`() throws {
+    @Test func `a missing feature file is named in the sentence`() throws {
         let error = #expect(throws: CoordinatorError.self) {
             try FeatureSet(contentsOf: "/nowhere/x.safetensors")
         }

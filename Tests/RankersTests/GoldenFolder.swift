@@ -36,13 +36,15 @@ struct GoldenFolderError: Error, CustomStringConvertible {
 
 @Suite struct `Golden folder` {
     @Test(arguments: [[:], ["LS_GOLDEN": ""], ["LS_GOLDEN_LEARNING": "/elsewhere"]])
-    func `is the repository's unless another is named`(environment: [String: String]) {
+    func `the golden folder is the repository's unless another is named`(
+        environment: [String: String]
+    ) {
         let folder = GoldenFolder("LS_GOLDEN", or: "Golden", environment: environment)
         #expect(folder.isOurs)
         #expect(folder.url.path.hasSuffix("/Tests/RankersTests/Golden"))
     }
 
-    @Test func `is the one that the environment names`() {
+    @Test func `the golden folder is the one that the environment names`() {
         let folder = GoldenFolder(
             "LS_GOLDEN", or: "Golden", environment: ["LS_GOLDEN": "/elsewhere/golden"])
         #expect(!folder.isOurs)
@@ -50,7 +52,7 @@ struct GoldenFolderError: Error, CustomStringConvertible {
     }
 
     /// A folder that was named and cannot be read is no reason to test nothing.
-    @Test func `holds what can be read`() throws {
+    @Test func `the golden folder holds what can be read`() throws {
         #expect(!(try GoldenManifest.read.get()).cases.isEmpty)
     }
 }

@@ -162,7 +162,7 @@ func expectClose(
     init() throws { tolerance = try GoldenManifest.read.get().tolerance }
 
     @Test(.enabled(if: GoldenFolder.rankers.isOurs))
-    func `there are 23 cases`() { #expect(Self.cases.count == 23) }
+    func `there are 23 golden cases`() { #expect(Self.cases.count == 23) }
 
     @Test(arguments: cases, [1, 2])
     func `forward, gradients and training agree with PyTorch`(

@@ -133,7 +133,7 @@ import Testing
         }
     }
 
-    @Test func `of many groups the one is named, too`() throws {
+    @Test func `of many groups the one that overflows is named`() throws {
         let scorer = RankerScorer(Self.weights(Self.configurations[1]))
         let groups = Self.group() + Self.group(row: 3, times: 1e16) + Self.group()
         var scores = [Float](repeating: 0, count: 3 * Self.candidateCount)
@@ -159,7 +159,7 @@ import Testing
     }
 
     @Test(arguments: configurations.filter { $0.projectionWidth != nil }, [1, 2])
-    func `an evaluation names the query and the candidate, and gives no figure`(
+    func `an evaluation that overflows names query and candidate, and gives no figure`(
         configuration: RankerConfiguration, threadCount: Int
     ) throws {
         let weights = Self.weights(configuration, times: 1e6)
@@ -186,7 +186,7 @@ import Testing
     }
 
     @Test(arguments: configurations.filter { $0.projectionWidth != nil }, [1, 2])
-    func `a training names the query and the candidate`(
+    func `a training that overflows names the query and the candidate`(
         configuration: RankerConfiguration, threadCount: Int
     ) throws {
         let error = try Self.refusal {

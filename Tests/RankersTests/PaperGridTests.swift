@@ -5,7 +5,9 @@ import Testing
 
 @Suite struct `Paper grid` {
     @Test(arguments: RankerKind.allCases)
-    func `has the 40 settings of Table 8, each once, in a fixed order`(kind: RankerKind) throws {
+    func `the paper's grid has the 40 settings of Table 8, each once, in a fixed order`(
+        kind: RankerKind
+    ) throws {
         let grid = TrainingConfiguration.paperGrid(kind: kind)
         #expect(grid.count == 40 && Set(grid.map(\.json)).count == 40)
         #expect(grid.count { $0.batchGroups == 256 } == 20)
@@ -24,7 +26,9 @@ import Testing
     }
 
     @Test(arguments: RankerKind.allCases)
-    func `has the paper's data, loss and one epoch everywhere`(kind: RankerKind) throws {
+    func `the paper's grid has the paper's data, loss and one epoch everywhere`(kind: RankerKind)
+        throws
+    {
         for training in TrainingConfiguration.paperGrid(kind: kind) {
             #expect(training.loss == (kind == .listwise ? .listKL : .pointBCE))
             #expect(training.temperature == 1 && training.epochs == 1)

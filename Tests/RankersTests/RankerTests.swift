@@ -156,7 +156,7 @@ import Testing
 }
 
 @Suite struct `Configuration` {
-    @Test func `the JSON form survives, with sorted keys`() throws {
+    @Test func `a configuration's JSON survives, with sorted keys`() throws {
         let ranker = RankerConfiguration.preset(kind: .listwise, hiddenSize: 384)
         #expect(try RankerConfiguration(json: ranker.json) == ranker)
         #expect(

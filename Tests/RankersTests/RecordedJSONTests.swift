@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test(arguments: cases)
-    func `means what it meant`(recorded: Case) throws {
+    func `recorded JSON means what it meant`(recorded: Case) throws {
         let file = URL(filePath: #filePath).deletingLastPathComponent()
             .appending(path: "Recorded/\(recorded.name).json")
         let json = try recorded.json()

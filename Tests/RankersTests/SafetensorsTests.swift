@@ -24,7 +24,7 @@ import Testing
         header + String(repeating: " ", count: (8 - header.utf8.count % 8) % 8)
     }
 
-    @Test func `a well formed file is read`() throws {
+    @Test func `a well formed safetensors file is read`() throws {
         let file = try parse(
             padded(
                 #"{"__metadata__":{"a":"\u00e9\n"},"x":\#(tensor(0, 8)),"y":\#(tensor(8, 16))}"#),
@@ -51,7 +51,9 @@ import Testing
         ("not a string", #"{"__metadata__":{"a":1}}"#, 0), ("no '{'", "[]", 0),
         ("not a value", #"{"x":-1}"#, 0), ("nested too deeply", #"{"x":[[[[[[1]]]]]]}"#, 0),
     ])
-    func `each flaw is refused`(sentence: String, header: String, dataCount: Int) throws {
+    func `each flaw of a safetensors file is refused`(
+        sentence: String, header: String, dataCount: Int
+    ) throws {
         let header = padded(header.replacing("X0", with: tensor(0, 8)))
         let error = #expect(throws: CoordinatorError.self) {
             try parse(header, dataCount: dataCount)

@@ -14,7 +14,7 @@ import Testing
     }
 
     @Test(arguments: RankerKind.allCases, [(1, 3), (5, 10), (40, 10), (2, 400)])
-    func `many at once gives what each alone gives`(
+    func `many groups at once get the scores that each alone gets`(
         kind: RankerKind, shape: (groups: Int, candidates: Int)
     ) throws {
         let size = 96
@@ -47,7 +47,7 @@ import Testing
     }
 
     @Test(arguments: RankerKind.allCases)
-    func `in bfloat16 stays within 0.02 of float32`(kind: RankerKind) throws {
+    func `scores in bfloat16 stay within 0.02 of float32`(kind: RankerKind) throws {
         let weights = RankerWeights(fresh: .preset(kind: kind, hiddenSize: 1_001), seed: 1)
         let features = Self.features(groups: 1, candidates: 10, size: 1_001)
         let scores = try Precision.allCases.map { precision in
@@ -62,7 +62,9 @@ import Testing
     }
 
     @Test(arguments: RankerKind.allCases, Precision.allCases)
-    func `allocates nothing after the first call`(kind: RankerKind, precision: Precision) throws {
+    func `scoring allocates nothing after the first call`(kind: RankerKind, precision: Precision)
+        throws
+    {
         let size = 256
         let scorer = RankerScorer(
             RankerWeights(fresh: .preset(kind: kind, hiddenSize: size), seed: 1),

@@ -161,7 +161,7 @@ import Testing
 }
 
 @Suite struct `Evaluation` {
-    @Test func `the groups depend on the seed and the set, not on the ranker`() throws {
+    @Test func `an evaluation's groups depend on the seed and the set, not on the ranker`() throws {
         var builder = FeatureBuilder(queries: 10)
         builder.answers = builder.labels.map { $0 == 1 ? 7 : -1 }
         builder.logProbabilities = builder.labels.map { $0 - 2 }

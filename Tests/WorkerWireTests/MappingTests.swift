@@ -66,7 +66,9 @@ import WorkerWire
                 domain: try! DomainName("math"))
         ]),
     ])
-    func `of a coordinator's messages keeps every value`(command: CoordinatorCommand) throws {
+    func `the mapping of a coordinator's messages keeps every value`(command: CoordinatorCommand)
+        throws
+    {
         let message = Languagesystem_V1_CoordinatorMessage(command)
         let sent = try Languagesystem_V1_CoordinatorMessage(
             serializedBytes: try message.serializedBytes() as [UInt8])
@@ -90,7 +92,7 @@ import WorkerWire
         .heartbeat([LeaseProgress(token: token(4), progress: 0.5, note: "step 1")]),
         .inventory([digest(1), digest(2)]), .draining,
     ])
-    func `of a worker's messages keeps every value`(event: WorkerEvent) throws {
+    func `the mapping of a worker's messages keeps every value`(event: WorkerEvent) throws {
         #expect(try WorkerEvent(Languagesystem_V1_WorkerMessage(event)) == event)
     }
 
@@ -98,19 +100,19 @@ import WorkerWire
         "", "a b", "é", "t-1", "0f8fad5b-d9cb-469f-a165-70867728950",
         "0f8fad5b-d9cb-469f-a165-70867728950e1",
     ])
-    func `refuses a token that is none`(text: String) {
+    func `the mapping refuses a token that is none`(text: String) {
         #expect(throws: CoordinatorError.self) { try LeaseToken(wire: text) }
     }
 
     @Test(arguments: [Double.nan, .infinity, -0.01, 1.01])
-    func `refuses progress outside of 0 to 1`(progress: Double) {
+    func `the mapping refuses progress outside of 0 to 1`(progress: Double) {
         var message = Languagesystem_V1_LeaseProgress()
         message.leaseToken = "0f8fad5b-d9cb-469f-a165-70867728950e"
         message.progress = progress
         #expect(throws: CoordinatorError.self) { try LeaseProgress(message) }
     }
 
-    @Test func `refuses local feature sets of impossible sizes, and too many`() {
+    @Test func `the mapping refuses local feature sets of impossible sizes, and too many`() {
         let message = Languagesystem_V1_WorkerMessage(
             .localData(LocalData(sets: [Self.localSet])))
         let changes: [(inout Languagesystem_V1_LocalFeatureSet) -> Void] = [
@@ -130,7 +132,7 @@ import WorkerWire
         #expect(throws: CoordinatorError.self) { try WorkerEvent(many) }
     }
 
-    @Test func `refuses a rerank of impossible sizes`() {
+    @Test func `the mapping refuses a rerank of impossible sizes`() {
         let message = Languagesystem_V1_CoordinatorMessage(.rerank(Self.rerank))
         let changes: [(inout Languagesystem_V1_RerankWork) -> Void] = [
             { $0.candidateCount = 0 }, { $0.candidateCount = .max }, { $0.candidateCount = 3 },
@@ -151,7 +153,7 @@ import WorkerWire
         }
     }
 
-    @Test func `of a rerank for another coordinator keeps every value, and refuses half of one`()
+    @Test func `the mapping of a rerank for a peer keeps every value, and refuses half of one`()
         throws
     {
         let rerank = PeerRerank(worker: WorkerID(7), order: Self.rerank)
@@ -171,7 +173,7 @@ import WorkerWire
         }
     }
 
-    @Test func `of a rerank carries the largest group in one message`() throws {
+    @Test func `the mapping of a rerank carries the largest group in one message`() throws {
         let size = WireLimits.rerankFeaturesByteCountMax
         let work = EdgeRerankOrder(
             number: 1,
@@ -190,7 +192,8 @@ import WorkerWire
         #expect(try EdgeRerankOrder(Languagesystem_V1_RerankWork(work)) == work)
     }
 
-    @Test func `refuses an answer to a rerank that is no list of scores, or too long`() {
+    @Test func `the mapping refuses an answer to a rerank that is no list of scores, or too long`()
+    {
         var message = Languagesystem_V1_RerankScores()
         message.scores = Data(count: 7)
         #expect(throws: CoordinatorError.self) { try EdgeRerankReply(message) }
@@ -198,7 +201,7 @@ import WorkerWire
         #expect(throws: CoordinatorError.self) { try EdgeRerankReply(message) }
     }
 
-    @Test func `of a refusal with a code that is not known here is an internal one`() throws {
+    @Test func `a refusal with a code that is not known here is an internal one`() throws {
         var message = Languagesystem_V1_RerankScores()
         message.code = "tired"
         message.message = "cannot: tired"
@@ -208,12 +211,12 @@ import WorkerWire
                     number: 0, .refused(CoordinatorError(.internal, "cannot: tired"))))
     }
 
-    @Test func `refuses a digest of another length`() {
+    @Test func `the mapping refuses a digest of another length`() {
         #expect(throws: CoordinatorError.self) { try Digest(wire: Data(count: 31)) }
         #expect(throws: CoordinatorError.self) { try Digest(wire: Data()) }
     }
 
-    @Test func `refuses what is too many`() {
+    @Test func `the mapping refuses what is too many`() {
         var hello = Languagesystem_V1_Hello()
         hello.capacity = 1
         hello.taskKinds = ["train"]
@@ -230,7 +233,7 @@ import WorkerWire
         }
     }
 
-    @Test func `ignores kinds of task it does not know, but not all of them`() throws {
+    @Test func `the mapping ignores kinds of task it does not know, but not all of them`() throws {
         var hello = Languagesystem_V1_Hello()
         hello.capacity = 1
         hello.taskKinds = ["train", "dream"]
@@ -246,11 +249,11 @@ import WorkerWire
         "", "[]", "1", "{", "\"{}\"", "{\"a\":}",
         "{\"a\":\"\(String(repeating: "x", count: 300_000))\"}",
     ])
-    func `refuses JSON that is no object of acceptable size`(text: String) {
+    func `the mapping refuses JSON that is no object of acceptable size`(text: String) {
         #expect(throws: CoordinatorError.self) { try WireLimits.json(text) }
     }
 
-    @Test func `refuses a task without work, features or weights`() {
+    @Test func `the mapping refuses a task without work, features or weights`() {
         var lease = Languagesystem_V1_TaskLease(Self.train)
         lease.work = nil
         #expect(throws: CoordinatorError.self) { try TaskLease(lease) }
@@ -265,7 +268,7 @@ import WorkerWire
         #expect(throws: CoordinatorError.self) { try TaskLease(lease) }
     }
 
-    @Test func `refuses a chunk beyond its blob`() {
+    @Test func `the mapping refuses a chunk beyond its blob`() {
         var chunk = Languagesystem_V1_BlobChunk()
         chunk.bytes = Data(count: 10)
         chunk.byteCount = 15
@@ -281,14 +284,14 @@ import WorkerWire
         #expect(throws: CoordinatorError.self) { try BlobChunk(chunk) }
     }
 
-    @Test func `makes a note one line of acceptable length`() {
+    @Test func `the mapping makes a note one line of acceptable length`() {
         let note = WireLimits.line("a\nb\u{1b}[31m" + String(repeating: "é", count: 1_000))
         #expect(note.hasPrefix("a b [31m"))
         #expect(note.utf8.count <= WireLimits.lineByteCountMax)
     }
 
     @Test(arguments: ErrorCode.allCases)
-    func `of a refusal keeps code, sentence and hint`(code: ErrorCode) {
+    func `the mapping of a refusal keeps code, sentence and hint`(code: ErrorCode) {
         let error = CoordinatorError(
             code, "cannot do it: found ü", hint: "try ‘this’", cause: "secret detail")
         let rpc = RPCError(error)
@@ -298,14 +301,14 @@ import WorkerWire
         #expect(back == CoordinatorError(code, error.message, hint: error.hint))
     }
 
-    @Test func `of a transport's own failure is a failure to answer`() {
+    @Test func `a transport's own failure is a failure to answer`() {
         #expect(CoordinatorError(RPCError(code: .unavailable, message: "x")).code == .unavailable)
         #expect(CoordinatorError(RPCError(code: .internalError, message: "x")).code == .internal)
     }
 }
 
 @Suite struct `Join messages` {
-    @Test func `are the JSON that the plan says`() throws {
+    @Test func `join messages are the JSON that the plan says`() throws {
         let request = JoinRequest(id: "i", secret: "s", name: nil, certificateRequest: [1, 2, 255])
         let json = try #require(
             try JSONSerialization.jsonObject(with: try JSONEncoder().encode(request))
@@ -324,7 +327,7 @@ import WorkerWire
     @Test(arguments: [
         #"{"id":"i","secret":"s"}"#, #"{"id":"i","secret":"s","certificate_request":"%"}"#, "[]",
     ])
-    func `are refused when incomplete`(text: String) {
+    func `join messages are refused when incomplete`(text: String) {
         #expect(throws: (any Error).self) {
             try JSONDecoder().decode(JoinRequest.self, from: Data(text.utf8))
         }

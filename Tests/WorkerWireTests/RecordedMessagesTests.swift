@@ -67,21 +67,21 @@ struct Recording: Sendable, CustomTestStringConvertible {
     static let all = workers + coordinators + peers + callers
 
     @Test(arguments: all)
-    func `mean what they meant`(recording: Recording) throws {
+    func `recorded messages mean what they meant`(recording: Recording) throws {
         let recorded = try recording.recorded()
         #expect(try recording.isRead(recorded))
         #expect(try recording.bytes() == recorded)
     }
 
     @Test(.disabled(if: Recording.isRecordingAsked, "they are being recorded"))
-    func `are all that is in the folder`() throws {
+    func `recorded messages are all that is in the folder`() throws {
         let files = try FileManager.default.contentsOfDirectory(atPath: Recording.folder.path)
             .filter { $0.hasSuffix(".bin") }
         #expect(Set(files) == Set(Self.all.map { "\($0.name).bin" }))
     }
 
     @Test(arguments: ["WorkerWire/worker.proto", "RerankWire/rerank.proto"])
-    func `are of protocols that were only added to`(path: String) throws {
+    func `recorded messages are of protocols that were only added to`(path: String) throws {
         let source = `Recorded messages`.sources.appending(path: path)
         let file = Recording.folder.appending(path: source.lastPathComponent)
         if Recording.isRecordingAsked, !FileManager.default.fileExists(atPath: file.path) {
@@ -95,7 +95,7 @@ struct Recording: Sendable, CustomTestStringConvertible {
 
     /// Each field of each message that programs send is in a recording, so a new one asks for its
     /// own.
-    @Test func `say every field of both protocols`() throws {
+    @Test func `recorded messages say every field of both protocols`() throws {
         var missing: Set<String> = []
         var messages: [String: [Int: ProtocolDescription.Field]] = [:]
         for path in ["WorkerWire/worker.proto", "RerankWire/rerank.proto"] {
@@ -149,7 +149,9 @@ struct Recording: Sendable, CustomTestStringConvertible {
         ("message B {}", "message B { bool added = 1; }"), ("// said first", "// said second"),
         ("rpc Ask(A)", "rpc Tell(A) returns (B); rpc Ask(A)"),
     ])
-    func `that add to it go unnoticed by programs of before`(old: String, new: String) throws {
+    func `changes that add to a protocol go unnoticed by programs of before`(
+        old: String, new: String
+    ) throws {
         let now = try ProtocolDescription(Self.before.replacingOccurrences(of: old, with: new))
         #expect(now.differences(from: try ProtocolDescription(Self.before)) == [])
     }
@@ -164,7 +166,9 @@ struct Recording: Sendable, CustomTestStringConvertible {
         ("rpc Ask(A)", "rpc Ask(B)"), ("rpc Ask", "rpc Tell"), ("service S", "service T"),
         ("package p", "package q"),
     ])
-    func `that programs of before would misread are found`(old: String, new: String) throws {
+    func `changes of a protocol that programs of before would misread are found`(
+        old: String, new: String
+    ) throws {
         let now = try ProtocolDescription(Self.before.replacingOccurrences(of: old, with: new))
         #expect(now.differences(from: try ProtocolDescription(Self.before)).count >= 1)
     }
@@ -173,7 +177,7 @@ struct Recording: Sendable, CustomTestStringConvertible {
         "import \"x\";", "message A { map<string, B> b = 1; }", "message A { string a = 1; ",
         "message A { string a = one; }", "message A { string a = 1; string b = 1; }",
     ])
-    func `are not looked for in what cannot be read`(text: String) {
+    func `changes of a protocol are not looked for in what cannot be read`(text: String) {
         #expect(throws: ProtocolDescription.Unreadable.self) { try ProtocolDescription(text) }
     }
 }

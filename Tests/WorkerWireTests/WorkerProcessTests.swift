@@ -5,7 +5,7 @@ import LanguageSystem
 import WorkerWire
 
 @Suite struct `Worker process` {
-    @Test func `travels as metadata, and a worker of before has none`() throws {
+    @Test func `a worker's process travels as metadata, and a worker of before has none`() throws {
         let process = try #require(WorkerProcess(instance: "A-1", place: "0f_2"))
         #expect(WorkerProcess(process.metadata) == process)
         #expect(WorkerProcess([:]) == nil)
@@ -14,7 +14,7 @@ import WorkerWire
     @Test(arguments: [
         "", " ", "a b", "ä", String(repeating: "a", count: 65), "a\n", "';--", "../x", "\u{0}",
     ])
-    func `that is malformed is none, whatever is in it`(text: String) {
+    func `a process that is malformed is none, whatever is in it`(text: String) {
         #expect(WorkerProcess(instance: text, place: "m1") == nil)
         #expect(WorkerProcess(instance: "i1", place: text) == nil)
         var metadata: Metadata = [:]

@@ -47,7 +47,7 @@ select is((select obj_description(inhrelid) like 'Tasks that ended in%' from pg_
 select throws_ok('select ls.cancel_task(1, ''x'')', 'LS021', 'cannot cancel task 1: it is done, and in the archive', 'it is not cancelled');
 select throws_ok('select ls.redrive(1, ''x'')', 'LS021', 'cannot redrive task 1: it is done, and in the archive', 'nor redriven');
 select is((select counted from first, ls.complete_training(1, token, sha256('w1'), 'w1', '{}')), false, 'a result that comes an hour late does not count');
-select is((select answer from first, ls.renew_leases(1, array[token], '{1}', '{x}', 60)), 'lost', 'a lease of then is lost');
+select is((select answer from first, fixture.renew_leases(1, array[token], '{1}', '{x}', 60)), 'lost', 'a lease of then is lost');
 select isnt(ls.request_training('code.listwise', p_seed => 9, p_after => '{1}'), null, 'what is done and archived is met');
 select is((select state from ls.task order by task_id desc limit 1), 'waiting', 'at once');
 select throws_ok(format($$ select ls.request_training('code.listwise', p_seed => 10, p_after => '{%s}') $$, id), 'LS021', null, 'what was cancelled is not waited for') from c;

@@ -63,7 +63,7 @@ select throws_ok($$ select ls.request_evaluation(2) $$, 'LS013', null, 'nor meas
 select throws_ok($$ select ls.rollback('code.listwise', 'x') $$, 'LS021', null, 'there is no champion before the first');
 select throws_ok($$ select * from ls.read_blob(sha256('codetrainada'), 0) $$, 'LS014', null, 'her features cannot be read');
 select is((select count(*) from ls.version_lineage where forgotten_at is not null), 2::bigint, 'lineage shows the gaps');
-select is((select answer from lease, ls.renew_leases(1, array[token], '{0}', '{x}', 60)), 'lost', 'work under way is lost');
+select is((select answer from lease, fixture.renew_leases(1, array[token], '{0}', '{x}', 60)), 'lost', 'work under way is lost');
 select is((select counted from lease, ls.complete_training(1, token, sha256('late'), 'late', '{}')), false, 'and its late result does not count');
 select is((select state from blocked join ls.task using (task_id)), 'cancelled', 'what waited for it is cancelled');
 select is_empty($$ select from ls.tag $$, 'her tags go, and those of versions that learned from her');

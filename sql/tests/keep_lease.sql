@@ -1,4 +1,4 @@
--- ls.renew_leases, expire_leases, release_leases: held, lost or cancelled; a lost lease uses up an attempt.
+-- ls.renew_leases_for_workers (of one worker), expire_leases, release_leases: held, lost or cancelled; a lost lease uses up an attempt.
 begin;
 select plan(22);
 select fixture.base_model();
@@ -7,22 +7,22 @@ select fixture.ranker('code');
 select fixture.worker('a'), fixture.worker('b');
 select ls.request_training('code.listwise', p_seed => s) from generate_series(1, 4) s;
 create temporary table lease as select * from ls.lease_tasks(1, '{train}', 3, 60);
-select results_eq($$ select answer from ls.renew_leases(1, (select array_agg(token order by task_id) from lease), '{0.5,0,7}', '{half,"",""}', 600) $$,
+select results_eq($$ select answer from fixture.renew_leases(1, (select array_agg(token order by task_id) from lease), '{0.5,0,7}', '{half,"",""}', 600) $$,
     $$ values ('held'), ('held'), ('held') $$, 'all leases of a worker in one call');
 select results_eq('select progress, note from ls.attempt order by task_id', $$ values (0.5::float8, 'half'), (0, ''), (0, '') $$, 'progress is a fraction');
 select is((select bool_and(leased_until > clock_timestamp() + interval '9 minutes') from ls.attempt), true, 'held longer');
-select results_eq($$ select answer from ls.renew_leases(2, (select array_agg(token) from lease), '{0,0,0}', '{"","",""}', 60) $$,
+select results_eq($$ select answer from fixture.renew_leases(2, (select array_agg(token) from lease), '{0,0,0}', '{"","",""}', 60) $$,
     $$ values ('lost'), ('lost'), ('lost') $$, 'another worker''s token renews nothing');
-select results_eq($$ select answer from ls.renew_leases(1, array[gen_random_uuid()], '{0}', '{""}', 60) $$, $$ values ('lost') $$, 'an unknown token is lost');
-select is_empty($$ select * from ls.renew_leases(1, '{}', '{}', '{}', 60) $$, 'a heartbeat without leases is fine');
-select throws_ok($$ select * from ls.renew_leases(1, array[gen_random_uuid()], '{}', '{}', 60) $$, 'LS001', null, 'lists of one length');
+select results_eq($$ select answer from fixture.renew_leases(1, array[gen_random_uuid()], '{0}', '{""}', 60) $$, $$ values ('lost') $$, 'an unknown token is lost');
+select is_empty($$ select * from fixture.renew_leases(1, '{}', '{}', '{}', 60) $$, 'a heartbeat without leases is fine');
+select throws_ok($$ select * from fixture.renew_leases(1, array[gen_random_uuid()], '{}', '{}', 60) $$, 'LS001', null, 'lists of one length');
 select is_empty('select * from ls.expire_leases()', 'nothing to expire');
 
 select ls.cancel_task(2, 'not needed');
-select results_eq($$ select answer from ls.renew_leases(1, array[(select token from lease where task_id = 2)], '{0}', '{""}', 60) $$, $$ values ('cancelled') $$, 'cancelled is said');
+select results_eq($$ select answer from fixture.renew_leases(1, array[(select token from lease where task_id = 2)], '{0}', '{""}', 60) $$, $$ values ('cancelled') $$, 'cancelled is said');
 
 select fixture.let_expire(1);
-select results_eq($$ select answer from ls.renew_leases(1, array[(select token from lease where task_id = 1)], '{0}', '{""}', 60) $$,
+select results_eq($$ select answer from fixture.renew_leases(1, array[(select token from lease where task_id = 1)], '{0}', '{""}', 60) $$,
     $$ values ('lost') $$, 'a lease that ran out is lost, swept or not');
 select results_eq('select * from ls.expire_leases()', $$ values (1::bigint, 1, 'a', 'waiting') $$, 'the sweep puts its task back');
 select is((select run_after <= clock_timestamp() from ls.task where task_id = 1), true, 'at once');

@@ -1,7 +1,7 @@
 -- What no other test asks for: the refusals of arguments that are plainly wrong, each with its SQLSTATE. That every
 -- refusal of every function is asked for somewhere is what PgTapCoverageTests (Swift) counts.
 begin;
-select plan(24);
+select plan(34);
 select fixture.base_model();
 select fixture.feature_set('code', 'train'), fixture.feature_set('code', 'test');
 select fixture.ranker('code');
@@ -22,8 +22,7 @@ select throws_ok($$ select ls.register_ranker('tiny', 'listwise', p_training => 
 select throws_ok($$ select ls.drop_feature_set(99, 'space') $$, 'LS014', 'cannot drop feature set 99: no set has this id', 'an unknown set is not dropped');
 select throws_ok($$ select ls.finish_feature_set(99) $$, 'LS014', 'cannot finish feature set 99: no set has this id', 'nor finished');
 select throws_ok($$ select ls.revoke_worker('stranger', 'why') $$, 'LS016', 'cannot revoke worker ''stranger'': no worker has this name', 'a worker nobody knows');
-select throws_ok($$ select ls.worker_seen(99) $$, 'LS016', 'cannot serve worker 99: no worker has this id', 'nor is it seen');
-select throws_ok($$ select ls.record_certificate(99, 'a', now(), now() + interval '1 hour') $$, 'LS016', null, 'nor certified');
+select throws_ok($$ select ls.record_certificate(99, 'a', now(), now() + interval '1 hour') $$, 'LS016', 'cannot serve worker 99: no worker has this id', 'nor certified');
 select throws_ok($$ select ls.redeem_join_token('id', 'secret', 'short') $$, 'LS001', 'cannot join: expected the SHA-256 of the worker''s key', 'a key that is no digest');
 
 select fixture.version('code.listwise', 'a');
@@ -44,5 +43,22 @@ select throws_ok($$ update ls.attempt set worker_id = 2 $$, 'LS021', 'cannot han
 select throws_ok($$ update ls.attempt set token = gen_random_uuid() $$, 'LS021', null, 'under its token');
 select throws_ok($$ insert into ls.task (kind, state, ranker_id, configuration, request_key, requested_by) values ('train', 'leased', 1, '{}', 'k', 'me') $$,
     'LS021', 'cannot create a task as leased: a new task is waiting or blocked', 'a task begins waiting');
+
+-- What used to reach a constraint of a table.
+select throws_ok($$ select ls.register_base_model('half', 4, p_layer_fraction => 1.5) $$, 'LS001', 'cannot register base model ''half'': found layer fraction 1.5, expected 0 to 1', 'a fraction is at most 1');
+select throws_ok($$ select ls.register_base_model('half', 4, p_layer_fraction => 'NaN') $$, 'LS001', 'cannot register base model ''half'': found layer fraction NaN, expected 0 to 1', 'and a number');
+select throws_ok($$ select ls.begin_feature_set(sha256('n'), null, 'tiny', 'code', null, null, null, 4, null, null) $$, 'LS001',
+    'cannot import a feature set of ''code'': found split ''null'', label kind ''null'', null queries, null responses, null bytes', 'a feature set of nothing');
+select throws_ok($$ select ls.request_sweep('code.listwise', p_name => '') $$, 'LS001', 'cannot sweep ranker ''code.listwise'': a sweep''s name has 1 to 200 characters', 'a sweep without a name');
+select throws_ok($$ select ls.set_alias(1, 'challenger', 'why', p_is_rollback => null) $$, 'LS001', 'cannot move alias ''challenger'': found null, expected whether it is a rollback', 'an alias moves forward or back');
+select throws_ok($$ select ls.worker_connected(1, null, null, null, null) $$, 'LS001',
+    'cannot serve worker 1: found coordinator null, version null, capacity null and kinds of tasks null, expected all four', 'a worker says what it can do');
+select throws_ok($$ select ls.worker_connected(1, 'c', '1', 1, '{train}', p_instance => repeat('x', 65)) $$, 'LS001',
+    'cannot serve worker 1: found a process of 65 bytes at a place of 0, expected at most 64 each', 'briefly which process it is');
+select throws_ok($$ select ls.worker_connected(1, 'c', '1', 1, '{train}', p_place => repeat('x', 65)) $$, 'LS001', null, 'and where');
+select throws_ok($$ select ls.record_certificate(1, 'aa', '2026-01-02Z', '2026-01-01Z') $$, 'LS001', null, 'a certificate ends after it begins');
+select throws_ok($$ select ls.record_certificate(1, null, null, null) $$, 'LS001',
+    'cannot record a certificate of worker 1: found serial null from null to null, expected a serial and an end after the beginning', 'and has a serial');
+select results_eq($$ select task_id from ls.task_progress('{{99},{1}}') $$, $$ values (1::bigint) $$, 'ids in a table are ids');
 select * from finish();
 rollback;

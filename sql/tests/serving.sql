@@ -1,6 +1,6 @@
 -- Who may ask (keys), what comes before the chain (rules), where it is scored (placement), and what is kept of it.
 begin;
-select plan(143);
+select plan(144);
 select fixture.base_model();
 select fixture.worker('edge-1');
 create function pg_temp.add(p_domain text, p_kind text default 'listwise', p_user text default null) returns bigint language sql as $$
@@ -139,6 +139,9 @@ select results_eq($$ select request_id, ranker_name, version_number, features, s
 select results_eq($$ select request_id, user_name, ranker from ls.decision_log $$, $$ values ('r1', 'ada', 'global.listwise') $$, 'and listed');
 select throws_ok($$ select * from ls.read_decision('r9') $$, 'LS018', 'cannot find request ''r9'': no decision was kept under this id', 'one that was not kept');
 select throws_ok($$ select ls.record_decisions(pg_temp.decided('r2'), '{}') $$, 'LS001', null, 'a decision without features');
+select throws_ok($$ select ls.record_decisions(pg_temp.decided('r2') #- '{0,role}', array['\x01'::bytea]) $$, 'LS001',
+    'cannot record decisions: one of them is none: null value in column "role" of relation "' || (select max(c.relname) from pg_class c where c.relname like 'decision\_2%' and c.relkind = 'r')
+    || '" violates not-null constraint', 'one that says too little');
 select throws_ok($$ select ls.record_decisions('{}', '{}') $$, 'LS001', null, 'no list');
 select is(ls.record_decisions(jsonb_set(pg_temp.decided('r3'), '{0,version_id}', '0'), array['\x01'::bytea]), 0, 'a version that is gone is left out');
 select ls.set_retention('decision', '1 day', 'less', p_byte_count_max => 100);

@@ -9,7 +9,7 @@ select ls.request_training('code.listwise', p_by => 'ada');
 select results_eq('select task_id, kind, state, ranker, progress, worker, attempt, attempt_max from ls.task_progress()',
     $$ values (1::bigint, 'train', 'waiting', 'code.listwise', 0::float8, null, 0, 5) $$, 'a waiting task');
 create temporary table lease as select * from ls.lease_tasks(1, '{train}', 1, 60);
-select ls.renew_leases(1, array[token], '{0.25}', '{step 10 of 40}', 60) from lease;
+select fixture.renew_leases(1, array[token], '{0.25}', '{step 10 of 40}', 60) from lease;
 select results_eq('select state, progress, note, worker, attempt from ls.task_progress()', $$ values ('leased', 0.25::float8, 'step 10 of 40', 'w', 1) $$, 'a leased one');
 select is((select count(*) from ls.task_progress(null, 0)), 0::bigint, 'no more than were asked for');
 select is((select count(*) from ls.task_progress(null, 20)), 1::bigint, 'and all that there are');

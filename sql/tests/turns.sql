@@ -42,12 +42,12 @@ select ls.cancel_task(task_id, 'away') from ls.task where state in ('waiting', '
 select ls.request_training('ada', p_seed => 301);
 create temporary table l as select * from ls.lease_tasks(1, '{train}', 1, 3600);
 select is((select leased_until <= clock_timestamp() + interval '30 s' from l), true, 'no lease beyond the deadline');
-select ls.renew_leases(1, array[token], '{0.5}', '{x}', 3600) from l;
+select fixture.renew_leases(1, array[token], '{0.5}', '{x}', 3600) from l;
 select is((select leased_until = ends_by from ls.attempt where state = 'open'), true, 'nor by renewing');
 update ls.attempt set leased_until = clock_timestamp() - interval '1 ms', ends_by = clock_timestamp() - interval '1 ms', leased_at = clock_timestamp() - interval '30 s' where state = 'open';
 select is((select task_state from ls.expire_leases()), 'waiting', 'past it the attempt is over');
 select results_eq($$ select error_code, error_message like 'worker ''a'' did not end it by the deadline of its kind%' from ls.attempt order by task_id desc limit 1 $$,
     $$ values ('deadlineExceeded', true) $$, 'with the reason');
-select is((select answer from l, ls.renew_leases(1, array[token], '{0.6}', '{x}', 60)), 'lost', 'and the worker hears of it');
+select is((select answer from l, fixture.renew_leases(1, array[token], '{0.6}', '{x}', 60)), 'lost', 'and the worker hears of it');
 select * from finish();
 rollback;

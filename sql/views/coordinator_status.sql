@@ -6,4 +6,4 @@ select c.name, c.address,
     (select count(*) from ls.worker_presence p where p.coordinator = c.name and p.disconnected_at is null) as workers
 from ls.coordinator c
 order by c.name;
-comment on view ls.coordinator_status is 'The lscoord that run, their addresses and workers; one that was killed is listed as gone for an hour.';
+comment on view ls.coordinator_status is 'The running coordinators, their addresses and workers; one that was killed is listed as gone for an hour.';

@@ -8,4 +8,4 @@ from ls.decision d
     left join ls.worker w on w.worker_id = d.worker_id
     left join ls.api_key k on k.api_key_id = d.api_key_id
 order by d.served_at desc;
-comment on view ls.decision_log is 'The requests of which the decision was kept, newest first.';
+comment on view ls.decision_log is 'The kept decisions, newest first.';

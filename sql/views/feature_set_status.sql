@@ -9,4 +9,4 @@ select f.feature_set_id, b.name as base_model, d.name as domain, f.split, f.user
 from ls.feature_set f join ls.base_model b using (base_model_id) join ls.domain d using (domain_id)
     left join ls.worker h on h.worker_id = f.home_worker_id
 order by b.name, d.name, f.split, f.feature_set_id;
-comment on view ls.feature_set_status is 'Feature sets: what they hold, and which are in use.';
+comment on view ls.feature_set_status is 'The feature sets, their contents, and which are current.';

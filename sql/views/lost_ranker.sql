@@ -9,4 +9,4 @@ from ls.home_weights h
     left join ls.domain d on d.domain_id = r.domain_id
 where h.lost_at is not null
 order by h.lost_at, r.name;
-comment on view ls.lost_ranker is 'Edge-only rankers whose champion''s weights are lost, since when and why.';
+comment on view ls.lost_ranker is 'The edge-only rankers whose champion''s weights are lost, since when and why.';

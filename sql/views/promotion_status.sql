@@ -6,4 +6,4 @@ from ls.promotion_decision p
     join ls.ranker r on r.ranker_id = v.ranker_id
     left join ls.ranker_version c on c.version_id = p.champion_version_id
 order by p.promotion_decision_id desc;
-comment on view ls.promotion_status is 'Every answer of the promotion gate, newest first, with the figures it rests on.';
+comment on view ls.promotion_status is 'Every decision of the promotion gate, newest first, with its figures.';

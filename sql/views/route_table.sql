@@ -6,4 +6,4 @@ from ls.route_rule u
     join ls.base_model b using (base_model_id)
     left join ls.ranker_version v on v.version_id = ls.rule_version(u.target)
 order by b.name, u.priority, u.route_rule_id;
-comment on view ls.route_table is 'The rules that come before the chain, in order, with what their targets mean now.';
+comment on view ls.route_table is 'The rules that come before the chain, in order, with the versions that their targets name now.';

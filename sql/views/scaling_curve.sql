@@ -16,4 +16,4 @@ from ls.evaluation e
 where f.split = 'test' and exists (
     select from ls.current_feature_sets(f.base_model_id, d.name, 'test', f.user_name) c where c.feature_set_id = f.feature_set_id)
 order by r.name, v.number, d.name collate "C", e.groups_per_query, e.seed, e.candidate_count;
-comment on view ls.scaling_curve is 'Accuracy of versions against the number of candidates K, beside what needs no ranker.';
+comment on view ls.scaling_curve is 'The accuracy of versions by the number of candidates K, with the baselines that need no ranker.';

@@ -36,4 +36,4 @@ from ls.sweep_entry e
         where x.version_id = a.version_id and x.configuration = s.evaluation and x.feature_set_id = any (s.test_feature_set_ids)
         having count(*) = cardinality(s.test_feature_set_ids)) m on true
 order by e.sweep_id, e.position;
-comment on view ls.sweep_result is 'The configurations of each sweep: how far each is and how it did on the test sets.';
+comment on view ls.sweep_result is 'The configurations of each sweep, with their progress and their results on the test sets.';

@@ -26,4 +26,4 @@ from ls.sweep s
             max(x.accuracy) as best_accuracy, max(x.accuracy) - min(x.accuracy) as spread
         from ls.sweep_result x where x.sweep_id = s.sweep_id) n
 order by s.sweep_id desc;
-comment on view ls.sweep_status is 'Sweeps, newest first: how far they are, the best version and what the promotion gate said of it.';
+comment on view ls.sweep_status is 'The sweeps, newest first, with their progress, the best version and the promotion gate''s decision on it.';

@@ -4,7 +4,8 @@ internal import Foundation
 package import LanguageSystem
 internal import Rankers
 
-/// A safetensors file under way; all dtypes, shapes and metadata are known from the start.
+/// A safetensors file that is being written; all types, shapes and metadata are known from the
+/// start.
 package final class FeatureFileStream {
     package struct Tensor {
         let name: String
@@ -18,7 +19,7 @@ package final class FeatureFileStream {
     private var starts: [String: Int] = [:]
     private var expected: [String: Int] = [:]
 
-    /// - Throws: `invalidArgument` where no file can be made.
+    /// - Throws: `invalidArgument` when the file cannot be made.
     package init(
         path: String, metadata: [String: String], tensors: [Tensor]
     ) throws(CoordinatorError) {
@@ -53,7 +54,7 @@ package final class FeatureFileStream {
         try write(bytes, at: start + offset)
     }
 
-    /// Gives the file its name. What was never written reads as 0.
+    /// Gives the file its final name. Numbers that were not written are 0.
     package func finish() throws(CoordinatorError) {
         do {
             let end = starts.map { $0.value + expected[$0.key, default: 0] }.max() ?? 0

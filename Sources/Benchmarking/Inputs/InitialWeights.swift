@@ -38,7 +38,7 @@ extension RankerWeights {
 }
 
 extension BenchFile {
-    /// The same tensors with our metadata.
+    /// The file with our metadata added to its tensors.
     fileprivate func described(as configuration: RankerConfiguration) -> [UInt8] {
         var writer = SafetensorsWriter(
             metadata: ["format": "ranker/1", "ranker": configuration.json])

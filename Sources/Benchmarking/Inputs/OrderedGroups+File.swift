@@ -30,9 +30,11 @@ extension OrderedGroups {
                 "found \(count) queries, \(rows.shape[0]) groups of rows and \(order.shape[0]) "
                     + "places in the order, expected one number of all three")
         }
-        guard (2...1_024).contains(rows.shape[1]) else {
+        guard (2...Bounds.candidateCountMax).contains(rows.shape[1]) else {
             throw .unreadable(
-                path, "found groups of \(rows.shape[1]) candidates, expected 2 to 1024")
+                path,
+                "found groups of \(rows.shape[1]) candidates, expected 2 to "
+                    + "\(Bounds.candidateCountMax)")
         }
         var groups = CandidateGroups(candidateCount: rows.shape[1])
         groups.queries = query.values

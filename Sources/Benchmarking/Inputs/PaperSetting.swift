@@ -4,8 +4,9 @@ internal import RankerMath
 package import Rankers
 
 extension TrainingConfiguration {
-    /// SGD 0.5 with momentum 0.9 and weight decay 1e-4, batches of 256 groups, 100 groups of 10 a
-    /// query, one epoch, temperature 1, uniform start (paper, Table 8 and Appendix D).
+    /// The paper's setting: SGD 0.5 with momentum 0.9 and weight decay 1e-4, batches of 256 groups,
+    /// 100 groups of 10 a query, one epoch, temperature 1, uniform start (paper, Table 8 and
+    /// Appendix D).
     package static func paperSetting(kind: RankerKind) -> Self {
         do {
             return try Self(

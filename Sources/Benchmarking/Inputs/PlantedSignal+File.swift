@@ -3,7 +3,7 @@ package import LanguageSystem
 internal import Rankers
 
 extension PlantedSignal {
-    /// What a generated file holds.
+    /// The contents of a generated file.
     package struct Summary: Sendable {
         package let byteCount: Int
         package let positiveShare: Double

@@ -20,7 +20,7 @@ package struct PlantedSignal: Sendable {
     package let responseCount: Int
     package let seed: UInt64
     package let delta: Float
-    /// u, [D], of length 1.
+    /// u, shape [D], of length 1: the planted direction.
     package let direction: [Float]
     private let instructionMean: [Float]
     private let responseMean: [Float]
@@ -47,7 +47,7 @@ package struct PlantedSignal: Sendable {
         package var labels: [Float]
     }
 
-    /// At least 5 labels of each kind in a query, or half the pool where that is less.
+    /// Makes a query. It has at least 5 labels of each kind, or half the pool where that is less.
     package func query(_ index: Int) -> Query {
         var generator = Generator(seed: seed, stream: BenchStream.plantedQuery + UInt64(index))
         let own = (0..<hiddenSize).map { _ in Float(generator.normal()) }
@@ -79,14 +79,14 @@ package struct PlantedSignal: Sendable {
 }
 
 extension Generator {
-    /// Beta(a, b) as X / (X + Y) of two gamma variates.
+    /// A Beta(a, b) variate, as X / (X + Y) of two gamma variates.
     /// - Precondition: a >= 1 and b >= 1.
     mutating func beta(_ a: Double, _ b: Double) -> Double {
         let x = gamma(a)
         return x / (x + gamma(b))
     }
 
-    /// Gamma(shape, 1) by Marsaglia and Tsang's rejection (2000).
+    /// A Gamma(shape, 1) variate, by Marsaglia and Tsang's rejection method (2000).
     private mutating func gamma(_ shape: Double) -> Double {
         precondition(shape >= 1, "the method needs a shape of 1 or more")
         let d = shape - 1 / 3

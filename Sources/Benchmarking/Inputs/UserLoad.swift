@@ -4,13 +4,13 @@ internal import RankerMath
 /// How requests are spread over users.
 package enum UserSpread: String, Sendable, CaseIterable {
     case uniform
-    /// The n-th user asks 1/n as often as the first.
+    /// The n-th user sends 1/n as many requests as the first.
     case zipf
 }
 
 /// A sequence of users, numbered from 0, from a seed.
 package struct UserLoad: Sendable {
-    /// Of each user: the share of requests that are its or an earlier one's.
+    /// For each user, the share of requests of this user and all earlier ones.
     private let cumulative: [Double]
     private var generator: Generator
 

@@ -11,13 +11,13 @@ package struct Arithmetic: Sendable {
 
     package init(_ configuration: RankerConfiguration) { self.configuration = configuration }
 
-    /// Of the projection of one row, forward: 2 D d; none without projection.
+    /// The forward projection of one row: 2 D d; 0 without projection.
     package var projection: Double {
         let c = configuration
         return c.projectionWidth == nil ? 0 : 2 * Double(c.hiddenSize) * Double(c.width)
     }
 
-    /// Of the blocks on one token, forward.
+    /// The forward pass of the blocks on one token.
     ///
     ///     pointwise  L (4 c d^2)                      two layers d -> c d -> d
     ///     listwise   L (8 d^2 + 4 T d + 4 c d^2)      qkv and out, scores and sums, the MLP
@@ -28,12 +28,12 @@ package struct Arithmetic: Sendable {
         return Double(configuration.blocks) * (attention + 4 * c * d * d)
     }
 
-    /// Of scoring one group of K candidates: T (projection + blocks).
+    /// Scoring one group of K candidates: T (projection + blocks).
     package func scoring(candidateCount: Int) -> Double {
         Double(candidateCount + 1) * (projection + blocks(candidateCount: candidateCount))
     }
 
-    /// Of one training step.
+    /// One training step.
     ///
     ///     2 x (2 U D d)     projection forward and its weight's gradient; the input has none
     ///     3 x n blocks      forward and both gradients; n = B T tokens listwise, U rows pointwise
@@ -46,7 +46,7 @@ package struct Arithmetic: Sendable {
 }
 
 extension OrderedGroups {
-    /// The distinct rows (instructions and responses) of each batch of one epoch.
+    /// The number of distinct rows (instructions and responses) in each batch of one epoch.
     package func distinctRowCounts(order: [Int32], batchGroups: Int) -> [Int] {
         stride(from: 0, to: order.count, by: batchGroups).map { start in
             let batch = order[start..<min(start + batchGroups, order.count)]

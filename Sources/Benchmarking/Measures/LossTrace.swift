@@ -8,7 +8,7 @@ package struct LossTrace: Codable, Sendable, Hashable {
     package let kind: String
     package let impl: String
     package let losses: [Double]
-    /// Mean of the absolute values of each tensor.
+    /// The mean of the absolute values of each tensor.
     package let finalAbsMean: [String: Double]
 
     enum CodingKeys: String, CodingKey {
@@ -30,7 +30,7 @@ package struct LossTrace: Codable, Sendable, Hashable {
     package var json: String { oneLine(self) }
 }
 
-/// JSON on one line, keys sorted and in snake case.
+/// The value as JSON on one line, with sorted keys in snake case.
 package func oneLine(_ value: some Encodable) -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -42,7 +42,7 @@ package func oneLine(_ value: some Encodable) -> String {
     }
 }
 
-/// Rounded to six significant digits: more says nothing about a time.
+/// The value rounded to six significant digits; more are noise in a time.
 package func figure(_ value: Double) -> Double {
     guard value != 0, value.isFinite else { return value }
     let scale = pow(10, 5 - floor(log10(abs(value))))

@@ -1,10 +1,10 @@
 // On what a figure was measured, and how much memory it took: Linux says both as text.
 internal import Foundation
 
-/// The processor, as far as speed depends on it.
+/// The properties of the processor that speed depends on.
 package struct Machine: Encodable, Sendable, Hashable {
     package let cpu: String
-    /// Those of /proc/cpuinfo that our kernels or oneDNN choose by.
+    /// The instruction sets in /proc/cpuinfo by which our kernels or oneDNN choose.
     package let instructionSets: [String]
     package let cores: Int
 
@@ -19,7 +19,7 @@ package struct Machine: Encodable, Sendable, Hashable {
             cpuInfo: text ?? "", cores: ProcessInfo.processInfo.activeProcessorCount)
     }
 
-    /// - Parameter cpuInfo: the text of /proc/cpuinfo; "unknown" where it names no model.
+    /// - Parameter cpuInfo: The text of /proc/cpuinfo; "unknown" where it names no model.
     package init(cpuInfo: String, cores: Int) {
         let model = value(of: "model name", in: cpuInfo)
         let flags = value(of: "flags", in: cpuInfo) ?? ""
@@ -30,8 +30,8 @@ package struct Machine: Encodable, Sendable, Hashable {
     }
 }
 
-/// The most memory this process ever had resident, in bytes, mapped files included; nil where the
-/// system does not say.
+/// The peak resident memory of this process in bytes, with mapped files; nil when the system does
+/// not report it.
 package func peakResidentBytes() -> Int? {
     let text = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)
     return text.flatMap(peakResidentBytes(status:))

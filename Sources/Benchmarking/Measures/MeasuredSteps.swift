@@ -7,11 +7,11 @@ package import Rankers
 /// The trained weights, and the loss and the time of each step.
 package struct MeasuredSteps: Sendable {
     package let weights: RankerWeights
-    /// Mean over the groups of each step, before its update.
+    /// The mean loss over the groups of each step, before its update.
     package let losses: [Double]
-    /// Seconds from one step's end to the next one's.
+    /// The seconds from the end of one step to the end of the next.
     package let stepSeconds: [Double]
-    /// From the trainer's making to the last step's end.
+    /// The seconds from the creation of the trainer to the end of the last step.
     package let seconds: Double
     package let phases: TrainingPhases
 

@@ -4,7 +4,7 @@ internal import Foundation
 package struct ProcessUsage: Sendable, Hashable {
     package let processID: Int32
     package let parentID: Int32
-    /// Of the process and of the children it has waited for.
+    /// The CPU time of the process and of the children that it has waited for.
     package let cpuSeconds: Double
     package let residentBytes: Int
 
@@ -29,7 +29,7 @@ package struct ProcessUsage: Sendable, Hashable {
         residentBytes = pages * pageSize
     }
 
-    /// Nil when there is no such process any more.
+    /// The usage of a process; nil when there is no such process any more.
     package static func of(_ processID: Int32) -> ProcessUsage? {
         guard
             let text = try? String(contentsOfFile: "/proc/\(processID)/stat", encoding: .utf8)
@@ -39,18 +39,19 @@ package struct ProcessUsage: Sendable, Hashable {
             pageSize: sysconf(Int32(_SC_PAGESIZE)))
     }
 
-    /// The most memory it had resident since it began or since `forgetPeak`; nil when it is gone.
+    /// The peak resident memory of a process since its start or since `forgetPeak`; nil when it has
+    /// ended.
     package static func peakResidentBytes(of processID: Int32) -> Int? {
         let text = try? String(contentsOfFile: "/proc/\(processID)/status", encoding: .utf8)
         return text.flatMap(Benchmarking.peakResidentBytes(status:))
     }
 
-    /// From here on its peak is counted anew (proc(5), clear_refs).
+    /// Resets the peak of a process (proc(5), clear_refs).
     package static func forgetPeak(of processID: Int32) {
         try? Data("5".utf8).write(to: URL(filePath: "/proc/\(processID)/clear_refs"))
     }
 
-    /// Every process that `processID` started, directly or not, as far as it runs now.
+    /// All running processes that `processID` started, directly or indirectly.
     package static func descendants(of processID: Int32) -> [ProcessUsage] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
         return descendants(of: processID, among: names.compactMap { Int32($0).flatMap(of) })

@@ -3,13 +3,13 @@
 internal import RankerMath
 
 /// C [m, n] = A [m, k] B [k, n]: by oneDNN with B as a ranker stores it, by our kernel with B
-/// turned.
+/// transposed.
 package struct ProductShape: Sendable {
     package let name: String
     package let m, n, k: Int
     let transposeA, transposeB: Bool
 
-    /// At the paper's shape: 256 groups of 11 rows, D = 4096, d = 64.
+    /// The products at the paper's shape: 256 groups of 11 rows, D = 4096, d = 64.
     package static let all = [
         ProductShape(
             name: "projection forward", m: 2_816, n: 64, k: 4_096, transposeA: false,
@@ -28,8 +28,8 @@ package struct ProductShape: Sendable {
 
     package var operations: Double { 2 * Double(m) * Double(n) * Double(k) }
 
-    /// Seconds of `rounds` rounds in which each thread does the whole product once, on its own
-    /// matrices; the first round warms up and does not count.
+    /// The seconds of each of `rounds` rounds in which each thread does the whole product once, on
+    /// its own matrices; the first round warms up and does not count.
     package func times(_ way: BareProduct.Way, threadCount: Int, rounds: Int) -> Times {
         let team = ThreadTeam(count: threadCount)
         let matrices = (0..<threadCount).map { _ in ProductMatrices(self) }

@@ -5,12 +5,12 @@ package import LanguageSystem
 package import RankerMath
 internal import Rankers
 
-/// Rankers of one shape and some groups of float16 features, made from a seed.
+/// Rankers of one shape and groups of float16 features, made from a seed.
 package final class ScoringCase {
     package let kind: RankerKind
     package let precision: Precision
     package let candidateCount: Int
-    /// Groups scored by one call.
+    /// The number of groups that one call scores.
     package let groupCount: Int
     private let hiddenSize: Int
     private let scorers: [RankerScorer]
@@ -35,7 +35,7 @@ package final class ScoringCase {
         scores = [Float](repeating: 0, count: groupCount * candidateCount)
     }
 
-    /// Multiplications and additions of one group.
+    /// The multiplications and additions of one group.
     package var operations: Double {
         Arithmetic(.preset(kind: kind, hiddenSize: hiddenSize))
             .scoring(candidateCount: candidateCount)
@@ -91,7 +91,7 @@ package final class BareProduct {
         keepProductsOnThisThread()
     }
 
-    /// Multiplications and additions of one call.
+    /// The multiplications and additions of one call.
     package var operations: Double { 2 * Double(rows * hiddenSize * Self.width) }
 
     package func run(_ way: Way, ranker: Int) {
@@ -108,7 +108,7 @@ package final class BareProduct {
     }
 }
 
-/// Float16 bits of numbers of either sign, 1 to 2.
+/// The float16 bits of random numbers of absolute value 1 to 2.
 private func randomFloat16(count: Int) -> [UInt16] {
     var generator = Generator(seed: 2)
     return (0..<count).map { _ in UInt16(truncatingIfNeeded: generator.next()) & 0x83ff | 0x3c00 }

@@ -1,7 +1,7 @@
 // What is said about a list of times. Percentiles are those of NumPy's default (linear between
-// neighbours), so that our figures and the peer's mean the same.
+// neighbors), so that our figures and the peer's mean the same.
 
-/// Seconds, in ascending order.
+/// Times in seconds, in ascending order.
 package struct Times: Sendable {
     private let sorted: [Double]
 

@@ -318,9 +318,9 @@ public actor DispatchHub: Service {
             case .mayHaveMissed:
                 await endRefused()
                 requestDispatch()
-            case .taskWaiting, .aliasMoved, .routesChanged, .keysChanged, .workerConnected,
-                .userForgotten:
-                requestDispatch()
+            case .taskWaiting: requestDispatch()
+            case .aliasMoved, .routesChanged, .keysChanged, .workerConnected, .userForgotten:
+                continue  // of channels that the hub does not follow
             }
         }
     }

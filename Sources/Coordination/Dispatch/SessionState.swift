@@ -17,7 +17,7 @@ public struct SessionState: Sendable, Equatable {
         case reported
     }
 
-    public static let capacityMax = 64
+    public static let capacityMax = Bounds.capacityMax
 
     public let capacity: Int
     public private(set) var isDraining = false

@@ -4,7 +4,7 @@ public import Ledger
 import RankerMath
 
 public struct RerankRequest: Sendable {
-    public static let candidateCountMax = 1_000
+    public static let candidateCountMax = Bounds.requestCandidateCountMax
 
     /// The model asked for: a base model's name, or `ranker`, `ranker:alias`, `ranker@version`.
     public let model: String

@@ -1,6 +1,7 @@
 // Blobs on disk, named by their SHA-256. A name without `.partial` was verified when it got that
 // name, and is verified again once by every process that uses it: disks forget. Lives on a thread
 // of its own, since all it does is wait for the disk.
+import Concurrency
 import Crypto
 import Foundation
 public import LanguageSystem
@@ -10,7 +11,7 @@ public actor BlobCache {
     /// What there is of a blob.
     public enum Presence: Sendable, Equatable {
         case whole(path: String)
-        /// This many bytes from the start; zero: nothing.
+        /// So many bytes from the start are here; zero: nothing.
         case partial(byteCount: Int64)
     }
 
@@ -38,7 +39,7 @@ public actor BlobCache {
 
     nonisolated let directory: String
     public nonisolated let byteCountMax: Int64
-    private nonisolated let thread = OwnThread(name: "ls-cache")
+    private nonisolated let thread = ThreadExecutor(name: "ls-cache")
     private var files: [LanguageSystem.Digest: File] = [:]
     private var useCounts: [LanguageSystem.Digest: Int] = [:]
     private var filling: Set<LanguageSystem.Digest> = []
@@ -65,7 +66,7 @@ public actor BlobCache {
         }
     }
 
-    /// What the coordinator is told: whole blobs, most recently used first.
+    /// The blobs that are here whole, the most recently used first: the coordinator is told.
     public var heldDigests: [LanguageSystem.Digest] {
         files.filter(\.value.isWhole).sorted { $0.value.lastUse > $1.value.lastUse }.map(\.key)
     }
@@ -73,7 +74,7 @@ public actor BlobCache {
     public var byteCount: Int64 { files.values.reduce(0) { $0 + $1.byteCount } }
     public var blobCount: Int { files.values.count { $0.isWhole } }
 
-    /// From here until `release`, the blob does not leave the cache. Calls pair up.
+    /// Keeps a blob in the cache until `release`. Calls pair up.
     public func retain(_ digest: LanguageSystem.Digest) { useCounts[digest, default: 0] += 1 }
 
     public func release(_ digest: LanguageSystem.Digest) {

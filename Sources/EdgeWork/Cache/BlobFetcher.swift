@@ -1,5 +1,5 @@
 // Brings a blob into the cache: from where it broke off, in pieces, until its SHA-256 is right. One
-// that is at home here comes from its own file: work is done on the copy, which nobody changes
+// that is a local file here comes from that file: work is done on the copy, which nobody changes
 // underneath it.
 import GRPCCore
 package import LanguageSystem

@@ -45,7 +45,7 @@ public struct Joining: Sendable {
             certificateRequest: try key.certificateRequest(name: name ?? "worker"))
         let reply: JoinReply = try await https.post(request, to: JoinPaths.join)
         let identity = try WorkerIdentity(
-            place: CoordinatorPlace(
+            endpoint: CoordinatorEndpoint(
                 host: address.host, restPort: address.port, workerPort: reply.workerPort),
             // What the pinned authority's server says of authorities is as good as the pin.
             roots: try TrustedRoots(behindLeafOf: reply.certificateChain, place: answer),
@@ -78,7 +78,8 @@ extension WorkerIdentity {
     ///   answers.
     public func recovered(savedIn state: StateDirectory) async throws -> WorkerIdentity {
         let https = CoordinatorHTTPS(
-            address: try CoordinatorAddress(host: place.host, port: place.restPort), roots: roots)
+            address: try CoordinatorAddress(host: endpoint.host, port: endpoint.restPort),
+            roots: roots)
         let request = RecoverRequest(
             name: workerName, certificateRequest: try key.certificateRequest(name: workerName))
         let reply: JoinReply = try await https.post(request, to: JoinPaths.recover)
@@ -91,7 +92,7 @@ extension WorkerIdentity {
 /// The coordinator's HTTPS port, as a worker without a certificate speaks to it.
 private struct CoordinatorHTTPS: Sendable {
     let address: CoordinatorAddress
-    /// Nil: without verification. What such a request brings is compared with a pin.
+    /// Who may be there; nil: anybody. What such a request brings is compared with a pin.
     let roots: TrustedRoots?
     private let timeout: TimeAmount = .seconds(15)
 

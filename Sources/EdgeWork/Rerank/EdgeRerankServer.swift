@@ -2,12 +2,14 @@
 // request for a ranker in memory goes straight to the threads that score; one whose weights lie on
 // this disk waits while they are read; one whose weights are not here is refused, and they are
 // fetched for the next.
+import Concurrency
 import Foundation
 import LanguageSystem
 import Logging
 import RankerMath
 import Rankers
 
+/// Scores candidates for the coordinator, with the rankers that this machine has.
 final class EdgeRerankServer: Sendable {
     typealias Reply = @Sendable (EdgeRerankReply) -> Void
 
@@ -23,25 +25,26 @@ final class EdgeRerankServer: Sendable {
         }
     }
 
-    /// What it did since it started.
+    /// What was done since the worker started.
     struct Counts: Sendable {
         var answered = 0
         var refused = 0
-        /// Begun or answered too late to be waited for.
+        /// Requests begun or answered too late to be waited for.
         var late = 0
-        /// Of all that were answered.
+        /// The time that scoring took, all answered requests together.
         var compute: Duration = .zero
     }
 
     private struct State {
-        var memory = ScorerMemory<RankerScorer>(byteCountMax: EdgeRerankServer.memoryByteCountMax)
+        var scorers = ByteBoundedCache<Digest, RankerScorer>(
+            byteCountMax: EdgeRerankServer.memoryByteCountMax)
         var counts = Counts()
         var openCount = 0
         var openByteCount = 0
         var isDraining = false
-        /// Told once, when the last has been answered.
+        /// Called once, when the last request has been answered.
         var whenIdle: (@Sendable () -> Void)?
-        /// Being fetched, or to be.
+        /// The weights that are being fetched, or will be.
         var wanted: Set<Digest> = []
         /// What could not be had, and until when that is believed.
         var failures: [Digest: (error: CoordinatorError, until: ContinuousClock.Instant)] = [:]
@@ -54,7 +57,7 @@ final class EdgeRerankServer: Sendable {
     }
 
     static let threadCount = 2
-    /// As many as the coordinator leaves unanswered.
+    /// How many requests may be open: as many as the coordinator leaves unanswered.
     static let openCountMax = 64
     static let openByteCountMax = 32 << 20
     static let memoryByteCountMax = 64 << 20
@@ -62,29 +65,29 @@ final class EdgeRerankServer: Sendable {
     /// How long what could not be fetched is not asked for again.
     static let failureDuration: Duration = .seconds(30)
 
-    private let isAllowed: Bool
-    private let home: HomeWeights
+    private let weights: LocalWeights
     private let cache: BlobCache
     private let fetcher: BlobFetcher
     private let logger: Logger
     private let clock = ContinuousClock()
-    private let threads: RerankThreads
+    /// Nil where the machine's owner allows no reranks.
+    private let threads: ThreadPool?
     private let state = Locked(State())
     private let misses: AsyncStream<Job>
     private let miss: AsyncStream<Job>.Continuation
     private let fetchOrders: AsyncStream<BlobReference>
     private let fetchOrder: AsyncStream<BlobReference>.Continuation
 
-    /// - Parameter isAllowed: By the machine's owner.
+    /// - Parameter isAllowed: Whether the machine's owner allows reranks.
     init(
-        isAllowed: Bool, home: HomeWeights, cache: BlobCache, link: CoordinatorLink, logger: Logger
+        isAllowed: Bool, weights: LocalWeights, cache: BlobCache, link: CoordinatorLink,
+        logger: Logger
     ) {
-        self.isAllowed = isAllowed
-        self.home = home
+        self.weights = weights
         self.cache = cache
         self.logger = logger
         fetcher = BlobFetcher(cache: cache, link: link, logger: logger)
-        threads = RerankThreads(count: isAllowed ? Self.threadCount : 0)
+        threads = isAllowed ? ThreadPool(name: "ls-rerank", threadCount: Self.threadCount) : nil
         (misses, miss) = AsyncStream.makeStream()
         (fetchOrders, fetchOrder) = AsyncStream.makeStream()
     }
@@ -106,19 +109,18 @@ final class EdgeRerankServer: Sendable {
 
     /// Takes no more; what it has is answered.
     ///
-    /// - Parameter whenIdle: Called once all has been, if something has not yet; from any thread.
+    /// - Parameter whenIdle: Called once, when all has been answered; from any thread.
     func drain(whenIdle: @escaping @Sendable () -> Void) {
-        state.withLock { state in
+        let isIdle = state.withLock { state in
             state.isDraining = true
             if state.openCount > 0 { state.whenIdle = whenIdle }
+            return state.openCount == 0
         }
+        if isIdle { whenIdle() }
     }
 
-    /// Whether all that was taken has been answered.
-    var isIdle: Bool { state.withLock { $0.openCount == 0 } }
-
     func statusLine() -> StatusReport.RerankLine? {
-        guard isAllowed else { return nil }
+        guard threads != nil else { return nil }
         return state.withLock { state in
             let counts = state.counts
             return StatusReport.RerankLine(
@@ -126,33 +128,40 @@ final class EdgeRerankServer: Sendable {
                 lateCount: counts.late,
                 computeMicrosecondsMean: counts.answered == 0
                     ? 0 : counts.compute / .microseconds(1) / Double(counts.answered),
-                rankerCount: state.memory.count, byteCount: state.memory.byteCount)
+                rankerCount: state.scorers.count, byteCount: state.scorers.byteCount)
         }
     }
 
     // MARK: A request
 
-    /// Never waits. `reply` is called once, here or from another thread.
+    /// Answers `order` without waiting. `reply` is called once, here or from another thread.
     func take(_ order: EdgeRerankOrder, _ reply: @escaping Reply) {
         let job = Job(order: order, deadline: clock.now + order.deadline, reply: reply)
         let next = state.withLock { state -> Next in
             state.openCount += 1
             state.openByteCount += order.rerank.features.count
-            if !isAllowed { return .refuse(.rerankNotAllowed()) }
+            if threads == nil { return .refuse(.rerankNotAllowed()) }
             if state.isDraining { return .refuse(.rerankWhileLeaving()) }
             guard state.openCount <= Self.openCountMax,
                 state.openByteCount <= Self.openByteCountMax
             else { return .refuse(.tooManyReranks(max: Self.openCountMax)) }
-            return state.memory.scorer(of: order.rerank.weights.digest).map { .score($0) } ?? .look
+            return state.scorers.value(for: order.rerank.weights.digest).map { .score($0) } ?? .look
         }
         switch next {
-        case .score(let scorer): threads.run { self.score(job, scorer) }
+        case .score(let scorer): schedule(job, scorer)
         case .look: miss.yield(job)
         case .refuse(let error): end(job, EdgeRerankResult(refusal: error))
         }
     }
 
-    /// On a thread of ours.
+    /// Any number may wait for a thread: `openCountMax` is the bound.
+    private func schedule(_ job: Job, _ scorer: RankerScorer) {
+        guard threads?.submit({ self.score(job, scorer) }) == true else {
+            return end(job, EdgeRerankResult(refusal: .rerankNotAllowed()))
+        }
+    }
+
+    /// Scores one request, on a thread of the pool.
     private func score(_ job: Job, _ scorer: RankerScorer) {
         let begun = clock.now
         guard begun < job.deadline else { return end(job, .late) }
@@ -210,15 +219,15 @@ final class EdgeRerankServer: Sendable {
         let blob = job.rerank.weights
         if clock.now >= job.deadline { return end(job, .late) }
         // Several may have waited for the same.
-        if let scorer = state.withLock({ $0.memory.scorer(of: blob.digest) }) {
-            return threads.run { self.score(job, scorer) }
+        if let scorer = state.withLock({ $0.scorers.value(for: blob.digest) }) {
+            return schedule(job, scorer)
         }
         do {
             guard blob.byteCount <= Self.memoryByteCountMax else {
                 throw CoordinatorError.tooLargeToRerank(blob, max: Self.memoryByteCountMax)
             }
             if let scorer = try await load(blob) {
-                threads.run { self.score(job, scorer) }
+                schedule(job, scorer)
             } else {
                 end(job, EdgeRerankResult(refusal: want(blob)))
             }
@@ -231,18 +240,18 @@ final class EdgeRerankServer: Sendable {
         }
     }
 
-    /// Nil when the weights are neither at home here nor in the cache.
+    /// The ranker of weights that lie on this disk; nil when they are neither kept here nor cached.
     private func load(_ blob: BlobReference) async throws -> RankerScorer? {
-        let home = home
-        let atHome = try await onOwnThread("ls-rerank-load") {
-            try home.bytes(of: blob.digest).map(ReadyScorer.init)
+        let weights = weights
+        let kept = try await onThread(named: "ls-rerank-load") {
+            try weights.bytes(of: blob.digest).map(ReadyScorer.init)
         }
-        if let atHome { return keep(atHome, of: blob.digest) }
+        if let kept { return keep(kept, of: blob.digest) }
         await cache.retain(blob.digest)
         do {
             var ready: ReadyScorer?
             if case .whole(let path) = try await cache.presence(of: blob) {
-                ready = try await onOwnThread("ls-rerank-load") {
+                ready = try await onThread(named: "ls-rerank-load") {
                     try ReadyScorer(safetensors: try readFile(path))
                 }
             }
@@ -256,12 +265,12 @@ final class EdgeRerankServer: Sendable {
 
     private func asOthersRead(_ error: any Error, of blob: BlobReference) -> CoordinatorError {
         (error as? CoordinatorError ?? .workFailed(error))
-            .naming(home.places(of: CollectionOfOne(blob), in: cache))
+            .naming(weights.publicNames(of: CollectionOfOne(blob), in: cache))
     }
 
     private func keep(_ ready: ReadyScorer, of digest: Digest) -> RankerScorer {
         state.withLock {
-            $0.memory.keep(ready.scorer, of: digest, byteCount: ready.byteCount)
+            $0.scorers.insert(ready.scorer, for: digest, byteCount: ready.byteCount)
         }
         return ready.scorer
     }
@@ -289,7 +298,7 @@ final class EdgeRerankServer: Sendable {
         do {
             let path = try await fetcher.path(of: blob)
             _ = keep(
-                try await onOwnThread("ls-rerank-load") {
+                try await onThread(named: "ls-rerank-load") {
                     try ReadyScorer(safetensors: try readFile(path))
                 }, of: blob.digest)
             logger.info("ready to rerank", metadata: ["ranker": "\(blob.name)"])
@@ -346,21 +355,6 @@ func traceID(_ traceParent: String) -> String? {
         })
     else { return nil }
     return String(parts[1])
-}
-
-/// A value behind a lock.
-/// Unchecked: the value is touched only behind the lock.
-private final class Locked<Value>: @unchecked Sendable {
-    private let lock = NSLock()
-    private var value: Value
-
-    init(_ value: Value) { self.value = value }
-
-    func withLock<Result>(_ body: (inout Value) -> Result) -> Result {
-        lock.lock()
-        defer { lock.unlock() }
-        return body(&value)
-    }
 }
 
 extension CoordinatorError {

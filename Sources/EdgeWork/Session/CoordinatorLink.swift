@@ -2,6 +2,7 @@
 // Calls wait while there is no connection, and are made again when it broke under them. No call
 // outlives its connection: the transport forgets one that comes while its connection is being
 // ended, and such a call would wait for ever, its lease renewed by the next session.
+import Concurrency
 import Foundation
 import GRPCCore
 package import GRPCNIOTransportHTTP2Posix
@@ -11,6 +12,7 @@ package import WorkerWire
 
 package typealias WorkerClient = Languagesystem_V1_WorkerService.Client<HTTP2ClientTransport.Posix>
 
+/// Calls to the coordinator, over whichever connection there is.
 package actor CoordinatorLink {
     package init() {}
 
@@ -21,30 +23,32 @@ package actor CoordinatorLink {
 
     private var connection: Connection?
     private var isShutDown = false
-    private var waiting: [UInt64: CheckedContinuation<Connection, any Error>] = [:]
-    /// How to cancel what is being called on the connection that is open.
-    private var calls: [UInt64: @Sendable () -> Void] = [:]
+    /// Those who wait for a connection.
+    private var waiting: [UInt64: AsyncStream<Connection>.Continuation] = [:]
+    /// Those who call on the connection that is open, to be told of its end.
+    private var calls: [UInt64: AsyncStream<Void>.Continuation] = [:]
     private var lastNumber: UInt64 = 0
 
     package func open(_ client: WorkerClient) {
         close()
         let connection = Connection(client: client, number: nextNumber())
         self.connection = connection
-        for one in waiting.values { one.resume(returning: connection) }
+        for one in waiting.values { one.yield(connection) }
         waiting = [:]
     }
 
+    /// Cancels the calls that are under way: they are made again on the next connection.
     package func close() {
         connection = nil
-        for cancel in calls.values { cancel() }
+        for call in calls.values { call.finish() }
         calls = [:]
     }
 
-    /// For good: whoever waits is told, and nobody waits again.
+    /// Closes for good: whoever waits is told, and nobody waits again.
     package func shutDown() {
         isShutDown = true
         close()
-        for one in waiting.values { one.resume(throwing: CancellationError()) }
+        for one in waiting.values { one.finish() }
         waiting = [:]
     }
 
@@ -53,7 +57,7 @@ package actor CoordinatorLink {
     package func call<Value: Sendable>(
         _ body: @escaping @Sendable (WorkerClient) async throws -> Value
     ) async throws -> Value {
-        var backoff = Backoff()
+        var backoff = Backoff.ofCoordinator
         var internalCount = 0
         while true {
             let connection = try await current()
@@ -83,16 +87,15 @@ package actor CoordinatorLink {
         _ connection: Connection, _ body: @escaping @Sendable (WorkerClient) async throws -> Value
     ) async throws -> Value {
         guard connection.number == self.connection?.number else { throw CancellationError() }
-        // Not structured: it is cancelled by its caller or by the end of the connection.
-        let call = Task { try await body(connection.client) }
+        let (open, call) = AsyncStream.makeStream(of: Void.self)
         let number = nextNumber()
-        calls[number] = { call.cancel() }
+        calls[number] = call
         defer { calls[number] = nil }
-        return try await withTaskCancellationHandler {
-            try await call.value
-        } onCancel: {
-            call.cancel()
+        let value = try await withInterruption(by: { for await _ in open {} }) {
+            try await body(connection.client)
         }
+        guard let value else { throw CancellationError() }
+        return value
     }
 
     private func nextNumber() -> UInt64 {
@@ -102,24 +105,19 @@ package actor CoordinatorLink {
 
     private func current() async throws -> Connection {
         if let connection { return connection }
-        let waiter = nextNumber()
-        return try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                if Task.isCancelled || isShutDown {
-                    continuation.resume(throwing: CancellationError())
-                } else {
-                    waiting[waiter] = continuation
-                }
-            }
-        } onCancel: {
-            // Not structured: the handler is synchronous, and all it does is let go.
-            Task { await self.forget(waiter) }
-        }
+        guard !isShutDown else { throw CancellationError() }
+        let (opened, waiter) = AsyncStream.makeStream(of: Connection.self)
+        let number = nextNumber()
+        waiting[number] = waiter
+        defer { waiting[number] = nil }
+        for await connection in opened { return connection }
+        throw CancellationError()
     }
+}
 
-    private func forget(_ waiter: UInt64) {
-        waiting.removeValue(forKey: waiter)?.resume(throwing: CancellationError())
-    }
+extension Backoff {
+    /// How a worker waits before it tries its coordinator again.
+    static var ofCoordinator: Backoff { Backoff(first: .milliseconds(250), most: .seconds(5)) }
 }
 
 extension WorkerIdentity {
@@ -132,13 +130,13 @@ extension WorkerIdentity {
     {
         let target: any ResolvableTarget
         var authority: String?
-        switch HostAddress.bytes(of: place.host)?.count {
-        case 4: target = .ipv4(address: place.host, port: place.workerPort)
-        case 16: target = .ipv6(address: place.host, port: place.workerPort)
+        switch HostAddress.bytes(of: endpoint.host)?.count {
+        case 4: target = .ipv4(address: endpoint.host, port: endpoint.workerPort)
+        case 16: target = .ipv6(address: endpoint.host, port: endpoint.workerPort)
         default:
-            target = .dns(host: place.host, port: place.workerPort)
+            target = .dns(host: endpoint.host, port: endpoint.workerPort)
             // Names the host in TLS; an address is verified as what we connected to.
-            authority = place.host
+            authority = endpoint.host
         }
         return try HTTP2ClientTransport.Posix(
             target: target,

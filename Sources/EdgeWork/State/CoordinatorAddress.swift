@@ -13,17 +13,16 @@ public struct CoordinatorAddress: Sendable, Hashable, CustomStringConvertible {
             let rest = text[scheme.upperBound...].prefix { !"/?#".contains($0) }
             throw .coordinatorIsURL(text, meant: try? Self(String(rest)).description)
         }
-        var host = text[...]
-        var port = JoinPaths.defaultPort
-        let colons = text.utf8.count { $0 == UInt8(ascii: ":") }
-        if let colon = text.lastIndex(of: ":"), colons == 1 || text[..<colon].hasSuffix("]") {
-            guard let number = Int(text[text.index(after: colon)...]), (1...65_535).contains(number)
-            else { throw .malformedCoordinator(text) }
-            port = number
-            host = text[..<colon]
+        let place: HostPort
+        do throws(HostPort.Fault) {
+            place = try HostPort(text, defaultPort: JoinPaths.defaultPort)
+        } catch {
+            throw .malformedCoordinator(
+                text, fault: error == .noHost ? HostAddress.fault(in: "") : nil)
         }
-        if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
-        try self.init(host: String(host), port: port, text: text)
+        // Nobody connects to port 0.
+        guard place.port > 0 else { throw .malformedCoordinator(text) }
+        try self.init(host: place.host, port: place.port, text: text)
     }
 
     init(host: String, port: Int) throws(CoordinatorError) {
@@ -38,7 +37,7 @@ public struct CoordinatorAddress: Sendable, Hashable, CustomStringConvertible {
         self.port = port
     }
 
-    public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+    public var description: String { HostPort(host: host, port: port).description }
 
     var url: String { "https://\(description)" }
 }

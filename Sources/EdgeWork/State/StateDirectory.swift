@@ -12,7 +12,7 @@ public struct StateDirectory: Sendable {
 
     public var settingsPath: String { path + "/config.json" }
     public var cachePath: String { path + "/cache" }
-    /// Weights that are nowhere else.
+    /// Where the weights are that are nowhere else.
     public var weightsPath: String { path + "/weights" }
     var authorityPath: String { path + "/ca.pem" }
     var certificatePath: String { path + "/worker.pem" }
@@ -29,9 +29,9 @@ public struct StateDirectory: Sendable {
     /// - Throws: `busy` when another worker uses this directory.
     public func lock() throws(CoordinatorError) -> StateLock { try StateLock(lockPath, of: path) }
 
-    /// Which machine and which directory on it, as a digest: a copy of the directory is another
-    /// place. The machine's id is not for sending around.
-    var place: String {
+    /// Tells this directory on this machine from a copy of it elsewhere: a digest of both. The
+    /// machine's id is not for sending around.
+    var fingerprint: String {
         let machine = ["/etc/machine-id", "/proc/sys/kernel/random/boot_id"].lazy.compactMap {
             try? String(contentsOfFile: $0, encoding: .utf8)
         }.first { !$0.isEmpty }
@@ -71,15 +71,16 @@ public struct StateDirectory: Sendable {
         return try WorkerKey(pem: String(decoding: bytes, as: UTF8.self), path: keyPath)
     }
 
-    /// Nil when this worker has never joined.
+    /// Who this worker is; nil when it has never joined.
     public func identity() throws(CoordinatorError) -> WorkerIdentity? {
         guard try PrivateFile.exists(coordinatorPath) else { return nil }
         let bytes = try PrivateFile.read(coordinatorPath, byteCountMax: 1 << 16)
-        guard let place = try? JSONDecoder().decode(CoordinatorPlace.self, from: Data(bytes)) else {
+        guard let endpoint = try? JSONDecoder().decode(CoordinatorEndpoint.self, from: Data(bytes))
+        else {
             throw .unreadableState(coordinatorPath)
         }
         return try WorkerIdentity(
-            place: place,
+            endpoint: endpoint,
             roots: try TrustedRoots(pem: try text(authorityPath), place: authorityPath),
             chainPEM: try text(certificatePath),
             chainPath: certificatePath, key: try readKey())
@@ -94,7 +95,7 @@ public struct StateDirectory: Sendable {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         // Written last: with it, the worker has joined.
-        try write(identity.place, with: encoder, to: coordinatorPath)
+        try write(identity.endpoint, with: encoder, to: coordinatorPath)
     }
 
     /// - Throws: Also where the value cannot be written as JSON.

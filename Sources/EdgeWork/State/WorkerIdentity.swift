@@ -4,7 +4,7 @@ import LanguageSystem
 public import PKI
 
 /// Where the coordinator was when this worker joined.
-struct CoordinatorPlace: Codable, Sendable, Hashable {
+struct CoordinatorEndpoint: Codable, Sendable, Hashable {
     var host: String
     var restPort: Int
     var workerPort: Int
@@ -17,7 +17,7 @@ struct CoordinatorPlace: Codable, Sendable, Hashable {
 }
 
 public struct WorkerIdentity: Sendable {
-    let place: CoordinatorPlace
+    let endpoint: CoordinatorEndpoint
     /// Who may be our coordinator; two authorities while the coordinator's key is rotated.
     public let roots: TrustedRoots
     /// The worker's certificate, then its issuers'.
@@ -27,10 +27,10 @@ public struct WorkerIdentity: Sendable {
 
     /// - Throws: `identityRefused` when the parts do not belong together.
     init(
-        place: CoordinatorPlace, roots: TrustedRoots, chainPEM: String, chainPath: String,
+        endpoint: CoordinatorEndpoint, roots: TrustedRoots, chainPEM: String, chainPath: String,
         key: WorkerKey
     ) throws(CoordinatorError) {
-        self.place = place
+        self.endpoint = endpoint
         self.roots = roots
         self.chainPEM = chainPEM
         self.key = key
@@ -41,7 +41,7 @@ public struct WorkerIdentity: Sendable {
     }
 
     public var workerName: String { certificate.workerName }
-    public var coordinator: String { "\(place.host):\(place.workerPort)" }
+    public var coordinator: String { "\(endpoint.host):\(endpoint.workerPort)" }
 
     /// The same worker with its next certificate; whom it trusts from now on came with that.
     ///
@@ -50,7 +50,7 @@ public struct WorkerIdentity: Sendable {
     func renewed(chainPEM: String) throws(CoordinatorError) -> WorkerIdentity {
         let answer = "the coordinator's answer"
         let next = try WorkerIdentity(
-            place: place, roots: try TrustedRoots(behindLeafOf: chainPEM, place: answer),
+            endpoint: endpoint, roots: try TrustedRoots(behindLeafOf: chainPEM, place: answer),
             chainPEM: chainPEM, chainPath: answer, key: key)
         guard next.workerName == workerName else {
             throw .renamedByRenewal(from: workerName, to: next.workerName)

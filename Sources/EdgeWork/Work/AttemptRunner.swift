@@ -1,5 +1,6 @@
 // One attempt from its lease to its end: fetch, work on a thread of ours, hand in. What it says of
 // itself goes to whoever keeps the lease; when it is told to stop, it stops at the next step.
+import Concurrency
 import Crypto
 import Foundation
 import GRPCCore
@@ -11,12 +12,14 @@ import WorkerWire
 struct AttemptRunner: Sendable {
     let cache: BlobCache
     let link: CoordinatorLink
-    let local: LocalFiles?
-    let home: HomeWeights
+    /// The feature files that stay on this machine; nil: there are none.
+    let files: LocalFiles?
+    /// The weights that stay on this machine.
+    let weights: LocalWeights
     let threadCount: Int
     let nice: Int
     let logger: Logger
-    /// Told how far it is; called on the working thread, must return quickly.
+    /// Says how far the attempt is. Called on the working thread; must return quickly.
     let report: @Sendable (LeaseBook.Phase, Double, String) -> Void
 
     /// - Returns: What the coordinator said to the result.
@@ -24,13 +27,19 @@ struct AttemptRunner: Sendable {
     func run(_ work: TaskLease, _ stop: StopSignal) async throws -> Completion {
         for blob in work.blobs { await cache.retain(blob.digest) }
         do {
-            let completion = try await stopping(stop) { try await perform(work, stop) }
+            let completion = try await withInterruption(by: { await stop.wait() }) {
+                try await perform(work, stop)
+            }
+            guard let completion else {
+                try stop.check()
+                preconditionFailure("an attempt was stopped, and nobody said why")
+            }
             for blob in work.blobs { await cache.release(blob.digest) }
             return completion
         } catch {
             for blob in work.blobs { await cache.release(blob.digest) }
             let refusal = error as? CoordinatorError
-            throw refusal?.naming(home.places(of: work.blobs, in: cache)) ?? error
+            throw refusal?.naming(weights.publicNames(of: work.blobs, in: cache)) ?? error
         }
     }
 
@@ -47,7 +56,8 @@ struct AttemptRunner: Sendable {
         let paths = try await fetch(train.features)
         let initialWeights = try await train.initialWeights.asyncMap { try await reader(of: $0) }
         let (threadCount, report) = (threadCount, report)
-        let (weights, digest, reportJSON) = try await onOwnThread("ls-train", nice: nice) {
+        let (weights, digest, reportJSON) = try await onThread(named: "ls-train") {
+            ProcessLimits.lowerPriority(by: nice)
             try stop.check()
             report(.working, 0, "reading features")
             let ranker = try RankerConfiguration(json: train.rankerConfiguration)
@@ -72,7 +82,7 @@ struct AttemptRunner: Sendable {
             token: work.token, digest: digest, byteCount: Int64(weights.count), report: reportJSON,
             weightsStay: train.weightsStay)
         // On disk before anybody hears of them: there is no other copy.
-        if train.weightsStay { try home.keep(weights, digest) }
+        if train.weightsStay { try self.weights.keep(weights, digest) }
         return try await link.call { client in
             try await client.completeTraining { writer in
                 try await writer.write(Languagesystem_V1_TrainingUpload(header))
@@ -97,7 +107,8 @@ struct AttemptRunner: Sendable {
         let weightsBytes = try await reader(of: evaluate.weights)
         let paths = try await fetch(evaluate.features)
         let (threadCount, report) = (threadCount, report)
-        let reports = try await onOwnThread("ls-evaluate", nice: nice) {
+        let reports = try await onThread(named: "ls-evaluate") {
+            ProcessLimits.lowerPriority(by: nice)
             let configuration = try EvaluationConfiguration(json: evaluate.evaluationConfiguration)
             let weights = try RankerWeights(safetensors: weightsBytes())
             return try zip(evaluate.features, paths).enumerated().map { index, pair in
@@ -122,12 +133,14 @@ struct AttemptRunner: Sendable {
         }
     }
 
-    /// Where to read weights, once on a thread that may block: at home here, or fetched.
+    /// Fetches weights unless they are kept here.
+    ///
+    /// - Returns: Reads their bytes; called once, on a thread that may block.
     private func reader(of blob: BlobReference) async throws -> @Sendable () throws -> [UInt8] {
-        let home = home
-        if home.holds(blob.digest) {
+        let kept = weights
+        if kept.holds(blob.digest) {
             return {
-                guard let bytes = try home.bytes(of: blob.digest) else {
+                guard let bytes = try kept.bytes(of: blob.digest) else {
                     throw CoordinatorError.lostWeights(blob.name)
                 }
                 return bytes
@@ -138,7 +151,7 @@ struct AttemptRunner: Sendable {
     }
 
     private func fetch(_ blobs: [BlobReference]) async throws -> [String] {
-        let fetcher = BlobFetcher(cache: cache, link: link, logger: logger, local: local)
+        let fetcher = BlobFetcher(cache: cache, link: link, logger: logger, local: files)
         var paths: [String] = []
         for blob in blobs {
             report(.fetching, 0, "fetching \(blob.name)")
@@ -147,24 +160,6 @@ struct AttemptRunner: Sendable {
         return paths
     }
 
-    /// Runs `body` until it ends or is told to stop, whichever is first.
-    private func stopping<Value: Sendable>(
-        _ stop: StopSignal, _ body: @escaping @Sendable () async throws -> Value
-    ) async throws -> Value {
-        try await withThrowingTaskGroup(of: Value?.self) { group in
-            group.addTask { try await body() }
-            group.addTask {
-                await stop.wait()
-                return nil
-            }
-            defer { group.cancelAll() }
-            while let result = try await group.next() {
-                try stop.check()
-                if let value = result { return value }
-            }
-            preconditionFailure("an attempt neither ended nor was stopped")
-        }
-    }
 }
 
 extension Optional {

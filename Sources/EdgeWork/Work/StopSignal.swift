@@ -1,7 +1,7 @@
 // Tells one attempt to stop: its thread asks between two steps, its waiting parts are woken.
-import Foundation
+import Concurrency
 
-enum StopReason: String, Sendable, Equatable {
+enum StopReason: String, Sendable, Equatable, CaseIterable {
     /// The lease is somebody else's by now, or the task has ended.
     case lost
     /// Somebody cancelled the task.
@@ -14,31 +14,28 @@ enum StopReason: String, Sendable, Equatable {
     case abandoned
 }
 
-/// Not a failure: what an attempt throws when it was told to stop.
+/// What an attempt throws when it was told to stop, which is not a failure.
 struct AttemptStopped: Error, Equatable {
     let reason: StopReason
 }
 
-// Unchecked: what changes is behind the lock.
-final class StopSignal: @unchecked Sendable {
-    private let lock = NSLock()
-    private var reason: StopReason?
-    private let stream: AsyncStream<StopReason>
-    private let continuation: AsyncStream<StopReason>.Continuation
+final class StopSignal: Sendable {
+    private let reason = Locked<StopReason?>(nil)
+    private let stream: AsyncStream<Void>
+    private let end: AsyncStream<Void>.Continuation
 
-    init() { (stream, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(1)) }
+    init() { (stream, end) = AsyncStream.makeStream() }
 
     /// The first reason counts.
     func stop(because reason: StopReason) {
-        lock.withLock { if self.reason == nil { self.reason = reason } }
-        continuation.yield(reason)
-        continuation.finish()
+        self.reason.withLock { $0 = $0 ?? reason }
+        end.finish()
     }
 
     func check() throws(AttemptStopped) {
-        if let reason = lock.withLock({ self.reason }) { throw AttemptStopped(reason: reason) }
+        if let reason = reason.withLock({ $0 }) { throw AttemptStopped(reason: reason) }
     }
 
-    /// Returns when told to stop, or when the task that waits is cancelled. One waiter only.
+    /// Returns when told to stop, or when the task that waits is cancelled. One task may wait.
     func wait() async { for await _ in stream {} }
 }

@@ -4,15 +4,15 @@ public import Foundation
 public import LanguageSystem
 
 public struct WorkPolicy: Sendable, Equatable {
-    /// May be none on a machine that only reranks.
+    /// Which tasks are allowed; none on a machine that only reranks.
     public var taskKinds: [TaskKind]
-    /// At any hour: a person waits for each.
+    /// Whether reranks are allowed, at any hour: a person waits for each.
     public var reranks: Bool
-    /// Nil: all.
+    /// The domains whose tasks are allowed; nil: all.
     public var domains: [DomainPattern]?
-    /// Features of one task; nil: any.
+    /// How large the features of one task may be; nil: any size.
     public var taskByteCountMax: Int64?
-    /// Nil: always.
+    /// When tasks are allowed; nil: always.
     public var hours: WorkingHours?
 
     public init(
@@ -27,7 +27,7 @@ public struct WorkPolicy: Sendable, Equatable {
         self.hours = hours
     }
 
-    /// For people: what is allowed, a line each.
+    /// What is allowed, a line each, for people.
     var lines: [String] {
         let words = taskKinds.map(\.rawValue) + (reranks ? ["rerank"] : [])
         var lines = [words.joined(separator: ", ")]
@@ -43,14 +43,16 @@ public struct WorkPolicy: Sendable, Equatable {
 
     func takesTasks(at date: Date) -> Bool { hours?.contain(date) ?? true }
 
-    /// Nil: it is allowed.
+    /// Why `work` is not allowed; nil: it is.
     func refusal(of work: TaskLease, at date: Date) -> CoordinatorError? {
         guard taskKinds.contains(work.kind) else { return .notAllowed(work.kind) }
         if let hours, !hours.contain(date) { return .outsideHours(hours) }
         return refusal(of: work.features)
     }
 
-    /// - Parameter features: Of one task, or to be fetched ahead of one.
+    /// Why the features are not allowed; nil: they are.
+    ///
+    /// - Parameter features: The features of one task, or some to be fetched ahead of one.
     func refusal(of features: [BlobReference]) -> CoordinatorError? {
         if let domains {
             for blob in features {

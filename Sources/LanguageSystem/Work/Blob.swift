@@ -1,12 +1,15 @@
 // What a task needs beside its configuration: feature sets and weights, by digest and in chunks.
 
-/// A feature set or weights, by the digest under which their bytes are fetched, cached and checked.
+/// A reference to a feature set or weights, by the digest under which the bytes are fetched, cached
+/// and verified.
 public struct BlobReference: Hashable, Sendable {
+    /// SHA-256 of the bytes.
     public let digest: Digest
+    /// The size of the whole blob.
     public let byteCount: Int64
-    /// For people: "math/algebra train", "math/algebra.listwise@3".
+    /// A name for people, such as "math/algebra train" or "math/algebra.listwise@3".
     public let name: String
-    /// Of a feature set; nil of weights.
+    /// The domain of a feature set; nil for weights.
     public let domain: DomainName?
 
     public init(digest: Digest, byteCount: Int64, name: String, domain: DomainName? = nil) {
@@ -17,12 +20,13 @@ public struct BlobReference: Hashable, Sendable {
     }
 }
 
-/// Some bytes of a blob, in their place.
+/// A piece of a blob, with its position.
 public struct BlobChunk: Hashable, Sendable {
+    /// The position of the first byte in the blob, from 0.
     public let offset: Int64
-    /// Empty only at the end.
+    /// The bytes, empty only at the end of the blob.
     public let bytes: [UInt8]
-    /// Of the whole blob.
+    /// The size of the whole blob.
     public let byteCount: Int64
 
     public init(offset: Int64, bytes: [UInt8], byteCount: Int64) {
@@ -31,6 +35,6 @@ public struct BlobChunk: Hashable, Sendable {
         self.byteCount = byteCount
     }
 
-    /// Where the next chunk begins.
+    /// The offset at which the next chunk begins.
     public var end: Int64 { offset + Int64(bytes.count) }
 }

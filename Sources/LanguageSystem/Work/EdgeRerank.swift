@@ -1,21 +1,24 @@
 // A rerank by the worker that holds the ranker: what is asked of it, and how it can end.
 
-/// One group of candidates for a ranker that a worker holds.
+/// One group of candidates, to be scored by a worker.
 public struct EdgeRerank: Hashable, Sendable {
+    /// The ranker's name, for the worker's log.
     public let rankerName: String
-    /// What to score with: kept by the worker, in its cache, or to be fetched by it.
+    /// The weights to score with. The worker keeps them, has them in its cache, or fetches them.
     public let weights: BlobReference
-    /// [K + 1, D] numbers of `dtype`, row-major, little-endian; row 0 is the instruction.
+    /// The features: [K + 1, D] numbers of `dtype`, row-major, little-endian; row 0 is the
+    /// instruction.
     public let features: [UInt8]
+    /// The type of each number in `features`.
     public let dtype: FeatureType
-    /// K
+    /// K, the number of candidates.
     public let candidateCount: Int
-    /// D
+    /// D, the number of values in one feature.
     public let hiddenSize: Int
-    /// W3C trace context of the request, for the worker's log.
+    /// The W3C trace context of the request, for the worker's log.
     public let traceParent: String?
 
-    /// Whether `features` holds (K + 1) * D numbers, whoever scores them looks.
+    /// Does not check that `features` holds (K + 1) * D numbers; the scorer does.
     public init(
         rankerName: String, weights: BlobReference, features: [UInt8], dtype: FeatureType,
         candidateCount: Int, hiddenSize: Int, traceParent: String? = nil
@@ -30,13 +33,15 @@ public struct EdgeRerank: Hashable, Sendable {
     }
 }
 
-/// A rerank whose turn to be sent has come.
+/// A rerank as it is sent to a worker.
 public struct EdgeRerankOrder: Hashable, Sendable {
-    /// Of the session; the answer carries it. Between coordinators it means nothing.
+    /// The number of the request in its session, which the answer repeats. It is unused between
+    /// coordinators.
     public let number: UInt64
+    /// The group to score, and the ranker to score it with.
     public let rerank: EdgeRerank
-    /// What is left of it when it is sent; from when it is received. Later nobody waits for the
-    /// answer.
+    /// The time that is left when the order is sent. It counts from the receipt; nobody waits for a
+    /// later answer.
     public let deadline: Duration
 
     public init(number: UInt64, _ rerank: EdgeRerank, deadline: Duration) {
@@ -46,8 +51,9 @@ public struct EdgeRerankOrder: Hashable, Sendable {
     }
 }
 
-/// A rerank that one coordinator hands to another, because the worker's session is there.
+/// A rerank that one coordinator forwards to another, which has the worker's session.
 public struct PeerRerank: Hashable, Sendable {
+    /// The worker that is to score the group.
     public let worker: WorkerID
     public let order: EdgeRerankOrder
 
@@ -57,22 +63,22 @@ public struct PeerRerank: Hashable, Sendable {
     }
 }
 
-/// How a rerank by a worker ended. None of them is an error of the request: whoever asked goes on
-/// to the next ranker in the chain.
+/// How a rerank by a worker ended. No case is an error of the request: without scores, the next
+/// ranker in the chain serves.
 public enum EdgeRerankResult: Sendable {
-    /// One for each candidate, in their order; finite once dispatch has looked at them.
+    /// One score for each candidate, in their order. Dispatch checks that they are finite.
     case scored([Float], compute: Duration)
-    /// No session of this worker is here, or it ended meanwhile; it is draining, or does no
-    /// reranks. Only a coordinator can say so.
+    /// The worker has no session here, its session ended meanwhile, it is draining, or it does no
+    /// reranks. Only a coordinator gives this result.
     case unreachable
-    /// No answer within the deadline.
+    /// The worker did not answer within the deadline.
     case late
-    /// As many as may be are under way already.
+    /// The bound on requests under way is reached.
     case busy
-    /// `unavailable`: the worker is fetching the weights.
+    /// The worker refused. The code `unavailable` means that it is fetching the weights.
     case refused(CoordinatorError)
 
-    /// What has a case of its own gets it.
+    /// Maps `unknownWorker`, `deadlineExceeded` and `busy` to their own cases.
     public init(refusal: CoordinatorError) {
         switch refusal.code {
         case .unknownWorker: self = .unreachable
@@ -82,7 +88,7 @@ public enum EdgeRerankResult: Sendable {
         }
     }
 
-    /// Why there are no scores; nil: there are.
+    /// Why there are no scores; nil when there are scores.
     public var refusal: CoordinatorError? {
         switch self {
         case .scored: nil
@@ -96,9 +102,10 @@ public enum EdgeRerankResult: Sendable {
     }
 }
 
-/// The answer to the order of this number.
+/// The answer to the order with the same number.
 public struct EdgeRerankReply: Hashable, Sendable {
     public let number: UInt64
+    /// The scores, or why there are none.
     public let result: EdgeRerankResult
 
     public init(number: UInt64, _ result: EdgeRerankResult) {
@@ -106,13 +113,14 @@ public struct EdgeRerankReply: Hashable, Sendable {
         self.result = result
     }
 
+    /// Answers an order with a refusal.
     public init(number: UInt64, _ refusal: CoordinatorError) {
         self.init(number: number, EdgeRerankResult(refusal: refusal))
     }
 }
 
-/// Scores are the same when their bits are: one that is not a number must equal itself. Of refusals
-/// the cause, which does not travel, is not looked at.
+/// Scores are equal when their bits are, so that NaN equals itself. Refusals are equal without
+/// their cause, which is not sent.
 extension EdgeRerankResult: Hashable {
     public static func == (one: Self, other: Self) -> Bool {
         switch (one, other) {

@@ -1,27 +1,27 @@
 // All that worker and coordinator say to each other on a session.
 
-/// From the worker.
+/// A message from the worker to the coordinator.
 public enum WorkerEvent: Hashable, Sendable {
     case hello(WorkerHello)
     case heartbeat([LeaseProgress])
     case inventory([Digest])
     case draining
     case localData(LocalData)
-    /// Outside its owner's hours it takes no tasks.
+    /// Whether the worker takes tasks now; outside of its owner's hours it does not.
     case availability(takesTasks: Bool)
     case reranked(EdgeRerankReply)
 }
 
-/// From the coordinator.
+/// A message from the coordinator to the worker.
 public enum CoordinatorCommand: Hashable, Sendable {
     case welcome(workerName: String, coordinatorVersion: String, heartbeatInterval: Duration)
     case begin(TaskLease)
-    /// The answer to a heartbeat, or an unasked cancellation: stop these; the others are good for
-    /// `leaseDuration` from now.
+    /// The answer to a heartbeat, or a cancellation at any time. The worker stops the named leases;
+    /// all others last for `leaseDuration` from now.
     case stop(lost: [LeaseToken], cancelled: [LeaseToken], leaseDuration: Duration)
-    /// Of the feature sets offered those that are not taken.
+    /// The offered feature sets that the coordinator refuses.
     case refuse([DataRefusal])
-    /// Fetch what tasks that wait will need.
+    /// The worker should fetch these blobs, which waiting tasks need.
     case prefetch([BlobReference])
     case rerank(EdgeRerankOrder)
 }

@@ -4,17 +4,21 @@
 
 /// One attempt of a task, leased to a worker.
 public struct TaskLease: Hashable, Sendable {
+    /// The work of the attempt, by the kind of its task.
     public enum Work: Hashable, Sendable {
         case train(TrainWork)
         case evaluate(EvaluateWork)
     }
 
+    /// The fencing token, which every message about the attempt carries.
     public let token: LeaseToken
     public let taskID: TaskID
-    /// From 1.
+    /// The number of the attempt, from 1.
     public let attempt: Int
-    /// How long it is good for without a heartbeat, from when it was given or received.
+    /// How long the lease lasts without a heartbeat, counted from the moment it was given or
+    /// received.
     public let duration: Duration
+    /// What the worker has to do.
     public let work: Work
 
     public init(token: LeaseToken, taskID: TaskID, attempt: Int, duration: Duration, work: Work) {
@@ -39,7 +43,7 @@ public struct TaskLease: Hashable, Sendable {
         }
     }
 
-    /// TrainingConfiguration or EvaluationConfiguration as JSON.
+    /// The TrainingConfiguration or EvaluationConfiguration as JSON.
     public var configuration: String {
         switch work {
         case .train(let work): work.trainingConfiguration
@@ -47,7 +51,7 @@ public struct TaskLease: Hashable, Sendable {
         }
     }
 
-    /// The feature sets it works on, in the order of the task.
+    /// The feature sets of the work, in the order of the task.
     public var features: [BlobReference] {
         switch work {
         case .train(let work): work.features
@@ -55,7 +59,8 @@ public struct TaskLease: Hashable, Sendable {
         }
     }
 
-    /// What it starts from, or what it measures; nil: it starts from the seed.
+    /// The weights that a training starts from or that an evaluation measures; nil for a training
+    /// that starts from its seed.
     public var weights: BlobReference? {
         switch work {
         case .train(let work): work.initialWeights
@@ -63,7 +68,7 @@ public struct TaskLease: Hashable, Sendable {
         }
     }
 
-    /// All that must be on disk before the work can begin.
+    /// All blobs that must be on disk before the work can begin.
     public var blobs: [BlobReference] {
         switch work {
         case .train(let work): work.features + (work.initialWeights.map { [$0] } ?? [])
@@ -72,17 +77,19 @@ public struct TaskLease: Hashable, Sendable {
     }
 }
 
-/// Fit a ranker on feature sets.
+/// The work of a training: fit a ranker to feature sets.
 public struct TrainWork: Hashable, Sendable {
     public let rankerName: String
-    /// RankerConfiguration as JSON.
+    /// The RankerConfiguration as JSON.
     public let rankerConfiguration: String
-    /// TrainingConfiguration as JSON, the seed included.
+    /// The TrainingConfiguration as JSON, with the seed.
     public let trainingConfiguration: String
+    /// The train sets, in the order that decides the result.
     public let features: [BlobReference]
-    /// Nil: start from the seed.
+    /// The weights to start from; nil starts from the seed.
     public let initialWeights: BlobReference?
-    /// Of an edge-only ranker: digest and size are handed in, the weights are kept by the worker.
+    /// Whether the ranker is edge-only: then the worker keeps the weights and hands in only digest
+    /// and size.
     public let weightsStay: Bool
 
     public init(
@@ -98,12 +105,13 @@ public struct TrainWork: Hashable, Sendable {
     }
 }
 
-/// Measure a version on feature sets.
+/// The work of an evaluation: measure a version on feature sets.
 public struct EvaluateWork: Hashable, Sendable {
     public let rankerName: String
+    /// The weights of the version to measure.
     public let weights: BlobReference
     public let features: [BlobReference]
-    /// EvaluationConfiguration as JSON.
+    /// The EvaluationConfiguration as JSON.
     public let evaluationConfiguration: String
 
     public init(
@@ -117,11 +125,12 @@ public struct EvaluateWork: Hashable, Sendable {
     }
 }
 
-/// What a heartbeat says of one lease.
+/// The progress of one lease, as a heartbeat reports it.
 public struct LeaseProgress: Hashable, Sendable {
     public var token: LeaseToken
-    /// 0 to 1.
+    /// The part of the work that is done, 0 to 1.
     public var progress: Double
+    /// A line for people, such as `epoch 1, step 40 of 120`.
     public var note: String
 
     public init(token: LeaseToken, progress: Double = 0, note: String = "") {
@@ -131,11 +140,11 @@ public struct LeaseProgress: Hashable, Sendable {
     }
 }
 
-/// The answer to a result.
+/// The answer to a result that was handed in.
 public struct Completion: Hashable, Sendable {
-    /// False: the lease was lost, and nothing was changed.
+    /// Whether the result counts. False means that the lease was lost and nothing was changed.
     public let counted: Bool
-    /// Of a train task that counted.
+    /// The new version, for a training that counts.
     public let versionID: RankerVersionID?
 
     public init(counted: Bool, versionID: RankerVersionID? = nil) {

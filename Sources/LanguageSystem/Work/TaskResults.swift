@@ -1,14 +1,17 @@
 // How attempts are handed in: a training's result with its weights behind it, an evaluation's
 // figures.
 
-/// What comes before the weights.
+/// The first message of a training's result; the weights follow it.
 public struct TrainingResultHeader: Sendable, Hashable {
+    /// The fencing token of the attempt.
     public let token: LeaseToken
+    /// SHA-256 of the weights.
     public let digest: Digest
+    /// The size of the weights in bytes.
     public let byteCount: Int64
-    /// TrainingReport as JSON.
+    /// The TrainingReport as JSON.
     public let report: String
-    /// Of an edge-only ranker: no weights follow.
+    /// Whether the ranker is edge-only: then no weights follow.
     public let weightsStay: Bool
 
     public init(
@@ -25,8 +28,9 @@ public struct TrainingResultHeader: Sendable, Hashable {
 
 /// The figures of a version on one feature set.
 public struct EvaluationResultReport: Sendable, Hashable {
+    /// SHA-256 of the feature set's file.
     public let featureSet: Digest
-    /// EvaluationReport as JSON.
+    /// The EvaluationReport as JSON.
     public let report: String
 
     public init(featureSet: Digest, report: String) {

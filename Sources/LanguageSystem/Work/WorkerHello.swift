@@ -1,20 +1,24 @@
 // How a worker's session opens: what it can do, what it has, and which process says so.
 
+/// The first message of a session: what a worker can do, and what it holds.
 public struct WorkerHello: Hashable, Sendable {
+    /// The version of lsworker, for people.
     public var programVersion: String
-    /// Tasks at once, 1 to 64.
+    /// How many tasks the worker runs at once, 1 to 64.
     public var capacity: Int
+    /// The kinds of tasks that the worker's owner allows.
     public var taskKinds: [TaskKind]
+    /// The digests of feature sets in the worker's cache.
     public var heldDigests: [Digest]
-    /// Attempts still in work, or with a result to hand in.
+    /// The leases of attempts that are running or have a result to hand in.
     public var heldLeases: [LeaseToken]
-    /// Whose tasks its owner allows; nil: all.
+    /// The domains whose tasks the owner allows; nil allows all.
     public var domains: [DomainPattern]?
-    /// Features of one task that its owner allows; nil: any.
+    /// The most bytes of features that the owner allows for one task; nil allows any size.
     public var taskByteCountMax: Int64?
-    /// Its owner allows reranks.
+    /// Whether the owner allows reranks.
     public var reranks: Bool
-    /// Which process says it; nil: an lsworker of before.
+    /// The process that opened the session; nil for an earlier lsworker.
     public var process: WorkerProcess?
 
     public init(
@@ -34,18 +38,18 @@ public struct WorkerHello: Hashable, Sendable {
     }
 }
 
-/// The process that opens a session, and where it runs: so that a coordinator can tell a worker
-/// that comes back from a second machine with a copy of its state directory.
+/// The process that opens a session, and where it runs. With it a coordinator distinguishes a
+/// worker that reconnects from a second machine with a copy of its state directory.
 public struct WorkerProcess: Hashable, Sendable {
-    /// Made anew by each process.
+    /// A random identifier that each process makes at its start.
     public let instance: String
-    /// Its machine and state directory, as a digest: the directory is locked, so of two processes
-    /// of one place the older is dead.
+    /// A digest of the machine and the state directory. The directory is locked, so of two
+    /// processes with the same place the older is dead.
     public let place: String
 
     private static let byteCounts = 1...64
 
-    /// - Returns: Nil unless both are 1 to 64 letters, digits, `-` or `_`.
+    /// Returns nil unless both are 1 to 64 letters, digits, `-` or `_`.
     public init?(instance: String, place: String) {
         guard Self.isName(instance), Self.isName(place) else { return nil }
         self.instance = instance

@@ -3,8 +3,8 @@ public import LanguageSystem
 import PostgresAccess
 
 extension LedgerStore {
-    /// - Parameter duration: How long nobody else gets it.
-    /// - Returns: Nil: none waits.
+    /// - Parameter duration: How long no other coordinator can claim the check.
+    /// - Returns: The check; nil when none waits.
     public func claimEvaluationCheck(for duration: Duration) async throws(CoordinatorError)
         -> EvaluationCheck?
     {
@@ -25,9 +25,9 @@ extension LedgerStore {
     }
 
     /// - Parameters:
-    ///   - reason: What was found, in words.
-    ///   - found: EvaluationReport as JSON; nil when it could not be measured.
-    /// - Returns: False: it was decided before, and nothing happened.
+    ///   - reason: What was found, in a sentence.
+    ///   - found: The coordinator's EvaluationReport as JSON; nil when it could not measure.
+    /// - Returns: Whether this decided the check; false when it was decided before.
     @discardableResult
     public func decideEvaluationCheck(
         _ id: EvaluationCheckID, _ verdict: EvaluationCheck.Verdict, because reason: String,

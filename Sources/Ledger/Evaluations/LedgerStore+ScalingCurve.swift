@@ -3,27 +3,32 @@
 public import LanguageSystem
 import PostgresAccess
 
-/// One row of `ls.scaling_curve`: a version on one test set with K candidates a group. Figures are
-/// 0 to 1 for binary labels.
+/// One row of `ls.scaling_curve`: the figures of a version on one test set with K candidates in a
+/// group, 0 to 1 for binary labels.
 public struct ScalingPoint: Sendable, Hashable {
     public let ranker: String
     public let versionNumber: Int
     public let versionID: RankerVersionID
     public let domain: DomainName
-    /// K.
+    /// K, the number of candidates in a group.
     public let candidateCount: Int
+    /// The mean label of the version's picks.
     public let accuracy: Double
+    /// The standard error of `accuracy`, bootstrapped by query.
     public let standardError: Double
-    /// What needs no ranker, on the same groups; nil where not known.
+    /// The baselines that need no ranker, on the same groups; nil where unknown.
     public let firstSample: Double
     public let majority: Double?
     public let highestLogProbability: Double?
     public let oracle: Double
     public let queryCount: Int
     public let groupCount: Int64
-    /// Queries with fewer than K candidates, which gave them all; nil where not told.
+    /// The number of queries with fewer than K candidates, of which all were used; nil for earlier
+    /// reports.
     public let smallerPoolCount: Int?
+    /// Groups drawn for each query.
     public let groupsPerQuery: Int
+    /// The seed of the groups.
     public let seed: Int64
 
     public init(
@@ -55,9 +60,9 @@ public struct ScalingPoint: Sendable, Hashable {
 extension LedgerStore {
     /// - Parameters:
     ///   - reference: `ranker` (its champion), `ranker:alias` or `ranker@number`.
-    ///   - candidateCounts: K, each 1 to 1024, at most 32 of them.
-    ///   - pattern: On the test sets of these domains; nil: the ranker's own.
-    /// - Returns: The tasks to wait for; none: the curve is complete.
+    ///   - candidateCounts: The values of K, at most 32, each from 1 to 1024.
+    ///   - pattern: The domains whose test sets are used; nil uses the ranker's own.
+    /// - Returns: The tasks to wait for; none when the curve is complete.
     public func requestScalingCurve(
         _ reference: String, candidateCounts: [Int] = [1, 2, 4, 8, 16, 32],
         pattern: String? = nil, by actor: String? = nil
@@ -68,8 +73,8 @@ extension LedgerStore {
         ) { rows in try rows.map { try $0.decode() } }
     }
 
-    /// The points of a version with the promotion gate's groups per query and seed, by domain and
-    /// K.
+    /// The points of a version that have the promotion gate's groups per query and seed, ordered by
+    /// domain and K.
     public func scalingCurve(
         of version: RankerVersionID, candidateCounts: [Int] = [1, 2, 4, 8, 16, 32],
         pattern: String? = nil

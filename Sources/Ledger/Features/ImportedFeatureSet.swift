@@ -3,12 +3,13 @@
 public import Foundation
 public import LanguageSystem
 
-/// One query of a feature set, in the file's order.
+/// One query of a feature set; queries have the order of the file.
 public struct QueryDescription: Sendable, Hashable {
     public var id: String
     public var level: String?
-    /// Its first row in `responses`.
+    /// The query's first row in the tensor `responses`, from 0.
     public var firstRow: Int64
+    /// The number of responses in the query's pool.
     public var candidateCount: Int
     public var positiveCount: Int
 
@@ -25,7 +26,7 @@ public struct QueryDescription: Sendable, Hashable {
 
 public struct ImportedFeatureSet: Sendable, Hashable {
     public let id: FeatureSetID
-    /// The same bytes had been imported before.
+    /// Whether the same bytes had been imported before.
     public let wasAlreadyStored: Bool
 
     public init(id: FeatureSetID, wasAlreadyStored: Bool) {
@@ -40,15 +41,19 @@ public struct FeatureSetStatus: Sendable, Hashable {
     public let baseModel: String
     public let domain: DomainName
     public let split: Split
+    /// The user whose data these are; nil for data of no user.
     public let user: String?
+    /// The kind of labels: `binary` or `score`.
     public let labelKind: String
     public let queryCount: Int
+    /// The number of responses of all queries together.
     public let responseCount: Int64
     public let byteCount: Int64
+    /// SHA-256 of the file.
     public let digest: Digest
-    /// Requests take this one when none is named.
+    /// Whether requests that name no set use this one.
     public let isCurrent: Bool
     public let importedAt: Date
-    /// The worker that has its bytes; nil: they are here.
+    /// The worker that alone has the bytes; nil when the database has them.
     public let home: String?
 }

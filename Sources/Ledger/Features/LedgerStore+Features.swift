@@ -5,17 +5,18 @@ public import LanguageSystem
 import PostgresAccess
 
 extension LedgerStore {
-    /// How much of a blob one row holds and one `readBlob` returns at most.
+    /// Bytes of a blob in one row, 1 MiB; one `readBlob` returns at most as many.
     public static let chunkByteCount = 1 << 20
 
-    /// Stores a feature file, all or nothing; the newest of its base model, domain, split and user
-    /// is the current one. The same bytes again: the same id, and nothing is read.
+    /// Stores a feature file, whole or not at all. It becomes the current set of its base model,
+    /// domain, split and user. Importing the same bytes again returns the same id and reads
+    /// nothing.
     ///
     /// - Parameters:
-    ///   - queries: All of them, in the file's order.
-    ///   - deadline: For the whole import.
-    ///   - bytes: Gives exactly the bytes of a range of the file. Called on the connection's own
-    ///     thread, in order, so it may block on the disk.
+    ///   - queries: All queries, in the file's order.
+    ///   - deadline: The deadline of the whole import.
+    ///   - bytes: Returns exactly the bytes of a range of the file. It is called in order, on the
+    ///     connection's own thread, so it may block on the disk.
     public func importFeatureSet(
         _ description: FeatureSetDescription, queries: [QueryDescription],
         by actor: String? = nil, deadline: Duration = .seconds(600),
@@ -36,15 +37,14 @@ extension LedgerStore {
         }
     }
 
-    /// Removes the bytes of a set that no open task needs.
+    /// Removes the bytes of a feature set that no open task needs.
     public func dropFeatureSet(
         _ id: FeatureSetID, because reason: String, by actor: String? = nil
     ) async throws(CoordinatorError) {
         try await call("select ls.drop_feature_set($1, $2, $3)", id, reason, actor) { _ in }
     }
 
-    /// A piece of a feature set or of a version's weights, from `offset`; may be shorter than
-    /// asked.
+    /// A piece of a feature set or of weights, from `offset` on; it may be shorter than requested.
     public func readBlob(
         _ digest: Digest, from offset: Int64, byteCountMax: Int = chunkByteCount
     ) async throws(CoordinatorError) -> BlobChunk {
@@ -57,19 +57,20 @@ extension LedgerStore {
         }
     }
 
-    /// Whether a worker needs these bytes: for a task that is leased to it, or a ranker that is
+    /// Checks that a worker needs these bytes, for a task that is leased to it or a ranker that is
     /// placed on it.
     ///
-    /// - Throws: `unknownFeatureSet` when it does not, whether they are stored or not.
+    /// - Throws: `unknownFeatureSet` when it does not need them, whether they are stored or not.
     public func checkBlob(_ digest: Digest, for worker: WorkerID) async throws(CoordinatorError) {
         try await call("select ls.check_blob($1, $2)", worker, digest) { _ in }
     }
 
-    /// The weights of a version, whole, in one question: a request waits for them.
+    /// Reads the weights of a version with one query, because a request waits for them.
     ///
-    /// - Parameter read: Gets the bytes where the database's answer holds them, for as long as it
-    ///   runs.
-    /// - Throws: `unknownFeatureSet` when they are not stored here; what `read` throws.
+    /// - Parameter read: Gets the bytes in the buffer of the database's answer; they are valid only
+    ///   while it runs.
+    /// - Throws: `unknownFeatureSet` when the weights are not stored here, and whatever `read`
+    ///   throws.
     public func readWeights<Value: Sendable>(
         _ digest: Digest,
         _ read: @escaping @Sendable (UnsafeRawBufferPointer) throws(CoordinatorError) -> Value
@@ -85,7 +86,7 @@ extension LedgerStore {
         return try result.get()
     }
 
-    /// A field that is read where it lies: valid while its rows are there.
+    /// A field that is read in place; it is valid while its rows exist.
     private struct BytesInPlace: PostgresDecodable {
         let bytes: UnsafeRawBufferPointer
 
@@ -96,7 +97,7 @@ extension LedgerStore {
 
     /// All feature sets whose bytes are stored.
     ///
-    /// - Parameter limit: The most that are given; nil: all.
+    /// - Parameter limit: The most sets to return; nil returns all.
     public func featureSets(limit: Int? = nil) async throws(CoordinatorError)
         -> [FeatureSetStatus]
     {
@@ -124,7 +125,7 @@ extension Connection {
             wasAlreadyStored: try row.decode("already_stored"))
     }
 
-    /// Hashes what is sent: a file that changes underfoot is noticed at any size.
+    /// Sends the file in pieces and hashes them, so that a file that changes meanwhile is noticed.
     fileprivate func copyChunks(
         of set: FeatureSetDescription, into id: FeatureSetID,
         bytes: (Range<Int>) throws -> [UInt8]

@@ -4,12 +4,13 @@ public import LanguageSystem
 import PostgresAccess
 
 extension LedgerStore {
-    /// All that a worker has at home, each time: what it had and does not name is lost to it.
+    /// Records all local data and weights of a worker. What it offered before and does not name now
+    /// counts as gone.
     ///
     /// - Parameters:
-    ///   - weights: Of versions of edge-only rankers.
-    ///   - connection: The session it is said over; nil: not asked.
-    /// - Returns: The sets that are refused; the others are taken.
+    ///   - weights: The digests of weights of edge-only rankers.
+    ///   - connection: The session of the offer; nil skips the check for a newer one.
+    /// - Returns: The refused sets; all others are recorded.
     /// - Throws: `identityRefused` when the worker has a newer session.
     public func offerLocalData(
         of worker: WorkerID, _ sets: [FeatureSetDescription], weights: [Digest],
@@ -29,12 +30,12 @@ extension LedgerStore {
         }
     }
 
-    /// The feature sets that the next waiting tasks need, first needed first; those at home with
-    /// somebody are not among them.
+    /// The feature sets that the next waiting tasks need, in the order of the tasks, without local
+    /// sets of workers.
     ///
     /// - Parameters:
-    ///   - domains: Only of tasks of these; nil: of any.
-    ///   - byteCountMax: Only of tasks whose features together are no larger; nil: of any.
+    ///   - domains: The domains of tasks to consider; nil considers all.
+    ///   - byteCountMax: The most bytes of features of a task to consider; nil considers any size.
     public func upcomingFeatures(
         of kinds: [TaskKind], countMax: Int, domains: [DomainPattern]? = nil,
         byteCountMax: Int64? = nil
@@ -52,7 +53,7 @@ extension LedgerStore {
     }
 }
 
-/// As `ls.offer_local_data` reads it.
+/// A set in the JSON that `ls.offer_local_data` reads.
 private struct OfferedSet: Encodable {
     let digest: String
     let byte_count: Int64

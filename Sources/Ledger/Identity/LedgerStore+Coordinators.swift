@@ -2,12 +2,13 @@
 public import LanguageSystem
 import PostgresAccess
 
-/// Another coordinator that runs.
+/// Another coordinator that is running.
 public struct RunningCoordinator: Sendable, Hashable {
+    /// The coordinator's name: its machine, process and a random part.
     public let name: String
-    /// Where it takes reranks for its workers: `host:port`.
+    /// The address `host:port` at which it accepts reranks for its workers.
     public let address: String
-    /// Those that are connected to it.
+    /// The workers that are connected to it.
     public let workers: [WorkerID]
 
     public init(name: String, address: String, workers: [WorkerID]) {
@@ -18,9 +19,9 @@ public struct RunningCoordinator: Sendable, Hashable {
 }
 
 extension LedgerStore {
-    /// Says that a coordinator runs and where others reach it.
+    /// Records a sign of life of a coordinator, and the address at which others reach it.
     ///
-    /// - Returns: The others that were seen within the last ten seconds.
+    /// - Returns: The other coordinators that were seen within the last ten seconds.
     public func coordinatorSeen(_ name: String, at address: String) async throws(CoordinatorError)
         -> [RunningCoordinator]
     {
@@ -33,7 +34,7 @@ extension LedgerStore {
         }
     }
 
-    /// Says that a coordinator stops.
+    /// Removes a coordinator that stops from the list.
     ///
     /// - Returns: Whether it was known.
     @discardableResult

@@ -5,25 +5,27 @@ public import LanguageSystem
 import PostgresAccess
 
 extension LedgerStore {
-    /// The same authority again: nothing happens. Another one: `identityRefused`.
+    /// Records the authority. The same one again changes nothing; another one is refused
+    /// (`identityRefused`).
     public func setCertificateAuthority(pem: String, publicKeySHA256: Digest)
         async throws(CoordinatorError)
     {
         try await call("select ls.set_certificate_authority($1, $2)", pem, publicKeySHA256) { _ in }
     }
 
-    /// The authority's keys, and who still depends on the previous one; nil before the first
-    /// `serve`.
+    /// The authority's keys, and the workers that still depend on the previous one; nil before the
+    /// first `serve`.
     public func authorityStatus() async throws(CoordinatorError) -> AuthorityStatus? {
         try await call("select * from ls.authority_status()") { rows in
             try rows.oneOrNone().map(AuthorityStatus.init(row:))
         }
     }
 
-    /// From now on the new key signs. Again: nothing happens.
+    /// Makes the new key the one that signs. Repeating the call changes nothing.
     ///
-    /// - Parameter present: The key it takes over from; another one than the database's is refused.
-    /// - Throws: `identityRefused`; `forbiddenTransition` while an earlier key is not retired.
+    /// - Parameter present: The key to replace; a key other than the database's is refused.
+    /// - Throws: `identityRefused` for another key; `forbiddenTransition` while an earlier key is
+    ///   not retired.
     public func rotateCertificateAuthority(
         pem: String, publicKeySHA256: Digest, from present: Digest, because reason: String,
         by actor: String? = nil
@@ -34,10 +36,11 @@ extension LedgerStore {
         ) { _ in }
     }
 
-    /// Forgets the previous key.
+    /// Retires the previous key.
     ///
-    /// - Parameter isForced: Even if workers depend on it: they have to join again.
-    /// - Throws: `forbiddenTransition` when workers do, or when there is no previous key.
+    /// - Parameter isForced: Whether to retire the key although workers depend on it, which must
+    ///   then join again.
+    /// - Throws: `forbiddenTransition` when workers depend on it, or when there is no previous key.
     public func retireCertificateAuthority(
         because reason: String, isForced: Bool = false, by actor: String? = nil
     ) async throws(CoordinatorError) {
@@ -47,9 +50,9 @@ extension LedgerStore {
     }
 
     /// - Parameters:
-    ///   - worker: The name the worker will get; nil: the one it asks for.
-    ///   - labels: What the worker is to be known by; `user` says whose data it may offer.
-    /// - Returns: `LS1<SHA-256 of the authority's key>::<id>.<secret>`, shown this once.
+    ///   - worker: The worker's name; nil for the name that it asks for.
+    ///   - labels: The worker's labels; the label `user` names the users whose data it may offer.
+    /// - Returns: `LS1<SHA-256 of the authority's key>::<id>.<secret>`, which is shown only once.
     public func createJoinToken(
         for worker: String? = nil, lasting: Duration = .seconds(3600), by actor: String? = nil,
         labels: [String: String] = [:]
@@ -60,8 +63,8 @@ extension LedgerStore {
         ) { try $0.one().decode() }
     }
 
-    /// Single use; again with the same key it succeeds for ten minutes. Anything wrong:
-    /// `tokenRefused`.
+    /// Uses up a join token. With the same key it succeeds again for ten minutes; anything else is
+    /// refused (`tokenRefused`).
     public func redeemJoinToken(
         id: String, secret: String, publicKeySHA256: Digest, workerName: String?
     ) async throws(CoordinatorError) -> EnrolledWorker {
@@ -76,10 +79,11 @@ extension LedgerStore {
     }
 
     /// - Parameters:
-    ///   - serial: As `authenticateWorker` will be asked for it.
-    ///   - issuer: The key that signed it; one that was retired is refused (`identityRefused`).
-    ///   - key: The worker's, which the certificate is for; another than it joined with is refused.
-    ///     Nil: not compared.
+    ///   - serial: The serial number in lower-case hexadecimal.
+    ///   - issuer: SHA-256 of the key that signed the certificate; a retired one is refused
+    ///     (`identityRefused`).
+    ///   - key: SHA-256 of the certificate's key; a key other than the one that joined is refused.
+    ///     Nil skips the comparison.
     public func recordCertificate(
         of worker: WorkerID, serial: String, notBefore: Date, notAfter: Date, issuer: Digest,
         key: Digest? = nil
@@ -90,8 +94,9 @@ extension LedgerStore {
         ) { _ in }
     }
 
-    /// The worker that a certificate verified by TLS names; `identityRefused` when it is unknown or
-    /// revoked, or (with a serial) when the certificate was not issued here.
+    /// The worker that a certificate names, which TLS has verified. It is refused
+    /// (`identityRefused`) when it is unknown or revoked, or, with a serial, when the certificate
+    /// was not issued here.
     public func authenticateWorker(_ name: String, serial: String? = nil)
         async throws(CoordinatorError) -> WorkerID
     {
@@ -100,8 +105,7 @@ extension LedgerStore {
         }
     }
 
-    /// The worker of this name and key, when its last certificate ran out no more than seven days
-    /// ago.
+    /// The worker with this name and key, if its last certificate expired at most seven days ago.
     public func recoverWorker(_ name: String, publicKeySHA256: Digest)
         async throws(CoordinatorError) -> WorkerID
     {
@@ -110,23 +114,23 @@ extension LedgerStore {
         }
     }
 
-    /// Shuts a worker out for good; its tasks wait again at once.
+    /// Revokes a worker permanently; its tasks wait again at once.
     public func revokeWorker(_ name: String, because reason: String, by actor: String? = nil)
         async throws(CoordinatorError)
     {
         try await call("select ls.revoke_worker($1, $2, $3)", name, reason, actor) { _ in }
     }
 
-    /// Lets a worker out of quarantine; otherwise nothing happens.
+    /// Releases a worker from quarantine or a pause; for any other worker nothing happens.
     public func releaseWorker(_ name: String, because reason: String, by actor: String? = nil)
         async throws(CoordinatorError)
     {
         try await call("select ls.release_worker($1, $2, $3)", name, reason, actor) { _ in }
     }
 
-    /// Records that a result of this worker was refused; its attempt has failed.
+    /// Records that a result of this worker was refused, and fails its attempt.
     ///
-    /// - Parameter token: Nil when it could not even be read.
+    /// - Parameter token: The attempt's token; nil when it could not be read.
     /// - Returns: Whether the worker is in quarantine now.
     public func refuseResult(
         of worker: WorkerID, _ token: LeaseToken?, _ refusal: CoordinatorError
@@ -137,8 +141,9 @@ extension LedgerStore {
         ) { try $0.one().decode() }
     }
 
-    /// Of these sessions those that are over: the worker is shut out, its name has joined again,
-    /// another machine uses its identity, or the same process has a newer session.
+    /// The sessions among these that are over, because the worker is revoked or in quarantine, its
+    /// name has joined again, another machine uses its identity, or the same process has a newer
+    /// session.
     public func refusedSessions(of sessions: [WorkerSession])
         async throws(CoordinatorError) -> [RefusedSession]
     {
@@ -157,13 +162,13 @@ extension LedgerStore {
         }
     }
 
-    /// Notes what a worker says as its session opens. Leases that it no longer works on go back to
-    /// the queue.
+    /// Records a worker's hello at the start of a session. Leases that it no longer works on go
+    /// back to the queue.
     ///
     /// - Parameters:
-    ///   - coordinator: To which it is connected.
-    ///   - serial: Of the certificate it showed; nil: not asked.
-    /// - Returns: The connection, to name it from now on.
+    ///   - coordinator: The name of the coordinator that has the session.
+    ///   - serial: The serial of the worker's certificate; nil skips the check.
+    /// - Returns: The connection, which later calls name.
     /// - Throws: `identityRefused` when the name has joined again since the certificate was issued,
     ///   or when another machine took over from this process.
     public func workerConnected(
@@ -193,14 +198,9 @@ extension LedgerStore {
         }
     }
 
-    /// A sign of life outside a heartbeat.
-    public func workerSeen(_ worker: WorkerID) async throws(CoordinatorError) {
-        try await call("select ls.worker_seen($1)", worker) { _ in }
-    }
-
     /// All workers, by name.
     ///
-    /// - Parameter limit: The most that are given, the connected ones first; nil: all.
+    /// - Parameter limit: The most workers to return, connected ones first; nil returns all.
     public func workers(limit: Int? = nil) async throws(CoordinatorError) -> [WorkerStatus] {
         try await call(
             "select * from ls.worker_status order by state <> 'connected', name limit $1", limit

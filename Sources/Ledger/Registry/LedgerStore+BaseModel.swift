@@ -2,10 +2,9 @@ public import LanguageSystem
 import PostgresAccess
 
 extension LedgerStore {
-    /// D, numbers in one hidden state of a base model.
+    /// D, the number of values in one hidden state of a base model.
     ///
-    /// Asked of the function that knows the presets, which refuses an unknown name in its own
-    /// words.
+    /// It comes from the SQL function that knows the presets and refuses an unknown name.
     ///
     /// - Throws: `unknownBaseModel`.
     public func hiddenSize(of baseModel: String) async throws(CoordinatorError) -> Int {

@@ -5,31 +5,32 @@ import PostgresAccess
 /// A base model, or a ranker that has a champion.
 public struct Model: Sendable, Hashable {
     public let name: String
-    /// Whose ranker it is; nil: everybody's, or it is a base model.
+    /// The user whose ranker it is; nil for a ranker of everybody and for a base model.
     public let user: String?
-    /// Nil: it is a base model.
+    /// The kind of the ranker; nil for a base model.
     public let kind: RankerKind?
-    /// Number of the champion's version.
+    /// The number of the champion's version; nil for a base model.
     public let champion: Int?
 }
 
-/// Some of what a key may name.
+/// One page of the models that a key may name.
 public struct ModelPage: Sendable, Hashable {
+    /// The most models in one page.
     public static let countMax = 1_000
 
     public let models: [Model]
-    /// After which the next page goes on; nil: this is the last.
+    /// The argument `after` for the next page; nil on the last page.
     public let next: String?
 }
 
 extension LedgerStore {
-    /// Base models, each followed by its rankers that have a champion, as far as the scope sees
-    /// them.
+    /// Base models, each followed by its rankers that have a champion, restricted to the scope.
     ///
     /// - Parameters:
-    ///   - place: `next` of the page before; nil: from the first on.
-    ///   - countMax: 1 to `ModelPage.countMax`. A page may be shorter and not be the last.
-    /// - Throws: `invalidArgument` for a place that no page ended at, or another count;
+    ///   - place: `next` of the previous page; nil for the first page.
+    ///   - countMax: The most models in the page, 1 to `ModelPage.countMax`. A shorter page need
+    ///     not be the last.
+    /// - Throws: `invalidArgument` for a place that is not a `next`, or a count out of range;
     ///   `deadlineExceeded`, `busy`.
     public func models(for scope: KeyScope, after place: String? = nil, upTo countMax: Int)
         async throws(CoordinatorError) -> ModelPage

@@ -3,7 +3,8 @@ public import LanguageSystem
 import PostgresAccess
 
 extension LedgerStore {
-    /// Again with the same contract: the same id. Another contract: `contractMismatch`.
+    /// Registers a base model. Repeating it with the same contract returns the same id; another
+    /// contract is refused (`contractMismatch`).
     @discardableResult
     public func registerBaseModel(
         _ name: String, hiddenSize: Int, contract: FeatureContract = FeatureContract()
@@ -15,13 +16,13 @@ extension LedgerStore {
         ) { try $0.one().decode() }
     }
 
-    /// Creates the broader domains above it, too. Again: the same id.
+    /// Registers a domain and all broader domains. Repeating it returns the same id.
     @discardableResult
     public func registerDomain(_ name: DomainName) async throws(CoordinatorError) -> DomainID {
         try await call("select ls.register_domain($1)", name) { try $0.one().decode() }
     }
 
-    /// Of these names those that are not registered.
+    /// The names among these that are not registered.
     public func unregistered(
         baseModels: some Sequence<String>, domains: some Sequence<DomainName>
     ) async throws(CoordinatorError) -> (baseModels: [String], domains: [String]) {
@@ -41,14 +42,15 @@ extension LedgerStore {
         }
     }
 
-    /// For a user, a domain, both, or (neither) everyone. Again with the same values: the same
-    /// ranker. The same name for another one: `alreadyExists`.
+    /// Registers a ranker for a user, a domain, both, or (with neither) everyone. Repeating it with
+    /// the same values returns the same ranker; the same name with other values is refused
+    /// (`alreadyExists`).
     ///
     /// - Parameters:
     ///   - configuration: RankerConfiguration as JSON.
     ///   - training: TrainingConfiguration as JSON.
-    ///   - name: `math/algebra.listwise`, `~ada.listwise` or `global.listwise` when nil.
-    ///   - home: The worker that trains it and keeps its weights; nil: they are kept here.
+    ///   - name: The name; nil makes `math/algebra.listwise`, `~ada.listwise` or `global.listwise`.
+    ///   - home: The worker that trains it and keeps its weights; nil keeps them in the database.
     @discardableResult
     public func registerRanker(
         baseModel: String, kind: RankerKind, configuration: String, training: String,
@@ -63,8 +65,8 @@ extension LedgerStore {
         }
     }
 
-    /// Brings in weights trained elsewhere; they are measured and pass the same promotion gate.
-    /// The same bytes again: the same version.
+    /// Adds a version with weights that were trained elsewhere. It is measured and goes through the
+    /// same promotion gate. Repeating it with the same bytes returns the same version.
     @discardableResult
     public func addVersion(
         to ranker: String, digest: Digest, weights: [UInt8], report: String = "{}",
@@ -74,17 +76,6 @@ extension LedgerStore {
             "select ls.add_version($1, $2, $3, $4, $5, $6)", ranker, digest, weights, report,
             parent, actor
         ) { try $0.one().decode() }
-    }
-
-    /// - Returns: Whether the alias moved (false: it was there).
-    @discardableResult
-    public func setAlias(
-        _ alias: String, to version: RankerVersionID, because reason: String,
-        by actor: String? = nil
-    ) async throws(CoordinatorError) -> Bool {
-        try await call("select ls.set_alias($1, $2, $3, $4)", version, alias, reason, actor) {
-            try $0.one().decode()
-        }
     }
 
     /// By hand, past the promotion gate.
@@ -97,8 +88,8 @@ extension LedgerStore {
         }
     }
 
-    /// - Returns: The version that is champion now. Not to be repeated blindly: again goes further
-    ///   back.
+    /// Restores the previous champion. Each further call goes back one more step, so do not repeat
+    /// it without a check.
     @discardableResult
     public func rollback(
         _ ranker: String, because reason: String, by actor: String? = nil
@@ -108,7 +99,8 @@ extension LedgerStore {
         }
     }
 
-    /// Asks the promotion gate: true promoted, false kept, nil not decided (figures are missing).
+    /// Lets the promotion gate decide: true for promoted, false for not promoted, nil when figures
+    /// are missing.
     @discardableResult
     public func considerPromotion(
         _ version: RankerVersionID, configuration: String? = nil
@@ -118,7 +110,7 @@ extension LedgerStore {
         }
     }
 
-    /// The rankers of these names, by name; names that are none are left out.
+    /// The rankers with these names, ordered by name; unknown names are left out.
     public func rankers(named names: [String]) async throws(CoordinatorError) -> [RankerStatus] {
         try await call(
             """
@@ -129,9 +121,9 @@ extension LedgerStore {
         ) { try $0.map(RankerStatus.init(row:)) }
     }
 
-    /// The names of nobody's rankers of these domains, by name.
+    /// The names of the rankers of these domains that belong to no user, in order.
     ///
-    /// - Parameter pattern: A domain, or `math/*` for all beneath it.
+    /// - Parameter pattern: A domain, or `math/*` for all domains below it.
     public func rankerNames(of pattern: String) async throws(CoordinatorError) -> [String] {
         try await call(
             """
@@ -141,7 +133,7 @@ extension LedgerStore {
         ) { rows in try rows.map { try $0.decode() } }
     }
 
-    /// Edge-only rankers whose champion's weights are lost, the longest lost first.
+    /// The edge-only rankers whose champion's weights are lost, the earliest loss first.
     public func lostRankers(limit: Int? = nil) async throws(CoordinatorError) -> [LostRanker] {
         try await call("select * from ls.lost_ranker limit $1", limit) { rows in
             try rows.map {
@@ -162,11 +154,11 @@ extension LedgerStore {
         ) { try $0.map(VersionLineage.init(row:)) }
     }
 
-    /// Deletes what came from one user: features, rankers, and every version that learned from
-    /// them; and the name, wherever it stands.
+    /// Deletes everything that came from one user: features, rankers, every version that learned
+    /// from them, and the name wherever it stands.
     ///
-    /// - Returns: What was deleted and how many of each, in words a person reads; zeros for a user
-    ///   nobody has heard of.
+    /// - Returns: The kinds of deleted objects, for people, with their counts; zeros for an unknown
+    ///   user.
     public func forgetUser(_ user: String, because reason: String, by actor: String? = nil)
         async throws(CoordinatorError) -> [(what: String, count: Int)]
     {
@@ -175,7 +167,7 @@ extension LedgerStore {
         }
     }
 
-    /// Of these weights those that the ledger still has, or knows where they are.
+    /// The weights among these that the database stores, or that it knows a worker to keep.
     public func keptWeights(of digests: [Digest]) async throws(CoordinatorError) -> [Digest] {
         try await call("select ls.kept_weights($1)", digests) { rows in
             try rows.map { try $0.decode() }

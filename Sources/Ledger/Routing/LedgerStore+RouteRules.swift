@@ -2,29 +2,32 @@
 public import LanguageSystem
 import PostgresAccess
 
+/// A rule that comes before the routing chain.
 public struct RouteRule: Sendable, Hashable {
+    /// What a rule does with the requests that match it.
     public enum Action: String, Sendable, CaseIterable, Hashable {
         /// Serves every request it matches.
         case pin
-        /// Serves a share of the users, the same ones for ever.
+        /// Serves a share of the users, always the same ones.
         case split
         /// Serves a share of the requests.
         case canary
-        /// Scores a share of the requests beside; recorded, not served.
+        /// Also scores a share of the requests; the result is recorded and not served.
         case shadow
     }
 
     public var name: String
     public var action: Action
-    /// `ranker`, `ranker:alias` or `ranker@number`, looked up each time.
+    /// The ranker that serves: `ranker`, `ranker:alias` or `ranker@number`, resolved for each
+    /// request.
     public var target: String
-    /// 0 to 1.
+    /// The share of users or requests, 0 to 1.
     public var share: Double
-    /// Nil: everybody's requests.
+    /// The user whose requests match; nil matches everybody's.
     public var user: String?
-    /// A domain, or a pattern such as `math/*`; nil: all.
+    /// The domain or pattern (`math/*`) that matches; nil matches all.
     public var domain: String?
-    /// The lowest comes first.
+    /// The order of rules: the lowest priority comes first.
     public var priority: Int
 
     public init(
@@ -42,7 +45,7 @@ public struct RouteRule: Sendable, Hashable {
 }
 
 extension LedgerStore {
-    /// A rule of the same name is replaced.
+    /// Adds a rule; a rule of the same name is replaced.
     public func addRouteRule(
         _ rule: RouteRule, because reason: String = "", by actor: String? = nil
     )
@@ -54,7 +57,7 @@ extension LedgerStore {
         ) { _ in }
     }
 
-    /// - Returns: Whether it was there.
+    /// - Returns: Whether the rule existed.
     @discardableResult
     public func removeRouteRule(_ name: String, because reason: String, by actor: String? = nil)
         async throws(CoordinatorError) -> Bool
@@ -64,7 +67,7 @@ extension LedgerStore {
         }
     }
 
-    /// From now on the ranker is scored on that worker, as far as it answers in time.
+    /// Places a ranker on a worker, which scores its requests as long as it answers in time.
     public func placeRanker(
         _ ranker: String, on worker: String, because reason: String, by actor: String? = nil
     ) async throws(CoordinatorError) {
@@ -73,7 +76,7 @@ extension LedgerStore {
         }
     }
 
-    /// - Returns: Whether it was placed on a worker.
+    /// - Returns: Whether the ranker was placed on a worker before.
     @discardableResult
     public func unplaceRanker(_ ranker: String, because reason: String, by actor: String? = nil)
         async throws(CoordinatorError) -> Bool

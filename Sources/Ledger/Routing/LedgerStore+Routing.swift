@@ -3,8 +3,8 @@ public import LanguageSystem
 import PostgresAccess
 
 extension LedgerStore {
-    /// Everything that may answer such a request, in order. Users and domains nobody has heard of
-    /// are served by the later steps of the chain.
+    /// Everything that may serve such a request, in order. For unknown users and domains, the later
+    /// steps of the chain serve.
     public func routePlan(baseModel: String, user: String? = nil, domain: DomainName? = nil)
         async throws(CoordinatorError) -> RoutePlan
     {
@@ -21,8 +21,8 @@ extension LedgerStore {
         }
     }
 
-    /// The name of the ranker that `ls.route` answers with, its version and the rule: what an admin
-    /// sees; nil: the candidates keep their order.
+    /// The ranker that `ls.route` names, its version and the rule, as an administrator sees them;
+    /// nil when the candidates keep their order.
     package func route(
         baseModel: String, user: String? = nil, domain: DomainName? = nil, request: String? = nil
     ) async throws(CoordinatorError) -> (version: RankerVersionID, rule: String?)? {
@@ -34,14 +34,14 @@ extension LedgerStore {
         }
     }
 
-    /// The version that `ranker`, `ranker:alias` or `ranker@number` means.
+    /// The version that `ranker` (its champion), `ranker:alias` or `ranker@number` names.
     public func resolve(_ reference: String) async throws(CoordinatorError) -> Route {
         try await call("select *, null::text as rule from ls.resolve($1)", reference) {
             try Route(row: $0.one())
         }
     }
 
-    /// The width of a base model's features, and what is known of how they are taken.
+    /// The width of a base model's features, and its feature contract.
     public func servingContract(baseModel: String) async throws(CoordinatorError)
         -> ServingContract
     {
@@ -54,8 +54,8 @@ extension LedgerStore {
 
     /// All cells of a base model, ordered by kind, source and target.
     ///
-    /// - Parameter configuration: EvaluationConfiguration as JSON; nil: the database's default.
-    ///   Figures of other configurations, as of a scaling curve, are another matrix.
+    /// - Parameter configuration: The EvaluationConfiguration as JSON; nil uses the database's
+    ///   default. Figures of another configuration, such as a scaling curve's, are another matrix.
     public func transferMatrix(
         baseModel: String, pattern: String = "math/*", kind: RankerKind? = nil,
         configuration: String? = nil

@@ -3,12 +3,14 @@
 // where they like.
 import Crypto
 
+/// Decides which requests fall into the share of a canary or a shadow.
 public struct RequestShares: Sendable, Hashable, CustomStringConvertible {
+    /// The number of equal parts into which requests fall.
     public static let count = 10_000
 
     private let secret: [UInt8]
 
-    /// - Parameter secret: Of `ls.share_secret`.
+    /// - Parameter secret: The installation's secret, from `ls.share_secret`.
     public init(secret: [UInt8]) { self.secret = secret }
 
     public var description: String { "<redacted>" }

@@ -1,7 +1,7 @@
 // Which versions may answer a request, and why; and what the transfer matrix says.
 public import LanguageSystem
 
-/// One version that may answer, as a request needs it: of `ls.route_plan` and `ls.resolve`.
+/// One version that may serve a request, from `ls.route_plan` or `ls.resolve`.
 public struct Route: Sendable, Hashable {
     /// The worker a ranker is scored on, as far as it answers in time.
     public struct Placement: Sendable, Hashable {
@@ -17,20 +17,21 @@ public struct Route: Sendable, Hashable {
     public let rankerID: RankerID
     public let rankerName: String
     public let baseModel: String
-    /// Whose the ranker is, and of which domain; nil: everybody's, every domain's.
+    /// The user and the domain of the ranker; nil for every user or every domain.
     public let user: String?
     public let domain: DomainName?
     public let kind: RankerKind
-    /// RankerConfiguration as JSON.
+    /// The RankerConfiguration as JSON.
     public let configuration: String
     public let versionID: RankerVersionID
     public let versionNumber: Int
-    /// Of the weights: what caches are keyed by.
+    /// SHA-256 of the weights, the key of caches.
     public let digest: Digest
-    /// Of the weights.
+    /// The size of the weights in bytes.
     public let byteCount: Int64
+    /// Why this version may serve.
     public let reason: RouteReason
-    /// The rule that chose it.
+    /// The name of the rule that chose it; nil when the chain did.
     public let rule: String?
     public let worker: Placement?
     /// Whether its weights are in the database, so that it can be scored here.
@@ -60,28 +61,33 @@ public struct Route: Sendable, Hashable {
     }
 }
 
-/// One cell of the transfer matrix. Figures are 0 to 1 for binary labels.
+/// One cell of the transfer matrix; figures are 0 to 1 for binary labels.
 public struct TransferCell: Sendable, Hashable {
     public let baseModel: String
     public let kind: RankerKind
     public let sourceRanker: String
+    /// The domain that the ranker was trained on.
     public let sourceDomain: DomainName
     public let sourceVersionID: RankerVersionID
+    /// The domain that it was measured on.
     public let targetDomain: DomainName
     public let accuracy: Double
+    /// The standard error of `accuracy`, bootstrapped by query.
     public let standardError: Double
-    /// What needs no ranker, on the same groups; nil where not known.
+    /// The baselines that need no ranker, on the same groups; nil where unknown.
     public let firstSample: Double
     public let majority: Double?
     public let highestLogProbability: Double?
     public let oracle: Double
-    /// From the target's own ranker of the same kind; nil when there is none.
+    /// The difference from the accuracy of the target's own ranker of the same kind; nil when there
+    /// is none.
     public let difference: Double?
     public let queryCount: Int
     public let groupCount: Int64
+    /// K, the number of candidates in a group.
     public let candidateCount: Int
     public let seed: Int64
-    /// EvaluationConfiguration as JSON; cells of different ones are different matrices.
+    /// The EvaluationConfiguration as JSON; cells with different ones belong to different matrices.
     public let configuration: String
 
     public init(

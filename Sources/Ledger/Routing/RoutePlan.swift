@@ -3,16 +3,19 @@
 // ls.route().
 import LanguageSystem
 
+/// The routes that may serve requests of one base model, user and domain, in order.
 public struct RoutePlan: Sendable, Hashable {
+    /// Whether a route serves requests or is only scored beside them.
     public enum Role: String, Sendable, Hashable {
         case serve
-        /// Scored and recorded, not served.
+        /// The route is scored and recorded, but not served.
         case shadow
     }
 
+    /// A route, and the share of requests that it applies to.
     public struct Entry: Sendable, Hashable {
         public let role: Role
-        /// Of requests, in parts of 10,000.
+        /// The share of requests, in parts of 10,000.
         public let share: Int
         public let route: Route
 
@@ -22,7 +25,7 @@ public struct RoutePlan: Sendable, Hashable {
             self.route = route
         }
 
-        /// Whether a request of this id falls in the share.
+        /// Whether a request with this id falls into the share.
         func takes(_ request: String, of shares: RequestShares) -> Bool {
             guard share < RequestShares.count else { return true }
             return shares.bucket(of: request, in: route.rule ?? "") < share
@@ -30,7 +33,7 @@ public struct RoutePlan: Sendable, Hashable {
     }
 
     public let entries: [Entry]
-    /// What decides which requests fall in an entry's share.
+    /// Decides which requests fall into an entry's share.
     public let shares: RequestShares
 
     public init(entries: [Entry], shares: RequestShares = RequestShares(secret: [])) {
@@ -38,8 +41,9 @@ public struct RoutePlan: Sendable, Hashable {
         self.shares = shares
     }
 
-    /// What may serve a request of this id: the first, or when that is out of reach the next, up to
-    /// the first that can be scored here. None: the candidates keep their order.
+    /// The routes that may serve a request with this id: the first, or if that is out of reach the
+    /// next, up to the first that a coordinator can score. When there is none, the candidates keep
+    /// their order.
     public func choices(for request: String) -> [Route] {
         var choices: [Route] = []
         for entry in entries where entry.role == .serve && entry.takes(request, of: shares) {
@@ -49,15 +53,15 @@ public struct RoutePlan: Sendable, Hashable {
         return choices
     }
 
-    /// What scores a request of this id beside.
+    /// The routes that also score a request with this id without serving it.
     public func shadows(for request: String) -> [Route] {
         entries.filter { $0.role == .shadow && $0.takes(request, of: shares) }.map(\.route)
     }
 }
 
-/// What features for a base model must be.
+/// The features that a base model's rankers accept.
 public struct ServingContract: Sendable, Hashable {
-    /// D
+    /// D, the number of values in one feature.
     public let hiddenSize: Int
     public let features: FeatureContract
 

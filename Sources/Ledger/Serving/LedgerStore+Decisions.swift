@@ -3,13 +3,14 @@ public import Foundation
 public import LanguageSystem
 import PostgresAccess
 
-/// What was decided for one request.
+/// The decision for one request: which version scored it, and how.
 public struct Decision: Sendable {
     public var requestID: String
-    /// The key whose request it was: ids are unique within one.
+    /// The id of the request's API key; request ids are unique within a key.
     public var keyID: String?
+    /// Whether the scores were served, or a shadow's.
     public var role: RoutePlan.Role
-    /// What the request named.
+    /// The value of the request's field `model`.
     public var model: String
     public var user: String?
     public var domain: DomainName?
@@ -17,17 +18,18 @@ public struct Decision: Sendable {
     public var reason: RouteReason
     public var rule: String?
     public var isFallback: Bool
-    /// The worker that scored it; nil: this coordinator.
+    /// The worker that scored it; nil for this coordinator.
     public var workerID: WorkerID?
-    /// float32 or bfloat16: of the large product.
+    /// The precision of the projection: float32 or bfloat16.
     public var arithmetic: String
-    /// D
+    /// D, the number of values in one feature.
     public var hiddenSize: Int
-    /// F16, BF16 or F32.
+    /// The type of `features`: F16, BF16 or F32.
     public var dtype: String
-    /// [K + 1, D], little-endian.
+    /// The features: [K + 1, D] numbers of `dtype`, row-major, little-endian; row 0 is the
+    /// instruction.
     public var features: [UInt8]
-    /// K raw scores.
+    /// The K raw scores, in the order of the candidates.
     public var scores: [Float]
     public var servedAt = ContinuousClock.now
 
@@ -57,10 +59,10 @@ public struct Decision: Sendable {
     }
 }
 
-/// A decision as the ledger keeps it.
+/// A decision as the database keeps it.
 public struct KeptDecision: Sendable {
     public let requestID: String
-    /// Name of the key whose request it was.
+    /// The name of the request's API key.
     public let key: String?
     public let servedAt: Date
     public let role: RoutePlan.Role
@@ -74,7 +76,7 @@ public struct KeptDecision: Sendable {
     public let rule: String?
     public let isFallback: Bool
     public let worker: String?
-    /// Whether its weights are in the database.
+    /// Whether the version's weights are in the database.
     public let isCentral: Bool
     public let arithmetic: String
     public let candidateCount: Int
@@ -85,9 +87,9 @@ public struct KeptDecision: Sendable {
 }
 
 extension LedgerStore {
-    /// All of them or none: a single one that cannot be kept refuses the others with it.
+    /// Records all of these decisions or none: when one cannot be kept, all are refused.
     ///
-    /// - Returns: How many were kept: what there is no room for is left out.
+    /// - Returns: The number of kept decisions; those without space are left out.
     public func recordDecisions(_ decisions: [Decision]) async throws(CoordinatorError) -> Int {
         let json = try jsonText(of: decisions.map(DecisionLine.init))
         return try await call(
@@ -95,9 +97,9 @@ extension LedgerStore {
         ) { try $0.one().decode() }
     }
 
-    /// What was served to a request, then its shadows.
+    /// The decisions of a request: the served one, then its shadows.
     ///
-    /// - Parameter key: The name of the key whose request is meant; nil: whosever it is.
+    /// - Parameter key: The name of the request's API key; nil accepts any key.
     /// - Throws: `unknownRequest` when nothing was kept of it, `invalidArgument` when several keys
     ///   used the id.
     public func decisions(of request: String, by key: String? = nil)
@@ -109,7 +111,7 @@ extension LedgerStore {
     }
 }
 
-/// As ls.record_decisions reads it.
+/// A decision in the JSON that `ls.record_decisions` reads.
 private struct DecisionLine: Encodable {
     let request_id: String
     let api_key_id: String?

@@ -3,11 +3,13 @@ public import Foundation
 public import LanguageSystem
 import PostgresAccess
 
-/// What a key may ask for; nil: anything.
+/// What a key may be used for; a nil field does not restrict it.
 public struct KeyScope: Sendable, Hashable {
+    /// The users that requests may name.
     public var users: [String]?
-    /// Patterns such as `math/*`.
+    /// The domains that requests may name, as patterns such as `math/*`.
     public var domains: [String]?
+    /// The base models that requests may name.
     public var baseModels: [String]?
 
     public init(users: [String]? = nil, domains: [String]? = nil, baseModels: [String]? = nil) {
@@ -17,20 +19,22 @@ public struct KeyScope: Sendable, Hashable {
     }
 }
 
-/// A key that is good now.
+/// A key that is valid now.
 public struct ValidKey: Sendable, Hashable {
     public let id: String
     public let name: String
+    /// SHA-256 of the secret; the secret itself is not stored.
     public let secretSHA256: Digest
     public let scope: KeyScope
-    /// Nil: for ever.
+    /// The time until the key expires; nil when it never does.
     public let timeLeft: Duration?
 }
 
+/// A key as `lscoord key list` shows it.
 public struct KeyStatus: Sendable, Hashable {
     public let name: String
     public let id: String
-    /// valid, revoked or expired.
+    /// The state: `valid`, `revoked` or `expired`.
     public let state: String
     public let scope: KeyScope
     public let createdAt: Date
@@ -38,7 +42,7 @@ public struct KeyStatus: Sendable, Hashable {
 }
 
 extension LedgerStore {
-    /// - Returns: `lsk_<id>_<secret>`, shown this once.
+    /// - Returns: `lsk_<id>_<secret>`, which is shown only once.
     public func createAPIKey(
         _ name: String, scope: KeyScope = KeyScope(), lasting: Duration? = nil,
         by actor: String? = nil
@@ -49,14 +53,14 @@ extension LedgerStore {
         ) { try $0.one().decode() }
     }
 
-    /// Again: nothing happens.
+    /// Revokes a key. Repeating it changes nothing.
     public func revokeAPIKey(_ name: String, because reason: String, by actor: String? = nil)
         async throws(CoordinatorError)
     {
         try await call("select ls.revoke_api_key($1, $2, $3)", name, reason, actor) { _ in }
     }
 
-    /// All keys that are good now: a coordinator keeps them in memory.
+    /// All keys that are valid now; a coordinator keeps them in memory.
     public func validAPIKeys() async throws(CoordinatorError) -> [ValidKey] {
         try await call("select * from ls.valid_api_keys()") { rows in
             try rows.map { row in
@@ -69,7 +73,7 @@ extension LedgerStore {
         }
     }
 
-    /// Every key there is or was, by name, up to `limit`.
+    /// All keys, also revoked and expired ones, ordered by name, up to `limit`.
     public func apiKeys(limit: Int? = nil) async throws(CoordinatorError) -> [KeyStatus] {
         try await call("select * from ls.api_key_status limit $1", limit) { rows in
             try rows.map { row in

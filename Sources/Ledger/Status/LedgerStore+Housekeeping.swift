@@ -2,18 +2,18 @@
 public import LanguageSystem
 import PostgresAccess
 
-/// What one step of housekeeping did.
+/// The result of one step of housekeeping.
 public struct HousekeepingReport: Sendable, Hashable {
-    /// Tasks moved to the archive.
+    /// The number of tasks that were moved to the archive.
     public let archivedCount: Int
-    /// Months of the archive that were dropped.
+    /// The months of the archive that were dropped.
     public let prunedMonths: [String]
 }
 
 extension LedgerStore {
     /// Moves up to `countMax` ended tasks to the archive, and drops months that are no longer kept.
     ///
-    /// - Returns: Nil: another coordinator is at it.
+    /// - Returns: What was done; nil while another coordinator does housekeeping.
     public func housekeep(countMax: Int = 1_000) async throws(CoordinatorError)
         -> HousekeepingReport?
     {

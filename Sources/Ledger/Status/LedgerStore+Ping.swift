@@ -2,7 +2,7 @@ public import LanguageSystem
 import PostgresAccess
 
 extension LedgerStore {
-    /// Whether the database answers.
+    /// Checks that the database answers within the deadline.
     ///
     /// - Throws: `unavailable`, `deadlineExceeded`, `busy`.
     public func ping(within deadline: Duration) async throws(CoordinatorError) {

@@ -2,6 +2,7 @@
 public import LanguageSystem
 import PostgresAccess
 
+/// The counts of `ls.status_summary`.
 public struct StatusSummary: Sendable, Hashable {
     public let baseModelCount: Int
     public let domainCount: Int
@@ -9,11 +10,12 @@ public struct StatusSummary: Sendable, Hashable {
     public let versionCount: Int
     public let championCount: Int
     public let featureSetCount: Int
+    /// The size of all stored feature sets together.
     public let featureByteCount: Int64
     public let evaluationCount: Int
-    /// Not revoked.
+    /// The number of workers that are not revoked.
     public let workerCount: Int
-    /// Seen within the last minute and not gone.
+    /// The number of workers that are connected: seen within the last minute, and not gone.
     public let connectedWorkerCount: Int
     public let taskCounts: [TaskState: Int]
 }

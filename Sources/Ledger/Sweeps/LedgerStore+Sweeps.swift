@@ -4,19 +4,19 @@ public import LanguageSystem
 import PostgresAccess
 
 extension LedgerStore {
-    /// One training task a configuration; the versions stay candidates, and the best alone meets
-    /// the promotion gate when all are measured. Asked again: what was cancelled is asked for
-    /// again.
+    /// Requests one training task for each configuration. The versions stay candidates, and when
+    /// all are measured, only the best is offered to the promotion gate. Requesting the same sweep
+    /// again also requests its cancelled trainings again.
     ///
     /// - Parameters:
     ///   - configurations: JSON list of 1 to 500 objects whose keys replace those of the ranker's
     ///     own
     ///     training configuration; nil: the grid of the paper's Table 8.
-    ///   - name: For people; no part of what makes two sweeps the same.
-    ///   - featureSets: In this order; nil: the current train sets of the ranker's domain and
-    ///     everything beneath it.
-    ///   - seed: Instead of the one in each configuration.
-    ///   - priority: Smaller goes first.
+    ///   - name: A name for people; it does not count when sweeps are compared.
+    ///   - featureSets: The train sets, in this order; nil uses the current ones of the ranker's
+    ///     domain and all domains below it.
+    ///   - seed: Replaces the seed of each configuration.
+    ///   - priority: Tasks with a smaller priority come first.
     public func requestSweep(
         _ ranker: String, configurations: String? = nil, name: String? = nil,
         featureSets: [FeatureSetID]? = nil, seed: Int64? = nil, priority: Int = 0,

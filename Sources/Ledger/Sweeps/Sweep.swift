@@ -7,40 +7,43 @@ public import LanguageSystem
 public struct SweepStatus: Sendable, Hashable {
     public let id: SweepID
     public let ranker: String
-    /// `paper`, or what the person called it.
+    /// The name: `paper`, or the one that was given.
     public let name: String
     public let configurationCount: Int
     public let measuredCount: Int
-    /// Not trained or not measured, for good.
+    /// The number of configurations that could not be trained or measured.
     public let failedCount: Int
-    /// From 1; nil while it is open, and when nothing was measured.
+    /// The position of the best configuration, from 1; nil while the sweep is open, and when
+    /// nothing was measured.
     public let bestPosition: Int?
     public let bestVersionID: RankerVersionID?
     public let bestVersionNumber: Int?
-    /// Best accuracy minus worst, 0 to 1.
+    /// The best accuracy minus the worst, 0 to 1.
     public let spread: Double?
-    /// The promotion gate's last words on the best version; nil when it had none.
+    /// The promotion gate's last decision on the best version, as a sentence; nil when there is
+    /// none.
     public let decision: String?
-    /// It has ended, and the gate waits for no figure.
+    /// Whether the sweep has ended and the gate needs no more figures.
     public let isDecided: Bool
     /// Whether the best version is the ranker's champion now.
     public let isChampion: Bool
-    /// Names and short digests of the test sets the best was chosen on.
+    /// The names and short digests of the test sets on which the best was chosen.
     public let selectedOn: String
-    /// EvaluationConfiguration as JSON.
+    /// The EvaluationConfiguration as JSON.
     public let evaluation: String
     public let endedAt: Date?
 }
 
-/// One row of `ls.sweep_result`: a configuration, how far it is and how it did.
+/// One row of `ls.sweep_result`: a configuration, its progress and its result.
 public struct SweepResult: Sendable, Hashable {
+    /// The state of a configuration, derived from its tasks.
     public enum State: String, Sendable, Hashable, CaseIterable {
         case waiting, training, measuring, measured
         /// The training is dead.
         case failed
         /// The training was cancelled.
         case cancelled
-        /// Trained, but its evaluation was cancelled or is dead.
+        /// The version was trained, but its evaluation was cancelled or is dead.
         case notMeasured = "not measured"
 
         public var isFinal: Bool {
@@ -51,23 +54,25 @@ public struct SweepResult: Sendable, Hashable {
         }
     }
 
-    /// From 1, in the order asked.
+    /// The position in the sweep, from 1.
     public let position: Int
     public let state: State
-    /// Over all groups of the test sets, 0 to 1; nil unless measured.
+    /// The accuracy over all groups of the test sets, 0 to 1; nil until it is measured.
     public let accuracy: Double?
+    /// The standard error of `accuracy`, bootstrapped by query.
     public let standardError: Double?
+    /// The accuracy of the first candidate on the same groups, 0 to 1.
     public let firstSample: Double?
     public let versionID: RankerVersionID?
     public let versionNumber: Int?
     public let isBest: Bool
     public let taskID: TaskID
     public let worker: String?
-    /// Of the training, 0 to 1.
+    /// The progress of the training, 0 to 1.
     public let progress: Double
-    /// Why it failed, or what went wrong last.
+    /// The error with which it failed, or the last error.
     public let error: String?
-    /// TrainingConfiguration as JSON.
+    /// The TrainingConfiguration as JSON.
     public let configuration: String
 
     public init(

@@ -2,20 +2,20 @@
 // be that somebody: it can read what the worker was to do.
 public import LanguageSystem
 
-/// What the coordinator says of a failure that its worker calls final.
+/// The coordinator's own judgment of a failure that the worker calls final.
 public enum FailureJudgement: String, Sendable, Hashable, CaseIterable {
-    /// The task cannot be done by anybody.
+    /// No worker can do the task.
     case confirmed
-    /// The worker's program does not know how to do what others know.
+    /// The worker's program does not know a key, value or kind that this coordinator knows.
     case unknownHere = "unknown here"
 }
 
-/// What an attempt is to do, as JSON.
+/// The configurations of an attempt, as JSON.
 public struct LeasedConfigurations: Sendable, Hashable {
     public let kind: TaskKind
-    /// RankerConfiguration
+    /// The RankerConfiguration as JSON.
     public let ranker: String
-    /// TrainingConfiguration or EvaluationConfiguration, by the kind.
+    /// The TrainingConfiguration or EvaluationConfiguration as JSON, by the kind of the task.
     public let work: String
 
     public init(kind: TaskKind, ranker: String, work: String) {

@@ -1,10 +1,10 @@
 // The answer to a renewal.
 
-/// What became of a lease that a worker asked to keep. None of them is an error.
+/// The answer to a lease that a worker wants to renew. No answer is an error.
 public enum LeaseAnswer: String, Sendable, Hashable, CaseIterable {
     case held
-    /// It ran out, or the attempt has ended: stop, the task is somebody else's.
+    /// The lease ran out or the attempt has ended, so the worker must stop.
     case lost
-    /// Somebody asked: stop.
+    /// The task was cancelled, so the worker must stop.
     case cancelled
 }

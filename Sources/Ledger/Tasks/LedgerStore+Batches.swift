@@ -4,14 +4,14 @@ public import Foundation
 public import LanguageSystem
 import PostgresAccess
 
-/// What waits of one kind of task.
+/// The waiting tasks of one kind.
 public struct WaitingTasks: Sendable, Hashable {
     public let kind: TaskKind
-    /// How many may be leased now; counted up to what was asked.
+    /// The number of tasks that may be leased now, counted up to the requested limit.
     public let count: Int
-    /// The feature sets that the first of them need.
+    /// The digests of the feature sets that the first of them need.
     public let digests: Set<Digest>
-    /// The one worker that may have them; nil: any.
+    /// The only worker that may do them; nil when any may.
     public let home: WorkerID?
 
     public init(
@@ -24,12 +24,13 @@ public struct WaitingTasks: Sendable, Hashable {
     }
 }
 
-/// What one worker could take.
+/// The tasks that one worker could take.
 public struct LeaseOffer: Sendable, Hashable {
     public let worker: WorkerID
     public let kinds: [TaskKind]
+    /// The most tasks to lease to the worker.
     public let countMax: Int
-    /// Features it holds that matter now.
+    /// The digests of feature sets that it holds and that waiting tasks need.
     public let heldDigests: [Digest]
 
     public init(worker: WorkerID, kinds: [TaskKind], countMax: Int, heldDigests: [Digest] = []) {
@@ -40,11 +41,11 @@ public struct LeaseOffer: Sendable, Hashable {
     }
 }
 
-/// The result of one evaluate task.
+/// The result of one evaluation.
 public struct EvaluationResult: Sendable {
     public let worker: WorkerID
     public let token: LeaseToken
-    /// One for each feature set of the task.
+    /// The reports, one for each feature set of the task.
     public let reports: [EvaluationResultReport]
 
     public init(worker: WorkerID, token: LeaseToken, reports: [EvaluationResultReport]) {
@@ -54,20 +55,20 @@ public struct EvaluationResult: Sendable {
     }
 }
 
-/// What many workers hear about their leases.
+/// The answers to the renewals of many workers.
 public struct RenewalAnswers: Sendable, Hashable {
     public var answers: [WorkerID: [LeaseToken: LeaseAnswer]] = [:]
-    /// Unknown, revoked, or speaking over a session that is not the newest: nothing of theirs was
-    /// renewed.
+    /// The workers of which nothing was renewed: unknown or revoked ones, and those whose session
+    /// is not their newest.
     public var refused: Set<WorkerID> = []
 
     public init() {}
 }
 
 extension LedgerStore {
-    /// One look at an index when nothing waits.
+    /// Counts the waiting tasks. When none waits, this costs one index look-up.
     ///
-    /// - Parameter workers: Whose tasks at home are counted, each apart.
+    /// - Parameter workers: The workers whose local tasks are counted, each separately.
     public func waitingTasks(
         of kinds: [TaskKind], countMax: Int, atHomeWith workers: [WorkerID] = []
     ) async throws(CoordinatorError) -> [WaitingTasks] {
@@ -83,11 +84,11 @@ extension LedgerStore {
         }
     }
 
-    /// Each worker is served as `leaseTasks(for:kinds:countMax:lasting:held:)` serves one, in the
-    /// order given. A worker that is unknown or revoked gets nothing, nor does one that has a newer
-    /// session.
+    /// Leases tasks to many workers, in the given order, by the rules of
+    /// `leaseTasks(for:kinds:countMax:lasting:held:)`. A worker that is unknown, revoked or has a
+    /// newer session gets nothing.
     ///
-    /// - Parameter connections: Over which session each is offered them; none: not asked.
+    /// - Parameter connections: The session of each worker; a worker without one is not checked.
     public func leaseTasks(
         for offers: [LeaseOffer], over connections: [WorkerID: UUID] = [:], lasting: Duration
     ) async throws(CoordinatorError) -> [(worker: WorkerID, task: TaskLease)] {
@@ -102,11 +103,11 @@ extension LedgerStore {
         }
     }
 
-    /// The heartbeats of one tick.
+    /// Renews the leases of the heartbeats of one interval.
     ///
     /// - Parameters:
-    ///   - seen: Workers to note as seen, with or without leases.
-    ///   - connections: Over which session each speaks; one that has a newer one is refused.
+    ///   - seen: The workers to record as seen, with or without leases.
+    ///   - connections: The session of each worker; a worker with a newer one is refused.
     public func renewLeases(
         _ leases: [WorkerID: [LeaseProgress]], seen: Set<WorkerID>,
         over connections: [WorkerID: UUID] = [:], lasting: Duration
@@ -132,10 +133,10 @@ extension LedgerStore {
         }
     }
 
-    /// Takes the results of many evaluate tasks, all in one transaction.
+    /// Records the results of many evaluations in one transaction.
     ///
-    /// - Returns: Of each result, in order, whether it counts: not when the lease was lost.
-    /// - Throws: What is wrong with one of them, or that one waits for a lock; then none was taken.
+    /// - Returns: Whether each result counts, in order; it does not when its lease was lost.
+    /// - Throws: The error of one of them, also when one waits for a lock; then none was recorded.
     public func completeEvaluations(_ results: [EvaluationResult])
         async throws(CoordinatorError) -> [Bool]
     {

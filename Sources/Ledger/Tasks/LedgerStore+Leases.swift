@@ -5,10 +5,10 @@ public import LanguageSystem
 import PostgresAccess
 
 extension LedgerStore {
-    /// Hands out waiting tasks; those whose features the worker holds go first.
+    /// Leases waiting tasks to a worker; tasks whose features it holds come first.
     ///
-    /// A call whose answer was lost leaves leases nobody knows of: they expire, or `releaseLeases`
-    /// gives them back.
+    /// When the answer of a call is lost, its leases are unknown to the worker: they expire, or
+    /// `releaseLeases` gives them back.
     public func leaseTasks(
         for worker: WorkerID, kinds: [TaskKind], countMax: Int, lasting: Duration,
         held: [Digest] = []
@@ -17,22 +17,6 @@ extension LedgerStore {
             "select * from ls.lease_tasks($1, $2, $3, $4, $5)", worker, kinds, countMax,
             lasting.seconds, held
         ) { try $0.map { try TaskLease(row: $0, lasting: lasting) } }
-    }
-
-    /// One call a heartbeat, with all leases of a worker; also notes that it was seen.
-    ///
-    /// - Returns: One answer for each token asked about.
-    public func renewLeases(
-        of worker: WorkerID, _ leases: [LeaseProgress], lasting: Duration
-    ) async throws(CoordinatorError) -> [LeaseToken: LeaseAnswer] {
-        try await call(
-            "select * from ls.renew_leases($1, $2, $3, $4, $5)", worker, leases.map(\.token),
-            leases.map(\.progress), leases.map(\.note), lasting.seconds
-        ) { rows in
-            var answers: [LeaseToken: LeaseAnswer] = [:]
-            for row in rows { answers[try row.decode("token")] = try row.decode("answer") }
-            return answers
-        }
     }
 
     /// The configuration of the ranker that this attempt trains, as JSON; nil when the worker has
@@ -45,12 +29,13 @@ extension LedgerStore {
         }
     }
 
-    /// Version, lineage, task done and the evaluate task, in one transaction.
+    /// Records the version and its lineage, ends the task and requests the evaluation, in one
+    /// transaction.
     ///
     /// - Parameters:
-    ///   - weights: Nil of an edge-only ranker, whose weights stay with the worker.
+    ///   - weights: The weights; nil for an edge-only ranker, whose weights stay with the worker.
     ///   - report: TrainingReport as JSON.
-    ///   - byteCount: Of the weights, when they stay.
+    ///   - byteCount: The size of the weights, when they stay with the worker.
     public func completeTraining(
         by worker: WorkerID, _ token: LeaseToken, digest: Digest, weights: [UInt8]?,
         report: String, byteCount: Int64? = nil
@@ -65,7 +50,7 @@ extension LedgerStore {
         }
     }
 
-    /// What an open attempt of this worker is to do; nil when it has no such lease.
+    /// The configurations of an open attempt of this worker; nil when it has no such lease.
     public func leasedWork(of worker: WorkerID, _ token: LeaseToken)
         async throws(CoordinatorError) -> LeasedConfigurations?
     {
@@ -79,9 +64,10 @@ extension LedgerStore {
     }
 
     /// - Parameters:
-    ///   - retryable: What the worker says: one worker's word.
-    ///   - judgement: What the coordinator sees for itself; nil: nothing.
-    /// - Returns: False: the lease was lost, and nothing was changed.
+    ///   - retryable: Whether the worker says that trying again may help.
+    ///   - judgement: The coordinator's own judgment; nil when it has none.
+    /// - Returns: Whether the failure counts; false when the lease was lost and nothing was
+    ///   changed.
     public func failAttempt(
         by worker: WorkerID, _ token: LeaseToken, code: String, message: String, retryable: Bool,
         judgement: FailureJudgement? = nil
@@ -92,8 +78,8 @@ extension LedgerStore {
         ) { try $0.one().decode() }
     }
 
-    /// Puts the tasks of workers that went silent back to waiting. Any coordinator may call it at
-    /// any time.
+    /// Ends leases that ran out, and sets their tasks back to waiting. Any coordinator may call it
+    /// at any time.
     public func expireLeases() async throws(CoordinatorError) -> [ExpiredLease] {
         try await call("select * from ls.expire_leases()") { rows in
             try rows.map { row in
@@ -104,9 +90,9 @@ extension LedgerStore {
         }
     }
 
-    /// For a worker that comes back and says which leases it still works on.
+    /// Gives back the leases that a reconnected worker does not work on any more.
     ///
-    /// - Returns: How many others it had; their tasks wait again.
+    /// - Returns: The number of leases that were given back; their tasks wait again.
     @discardableResult
     public func releaseLeases(of worker: WorkerID, keeping tokens: [LeaseToken])
         async throws(CoordinatorError) -> Int
@@ -157,7 +143,7 @@ extension TaskLease {
     }
 }
 
-/// A feature set as `ls.lease_tasks` writes it.
+/// A feature set in the JSON that `ls.lease_tasks` returns.
 private struct BlobReferenceRow: Decodable {
     let digest: Digest
     let byte_count: Int64
@@ -166,7 +152,7 @@ private struct BlobReferenceRow: Decodable {
 }
 
 extension Duration {
-    /// As the functions of the ledger take it.
+    /// The duration in seconds, as the SQL functions take it.
     var seconds: Double {
         Double(components.seconds) + Double(components.attoseconds) * 1e-18
     }

@@ -4,12 +4,12 @@ import PostgresAccess
 
 extension LedgerStore {
     /// - Parameters:
-    ///   - featureSets: In this order; nil: the current train sets of the ranker's domain and
-    ///     everything beneath it.
-    ///   - seed: Instead of the one in the ranker's training configuration.
-    ///   - initial: The version to start from; nil: from the seed.
-    ///   - priority: Smaller goes first.
-    ///   - needed: Tasks that must be done before, each with the evaluation it leads to.
+    ///   - featureSets: The train sets, in this order; nil uses the current ones of the ranker's
+    ///     domain and all domains below it.
+    ///   - seed: Replaces the seed of the ranker's training configuration.
+    ///   - initial: The version to start from; nil starts from the seed.
+    ///   - priority: Tasks with a smaller priority come first.
+    ///   - needed: The tasks that must be done before, each with the evaluation that follows it.
     public func requestTraining(
         _ ranker: String, featureSets: [FeatureSetID]? = nil, seed: Int64? = nil,
         initial: RankerVersionID? = nil, priority: Int = 0, after needed: [TaskID] = [],
@@ -22,9 +22,9 @@ extension LedgerStore {
     }
 
     /// - Parameters:
-    ///   - featureSets: Nil: the current test sets of the ranker's domain and everything beneath
-    ///     it.
-    ///   - configuration: EvaluationConfiguration as JSON; nil: the database's default.
+    ///   - featureSets: The test sets; nil uses the current ones of the ranker's domain and all
+    ///     domains below it.
+    ///   - configuration: The EvaluationConfiguration as JSON; nil uses the database's default.
     /// - Returns: The task to wait for; nil when all figures are known already.
     public func requestEvaluation(
         _ version: RankerVersionID, featureSets: [FeatureSetID]? = nil,
@@ -36,10 +36,10 @@ extension LedgerStore {
         ) { try $0.one().decode() }
     }
 
-    /// Asks for every champion of a domain ranker under `pattern` (`math/*`), and of the broader
-    /// domain (`math`), to be measured on every test set under it.
+    /// Requests that the champion of each domain ranker under `pattern` (`math/*`), and of the
+    /// broader domain (`math`), is measured on each test set under it.
     ///
-    /// - Returns: The tasks to wait for; none: the matrix is complete.
+    /// - Returns: The tasks to wait for; none when the matrix is complete.
     public func requestTransferMatrix(
         baseModel: String, pattern: String, kind: RankerKind? = nil, configuration: String? = nil,
         by actor: String? = nil
@@ -50,11 +50,12 @@ extension LedgerStore {
         ) { rows in try rows.map { try $0.decode() } }
     }
 
-    /// Asks for the transfer matrix to be measured once trainings are done.
+    /// Requests a transfer matrix that is measured once trainings are done.
     ///
-    /// - Parameter needed: Nil: every open training of a ranker that the pattern names.
-    /// - Returns: The matrix's own task, done when all figures are there; asked twice while open it
-    ///   is the same.
+    /// - Parameter needed: The trainings to wait for; nil waits for every open training of the
+    ///   pattern's rankers.
+    /// - Returns: The matrix's own task, done when all figures are there; a second request while it
+    ///   is open returns the same task.
     public func requestMatrix(
         baseModel: String, pattern: String, after needed: [TaskID]? = nil,
         kind: RankerKind? = nil, by actor: String? = nil
@@ -65,7 +66,7 @@ extension LedgerStore {
         ) { try $0.one().decode() }
     }
 
-    /// - Returns: Whether it was cancelled now; false: it was cancelled before.
+    /// - Returns: Whether this call cancelled the task; false when it was cancelled before.
     @discardableResult
     public func cancelTask(_ task: TaskID, because reason: String, by actor: String? = nil)
         async throws(CoordinatorError) -> Bool
@@ -82,7 +83,8 @@ extension LedgerStore {
         try await call("select ls.redrive($1, $2, $3)", task, reason, actor) { _ in }
     }
 
-    /// In the order asked; nil: those that are open, up to `limit`, those that are worked on first.
+    /// The progress of tasks in the given order. Without tasks: of up to `limit` open ones, running
+    /// ones first.
     public func taskProgress(_ tasks: [TaskID]? = nil, limit: Int? = nil)
         async throws(CoordinatorError) -> [TaskProgress]
     {

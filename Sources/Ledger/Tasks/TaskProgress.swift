@@ -1,12 +1,12 @@
 // How far tasks are, and what became of those whose lease ran out.
 public import LanguageSystem
 
-/// An attempt whose lease ran out, and what became of its task.
+/// An attempt whose lease ran out, and the state of its task.
 public struct ExpiredLease: Sendable, Hashable {
     public let taskID: TaskID
     public let attempt: Int
     public let worker: String
-    /// `waiting`, or `dead` after the last attempt.
+    /// The task's state: `waiting`, or `dead` after the last attempt.
     public let taskState: TaskState
 
     public init(taskID: TaskID, attempt: Int, worker: String, taskState: TaskState) {
@@ -17,24 +17,24 @@ public struct ExpiredLease: Sendable, Hashable {
     }
 }
 
-/// How far a task is.
+/// The progress of a task.
 public struct TaskProgress: Sendable, Hashable {
     public let id: TaskID
     public let kind: TaskKind
     public let state: TaskState
     public let ranker: String
-    /// The version an evaluate task measures.
+    /// The number of the version that an evaluation measures; nil for other kinds.
     public let versionNumber: Int?
-    /// 0 to 1.
+    /// The part of the present attempt that is done, 0 to 1.
     public let progress: Double
     public let note: String
     public let worker: String?
-    /// How many attempts there were, and how many there may be.
+    /// The number of attempts so far, and the most that are allowed.
     public let attempt: Int
     public let attemptMax: Int
-    /// Why it ended, or what went wrong last.
+    /// The error with which the task ended, or the last error.
     public let error: String?
-    /// The version a train task made.
+    /// The version that a training made; nil for other kinds.
     public let resultVersionID: RankerVersionID?
 
     public init(

@@ -9,8 +9,8 @@ enum CancelRequest {
     private static let countMax = 16
     private static let count = Locked(0)
 
-    /// Does not wait. The connection must not be used again: the request could hit a later
-    /// statement.
+    /// Sends a cancel request without waiting. The connection must not be used again, because the
+    /// request could hit a later statement.
     static func send(for connection: OpaquePointer) {
         let isAllowed = count.withLock { count in
             guard count < countMax else { return false }

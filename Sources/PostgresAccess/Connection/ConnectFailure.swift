@@ -3,18 +3,19 @@
 import Foundation
 
 struct ConnectFailure: Equatable {
-    /// On one line; of the settings' own text only a host's, user's or database's name.
+    /// The error on one line. Of the settings it contains only the names of host, user and
+    /// database.
     let message: String
-    /// The server's, when it answered and was asked to say it.
+    /// The SQLSTATE, if the server answered and libpq was asked for it.
     let sqlState: String?
-    /// The settings are wrong: the same again has the same end.
+    /// Whether the settings are wrong, so that another attempt would fail, too.
     let isPermanent: Bool
     let hint: String?
 
     /// - Parameters:
-    ///   - text: What libpq says; a line for each host tried.
-    ///   - verboseText: The same with SQLSTATEs, if the server answered.
-    ///   - needsPassword: The server wanted one and there was none.
+    ///   - text: libpq's error, one line for each host that was tried.
+    ///   - verboseText: The same error with SQLSTATEs, if the server answered.
+    ///   - needsPassword: Whether the server asked for a password and there was none.
     ///   - secrets: What the settings hold beside names: nothing of it is repeated.
     init(
         _ text: String, verboseText: String = "", needsPassword: Bool = false,
@@ -69,22 +70,22 @@ struct ConnectFailure: Equatable {
         message = words
     }
 
-    /// Whether the server spoke: its severity is followed by two blanks.
+    /// Whether the text is the server's: its severity is followed by two spaces.
     static func isServerSpeaking(_ text: String) -> Bool { text.contains(":  ") }
 
-    /// The last one: of several hosts the one that ended the attempt.
+    /// The last SQLSTATE in the text: that of the host that ended the attempt.
     private static func sqlState(in text: String) -> String? {
         text.matches(of: #/:  ([0-9A-Z]{5}): /#).last.map { String($0.1) }
     }
 
-    /// A value, a name or a syntax that no server takes, one that cannot be set in a session, and
-    /// what a pooler does not hand on.
+    /// Whether the error is about a setting: an invalid value, name or syntax, one that cannot be
+    /// set in a session, or one that a pooler does not forward.
     private static func isOfSetting(_ state: String, _ text: String) -> Bool {
         ["22", "42", "0A"].contains { state.hasPrefix($0) } || state == "55P02"
             || (state == "08P01" && text.contains("startup parameter"))
     }
 
-    /// "connection to server at … failed: ", of the host that ended the attempt.
+    /// The prefix "connection to server at … failed: " of the host that ended the attempt.
     private static func place(in words: String) -> String {
         guard let begin = words.range(of: "connection to server", options: .backwards),
             let end = words.range(of: " failed: ", range: begin.lowerBound..<words.endIndex)
@@ -92,7 +93,7 @@ struct ConnectFailure: Equatable {
         return String(words[begin.lowerBound..<end.upperBound])
     }
 
-    /// Where the value stands as a word of its own: "prefer" is no part of "preferred".
+    /// Replaces the value where it stands as a whole word, not within "preferred".
     private static func hide(_ secret: String, in words: String) -> String {
         var (hidden, rest) = ("", words[...])
         while let found = rest.range(of: secret, options: .literal) {
@@ -110,7 +111,7 @@ struct ConnectFailure: Equatable {
         "nested service specifications", "sslmode value", "gssencmode value",
     ]
 
-    /// Of libpq itself, at whichever host: no server would make another answer of it.
+    /// libpq's own errors about settings, which are the same for every host.
     private static let settingWords = [
         "invalid integer value", "channel binding required", "channel binding is required",
         "GSSAPI encryption required", "does not support GSSAPI encryption",

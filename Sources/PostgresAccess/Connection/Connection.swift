@@ -15,17 +15,16 @@ public final class Connection {
     private let interrupt: Interrupt
     private let logger: Logger
     private var statements: StatementCache
-    /// Until when the present use of the connection may take, if its caller said so.
+    /// The deadline of the present use, if its caller gave one.
     private var useDeadline: ContinuousClock.Instant?
-    /// What the server's statement_timeout is now.
+    /// The server's present `statement_timeout`.
     private var statementTimeout: Duration
-    /// Set once the conversation cannot go on; the pool then replaces the connection.
+    /// Whether the connection can no longer be used; the pool then replaces it.
     private(set) var isSpent = false
-    private(set) var isCopying = false
     /// Why the server ended the conversation, if it said so before.
     private var lastWords: String?
 
-    /// Blocks until connected or `connectDeadline` is over.
+    /// Connects; blocks until that has succeeded or `connectDeadline` is over.
     package init(_ configuration: ConnectionConfiguration, interrupt: Interrupt, logger: Logger)
         throws(PostgresError)
     {
@@ -108,8 +107,8 @@ public final class Connection {
         return handle
     }
 
-    /// What the settings hold that no complaint may repeat: everything but the names of hosts, of
-    /// the user and of the database, and these, too, when something else hangs on them.
+    /// The values of settings that no error may repeat: all but the names of hosts, user and
+    /// database, and also these when more is attached to them.
     private static func secrets(of handle: OpaquePointer) -> [String] {
         let names = ["host", "hostaddr", "port", "user", "dbname", "fallback_application_name"]
         return options(of: handle).filter { option in
@@ -119,7 +118,7 @@ public final class Connection {
         }.map(\.value)
     }
 
-    /// What libpq understood, with what it would have taken by itself.
+    /// The options as libpq understood them, with its defaults.
     private static func options(of handle: OpaquePointer)
         -> [(keyword: String, value: String, preset: String?)]
     {
@@ -140,15 +139,15 @@ public final class Connection {
         return options
     }
 
-    /// libpq's own last sentence, on one line.
+    /// libpq's last error, on one line.
     private static func message(of handle: OpaquePointer) -> String {
         String(cString: PQerrorMessage(handle))
             .split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
             .joined(separator: "; ")
     }
 
-    /// libpq's guess ("probably means the server terminated abnormally") helps nobody: what the
-    /// server said before, if anything, is the reason.
+    /// The reason of a lost connection: the server's own last message, if any, without libpq's
+    /// guess ("probably means the server terminated abnormally").
     static func reasonOfLoss(_ message: String) -> String {
         guard let guess = message.range(of: "server closed the connection unexpectedly") else {
             return message
@@ -171,7 +170,7 @@ public final class Connection {
 
     // MARK: Statements
 
-    /// Runs one statement with its parameters, prepared once per connection.
+    /// Runs one statement with its parameters; each connection prepares it once.
     @discardableResult
     public func execute(_ sql: String, _ parameters: (any PostgresEncodable)?...)
         throws(PostgresError) -> Rows
@@ -195,12 +194,13 @@ public final class Connection {
     }
 
     /// Runs statements without parameters, one after another, in one implicit transaction unless
-    /// the script says otherwise. Results are thrown away.
+    /// the script says otherwise. Results are discarded.
     public func executeScript(_ sql: String) throws(PostgresError) {
         _ = try converse { PQsendQuery(handle, sql) }
     }
 
-    /// "cached plan must not change result type", "prepared statement does not exist".
+    /// Whether the error means a stale plan: "cached plan must not change result type" or "prepared
+    /// statement does not exist".
     private static func meansStalePlan(_ error: PostgresError) -> Bool {
         error.sqlState == "26000"
             || (error.sqlState == "0A000" && error.message.contains("cached plan"))
@@ -275,8 +275,8 @@ public final class Connection {
         }
     }
 
-    /// Ends an open transaction, if the server still talks to us. Its failure spends the
-    /// connection.
+    /// Rolls back an open transaction, if the connection still works. If that fails, the connection
+    /// is not used again.
     func rollBack() {
         guard !isSpent, PQtransactionStatus(handle) != PQTRANS_IDLE else { return }
         do {
@@ -288,11 +288,11 @@ public final class Connection {
 
     // MARK: COPY
 
-    /// Streams rows into a table, in binary; throwing from `body` leaves none of them.
+    /// Streams rows into a table in binary form. When `body` throws, none of them is kept.
     ///
-    /// The server's pace is the writer's: `write` waits while the server does not read.
+    /// `write` waits while the server does not read.
     ///
-    /// - Returns: How many rows the server counted.
+    /// - Returns: The number of rows that the server counted.
     @discardableResult
     public func copyIn(
         _ table: String, columns: [String], _ body: (CopyWriter) throws -> Void
@@ -308,8 +308,6 @@ public final class Connection {
         guard PQresultStatus(start.result) == PGRES_COPY_IN else {
             throw PostgresError.usage("the server did not begin the copy")
         }
-        isCopying = true
-        defer { isCopying = false }
         let writer = CopyWriter(self, types: types)
         do {
             try body(writer)
@@ -327,7 +325,7 @@ public final class Connection {
         return Int(String(cString: PQcmdTuples(end.result))) ?? 0
     }
 
-    /// One piece of the stream; returns when the server has taken it.
+    /// Sends one piece of the stream; returns when the server has received it.
     func putCopy(_ bytes: [UInt8]) throws(PostgresError) {
         let limit = try beginWait(isCleanup: false)
         let status = bytes.withUnsafeBytes { buffer in
@@ -345,7 +343,7 @@ public final class Connection {
 
     // MARK: The conversation
 
-    /// When a wait ends at the latest, and how long that was from its beginning.
+    /// The latest end of a wait, and its whole length.
     private struct Limit {
         let end: ContinuousClock.Instant
         let duration: Duration
@@ -426,7 +424,8 @@ public final class Connection {
         return PQgetResult(handle)
     }
 
-    /// Waits until the socket is ready. Past the limit, or interrupted: cancels and gives up.
+    /// Waits until the socket is ready. At the limit, or when interrupted, cancels the statement
+    /// and gives the connection up.
     private func wait(for events: Int16, _ limit: Limit) throws(PostgresError) {
         while true {
             let remaining = limit.end - ContinuousClock.now
@@ -473,7 +472,7 @@ public final class Connection {
 
     // MARK: For the pool and the listener
 
-    /// What the log should say of how this connection is protected, if anything.
+    /// A warning for the log about the protection of this connection; nil when there is none.
     var securityWarning: String? {
         let values = Dictionary(Self.options(of: handle).map { ($0.keyword, $0.value) }) { $1 }
         return ConnectionSecurity.warning(
@@ -482,9 +481,9 @@ public final class Connection {
             isEncrypted: PQsslInUse(handle) != 0)
     }
 
-    /// Whether an idle connection still stands: one look at the socket. An idle server says
-    /// nothing; if it did, it may be its last word, and only an answer to a question shows that it
-    /// lives.
+    /// Whether an idle connection is still alive, by one look at the socket. An idle server sends
+    /// nothing. If it has sent something, that may be its last message, and only the answer to a
+    /// query shows that the connection works.
     func isAlive() -> Bool {
         guard !isSpent else { return false }
         var watched = pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)
@@ -498,8 +497,8 @@ public final class Connection {
         }
     }
 
-    /// Whether the server is the primary and yet refuses every write of this session, because it
-    /// was told to; false when it (or a pooler between) does not say.
+    /// Whether the server is the primary and yet a setting makes this session read-only; false when
+    /// the server (or a pooler) does not tell.
     var isReadOnlyBySetting: Bool {
         func status(_ name: String) -> String? {
             PQparameterStatus(handle, name).map { String(cString: $0) }
@@ -507,7 +506,7 @@ public final class Connection {
         return status("in_hot_standby") == "off" && status("default_transaction_read_only") == "on"
     }
 
-    /// Prepares for one use. A deadline longer than the server's statement_timeout moves that.
+    /// Begins one use. A deadline longer than the server's `statement_timeout` raises that.
     func beginUse(deadline: ContinuousClock.Instant?) throws(PostgresError) {
         useDeadline = deadline
         let allowed = deadline.map { $0 - .now } ?? .zero
@@ -517,8 +516,8 @@ public final class Connection {
         statementTimeout = wanted
     }
 
-    /// Ends one use: rolls back what was left open. Whether the connection may be used again is
-    /// `!isSpent`; whether the body forgot a transaction is the result.
+    /// Ends one use and rolls back an open transaction. Returns whether there was one. The
+    /// connection may be used again unless `isSpent`.
     func endUse() -> Bool {
         useDeadline = nil
         guard !isSpent, PQtransactionStatus(handle) != PQTRANS_IDLE else { return false }
@@ -527,7 +526,7 @@ public final class Connection {
         return true
     }
 
-    /// Waits for something from the server; false when `duration` passed or it was interrupted.
+    /// Waits for data from the server; returns false after `duration`, or when interrupted.
     func waitForInput(_ duration: Duration) throws(PostgresError) -> Bool {
         var watched = [
             pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0),
@@ -555,7 +554,7 @@ public final class Connection {
     }
 }
 
-/// How a transaction sees what others do meanwhile.
+/// The isolation level of a transaction.
 public enum Isolation: String, Sendable, Hashable {
     case readCommitted = "read committed"
     case repeatableRead = "repeatable read"

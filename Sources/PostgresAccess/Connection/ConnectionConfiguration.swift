@@ -3,24 +3,26 @@
 // defaults given here. Reads no environment of its own; libpq reads its PG… variables for what the
 // connection info leaves open.
 
-/// How to make one connection. The connection info may hold a password and is never printed.
+/// The settings of a connection. The connection info may contain a password and is never printed.
 public struct ConnectionConfiguration: Sendable, Hashable, CustomStringConvertible {
     /// A `postgres://…` URL or a conninfo string (`host=… dbname=…`).
     public var connectionInfo: String
-    /// What `pg_stat_activity` shows.
+    /// The name that `pg_stat_activity` shows.
     public var applicationName = "language-system"
-    /// For each host tried; libpq rounds up to seconds and waits at least 2.
+    /// The deadline for connecting to each host; libpq rounds it up to seconds, at least 2.
     public var connectDeadline: Duration = .seconds(5)
-    /// For one statement, whatever it waits for: also the server's own `statement_timeout`.
+    /// The deadline of one statement, whatever it waits for; the server's `statement_timeout` is
+    /// set to it.
     public var statementDeadline: Duration = .seconds(30)
-    /// Beyond it the least recently used prepared statement is given back.
+    /// The most prepared statements of a connection; beyond it the least recently used one is
+    /// deallocated.
     public var preparedStatementCountMax = 256
 
     public init(_ connectionInfo: String) { self.connectionInfo = connectionInfo }
 
     public var description: String { "ConnectionConfiguration(<redacted>)" }
 
-    /// Keywords and values for libpq, defaults first: of two equal keywords the later one counts.
+    /// The keywords and values for libpq, defaults first: the later of two equal keywords counts.
     var parameters: [(keyword: String, value: String)] {
         let connectSeconds = max(2, Int((Int64(connectDeadline.milliseconds) + 999) / 1000))
         return [

@@ -8,7 +8,7 @@ actor ConnectionHost {
     enum Outcome<T: Sendable>: Sendable {
         case value(T, isReusable: Bool)
         case failure(any Error, isReusable: Bool)
-        /// The connection was dead before the body began; nothing was done.
+        /// The connection was dead before the body began, so nothing was done.
         case stale
     }
 
@@ -26,7 +26,7 @@ actor ConnectionHost {
         executor = ThreadExecutor(name: "postgres")
     }
 
-    /// - Returns: What the log should say of how the connection is protected, if anything.
+    /// - Returns: A warning for the log about the protection of the connection, if any.
     func connect() throws(PostgresError) -> String? {
         let connection = try Connection(configuration, interrupt: interrupt, logger: logger)
         self.connection = connection

@@ -8,7 +8,7 @@ public import LanguageSystem
 
 /// A `postgres://…` URL, a conninfo string (`host=… dbname=…`) or the name of a local database.
 public struct ConnectionInfo: Sendable {
-    /// What was said, in order of libpq's own list; what was not said is not here.
+    /// The options of the text, in the order of libpq's own list.
     private let options: [(keyword: String, value: String)]
 
     /// - Throws: `invalidSettings`.
@@ -32,11 +32,12 @@ public struct ConnectionInfo: Sendable {
         try Self.check(options)
     }
 
+    /// The value of a keyword of libpq (`host`, `sslmode`); nil when the text does not set it.
     public subscript(keyword: String) -> String? {
         options.first { $0.keyword == keyword }?.value
     }
 
-    /// The same without what must not stand in a program's arguments.
+    /// A conninfo string without passwords, for a program's arguments.
     public var withoutSecrets: String {
         options.filter { !Self.secrets.contains($0.keyword) }.map { keyword, value in
             let escaped = value.replacingOccurrences(of: "\\", with: "\\\\")
@@ -47,8 +48,8 @@ public struct ConnectionInfo: Sendable {
 
     private static let secrets: Set<String> = ["password", "sslpassword"]
 
-    /// Where a URL's parts begin and end is decided by the first '@', '/' and '?': one too many
-    /// belongs to a password, or is one in the wrong place.
+    /// Checks where a URL's parts begin and end. The first '@', '/' and '?' decide it; a further
+    /// one belongs to a password, or is in the wrong place.
     private static func checkURL(_ rest: Substring) throws(CoordinatorError) {
         guard !rest.contains(where: \.isWhitespace) else {
             throw .unreadableDatabase("it has a blank in it", percentHint)
@@ -91,7 +92,7 @@ public struct ConnectionInfo: Sendable {
         return options
     }
 
-    /// libpq's complaint without what it quotes.
+    /// libpq's error without the text that it quotes.
     private static func reason(_ words: String) -> String {
         let known = [
             // (This one's sentence has the next one's words.)
@@ -146,7 +147,7 @@ public struct ConnectionInfo: Sendable {
         }
     }
 
-    /// A name, an address, or the directory of a socket.
+    /// Whether the text is a host name, an address or the directory of a socket.
     private static func isHost(_ host: Substring) -> Bool {
         if host.hasPrefix("/") { return true }
         // An abstract socket, in conninfo form.
@@ -162,7 +163,8 @@ public struct ConnectionInfo: Sendable {
 }
 
 extension CoordinatorError {
-    /// The string itself may hold a password in any place: nothing of it is repeated.
+    /// The error for an unreadable connection string. It repeats nothing of the string, which may
+    /// contain a password anywhere.
     static func unreadableDatabase(_ reason: String, _ hint: String? = nil) -> Self {
         Self(
             .invalidSettings,

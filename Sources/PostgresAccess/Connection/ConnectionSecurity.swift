@@ -2,7 +2,8 @@
 // between reads and changes everything, and libpq's default asks for none.
 
 enum ConnectionSecurity {
-    /// A sentence for the log; nil when the server is verified, or on this machine.
+    /// A sentence for the log about an unverified server; nil when the server is verified or on
+    /// this machine.
     static func warning(
         host: String, sslMode: String, rootCertificate: String, isEncrypted: Bool
     ) -> String? {

@@ -1,11 +1,12 @@
 // The writing side of COPY … FROM STDIN (FORMAT binary): rows are collected to pieces of 64 KiB,
 // each handed on before the next is begun, so memory stays bounded and the server sets the pace.
 
-/// Takes the rows of one `copyIn`; valid inside its body.
+/// Writes the rows of one `copyIn`; it is valid only inside the body.
 public final class CopyWriter {
     private let types: [PostgresType]
     private var connection: Connection?
     private var buffer: [UInt8] = []
+    /// The number of rows written so far.
     public private(set) var rowCount = 0
 
     private static let pieceByteCount = 65536
@@ -19,7 +20,7 @@ public final class CopyWriter {
         buffer.appendInteger(Int32(0))  // length of the header's extension
     }
 
-    /// One row, in the order of the columns.
+    /// Writes one row, with values in the order of the columns.
     public func write(_ values: (any PostgresEncodable)?...) throws(PostgresError) {
         guard values.count == types.count else {
             throw .usage("the copy has \(types.count) columns, \(values.count) values were given")

@@ -2,7 +2,7 @@
 
 struct EncodedParameters {
     private var buffer: [UInt8] = []
-    /// Where each parameter begins; nil for NULL.
+    /// The offset at which each parameter begins; nil for NULL.
     private var offsets: [Int?] = []
     private var lengths: [Int32] = []
     private var formats: [Int32] = []

@@ -23,7 +23,7 @@ package final class Interrupt: Sendable {
 
     var isRaised: Bool { state.withLock { $0.isRaised } }
 
-    /// Begins a use: earlier interrupts are forgotten and earlier numbers lose their force.
+    /// Begins a use: earlier interrupts are forgotten, and earlier numbers no longer interrupt.
     func begin() -> Int {
         state.withLock { state in
             state.use += 1
@@ -36,14 +36,14 @@ package final class Interrupt: Sendable {
         }
     }
 
-    /// Wakes the wait if that use still goes on.
+    /// Wakes the wait if that use is still the present one.
     func raise(use: Int) {
         state.withLock { state in
             if state.use == use { raise(&state) }
         }
     }
 
-    /// Wakes whatever use goes on.
+    /// Wakes the present use.
     func raise() {
         state.withLock { raise(&$0) }
     }
@@ -57,7 +57,7 @@ package final class Interrupt: Sendable {
 }
 
 extension Interrupt {
-    /// Sleeps, unless interrupted.
+    /// Sleeps until the duration is over or it is interrupted.
     func wait(_ duration: Duration) {
         var watched = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         poll(&watched, 1, duration.milliseconds)

@@ -4,9 +4,11 @@
 import CLibPQ
 import Glibc
 
+/// The environment variables that libpq reads.
 public enum PostgresEnvironment {
-    /// Takes every variable that libpq reads away from this process and its children. For the start
-    /// of a program that works with its embedded server alone: other threads may be reading.
+    /// Removes every variable that libpq reads from the environment of this process and its
+    /// children. Call it only at the start of a program that uses just its embedded server, before
+    /// other threads read the environment.
     public static func forget() {
         // Without these first, a service that is not there keeps the list away, too.
         for name in ["PGSERVICE", "PGSERVICEFILE", "PGSYSCONFDIR"] { unsetenv(name) }

@@ -1,7 +1,7 @@
 // Which statements the server has prepared on one connection. A value: the connection does the
 // talking, this says under which name, and which one to give back when there are too many.
 
-/// A statement the server knows by name, with the types it inferred.
+/// A prepared statement, with the parameter types that the server inferred.
 struct PreparedStatement: Sendable, Equatable {
     let name: String
     let parameterTypes: [PostgresType]
@@ -35,7 +35,7 @@ struct StatementCache {
         return entries.values[index].statement
     }
 
-    /// A name never used before on this connection.
+    /// Makes a name that was not used before on this connection.
     mutating func newName() -> String {
         nameCount += 1
         return "\(prefix)\(nameCount)"
@@ -46,7 +46,7 @@ struct StatementCache {
         entries[sql] = Entry(statement: statement, lastUse: useCount)
     }
 
-    /// When full: the least recently used statement, which is no longer kept.
+    /// Removes and returns the least recently used statement, if the cache is full.
     mutating func makeRoom() -> PreparedStatement? {
         guard entries.count >= countMax,
             let oldest = entries.min(by: { $0.value.lastUse < $1.value.lastUse })

@@ -5,10 +5,12 @@
 import Concurrency
 public import Logging
 
+/// Listens to notifications on a connection of its own, which it restores when it is lost.
 public struct Listener: Sendable {
+    /// What a listener reports.
     public enum Event: Sendable, Hashable {
-        /// LISTEN stands, for the first time or again, or notifications were dropped: whoever waits
-        /// for something looks for it now.
+        /// The listener is connected, for the first time or again, or notifications were dropped.
+        /// The reader should query the state that it follows.
         case reconnected
         case notification(channel: String, payload: String)
     }
@@ -16,10 +18,10 @@ public struct Listener: Sendable {
     private let configuration: ConnectionConfiguration
     private let logger: Logger
 
-    /// Between two questions whether the server is still there.
+    /// The time between two checks that the server still answers.
     var checkInterval: Duration = .seconds(30)
 
-    /// How many events may wait for the reader before the oldest is dropped.
+    /// The most events that may wait for the reader; beyond it the oldest is dropped.
     static let eventCountMax = 1024
 
     public init(_ configuration: ConnectionConfiguration, logger: Logger) {
@@ -27,7 +29,7 @@ public struct Listener: Sendable {
         self.logger = logger
     }
 
-    /// Listens until the stream is released or its reader's task is cancelled. Never ends by
+    /// Listens until the stream is released or its reader's task is cancelled; it never ends by
     /// itself.
     public func events(on channels: [String]) -> AsyncStream<Event> {
         let (stream, continuation) = AsyncStream.makeStream(
@@ -78,7 +80,7 @@ public struct Listener: Sendable {
         }
     }
 
-    /// After the last event that was dropped there is always a `.reconnected`.
+    /// Yields an event. A `.reconnected` always follows the last event that was dropped.
     static func yield(_ event: Event, _ continuation: AsyncStream<Event>.Continuation) {
         guard case .dropped = continuation.yield(event) else { return }
         continuation.yield(.reconnected)

@@ -3,7 +3,7 @@
 import Concurrency
 import LanguageSystem
 
-/// What keeps one server process from going on, as of the last look.
+/// The sessions that block one server process, as of the last check.
 final class LockWatch: Sendable {
     private struct Seen {
         var process: Int32?
@@ -18,18 +18,19 @@ final class LockWatch: Sendable {
 
     init(_ pool: ConnectionPool) { self.pool = pool }
 
-    /// "process 4711 (psql, user ada, idle in transaction, last query at 2026-11-30 16:40:12+00)".
+    /// The blocking sessions, each as "process 4711 (psql, user ada, idle in transaction, last
+    /// query at 2026-11-30 16:40:12+00)".
     var holders: [String] { seen.withLock { $0.holders } }
 
-    /// The same, unless the last sight of them is older than a moment.
+    /// The blocking sessions, unless the last check is older than a moment.
     var presentHolders: [String] {
         seen.withLock { $0.at + Self.interval * 8 > .now ? $0.holders : [] }
     }
 
-    /// Whose waiting is looked at from now on.
+    /// Sets the process whose waiting is checked from now on.
     func follow(process: Int32) { seen.withLock { $0 = Seen(process: process) } }
 
-    /// Looks until cancelled. Without a second connection nothing is seen, and nothing is wrong.
+    /// Checks until cancelled. Without a second connection it reports nothing, which is no error.
     func run() async {
         while (try? await Task.sleep(for: Self.interval)) != nil {
             guard let process = seen.withLock({ $0.process }) else { continue }
@@ -43,8 +44,8 @@ final class LockWatch: Sendable {
         }
     }
 
-    /// Of other people's sessions PostgreSQL may hide all but the application. What they ask is not
-    /// repeated: it may hold anything.
+    /// PostgreSQL may hide everything but the application of other users' sessions. Their queries
+    /// are not repeated, because they may contain anything.
     private static let question = """
         select distinct case b.pid when 0
             then 'a prepared transaction (select * from pg_prepared_xacts)'

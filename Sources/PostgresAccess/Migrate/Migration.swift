@@ -3,9 +3,9 @@
 import Crypto
 import Foundation
 
-/// One step forward; never changed once released.
+/// One step of the schema. It never changes after its release.
 public struct Migration: Sendable, Hashable {
-    /// From 1 on, without gaps.
+    /// The version of the schema after this step; versions begin at 1 and have no gaps.
     public let version: Int
     public let name: String
     public let sql: String
@@ -16,12 +16,12 @@ public struct Migration: Sendable, Hashable {
         self.sql = sql
     }
 
-    /// From an embedded resource.
+    /// Makes it from an embedded resource.
     public init(version: Int, name: String, sql: [UInt8]) {
         self.init(version: version, name: name, sql: String(decoding: sql, as: UTF8.self))
     }
 
-    /// SHA-256 of the text, in hexadecimal.
+    /// SHA-256 of the SQL text, in hexadecimal.
     var checksum: String { hexadecimalSHA256([sql]) }
 }
 
@@ -35,13 +35,14 @@ public struct SQLFile: Sendable, Hashable {
         self.sql = sql
     }
 
-    /// From an embedded resource.
+    /// Makes it from an embedded resource.
     public init(name: String, sql: [UInt8]) {
         self.init(name: name, sql: String(decoding: sql, as: UTF8.self))
     }
 }
 
-/// Of all texts in order, each with its length, so that moving a border changes the result.
+/// SHA-256 of all texts in order, each with its length, so that moving text from one to the next
+/// changes the result.
 func hexadecimalSHA256(_ texts: [String]) -> String {
     var hash = SHA256()
     for text in texts {

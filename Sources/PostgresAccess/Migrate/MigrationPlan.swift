@@ -16,8 +16,8 @@ struct MigrationPlan: Equatable {
     var isEmpty: Bool { pending.isEmpty && !appliesFiles }
 
     /// - Parameters:
-    ///   - applied: By version, ascending.
-    ///   - appliedFilesChecksum: Of the function files at their last application.
+    ///   - applied: The applied migrations, in ascending order of versions.
+    ///   - appliedFilesChecksum: The checksum of the function files when they were last applied.
     init(
         known: [Migration], filesChecksum: String, applied: [Applied],
         appliedFilesChecksum: String?
@@ -77,7 +77,8 @@ extension CoordinatorError {
             hint: "a released migration is never changed: run the program that applied it")
     }
 
-    /// The last who was seen to be in the way is named.
+    /// The error for a migration that waited for a lock until its deadline. It names the last
+    /// session that blocked it.
     static func migrationWaited(
         _ duration: Duration, _ holders: [String], _ error: PostgresError? = nil
     ) -> Self {
@@ -113,7 +114,7 @@ extension CoordinatorError {
             hint: "nothing was changed: give these another name or schema, and migrate again")
     }
 
-    /// At most twenty by name.
+    /// Lists at most twenty names, and the number of the others.
     static func listed(_ words: [String], separator: String = ", ") -> String {
         words.sorted().prefix(20).joined(separator: separator)
             + (words.count > 20 ? "\(separator)and \(words.count - 20) more" : "")

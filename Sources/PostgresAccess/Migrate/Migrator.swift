@@ -7,11 +7,13 @@ import Concurrency
 public import LanguageSystem
 public import Logging
 
+/// Brings a database to this program's schema.
 public struct Migrator: Sendable {
-    /// What `migrate` did.
+    /// The result of `migrate`.
     public struct Report: Sendable, Hashable {
         /// The version before; 0 when there was no schema.
         public let from: Int
+        /// The version afterwards.
         public let to: Int
         /// Whether functions and views were applied again.
         public let appliedFiles: Bool
@@ -24,18 +26,18 @@ public struct Migrator: Sendable {
     private let logger: Logger
     private let filesChecksum: String
 
-    /// A table change may rewrite much.
+    /// The deadline of a migration. It is long, because a change may rewrite large tables.
     public var deadline: Duration = .seconds(600)
 
     /// How long one attempt waits for a lock on a table. Longer than PostgreSQL needs to end an
     /// automatic vacuum that is in the way (`deadlock_timeout`).
     public var lockPatience: Duration = .seconds(3)
 
-    /// "lsmigrat" in ASCII: every coordinator asks for the same lock.
+    /// The number of the advisory lock, "lsmigrat" in ASCII, the same for every coordinator.
     private static let lockNumber: Int64 = 0x6C73_6D69_6772_6174
 
-    /// - Parameter privileges: Who may do what, applied at every `migrate`: a role may have come
-    ///   since the last one.
+    /// - Parameter privileges: The SQL file that grants rights. It is applied at every `migrate`,
+    ///   because roles may have been created since the last one.
     public init(
         schema: String = "ls", migrations: [Migration], functions: [SQLFile],
         privileges: [SQLFile] = [], logger: Logger
@@ -54,7 +56,7 @@ public struct Migrator: Sendable {
         self.logger = logger
     }
 
-    /// Applies what is missing; all of it or nothing.
+    /// Applies the missing migrations and files, all or none.
     @discardableResult
     public func migrate(_ pool: ConnectionPool) async throws(CoordinatorError) -> Report {
         try await pool.checkWritable()
@@ -131,7 +133,7 @@ public struct Migrator: Sendable {
         }
     }
 
-    /// The same on a connection at hand.
+    /// Checks the schema on the given connection.
     public func check(_ connection: Connection) throws {
         let found = try connection.execute(
             "select to_regclass($1) is not null as found", "\(schema).schema_migration")
@@ -145,7 +147,7 @@ public struct Migrator: Sendable {
         if plan.appliesFiles { throw CoordinatorError.schemaFilesDiffer() }
     }
 
-    /// One who waits says so: the other one's table change may take minutes.
+    /// Takes the advisory lock. It logs that it waits, because another migration may take minutes.
     private func takeTurn(_ connection: Connection) throws {
         let isFree = try connection.execute(
             "select pg_try_advisory_xact_lock($1)", Self.lockNumber
@@ -169,8 +171,8 @@ public struct Migrator: Sendable {
         guard encoding == "UTF8" else { throw CoordinatorError.encodingIsNotUTF8(encoding) }
     }
 
-    /// Before the first migration the schema is empty: what somebody else made there would be taken
-    /// for ours, and replaced or dropped.
+    /// Creates the tables of applied migrations. The schema must be empty before the first
+    /// migration, because other people's objects would be taken for ours.
     private func prepareBooks(_ connection: Connection) throws {
         let catalogue = SchemaCatalogue(schema: schema, connection: connection)
         if try !catalogue.hasTable("schema_migration") {

@@ -1,18 +1,18 @@
-// What PostgreSQL's catalogue says of the functions and views of our schema: which there are, what
+// What PostgreSQL's catalog says of the functions and views of our schema: which there are, what
 // depends on them, who may use them. Members of extensions, aggregates and trigger functions are
 // left alone: a file replaces those in place.
 import LanguageSystem
 
 /// A function, procedure or view of the schema.
 struct SchemaObject: Hashable {
-    /// The catalogue's own number of its kind: pg_proc or pg_class.
+    /// The OID of the catalog table of its kind: pg_proc or pg_class.
     let catalogue: Int64
     let oid: Int64
     let kind: String
     let name: String
-    /// With schema and argument types: `ls.promote(bigint,text,text)`.
+    /// The name with schema and argument types: `ls.promote(bigint,text,text)`.
     let identity: String
-    /// Another one after each `create or replace`.
+    /// A value that changes with each `create or replace`.
     let version: String
 
     var isView: Bool { kind == "view" }
@@ -25,28 +25,28 @@ struct SchemaObject: Hashable {
     }
 }
 
-/// Something that uses an object and is gone without it.
+/// An object that depends on another and would be dropped with it.
 struct SchemaDependent: Hashable {
     let address: SchemaObject.Address
     let words: String
     let uses: String
 }
 
-/// What somebody was allowed on an object that is made anew.
+/// A right on an object that is dropped and created again.
 struct SchemaGrant {
     let object: SchemaObject
-    /// Of one column of a view.
+    /// The column of a view, for a right on one column.
     let column: String?
-    /// "grant select" or "grant select (name)".
+    /// The right: "grant select" or "grant select (name)".
     let right: String
-    /// "to ada with grant option".
+    /// The receiver: "to ada with grant option".
     let receiver: String
 
     func statement(on object: SchemaObject) -> String {
         "\(right) on \(object.isView ? "table" : "routine") \(object.identity) \(receiver)"
     }
 
-    /// "select (name) on view ls.ranker_status to ada".
+    /// The right for people: "select (name) on view ls.ranker_status to ada".
     var words: String { "\(right.dropFirst("grant ".count)) on \(object.words) \(receiver)" }
 }
 
@@ -94,7 +94,7 @@ struct SchemaCatalogue {
             .one().decode(Bool.self)
     }
 
-    /// Whatever stands in the schema and belongs to no extension: "view ls.report".
+    /// All objects of the schema that belong to no extension, such as "view ls.report".
     func everything() throws -> [String] {
         try connection.execute(
             """
@@ -116,7 +116,7 @@ struct SchemaCatalogue {
         ).map { try $0.decode(String.self, "words") }
     }
 
-    /// What the last release made; nil when that was not yet written down.
+    /// The objects of the last release; nil for a release that did not record them.
     func listed() throws -> Set<String>? {
         let words = try connection.execute("select object from \(schema).schema_object")
             .map { try $0.decode(String.self, "object") }
@@ -130,7 +130,7 @@ struct SchemaCatalogue {
             objects.map(\.words))
     }
 
-    /// What uses one of these directly, or a view's row type.
+    /// The objects that depend directly on one of these, or on a view's row type.
     func dependents(of addresses: [SchemaObject.Address]) throws -> [SchemaDependent] {
         try connection.execute(
             """
@@ -167,7 +167,7 @@ struct SchemaCatalogue {
         }
     }
 
-    /// What others than the owner were allowed on an object, as statements.
+    /// The rights on an object of roles other than its owner, as statements.
     func grants(on object: SchemaObject) throws -> [SchemaGrant] {
         let access =
             object.isView
@@ -199,10 +199,10 @@ struct SchemaCatalogue {
         }
     }
 
-    /// Gives again what was allowed, to what stands in the object's place: the same one, made anew,
-    /// or the only one of its name now, when arguments came or went.
+    /// Grants a right again on the object that replaces the old one: the one with the same identity
+    /// or, when arguments changed, the only one with its name.
     ///
-    /// - Returns: False when nothing does, or it has no such column.
+    /// - Returns: False when there is no such object, or it has no such column.
     func restore(_ grant: SchemaGrant, among objects: [SchemaObject]) throws -> Bool {
         let namesakes = objects.filter {
             $0.name == grant.object.name && $0.isView == grant.object.isView
@@ -224,7 +224,7 @@ struct SchemaCatalogue {
         return true
     }
 
-    /// What `alter view … set` was said of a view: `security_barrier=true`.
+    /// The options of views, which `alter view … set` changed: `security_barrier=true`.
     func options() throws -> [SchemaOption] {
         try connection.execute(
             """

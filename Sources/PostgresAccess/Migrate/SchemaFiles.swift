@@ -10,8 +10,8 @@ struct SchemaFiles {
     let files: [SQLFile]
     let logger: Logger
 
-    /// Inside the migrator's transaction. What is in the way is found by trying: an attempt that
-    /// meets an obstacle is undone whole, and the next one drops that first.
+    /// Applies the files inside the migrator's transaction. An attempt that meets an obstacle is
+    /// rolled back whole, and the next attempt drops the obstacle first.
     func apply(_ connection: Connection) throws {
         logger.info("applying functions and views")
         // Functions name each other in any order.
@@ -54,7 +54,7 @@ struct SchemaFiles {
         }
     }
 
-    /// What somebody set of a view is gone once its file ran; what the file itself says stays.
+    /// Restores options of views, which applying a file removes; options that the file sets stay.
     private func keep(
         _ options: [SchemaOption], of objects: [SchemaObject], _ catalogue: SchemaCatalogue
     ) throws {
@@ -67,14 +67,14 @@ struct SchemaFiles {
     }
 
     private enum Outcome {
-        /// By this release's files.
+        /// All files were applied and made these objects.
         case made([SchemaObject])
-        /// Objects that are there and must go first; never empty.
+        /// Objects that must be dropped first; never empty.
         case obstacles(Set<SchemaObject>)
     }
 
-    /// Runs every file. A refusal ends the attempt only when no obstacle explains it: beside an
-    /// older overload, or over an older function, much fails that is not wrong.
+    /// Runs every file. An error ends the attempt only when no obstacle explains it, because
+    /// correct files can fail beside an older overload or over an older function.
     private func attempt(
         among ours: Set<SchemaObject>, beside others: Set<SchemaObject>,
         _ catalogue: SchemaCatalogue, _ connection: Connection
@@ -120,9 +120,9 @@ struct SchemaFiles {
         return Set(file.sql.matches(of: pattern).map { String($0.1) })
     }
 
-    /// These and what of ours stands on them.
+    /// These objects, and all of our objects that depend on them.
     ///
-    /// - Throws: `schemaMismatch` when something else stands on them, with all of it by name.
+    /// - Throws: `schemaMismatch` when objects of others depend on them, with their names.
     private func withDependents(
         _ doomed: Set<SchemaObject>, among ours: [SchemaObject], _ catalogue: SchemaCatalogue
     ) throws -> Set<SchemaObject> {
@@ -145,7 +145,7 @@ struct SchemaFiles {
         return closure
     }
 
-    /// Whatever nothing stands on any more, until none is left.
+    /// Drops the objects, at each step those that nothing depends on any more.
     private func drop(_ objects: Set<SchemaObject>, _ catalogue: SchemaCatalogue) throws {
         var left = objects
         while !left.isEmpty {
@@ -163,7 +163,8 @@ struct SchemaFiles {
 }
 
 extension PostgresError {
-    /// Another result type, parameter name or default; columns that changed; another kind of thing.
+    /// Whether the error means that `create or replace` is impossible: another result type,
+    /// parameter name or default, changed columns, or another kind of object.
     fileprivate var meansCannotReplace: Bool {
         ["42P13", "42P16", "42809"].contains(sqlState)
     }

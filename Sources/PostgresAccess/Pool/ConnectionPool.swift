@@ -5,7 +5,8 @@ import Concurrency
 public import Logging
 public import ServiceLifecycle
 
-/// Connections to one PostgreSQL, lent to one caller at a time, each on its own thread.
+/// A pool of connections to one PostgreSQL. Each connection has its own thread and serves one
+/// caller at a time.
 public final class ConnectionPool: Service, Sendable {
     private typealias ConnectionID = PoolState.ConnectionID
     private typealias WaiterID = PoolState.WaiterID
@@ -27,9 +28,10 @@ public final class ConnectionPool: Service, Sendable {
         var waiters: [WaiterID: Waiter] = [:]
         var waiterCount = 0
         var lastFailure: String?
-        /// The last refusal that no other attempt would change.
+        /// The last permanent failure to connect.
         var refusal: PostgresError?
-        /// Settings that were right once are not called wrong later: that is an outage.
+        /// Whether a connection has succeeded once. Later failures then count as outages, not as
+        /// wrong settings.
         var wasConnected = false
         var isClosed = false
         var closers: [CheckedContinuation<Void, Never>] = []
@@ -40,7 +42,7 @@ public final class ConnectionPool: Service, Sendable {
     private let backoff = Backoff.ofDatabase
     private let shared: Locked<Shared>
 
-    /// Connects when first asked for a connection.
+    /// Makes a pool without connecting; it connects when a caller needs a connection.
     public init(_ configuration: PoolConfiguration, logger: Logger) {
         self.configuration = configuration
         self.logger = logger
@@ -109,7 +111,7 @@ public final class ConnectionPool: Service, Sendable {
         }
     }
 
-    /// One statement, which is its own transaction.
+    /// Runs one statement as its own transaction.
     @discardableResult
     public func execute(
         _ sql: String, _ parameters: (any PostgresEncodable)?..., deadline: Duration? = nil
@@ -150,7 +152,7 @@ public final class ConnectionPool: Service, Sendable {
         interrupting.cancel()
     }
 
-    /// How many connections there are, being made, idle or in use.
+    /// The number of connections that are being made, idle or in use.
     var connectionCount: Int { shared.withLock { $0.state.connectionCount } }
 
     var waiterCount: Int { shared.withLock { $0.state.waiterCount } }

@@ -1,20 +1,22 @@
 // How many connections, and how long a caller waits for one.
 
-/// What a connection is wanted for.
+/// The purpose of a connection.
 public enum PoolPurpose: Sendable, Hashable {
-    /// Somebody's work waits for it.
+    /// Work that others wait for.
     case service
-    /// A list for somebody to look at, which may be long: it takes no connection that others need.
+    /// A list that people look at, which may be long; it uses no connection that other work needs.
     case listing
 }
 
+/// The size and the deadlines of a pool.
 public struct PoolConfiguration: Sendable, Hashable {
     public var connection: ConnectionConfiguration
-    /// Four to eight are enough for one coordinator: a backend is a process of the server's.
+    /// The most connections. Four to eight are enough for a coordinator; each is a process of the
+    /// server.
     public var connectionCountMax = 8
-    /// Beyond it a caller is refused at once.
+    /// The most waiting callers; beyond it a caller is refused at once.
     public var waiterCountMax = 1024
-    /// For a caller that gives no deadline of its own.
+    /// The deadline of callers that give none.
     public var acquireDeadline: Duration = .seconds(5)
     /// How long `close` waits for connections in use before it interrupts them.
     public var closeDeadline: Duration = .seconds(10)

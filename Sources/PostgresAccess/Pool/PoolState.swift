@@ -9,13 +9,13 @@ struct PoolState: Sendable {
     struct WaiterID: Hashable, Sendable { let number: Int }
 
     enum Event: Sendable {
-        /// A caller wants a connection; `atFront` when it had one that turned out dead.
+        /// A caller wants a connection; `atFront` if it had one that was dead.
         case wanted(WaiterID, atFront: Bool, purpose: PoolPurpose = .service)
         /// The waiter's deadline passed or its task was cancelled.
         case waiterGone(WaiterID, Refusal)
         case connected(ConnectionID)
         case connectFailed(ConnectionID)
-        /// The settings are wrong: another attempt would fail as well.
+        /// The settings are wrong, so another attempt would fail, too.
         case connectRefused(ConnectionID)
         /// The pause after a failed attempt is over.
         case pauseOver
@@ -30,23 +30,23 @@ struct PoolState: Sendable {
         case refuse(WaiterID, Refusal)
         /// Send `pauseOver` after a pause that grows with the number of failures in a row.
         case pause(failureCount: Int)
-        /// Closing was asked for and nothing is left.
+        /// The pool is closing and no connection is left.
         case closed
     }
 
     enum Refusal: Hashable, Sendable { case late, cancelled, busy, closed, refused }
 
-    private enum Place: Equatable { case connecting, idle, lent }
+    private enum State: Equatable { case connecting, idle, lent }
 
     let connectionCountMax: Int
     let waiterCountMax: Int
-    /// Of the connections, what listings may hold.
+    /// The most connections that listings may use.
     let listingCountMax: Int
-    private var places: [ConnectionID: Place] = [:]
+    private var states: [ConnectionID: State] = [:]
     /// Last used, first lent: its backend's caches are warm.
     private var idle: [ConnectionID] = []
     private var waiters: [WaiterID] = []
-    /// Of the waiters, and of the lent connections.
+    /// The listings among the waiters and the lent connections.
     private var listingWaiters: Set<WaiterID> = []
     private var listingConnections: Set<ConnectionID> = []
     private var madeCount = 0
@@ -63,10 +63,10 @@ struct PoolState: Sendable {
         listingCountMax = max(1, connectionCountMax / 4)
     }
 
-    var connectionCount: Int { places.count }
+    var connectionCount: Int { states.count }
     var waiterCount: Int { waiters.count }
     var idleCount: Int { idle.count }
-    var lentCount: Int { places.values.count { $0 == .lent } }
+    var lentCount: Int { states.values.count { $0 == .lent } }
 
     mutating func handle(_ event: Event) -> [Action] {
         var actions: [Action] = []
@@ -79,32 +79,32 @@ struct PoolState: Sendable {
             listingWaiters.remove(waiter)
             actions.append(.refuse(waiter, refusal))
         case .connected(let connection):
-            require(connection, at: .connecting)
+            require(connection, is: .connecting)
             failureCount = 0
             keep(connection, &actions)
         case .connectFailed(let connection): fail(connection, &actions)
         case .connectRefused(let connection):
             fail(connection, &actions)
             // Others may still be served by a connection from before.
-            guard places.isEmpty else { break }
+            guard states.isEmpty else { break }
             for waiter in waiters { actions.append(.refuse(waiter, .refused)) }
             waiters.removeAll()
             listingWaiters.removeAll()
         case .pauseOver: isPausing = false
         case .released(let connection, let isReusable):
-            require(connection, at: .lent)
+            require(connection, is: .lent)
             listingConnections.remove(connection)
             if isReusable {
                 keep(connection, &actions)
             } else {
-                places[connection] = nil
+                states[connection] = nil
                 actions.append(.close(connection))
             }
         case .closeAsked: beginClosing(&actions)
         }
         lendIdle(&actions)
         connectMore(&actions)
-        if isClosing && !isClosed && places.isEmpty {
+        if isClosing && !isClosed && states.isEmpty {
             isClosed = true
             actions.append(.closed)
         }
@@ -112,8 +112,8 @@ struct PoolState: Sendable {
     }
 
     private mutating func fail(_ connection: ConnectionID, _ actions: inout [Action]) {
-        require(connection, at: .connecting)
-        places[connection] = nil
+        require(connection, is: .connecting)
+        states[connection] = nil
         failureCount += 1
         if !isPausing && !isClosing {
             isPausing = true
@@ -121,12 +121,12 @@ struct PoolState: Sendable {
         }
     }
 
-    private func require(_ connection: ConnectionID, at place: Place) {
+    private func require(_ connection: ConnectionID, is state: State) {
         precondition(
-            places[connection] == place,
+            states[connection] == state,
             """
-            connection \(connection.number) is not \(place) but \
-            \(String(describing: places[connection]))
+            connection \(connection.number) is not \(state) but \
+            \(String(describing: states[connection]))
             """
         )
     }
@@ -151,10 +151,10 @@ struct PoolState: Sendable {
 
     private mutating func keep(_ connection: ConnectionID, _ actions: inout [Action]) {
         if isClosing {
-            places[connection] = nil
+            states[connection] = nil
             actions.append(.close(connection))
         } else {
-            places[connection] = .idle
+            states[connection] = .idle
             idle.append(connection)
         }
     }
@@ -165,7 +165,7 @@ struct PoolState: Sendable {
         {
             let waiter = waiters.remove(at: index)
             if listingWaiters.remove(waiter) != nil { listingConnections.insert(connection) }
-            places[connection] = .lent
+            states[connection] = .lent
             actions.append(.lend(connection, waiter))
         }
     }
@@ -174,19 +174,19 @@ struct PoolState: Sendable {
         !listingWaiters.contains(waiter) || listingConnections.count < listingCountMax
     }
 
-    /// As many attempts as there are waiters; only one while the server does not answer.
+    /// Starts as many attempts as there are waiters, but only one while the server does not answer.
     private mutating func connectMore(_ actions: inout [Action]) {
         guard !isPausing && !isClosing else { return }
         let waiterCount =
             waiters.count - listingWaiters.count
             + min(listingWaiters.count, listingCountMax - listingConnections.count)
         let wanted = failureCount == 0 ? waiterCount : min(1, waiterCount)
-        var connecting = places.values.count { $0 == .connecting }
-        while connecting < wanted && places.count < connectionCountMax {
+        var connecting = states.values.count { $0 == .connecting }
+        while connecting < wanted && states.count < connectionCountMax {
             let connection = ConnectionID(number: madeCount)
             madeCount += 1
             connecting += 1
-            places[connection] = .connecting
+            states[connection] = .connecting
             actions.append(.connect(connection))
         }
     }
@@ -197,7 +197,7 @@ struct PoolState: Sendable {
         waiters.removeAll()
         listingWaiters.removeAll()
         for connection in idle {
-            places[connection] = nil
+            states[connection] = nil
             actions.append(.close(connection))
         }
         idle.removeAll()

@@ -6,8 +6,9 @@ public import LanguageSystem
 import Logging
 
 extension ConnectionPool {
-    /// Sends a notification to ourselves, on two connections of this pool's making. A server that
-    /// is away or full is waited for; of a standby, which has no notifications, nothing is asked.
+    /// Checks that sessions stay the same, by sending a notification to itself over two
+    /// connections. It waits for a server that is away or full, and does not check a standby, which
+    /// has no notifications.
     ///
     /// - Parameter deadline: For that wait; nil: the pool's own.
     /// - Throws: `invalidSettings` when it does not come back within two seconds.
@@ -55,10 +56,10 @@ extension ConnectionPool {
         }
     }
 
-    /// For programs that write: a standby may become the primary and is waited for, a setting
-    /// stays.
+    /// Checks that the server accepts writes. It waits for a standby, which may become the primary,
+    /// but not for a read-only setting.
     ///
-    /// - Throws: `invalidSettings` when the server only reads because it was told to.
+    /// - Throws: `invalidSettings` when a setting makes the server read-only.
     public func checkWritable() async throws(CoordinatorError) {
         do {
             try await withConnection { connection in
@@ -99,8 +100,9 @@ extension ConnectionPool {
 }
 
 extension PostgresError {
-    /// No notification; none of the pooler's connections free; a statement that is not, or is
-    /// already prepared there; a pooler that says so itself.
+    /// Whether the error means that a pooler shares sessions: no notification, no free connection
+    /// of the pooler, a prepared statement that is missing or already there, or the pooler's own
+    /// error.
     fileprivate var meansSharedSession: Bool {
         kind == .usage || kind == .deadline
             || ["26000", "42P05", "08P01", "57014"].contains(sqlState)

@@ -5,15 +5,16 @@ public import LanguageSystem
 
 /// One field of a row, valid only while it is being decoded.
 public struct PostgresValue {
+    /// The type of the column.
     public let type: PostgresType
-    /// Nil for NULL.
+    /// The value in binary form; nil for NULL.
     public let bytes: UnsafeRawBufferPointer?
 }
 
-/// A value that a column can be decoded to.
+/// A type that a column can be decoded to.
 public protocol PostgresDecodable {
     static func decode(_ value: PostgresValue) throws(PostgresError) -> Self
-    /// The default is PostgreSQL's one-dimensional array.
+    /// Decodes an array of this type; by default PostgreSQL's one-dimensional array.
     static func decodeArray(_ value: PostgresValue) throws(PostgresError) -> [Self]
 }
 
@@ -44,7 +45,7 @@ extension PostgresDecodable {
 }
 
 extension PostgresValue {
-    /// The bytes, or the error that a NULL is for a type that is not optional.
+    /// The bytes; for NULL, the error of a type that is not optional.
     func present(as swiftType: Any.Type) throws(PostgresError) -> UnsafeRawBufferPointer {
         guard let bytes else {
             throw .usage(
@@ -103,7 +104,7 @@ extension Bool: PostgresDecodable {
     }
 }
 
-/// From every integer type; a number that does not fit is an error.
+/// Decodes every integer type; a number that does not fit is an error.
 extension PostgresDecodable where Self: FixedWidthInteger {
     public static func decode(_ value: PostgresValue) throws(PostgresError) -> Self {
         let wide: Int64
@@ -126,7 +127,7 @@ extension Int16: PostgresDecodable {}
 extension Int32: PostgresDecodable {}
 extension Int64: PostgresDecodable {}
 
-/// A byte alone is a small number; `[UInt8]` is bytea.
+/// A single byte is an integer; `[UInt8]` is bytea.
 extension UInt8: PostgresDecodable {
     public static func decodeArray(_ value: PostgresValue) throws(PostgresError) -> [UInt8] {
         guard value.type == .bytea else { throw value.mismatch("[UInt8]") }
@@ -153,7 +154,7 @@ extension Double: PostgresDecodable {
 
 // MARK: Text
 
-/// From text of every kind, json, jsonb and enums.
+/// Decodes every text type, json, jsonb and enums.
 extension String: PostgresDecodable {
     public static func decode(_ value: PostgresValue) throws(PostgresError) -> String {
         var bytes = try value.present(as: String.self)
@@ -196,7 +197,8 @@ extension Date: PostgresDecodable {
 }
 
 extension Duration: PostgresDecodable {
-    /// A day counts 24 hours; months have no length and are refused.
+    /// Decodes an interval. A day is 24 hours; months are refused, because they have no fixed
+    /// length.
     public static func decode(_ value: PostgresValue) throws(PostgresError) -> Duration {
         guard value.type == .interval else { throw value.mismatch("Duration") }
         let bytes = try value.present(as: Duration.self)

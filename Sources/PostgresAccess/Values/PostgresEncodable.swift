@@ -4,16 +4,16 @@
 public import Foundation
 public import LanguageSystem
 
-/// How the bytes that `encode` appended are to be read.
+/// The form of the bytes that `encode` appended.
 public enum PostgresFormat: Sendable, Equatable {
     case binary
     /// The type's textual input form. Parameters may use it; arrays and COPY may not.
     case text
-    /// Nothing was appended.
+    /// Nothing was appended: the value is NULL.
     case null
 }
 
-/// A value that can be a parameter, an array's element or a field of COPY.
+/// A type whose values can be parameters, elements of arrays and fields of COPY.
 public protocol PostgresEncodable: Sendable {
     /// Appends the value in the form of `type`.
     func encode(as type: PostgresType, into buffer: inout [UInt8]) throws(PostgresError)
@@ -65,7 +65,7 @@ extension [UInt8] {
         Swift.withUnsafeBytes(of: value.bigEndian) { append(contentsOf: $0) }
     }
 
-    /// Length (-1 for null) and bytes, as arrays and COPY want a field.
+    /// Appends a field of an array or of COPY: its length (-1 for NULL) and its bytes.
     mutating func appendField(_ value: some PostgresEncodable, as type: PostgresType)
         throws(PostgresError) -> PostgresFormat
     {
@@ -132,7 +132,7 @@ extension Int16: PostgresEncodable {}
 extension Int32: PostgresEncodable {}
 extension Int64: PostgresEncodable {}
 
-/// A byte alone is a small number; `[UInt8]` is bytea.
+/// A single byte is an integer; `[UInt8]` is bytea.
 extension UInt8: PostgresEncodable {
     public static func encodeArray(
         _ values: [UInt8], as type: PostgresType, into buffer: inout [UInt8]
@@ -166,7 +166,7 @@ extension Double: PostgresEncodable {}
 
 // MARK: Text
 
-/// Goes wherever a text form exists: text, jsonb, enums, uuid, numeric, …
+/// A String can be any type that has a text form: text, jsonb, enums, uuid, numeric, …
 extension String: PostgresEncodable {
     public func encode(as type: PostgresType, into buffer: inout [UInt8]) throws(PostgresError)
         -> PostgresFormat
@@ -194,10 +194,10 @@ extension UUID: PostgresEncodable {
 }
 
 extension Date: PostgresEncodable {
-    /// 2000-01-01 00:00 UTC, PostgreSQL's zero, in seconds after Foundation's (2001-01-01).
+    /// PostgreSQL's epoch, 2000-01-01 00:00 UTC, in seconds from Foundation's (2001-01-01).
     static let postgresZero = -31_622_400.0
 
-    /// To the microsecond.
+    /// Encodes the time to the microsecond.
     public func encode(as type: PostgresType, into buffer: inout [UInt8]) throws(PostgresError)
         -> PostgresFormat
     {
@@ -211,7 +211,7 @@ extension Date: PostgresEncodable {
 }
 
 extension Duration: PostgresEncodable {
-    /// An interval of microseconds only; finer parts are cut off.
+    /// Encodes an interval in microseconds; finer parts are cut off.
     public func encode(as type: PostgresType, into buffer: inout [UInt8]) throws(PostgresError)
         -> PostgresFormat
     {
@@ -256,7 +256,7 @@ extension Optional: PostgresEncodable where Wrapped: PostgresEncodable {
     }
 }
 
-/// An enum over String, an identifier over Int64: one line of conformance is enough.
+/// An enum over String or an identifier over Int64 needs only one line of conformance.
 extension PostgresEncodable where Self: RawRepresentable, RawValue: PostgresEncodable {
     public func encode(as type: PostgresType, into buffer: inout [UInt8]) throws(PostgresError)
         -> PostgresFormat

@@ -2,8 +2,9 @@
 // for them in our sentences. Types made by users (enums, citext, domains over them) have numbers
 // from 16384 on; their binary form is text for all that we use.
 
-/// A type of a column or a parameter, as the server numbers it.
+/// The type of a column or a parameter, by its OID.
 public struct PostgresType: Sendable, Hashable, CustomStringConvertible {
+    /// The OID of the type in `pg_type`.
     public let oid: UInt32
 
     public init(oid: UInt32) { self.oid = oid }
@@ -29,7 +30,7 @@ public struct PostgresType: Sendable, Hashable, CustomStringConvertible {
     public static let uuid = Self(oid: 2950)
     public static let jsonb = Self(oid: 3802)
 
-    /// Nil for what is not an array of a type named above.
+    /// The element type of an array of one of the types above; nil for any other type.
     public var elementType: PostgresType? { Self.elements[oid] }
 
     /// Whether the binary form is the text itself, in UTF-8.

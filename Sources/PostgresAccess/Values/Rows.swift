@@ -14,7 +14,7 @@ final class ResultMemory: @unchecked Sendable {
 
     var columnCount: Int { Int(PQnfields(result)) }
 
-    /// The answer to COPY has columns without names.
+    /// The names of the columns; none for the answer to COPY.
     var columnNames: [String] {
         (0..<PQnfields(result)).map { PQfname(result, $0).map { String(cString: $0) } ?? "" }
     }
@@ -23,7 +23,7 @@ final class ResultMemory: @unchecked Sendable {
         (0..<PQnfields(result)).map { PostgresType(oid: PQftype(result, $0)) }
     }
 
-    /// Compared where it lies: no String is made for each field read.
+    /// The index of the column with this name; the comparison makes no String.
     func columnIndex(_ name: String) -> Int? {
         name.withCString { name in
             (0..<PQnfields(result)).first { strcmp(PQfname(result, $0), name) == 0 }.map(Int.init)
@@ -54,18 +54,19 @@ public struct Rows: RandomAccessCollection, Sendable {
         return Row(memory: memory, index: index)
     }
 
+    /// The names of the columns, in order.
     public var columnNames: [String] { memory.columnNames }
 
-    /// Rows inserted, updated, deleted, moved or, for a select, returned.
+    /// The number of rows that were inserted, updated, deleted, moved or, by a select, returned.
     public var affectedRowCount: Int { Int(String(cString: PQcmdTuples(memory.result))) ?? 0 }
 
-    /// The only row.
+    /// The only row; any other number of rows is an error.
     public func one() throws(PostgresError) -> Row {
         guard count == 1 else { throw .usage("the statement returned \(count) rows, expected 1") }
         return self[0]
     }
 
-    /// The only row, if any.
+    /// The only row, or nil if there is none; more rows are an error.
     public func oneOrNone() throws(PostgresError) -> Row? {
         guard count <= 1 else {
             throw .usage("the statement returned \(count) rows, expected at most 1")
@@ -74,7 +75,7 @@ public struct Rows: RandomAccessCollection, Sendable {
     }
 }
 
-/// One row; its fields are decoded when asked for.
+/// One row, whose fields are decoded when they are read.
 public struct Row: Sendable {
     let memory: ResultMemory
     let index: Int
@@ -85,7 +86,7 @@ public struct Row: Sendable {
         try decode(type, at: columnIndex(column))
     }
 
-    /// The same, the type known from where the value goes.
+    /// Decodes a column to the type that the context requires.
     public func decode<T: PostgresDecodable>(_ column: String) throws(PostgresError) -> T {
         try decode(T.self, column)
     }
@@ -106,7 +107,8 @@ public struct Row: Sendable {
         }
     }
 
-    /// A bytea where it lies, without a copy. The pointer is valid only inside `body`.
+    /// Passes the bytes of a bytea to `body` without a copy. The pointer is valid only inside
+    /// `body`.
     public func withBytes<T>(_ column: String, _ body: (UnsafeRawBufferPointer) throws -> T)
         throws -> T
     {

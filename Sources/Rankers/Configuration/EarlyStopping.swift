@@ -2,10 +2,12 @@
 // are held out, and what the ranker picks on them after each epoch decides.
 public import LanguageSystem
 
+/// Early stopping: the share of held-out queries, and the patience.
 public struct EarlyStopping: Codable, Sendable, Hashable {
-    /// Share of all queries, more than 0 and at most 0.9; they give no groups to train on.
+    /// The share of queries that are held out and not trained on, more than 0 and at most 0.9.
     public var heldOut: Double
-    /// Epochs without a better accuracy on the held-out queries, after which training ends.
+    /// The number of epochs without a better accuracy on the held-out queries after which training
+    /// ends.
     public var patience: Int
 
     public init(heldOut: Double = 0.2, patience: Int = 2) throws(CoordinatorError) {
@@ -24,7 +26,7 @@ public struct EarlyStopping: Codable, Sendable, Hashable {
         }
     }
 
-    /// - Parameter epochs: those planned; one alone leaves nothing to choose.
+    /// - Parameter epochs: The number of planned epochs; with one there is nothing to choose.
     func validate(epochs: Int) throws(CoordinatorError) {
         try validate()
         guard epochs > 1 else {

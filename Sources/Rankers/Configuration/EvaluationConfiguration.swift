@@ -2,10 +2,13 @@
 // version is compared on the same ones.
 public import LanguageSystem
 
+/// How a version is measured: which groups are drawn.
 public struct EvaluationConfiguration: Codable, Sendable, Hashable {
-    /// K, candidates drawn from the pool; a smaller pool is taken whole.
+    /// K, the number of candidates in a group; a smaller pool is used whole.
     public var candidateCount: Int
+    /// The number of groups drawn for each query.
     public var groupsPerQuery: Int
+    /// The seed of the groups.
     public var seed: UInt64
 
     public init(
@@ -46,7 +49,8 @@ extension EvaluationConfiguration {
         self = try StrictJSON.decode(Self.self, from: json, what: "evaluation configuration")
     }
 
-    /// One line, keys sorted; equal configurations give equal bytes.
+    /// The configuration as JSON on one line with sorted keys; equal configurations give equal
+    /// bytes.
     public var json: String { StrictJSON.encode(self) }
 
     public init(from decoder: any Decoder) throws {

@@ -7,7 +7,7 @@ extension TrainingConfiguration {
     /// The 40 settings of Table 8, with Appendix D's 100 groups of 10 a query and temperature 1.
     ///
     ///     batch      256, 1024 groups; one epoch
-    ///     optimiser  SGD 0.05 0.1 0.5 1.0 with momentum 0, 0.9; AdamW 1e-5 1e-4
+    ///     optimizer  SGD 0.05 0.1 0.5 1.0 with momentum 0, 0.9; AdamW 1e-5 1e-4
     ///     schedule   constant, cosine; weight decay 1e-4
     ///
     /// Ordered as nested loops, in the order of the lines above: batch outermost, schedule

@@ -2,36 +2,43 @@
 // numbers do is Network's. Unknown keys are refused: a misspelt option must not be ignored.
 public import LanguageSystem
 
-/// Everything that decides a ranker's tensors and its arithmetic, apart from the weights.
+/// The shape of a ranker: everything that determines its tensors and its arithmetic, except the
+/// weights.
 public struct RankerConfiguration: Codable, Sendable, Hashable {
+    /// The instruction token of a ranker.
     public enum Instruction: String, Sendable, Codable, Hashable, CaseIterable {
         /// The projected feature of the instruction.
         case feature
-        /// A learned vector in its place.
+        /// A learned vector instead of the instruction's feature.
         case learned
     }
 
+    /// The activation of the MLPs. (E5)
     public enum Activation: String, Sendable, Codable, Hashable, CaseIterable {
         case gelu, relu
     }
 
+    /// The score of a candidate, from its token and the instruction's. (E6)
     public enum Similarity: String, Sendable, Codable, Hashable, CaseIterable {
         case cosine
-        /// scale * cosine + bias, both learned; for labels beyond [-1, 1].
+        /// The score scale * cosine + bias with learned scale and bias, for labels beyond [-1, 1].
         case affine
     }
 
     public var kind: RankerKind
-    /// D, the numbers of one feature.
+    /// D, the number of values in one feature.
     public var hiddenSize: Int
-    /// d; nil without projection, where d = D.
+    /// d, the width after the projection; nil without projection, where d = D.
     public var projectionWidth: Int?
     public var instruction: Instruction
+    /// The number of blocks.
     public var blocks: Int
+    /// h, the number of attention heads; it divides d.
     public var heads: Int
+    /// The hidden width of the MLPs divided by d.
     public var mlpMultiple: Int
     public var activation: Activation
-    /// Pointwise only: x + MLP(x) in place of MLP(x).
+    /// Whether blocks compute x + MLP(x) instead of MLP(x); pointwise only.
     public var residual: Bool
     public var similarity: Similarity
 
@@ -105,7 +112,8 @@ extension RankerConfiguration {
         self = try StrictJSON.decode(Self.self, from: json, what: "ranker configuration")
     }
 
-    /// One line, keys sorted; equal configurations give equal bytes.
+    /// The configuration as JSON on one line with sorted keys; equal configurations give equal
+    /// bytes.
     public var json: String { StrictJSON.encode(self) }
 
     public init(from decoder: any Decoder) throws {

@@ -1,5 +1,5 @@
-// JSON of configurations: keys sorted on the way out, unknown keys and wrong types refused with a
-// sentence on the way in.
+// JSON of configurations: keys sorted on the way out; unknown keys, keys that stand twice and wrong
+// types refused with a sentence on the way in.
 internal import Foundation
 internal import LanguageSystem
 
@@ -14,9 +14,12 @@ enum StrictJSON {
                 what, "found \(json.utf8.count) bytes, at most 65536 fit")
         }
         do {
+            try JSONScan.check(Data(json.utf8))
             return try JSONDecoder().decode(type, from: Data(json.utf8))
         } catch let error as CoordinatorError {
             throw error
+        } catch let refusal as JSONScan.Refusal {
+            throw .unreadableConfiguration(what, refusal.found)
         } catch let error as DecodingError {
             throw .unreadableConfiguration(what, sentence(error))
         } catch {

@@ -3,32 +3,37 @@
 public import LanguageSystem
 public import RankerMath
 
-/// Everything that decides a training run, apart from the features and the ranker's shape.
+/// The recipe of a training: everything that determines its result, except the features and the
+/// ranker's shape.
 public struct TrainingConfiguration: Codable, Sendable, Hashable {
-    /// Where the projection of a fresh ranker starts.
+    /// The initial projection of a new ranker.
     public enum Start: String, Codable, Sendable, Hashable, CaseIterable {
-        /// Uniform in +-1/sqrt(D), as the reference.
+        /// Uniform in +-1/sqrt(D), as in the reference.
         case uniform
-        /// The same, moved and scaled as if the training responses had mean 0 and deviation 1.
+        /// Uniform, then shifted and scaled as if the training responses had mean 0 and deviation
+        /// 1. (E14)
         case standardised
     }
 
     public var loss: Loss
     public var start: Start
-    /// Multiplies the similarity inside KL, BCE and the pairwise loss; 1 is the paper.
+    /// tau, which multiplies the similarity in KL, BCE and the pairwise loss; the paper uses 1.
     public var temperature: Double
     public var optimizer: OptimizerConfiguration
-    /// Groups in one optimiser step.
+    /// The number of groups in one step of the optimizer.
     public var batchGroups: Int
-    /// N, groups drawn for each query and epoch.
+    /// N, the number of groups drawn for each query and epoch.
     public var groupsPerQuery: Int
-    /// K, candidates in a group.
+    /// K, the number of candidates in a group.
     public var candidateCount: Int
+    /// The number of passes over the groups.
     public var epochs: Int
-    /// Nil trains every epoch on every query, as the paper.
+    /// Early stopping; nil trains every epoch on every query, as the paper does.
     public var earlyStopping: EarlyStopping?
+    /// The seed of the groups, their order and the initial weights.
     public var seed: UInt64
-    /// Of all products of matrices; bfloat16 is computed as float32 where the processor lacks it.
+    /// The precision of all matrix products; float32 replaces bfloat16 where the processor lacks
+    /// it.
     public var precision: Precision
 
     public init(
@@ -50,9 +55,9 @@ public struct TrainingConfiguration: Codable, Sendable, Hashable {
         try validate()
     }
 
-    /// What a newcomer gets: measured on seven subjects together and on each alone, from 21 queries
-    /// on (the page Decisions has the figures). Small batches, so that few queries still make
-    /// steps.
+    /// The default recipe, measured on seven subjects together and on each alone, from 21 queries
+    /// on (the page Decisions has the figures). Its batches are small, so that few queries still
+    /// give several steps.
     public static func preset(kind: RankerKind) -> Self {
         do {
             switch kind {
@@ -93,21 +98,25 @@ public struct TrainingConfiguration: Codable, Sendable, Hashable {
     }
 }
 
-/// An optimiser with PyTorch's semantics, and its schedule.
+/// An optimizer with PyTorch's semantics, and its schedule. (E11 to E13)
 public struct OptimizerConfiguration: Codable, Sendable, Hashable {
+    /// The update rule.
     public enum Name: String, Codable, Sendable, Hashable, CaseIterable { case sgd, adamw }
+    /// The learning rate over the steps. (E13)
     public enum Schedule: String, Codable, Sendable, Hashable, CaseIterable {
         case constant, cosine
     }
 
     public var name: Name
+    /// The initial learning rate.
     public var rate: Double
-    /// SGD only.
+    /// The momentum of SGD.
     public var momentum: Double
-    /// AdamW only.
+    /// beta1 and beta2 of AdamW.
     public var betas: [Double]
+    /// The epsilon of AdamW.
     public var epsilon: Double
-    /// On every parameter.
+    /// The weight decay, which applies to every parameter.
     public var weightDecay: Double
     public var schedule: Schedule
 
@@ -163,7 +172,8 @@ extension TrainingConfiguration {
         self = try StrictJSON.decode(Self.self, from: json, what: "training configuration")
     }
 
-    /// One line, keys sorted; equal configurations give equal bytes.
+    /// The configuration as JSON on one line with sorted keys; equal configurations give equal
+    /// bytes.
     public var json: String { StrictJSON.encode(self) }
 
     public init(from decoder: any Decoder) throws {
@@ -188,8 +198,8 @@ extension TrainingConfiguration {
         try validate()
     }
 
-    /// Leaves out what is absent or, as float32, goes without saying: a worker that does not know
-    /// the key can then still read it.
+    /// Leaves out absent keys and the default precision float32, so that a worker that does not
+    /// know these keys can read the rest.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(loss, forKey: .loss)

@@ -4,10 +4,10 @@
 internal import LanguageSystem
 internal import RankerMath
 
-/// Accuracy of the best-scored candidate, and everything to compare it with.
+/// Measures the accuracy of the best-scored candidate, and all baselines on the same groups.
 ///
-/// - Parameter progress: called on the caller's thread after every few queries; what it throws ends
-///   the evaluation and is passed on.
+/// - Parameter progress: Called on the caller's thread after every few queries; an error that it
+///   throws ends the evaluation and is thrown on.
 /// - Throws: `contractMismatch` for features of another width than the ranker's; `invalidFeatures`
 ///   where a norm or a score is not finite, with the query and the candidate.
 public func evaluate(
@@ -24,48 +24,48 @@ public func evaluate(
 
 /// One thread's evaluation of whole pools: each row is projected once, however many groups hold it.
 final class PoolScorer {
-    /// Tokens that pass the blocks together.
+    /// The number of tokens that pass through the blocks together.
     private static let tokenTotal = 352
     private let plan: GroupPlan
     private let weights: FrozenWeights
     private let scratch: ProjectionScratch
     /// One for each K, so that a K is computed in the same way whatever stands beside it.
-    private let tails: [(tail: Tail, groupCountMax: Int)]
+    private let trunks: [(trunk: Trunk, groupCountMax: Int)]
     private var z: [Float]
     private var scores: [Float]
 
-    /// - Parameter poolCountMax: Responses of the largest pool.
+    /// - Parameter poolCountMax: The number of responses in the largest pool.
     init(_ weights: FrozenWeights, _ plan: GroupPlan, poolCountMax: Int) {
         self.plan = plan
         self.weights = weights
         scratch = weights.projector.makeScratch()
-        let shape = weights.layout.tail
-        tails = plan.candidateCounts.map { count in
+        let shape = weights.layout.trunk
+        trunks = plan.candidateCounts.map { count in
             let tokens = min(count, poolCountMax) + 1
             let groups = max(1, min(plan.groupsPerQuery, Self.tokenTotal / tokens))
-            let tail = Tail(shape: shape, tokenTotal: groups * tokens, tokenCountMax: tokens)
-            return (tail, groups)
+            let trunk = Trunk(shape: shape, tokenTotal: groups * tokens, tokenCountMax: tokens)
+            return (trunk, groups)
         }
         z = Array(repeating: 0, count: (poolCountMax + 1) * weights.layout.configuration.width)
-        let scoreCount = tails.map { $0.groupCountMax * ($0.tail.tokenCountMax - 1) }.max() ?? 0
+        let scoreCount = trunks.map { $0.groupCountMax * ($0.trunk.tokenCountMax - 1) }.max() ?? 0
         scores = Array(repeating: 0, count: scoreCount)
     }
 
     /// The query's mean labels, one value for each K of the plan.
-    /// - Throws: `invalidFeatures` where a norm or a score is not finite: then no candidate is the
-    ///   best.
+    /// - Throws: `invalidFeatures` when a norm or a score is not finite, because then no candidate
+    ///   is the best.
     func evaluate(_ set: FeatureSet, query: Int) throws(CoordinatorError) -> [QueryResult] {
         let pool = set.offsets[query]..<set.offsets[query + 1]
         project(set, query, pool)
         let groups = plan.groups(of: query, poolCount: pool.count)
         var results: [QueryResult] = []
-        for (count, each) in zip(plan.candidateCounts, tails) {
+        for (count, each) in zip(plan.candidateCounts, trunks) {
             let k = min(count, pool.count)
             var result = QueryResult()
             for start in stride(from: 0, to: groups.count, by: each.groupCountMax) {
                 let chunk = groups[start..<min(start + each.groupCountMax, groups.count)]
                     .map { Array($0[..<k]) }
-                if let found = score(chunk[...], k, each.tail) {
+                if let found = score(chunk[...], k, each.trunk) {
                     // The candidate's place in the pool, not in the group that was drawn.
                     let pooled = NotFinite(
                         group: found.group,
@@ -84,7 +84,7 @@ final class PoolScorer {
         return results
     }
 
-    /// z row 0 is the instruction, row 1 + i the pool's response i.
+    /// Projects a query: row 0 of z is the instruction, row 1 + i the pool's response i.
     private func project(_ set: FeatureSet, _ query: Int, _ pool: Range<Int>) {
         let rows = [set.instructionRow(query)] + pool.map(set.responseRow)
         z.withUnsafeMutableBufferPointer { z in
@@ -95,13 +95,13 @@ final class PoolScorer {
         }
     }
 
-    private func score(_ groups: ArraySlice<[Int]>, _ k: Int, _ tail: Tail) -> NotFinite? {
+    private func score(_ groups: ArraySlice<[Int]>, _ k: Int, _ trunk: Trunk) -> NotFinite? {
         let d = weights.layout.configuration.width
         let parameters = weights.parameters
         z.withUnsafeBufferPointer { z in
             // It has an address: there is an instruction.
             let z = z.baseAddress!
-            var target = tail.input
+            var target = trunk.input
             for group in groups {
                 let first = weights.layout.instruction.map { parameters.values + $0 } ?? z
                 target.update(from: first, count: d)
@@ -113,7 +113,7 @@ final class PoolScorer {
         }
         return scores.withUnsafeMutableBufferPointer { scores in
             // It has an address: a group has a candidate.
-            tail.forward(
+            trunk.forward(
                 parameters, groups: groups.count, tokens: k + 1, scores: scores.baseAddress!)
         }
     }

@@ -7,6 +7,7 @@ import LanguageSystem
 
 /// The figures of a report that are compared. A report of an older worker has no `queryValues`.
 public struct ReportedFigures: Sendable, Hashable, Codable {
+    /// The mean label of the ranker's picks.
     public var accuracy: Double
     public var firstSample: Double
     public var majority: Double?
@@ -26,20 +27,22 @@ public struct ReportedFigures: Sendable, Hashable, Codable {
     }
 }
 
+/// Compares the figures of a worker with those that a coordinator measured again.
 public enum EvaluationComparison {
-    /// Of a hundred picks so many may have another label, and two more whatever the number. Between
-    /// processors one in a thousand differs, where two scores are the same but for rounding: ten
-    /// times that is no honest worker's doing, and a lie that stays below moves accuracy by one
-    /// point at most.
+    /// The number of picks in a hundred that may have another label, and two more at any number.
+    /// Between processors one pick in a thousand differs, where two scores are equal up to
+    /// rounding: an honest worker does not reach ten times that, and a lie that stays below moves
+    /// accuracy by one point at most.
     public static let differingPicksInHundred = 1.0
     static let differingPicksAlways = 2.0
-    /// Of figures that need no ranker, relative to the larger or 1: how they are written, no more.
+    /// The tolerance of the baselines, relative to the larger figure or 1; it allows only for
+    /// rounding in text.
     static let exactTolerance = 1e-6
 
     /// - Parameters:
-    ///   - labelRange: The set's greatest label minus its least: by how much one pick can change a
+    ///   - labelRange: The set's largest label minus its smallest, by which one pick can change a
     ///     sum.
-    /// - Returns: The first difference, in words; nil: they say the same.
+    /// - Returns: The first difference, for people; nil when the figures agree.
     public static func difference(
         of reported: ReportedFigures, from found: EvaluationReport, labelRange: Double
     ) -> String? {
@@ -108,7 +111,7 @@ public enum EvaluationComparison {
 }
 
 extension FeatureSet {
-    /// The greatest label minus the least.
+    /// The largest label minus the smallest.
     public var labelRange: Double {
         guard let least = labels.min(), let greatest = labels.max() else { return 0 }
         return Double(greatest) - Double(least)

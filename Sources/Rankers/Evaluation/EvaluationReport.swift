@@ -1,41 +1,48 @@
 // How one version did on one feature set, beside everything it has to be compared with.
 
-/// A few more queries are measured, told to the caller.
+/// The progress of an evaluation.
 public struct EvaluationProgress: Sendable, Hashable {
-    /// Measured so far.
+    /// The number of queries measured so far.
     public let query: Int
     public let queryCount: Int
 
+    /// The part that is done, 0 to 1.
     public var fraction: Double { Double(query) / Double(queryCount) }
-    /// `query 16 of 57`
+    /// The progress for people: `query 16 of 57`.
     public var note: String { "query \(query) of \(queryCount)" }
 }
 
-/// Shares of picks with label 1 (for score labels: mean labels of the picks), 0 to 1.
+/// The figures of a version: shares of picks with label 1, 0 to 1 (for score labels, mean labels of
+/// the picks).
 public struct EvaluationReport: Codable, Sendable, Hashable {
+    /// The figure of the ranker's picks.
     public var accuracy: Double
-    /// Of `accuracy`: bootstrap by query, 1,000 resamples, seeded.
+    /// The standard error of `accuracy`: bootstrap by query, 1,000 seeded resamples.
     public var standardError: Double
+    /// The figure of the first candidate of each group.
     public var firstSample: Double
-    /// Nil where answers are not known.
+    /// The figure of the most frequent answer; nil where answers are unknown.
     public var majority: Double?
-    /// Nil where log-probabilities are not known.
+    /// The figure of the candidate with the highest log-probability; nil where these are unknown.
     public var highestLogProbability: Double?
+    /// The figure of the best candidate of each group.
     public var oracle: Double
+    /// The number of groups that were measured.
     public var groupCount: Int
     public var queryCount: Int
-    /// K as configured; `smallerPoolCount` queries had fewer candidates and gave them all.
+    /// K as configured; `smallerPoolCount` queries had fewer candidates, of which all were used.
     public var candidateCount: Int
     public var groupsPerQuery: Int
-    /// Queries whose pool is smaller than K.
+    /// The number of queries whose pool is smaller than K.
     public var smallerPoolCount: Int
     public var seed: UInt64
+    /// The time that the evaluation took.
     public var seconds: Double
-    /// The mean label of the ranker's picks, query by query: `accuracy` is their mean. Nil for sets
-    /// of more than `queryValueCountMax` queries, and from workers of before.
+    /// The mean label of the ranker's picks for each query; `accuracy` is their mean. Nil for sets
+    /// of more than `queryValueCountMax` queries, and from earlier workers.
     public var queryValues: [Float]? = nil
 
-    /// What still fits into a report on the wire.
+    /// The most query values that fit into a report on the wire.
     static let queryValueCountMax = 10_000
 
     enum CodingKeys: String, CodingKey {
@@ -51,6 +58,6 @@ public struct EvaluationReport: Codable, Sendable, Hashable {
         case queryValues = "query_values"
     }
 
-    /// One line, keys sorted.
+    /// The report as JSON on one line with sorted keys.
     public var json: String { StrictJSON.encode(self) }
 }

@@ -1,7 +1,7 @@
 // Which candidate each method picks from one group, and the mean labels of the picks: the ranker,
 // and the baselines that cost nothing to know.
 
-/// Mean labels of one query's picks.
+/// The mean labels of one query's picks, for each method.
 struct QueryResult: Sendable {
     var ranker = 0.0
     var firstSample = 0.0
@@ -11,8 +11,8 @@ struct QueryResult: Sendable {
 
     /// Adds the labels of one group's picks.
     /// - Parameters:
-    ///   - rows: the group's responses in the order drawn, numbered as in the set.
-    ///   - best: the ranker's pick, a position in `rows`.
+    ///   - rows: The group's responses in the order drawn, numbered as in the set.
+    ///   - best: The ranker's pick, as a position in `rows`.
     mutating func add(_ rows: [Int], picked best: Int, of set: FeatureSet) {
         func label(_ index: Int) -> Double { Double(set.labels[rows[index]]) }
         ranker += label(best)
@@ -34,7 +34,7 @@ struct QueryResult: Sendable {
     }
 }
 
-/// The position of the greatest value; the first of equals. What is not a number is less than any.
+/// The position of the largest value, the first one of equals. NaN is smaller than any number.
 package func greatest(_ values: ArraySlice<Float>) -> Int {
     var best = values.startIndex
     for index in values.indices
@@ -44,8 +44,9 @@ package func greatest(_ values: ArraySlice<Float>) -> Int {
     return best - values.startIndex
 }
 
-/// The first position of the most frequent answer. Of equally frequent answers the one that stands
-/// first wins; unknown ones (-1) do not count, and where all are unknown it is the first sample.
+/// The first position of the most frequent answer. Of equally frequent answers the one that comes
+/// first wins. Unknown answers (-1) do not count; if all are unknown, the result is the first
+/// sample.
 package func mostFrequent(_ answers: [Int32]) -> Int {
     var counts: [Int32: Int] = [:]
     for answer in answers where answer >= 0 { counts[answer, default: 0] += 1 }

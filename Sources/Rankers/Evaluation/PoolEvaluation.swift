@@ -4,15 +4,15 @@ internal import Foundation
 internal import LanguageSystem
 internal import RankerMath
 
-/// Which groups are measured: the seed and the query's number alone decide them.
+/// The groups that are measured; they depend only on the seed and the query's number.
 struct GroupPlan: Sendable {
     /// The values of K, each 1 or more.
     let candidateCounts: [Int]
     let groupsPerQuery: Int
     let seed: UInt64
 
-    /// Groups of the greatest K (of the whole pool where that is smaller). Their first k are the
-    /// groups of k: a choice does not depend on how many more are chosen after it.
+    /// The groups of the largest K, or of the whole pool where that is smaller. Their first k
+    /// candidates are the groups of k, because a choice does not depend on how many follow it.
     func groups(of query: Int, poolCount: Int) -> [[Int]] {
         let count = min(candidateCounts.max() ?? 1, poolCount)
         return (0..<groupsPerQuery).map { group in
@@ -33,7 +33,7 @@ struct PoolEvaluation {
     let weights: RankerWeights
     let sets: [FeatureSet]
     let plan: GroupPlan
-    /// Of each thread, between two calls of `progress`.
+    /// The number of queries of each thread between two calls of `progress`.
     private static let queriesPerRound = 4
 
     /// What went wrong in one round; whichever thread meets it, the first query's is told.
@@ -86,7 +86,7 @@ struct PoolEvaluation {
 }
 
 extension FeatureSet {
-    /// Responses of each query.
+    /// The number of responses of each query.
     var poolCounts: [Int] { zip(offsets, offsets.dropFirst()).map { $1 - $0 } }
     var poolCountMax: Int { poolCounts.max() ?? 1 }
 }

@@ -19,13 +19,13 @@ final class QueryResults: @unchecked Sendable {
 
     deinit { results.deallocate() }
 
-    /// - Parameter result: One for each K of the plan.
+    /// - Parameter result: One result for each K of the plan.
     func store(_ result: [QueryResult], at query: Int) {
         let first = query * plan.candidateCounts.count
         for (index, value) in result.enumerated() { results[first + index] = value }
     }
 
-    /// One method's mean label of each query, for the K at `index` of the plan.
+    /// The mean label of each query by one method, for the K at `index` of the plan.
     func values(of method: KeyPath<QueryResult, Double>, at index: Int) -> [Double] {
         let width = plan.candidateCounts.count
         return (0..<queryCount).map { results[$0 * width + index][keyPath: method] }
@@ -54,7 +54,7 @@ final class QueryResults: @unchecked Sendable {
     }
 }
 
-/// Standard deviation of the mean over resampled queries, 1,000 resamples.
+/// The standard deviation of the mean over 1,000 resamples of the queries.
 func bootstrapStandardError(of values: [Double], seed: UInt64) -> Double {
     guard values.count > 1 else { return 0 }
     let resampleCount = 1_000

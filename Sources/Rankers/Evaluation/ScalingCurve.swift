@@ -3,7 +3,8 @@
 internal import LanguageSystem
 internal import RankerMath
 
-/// Accuracy and all baselines against K, one report for each K in the order given. (Figure 4)
+/// Measures accuracy and all baselines at several K: one report for each, in the given order.
+/// (Figure 4)
 ///
 /// Each row is projected once for all K. A group of K begins with the same query's group of fewer,
 /// so the first sample is the same everywhere and the oracle never falls. A K that is greater than

@@ -4,12 +4,12 @@
 internal import LanguageSystem
 internal import RankerMath
 
-/// Groups of equal K over several feature sets, whose queries and rows are numbered through.
+/// Groups of equal K over several feature sets. Queries and rows are numbered across the sets.
 package struct CandidateGroups: Sendable {
     package let candidateCount: Int
-    /// One a group.
+    /// The query of each group.
     package var queries: [Int32] = []
-    /// K a group.
+    /// The K rows of each group.
     package var rows: [Int32] = []
     package var droppedGroupCount = 0
     package var droppedQueryCount = 0
@@ -20,7 +20,7 @@ package struct CandidateGroups: Sendable {
 
     /// Draws N groups a query; drops those whose labels are all equal, and queries whose pool is
     /// smaller than K or gives no group.
-    /// - Parameter heldOut: queries that give no groups and are not counted.
+    /// - Parameter heldOut: The queries that give no groups and are not counted.
     package init(
         training table: FeatureTable, _ training: TrainingConfiguration, epoch: Int,
         without heldOut: Set<Int> = []
@@ -61,7 +61,7 @@ package struct CandidateGroups: Sendable {
     }
 }
 
-/// Several feature sets as one: queries and response rows numbered through.
+/// Several feature sets as one table; queries and response rows are numbered across the sets.
 package struct FeatureTable: Sendable {
     package let sets: [FeatureSet]
     package let labels: [Float]
@@ -100,10 +100,10 @@ package struct FeatureTable: Sendable {
         return QueryPlace(set: set, query: query - firstQuery[set])
     }
 
-    /// Whether the responses of `rows` leave anything to choose.
+    /// Whether the responses of `rows` have different labels.
     func labelsDiffer(in rows: Range<Int>) -> Bool { CandidateGroups.differ(labels[rows]) }
 
-    /// The query's responses, numbered through.
+    /// The rows of the query's responses, numbered across the sets.
     func pool(of query: Int) -> Range<Int> {
         let set = Int(setOfQuery[query])
         let local = query - firstQuery[set]

@@ -15,7 +15,7 @@ struct FeatureFileReader {
         file = try SafetensorsFile(parsing: bytes, name: name, code: .invalidFeatures)
     }
 
-    /// The header alone: only `metadata` and `rowCount` may be asked.
+    /// Reads only the header; only `metadata` and `rowCount` may be used.
     init(file: SafetensorsFile, name: String) {
         bytes = UnsafeRawBufferPointer(start: nil, count: 0)
         self.name = name
@@ -55,7 +55,7 @@ struct FeatureFileReader {
             contract: file.metadata.filter { !known.contains($0.key) })
     }
 
-    /// Rows of numbers, where they lie, or copied where they do not lie as their type wants.
+    /// The rows of a matrix, in place, or copied when they are not aligned for their type.
     func matrix(_ tensorName: String, width: Int) throws(CoordinatorError) -> FeatureMatrix {
         let tensor = try tensor(tensorName)
         guard let type = FeatureType(rawValue: tensor.dtype.rawValue) else {

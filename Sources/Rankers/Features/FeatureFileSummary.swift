@@ -6,12 +6,13 @@ internal import Foundation
 public struct FeatureFileSummary: Sendable, Hashable {
     public let metadata: FeatureMetadata
     public let queryCount: Int
+    /// The number of responses of all queries together.
     public let responseCount: Int
 
-    /// More than any feature file's header: that of four tensors and some words.
+    /// The longest header that is read, 1 MiB; a feature file's header is much smaller.
     private static let headerByteCountMax = 1 << 20
 
-    /// The values behind the header are checked when the file is used (`FeatureSet`).
+    /// Reads only the header of a file; `FeatureSet` checks the values.
     ///
     /// - Throws: `invalidFeatures`.
     public init(contentsOf path: String) throws(CoordinatorError) {

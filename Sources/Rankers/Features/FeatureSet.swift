@@ -5,27 +5,29 @@ public import LanguageSystem
 import RankerMath
 internal import Foundation
 
-/// What an evaluation's accuracy means.
+/// The kind of labels, which decides the meaning of accuracy.
 public enum LabelKind: String, Sendable, Codable, Hashable, CaseIterable {
     /// Each label is 0 or 1.
     case binary
-    /// Any number of size `Bounds.magnitudeMax` or less.
+    /// Each label is a number of absolute value `Bounds.magnitudeMax` or less.
     case score
 }
 
-/// The words of a feature file's `__metadata__`.
+/// The `__metadata__` of a feature file.
 public struct FeatureMetadata: Sendable, Hashable, Codable {
     public var baseModel: String
+    /// D, the number of values in one feature.
     public var hiddenSize: Int
     public var domain: DomainName
     public var split: Split
     public var labelKind: LabelKind
-    /// The contract's optional fields: `layer`, `layer_fraction`, `pooling`, and whatever else the
-    /// file says, as written.
+    /// The optional fields of the feature contract: `layer`, `layer_fraction`, `pooling`, and all
+    /// others in the file, as they are written.
     public var contract: [String: String]
 
-    /// Nil where the file says none, or no number.
+    /// The layer; nil when the file has none or it is not a number.
     public var layer: Int? { contract["layer"].flatMap(Int.init) }
+    /// The layer as a fraction from the bottom; nil when the file has none or it is not a number.
     public var layerFraction: Double? { contract["layer_fraction"].flatMap(Double.init) }
 
     public init(
@@ -44,13 +46,16 @@ public struct FeatureMetadata: Sendable, Hashable, Codable {
 /// An ordered, immutable list of queries of one base model, domain and split.
 public struct FeatureSet: Sendable {
     public let metadata: FeatureMetadata
-    /// What refusals call it: the path, or what the caller said.
+    /// The name in errors: the path, or the caller's name for it.
     public let name: String
-    /// Query q owns rows `offsets[q] ..< offsets[q + 1]`.
+    /// The rows of query q are `offsets[q] ..< offsets[q + 1]`.
     public let offsets: [Int]
+    /// The label of each response, shape [responses].
     public let labels: [Float]
-    /// Equal numbers mean equal answers, -1 unknown; nil where the file has none.
+    /// The number of each response's answer: equal numbers mean equal answers, -1 an unknown one.
+    /// Nil where the file has none.
     public let answers: [Int32]?
+    /// The log-probability of each response, shape [responses]; nil where the file has none.
     public let logProbabilities: [Float]?
     private let storage: ByteStorage
     private let instruction: FeatureMatrix
@@ -62,16 +67,16 @@ public struct FeatureSet: Sendable {
     public var responseCount: Int { labels.count }
     public var byteCount: Int { storage.bytes.count }
     public var hiddenSize: Int { metadata.hiddenSize }
-    /// SHA-256 of the file's bytes; computed at the first use.
+    /// SHA-256 of the file's bytes, computed at the first use.
     public var digest: Digest { storage.digest }
-    /// The whole file, for sending it on.
+    /// Passes the bytes of the whole file to `body`.
     public func withBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
         try body(storage.bytes)
     }
 
-    /// Maps the file; it must not change while the value lives.
+    /// Maps the file. It must not change while this value exists.
     ///
-    /// - Parameter name: What refusals call it; nil: its path.
+    /// - Parameter name: The name in errors; nil for the path.
     public init(contentsOf path: String, name: String? = nil) throws(CoordinatorError) {
         let name = name ?? path
         try self.init(storage: try ByteStorage(mapping: path, name: name), name: name)
@@ -105,7 +110,7 @@ public struct FeatureSet: Sendable {
 
     func responseRow(_ index: Int) -> StoredRow { responseMatrix.row(index) }
 
-    /// Both are valid as long as the set.
+    /// The matrices of instructions and responses, valid as long as the set.
     var instructionMatrix: StoredMatrix { instruction.stored }
     var responseMatrix: StoredMatrix { responses.stored }
 }
@@ -114,10 +119,10 @@ public struct FeatureSet: Sendable {
 struct FeatureMatrix: Sendable {
     let stored: StoredMatrix
     let rowCount: Int
-    /// Where they were copied to; nil: they lie in the file.
+    /// The aligned copy of the numbers; nil when they are read in the file.
     private let copy: ByteStorage?
 
-    /// - Parameter bytes: `rowCount` rows of `rowByteCount`.
+    /// - Parameter bytes: `rowCount` rows of `rowByteCount` bytes.
     init(_ bytes: UnsafeRawBufferPointer, type: FeatureType, rowCount: Int, rowByteCount: Int) {
         let isAligned = UInt(bitPattern: bytes.baseAddress) % UInt(type.byteCount) == 0
         copy = isAligned ? nil : ByteStorage(copying: bytes)

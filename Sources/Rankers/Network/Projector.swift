@@ -16,14 +16,14 @@ struct Projector: Sendable {
     }
 
     var byteCount: Int { projection?.byteCount ?? 0 }
-    /// Of the products; float32 where there are none.
+    /// The precision of the products; float32 where there are none.
     var precision: Precision { projection?.precision ?? .float32 }
 
     func makeScratch() -> ProjectionScratch {
         ProjectionScratch(inputs: projection?.layer.inputs ?? 0)
     }
 
-    /// z [rows, d] of the features.
+    /// Computes z [rows, d], the projection of the features.
     func project(
         _ rows: UnsafeBufferPointer<StoredRow>, _ scratch: ProjectionScratch,
         into z: UnsafeMutablePointer<Float>

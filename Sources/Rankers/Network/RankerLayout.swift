@@ -3,7 +3,7 @@
 internal import LanguageSystem
 internal import RankerMath
 
-/// A tensor of a ranker: its name in the file, its shape, its place.
+/// A tensor of a ranker: its name in the file, its shape and its offset.
 struct ParameterTensor: Sendable, Hashable {
     let name: String
     let shape: [Int]
@@ -26,9 +26,9 @@ struct RankerLayout: Sendable {
     private(set) var tensors: [ParameterTensor] = []
     private(set) var count = 0
     let projection: Dense?
-    /// Offset of the learned instruction vector.
+    /// The offset of the learned instruction vector; nil without one.
     let instruction: Int?
-    let tail: TailShape
+    let trunk: TrunkShape
 
     init(_ configuration: RankerConfiguration) {
         self.configuration = configuration
@@ -68,7 +68,7 @@ struct RankerLayout: Sendable {
                 builder.add("similarity.bias", [1], .constant(0))
             )
         }
-        tail = TailShape(
+        trunk = TrunkShape(
             width: d, blocks: blocks, multiple: configuration.mlpMultiple,
             heads: configuration.heads, affine: affine)
         tensors = builder.tensors
@@ -76,9 +76,9 @@ struct RankerLayout: Sendable {
     }
 
     /// Where the parameters that are not the projection's begin.
-    var tailStart: Int { projection.map { $0.bias + $0.outputs } ?? 0 }
+    var trunkStart: Int { projection.map { $0.bias + $0.outputs } ?? 0 }
 
-    /// The weights a fresh ranker starts with; the seed alone decides them.
+    /// The initial weights of a new ranker, which depend only on the seed.
     func initialValues(seed: UInt64) -> [Float] {
         var generator = Generator(seed: seed, stream: RandomStream.weights)
         var values: [Float] = []
@@ -99,15 +99,15 @@ struct RankerLayout: Sendable {
     }
 }
 
-/// Which sequence of a seed's numbers serves what.
+/// The streams of a seed's random numbers, by their use.
 enum RandomStream {
     static let weights: UInt64 = 1
     static let order: UInt64 = 2
     static let bootstrap: UInt64 = 3
     static let heldOut: UInt64 = 4
-    /// Plus the epoch times 2^40, plus the query's number.
+    /// Groups of training: plus the epoch times 2^40, plus the query's number.
     static let groups: UInt64 = 1 << 32
-    /// Plus the query's number times 2^14, plus the group's.
+    /// Groups of evaluation: plus the query's number times 2^14, plus the group's.
     static let evaluation: UInt64 = 1 << 63
 }
 
@@ -142,6 +142,6 @@ private struct Builder {
 }
 
 extension RankerConfiguration {
-    /// How many numbers such a ranker has.
+    /// The number of parameters of such a ranker.
     public var parameterCount: Int { RankerLayout(self).count }
 }

@@ -3,9 +3,10 @@
 // digest of the bytes can name them.
 public import LanguageSystem
 
+/// The weights of a ranker, with its configuration.
 public struct RankerWeights: Sendable, Hashable {
     public let configuration: RankerConfiguration
-    /// All tensors, one after the other, in the layout's order.
+    /// The numbers of all tensors, in the layout's order.
     let values: [Float]
 
     package init(configuration: RankerConfiguration, values: [Float]) {
@@ -14,7 +15,7 @@ public struct RankerWeights: Sendable, Hashable {
         self.values = values
     }
 
-    /// The weights that training starts from with this seed.
+    /// Makes the weights that training with this seed starts from.
     public init(fresh configuration: RankerConfiguration, seed: UInt64) {
         self.init(
             configuration: configuration,
@@ -34,7 +35,7 @@ public struct RankerWeights: Sendable, Hashable {
         self = try read.get()
     }
 
-    /// From where the bytes lie; nothing keeps them.
+    /// Reads the bytes in place and keeps no reference to them.
     public init(
         safetensors bytes: UnsafeRawBufferPointer, name: String = "weights"
     ) throws(CoordinatorError) {
@@ -54,7 +55,8 @@ public struct RankerWeights: Sendable, Hashable {
         self.init(configuration: layout.configuration, values: values)
     }
 
-    /// The file: float32 tensors, `__metadata__` with `format` and `ranker`.
+    /// The weights as a safetensors file: float32 tensors, and `__metadata__` with `format` and
+    /// `ranker`.
     public func safetensors() -> [UInt8] {
         var writer = SafetensorsWriter(
             metadata: ["format": "ranker/1", "ranker": configuration.json])
@@ -73,18 +75,18 @@ public struct RankerWeights: Sendable, Hashable {
 
     public var parameterCount: Int { values.count }
 
-    /// A number beyond this is no result of training: it has diverged.
+    /// The largest absolute value of a weight; training that exceeds it has diverged.
     public static let magnitudeMax: Float = 1e6
 
     /// The largest absolute value of any weight.
     public var largestMagnitude: Float { values.reduce(0) { max($0, abs($1)) } }
 
-    /// Whether every weight is one that training may end with.
+    /// Whether no weight exceeds `magnitudeMax`.
     var areOfSensibleSize: Bool { values.allSatisfy { abs($0) <= Self.magnitudeMax } }
 
     package var allValues: [Float] { values }
 
-    /// A tensor by its name in the file; nil where this ranker has none of that name.
+    /// The numbers of a tensor, by its name in the file; nil when the ranker has none of that name.
     public subscript(name name: String) -> [Float]? {
         RankerLayout(configuration).tensors.first { $0.name == name }
             .map { Array(values[$0.offset..<$0.offset + $0.count]) }

@@ -3,10 +3,10 @@
 internal import LanguageSystem
 internal import RankerMath
 
-/// Valid while the bytes are where they were.
+/// Weights in the bytes of a file. They are valid as long as the bytes stay where they are.
 struct WeightsInPlace {
     let layout: RankerLayout
-    /// Where each tensor of the layout begins, in the layout's order; not always aligned.
+    /// The address of each tensor, in the layout's order; it may be unaligned.
     let starts: [UnsafeRawPointer]
 
     /// - Throws: `invalidWeights` unless the file holds exactly the tensors of its configuration,
@@ -50,7 +50,7 @@ struct WeightsInPlace {
         self.starts = starts
     }
 
-    /// Whether every tensor can be read as float32 where it lies.
+    /// Whether every tensor is aligned, so that it can be read as float32 in place.
     var isAligned: Bool { starts.allSatisfy { UInt(bitPattern: $0) % 4 == 0 } }
 }
 

@@ -4,8 +4,9 @@
 // affair: not every one pads its header, so whoever needs numbers aligned copies them.
 public import LanguageSystem
 
-/// What a safetensors file says it holds; the bytes themselves stay with the caller.
+/// The header of a safetensors file; the caller keeps the bytes.
 public struct SafetensorsFile: Sendable {
+    /// The types of safetensors that this reader knows.
     public enum DType: String, Sendable, CaseIterable {
         case f16 = "F16"
         case bf16 = "BF16"
@@ -31,22 +32,24 @@ public struct SafetensorsFile: Sendable {
         }
     }
 
+    /// A tensor's type, shape and position.
     public struct Tensor: Sendable, Hashable {
         public let dtype: DType
         public let shape: [Int]
-        /// From the start of the file; not always at a multiple of the type's size.
+        /// The bytes of the tensor, from the start of the file; they may be unaligned.
         public let byteRange: Range<Int>
     }
 
+    /// The longest header that is read, as in the Python library.
     public static let headerByteCountMax = 100_000_000
 
     public let metadata: [String: String]
     public let tensors: [String: Tensor]
 
     /// - Parameters:
-    ///   - bytes: the file, or the part of it that holds the header.
-    ///   - byteCount: of the whole file; nil: `bytes` is all of it.
-    ///   - name: what the sentence of a refusal calls the file.
+    ///   - bytes: The file, or the part of it that contains the header.
+    ///   - byteCount: The size of the whole file; nil when `bytes` is all of it.
+    ///   - name: The file's name in errors.
     ///   - code: `.invalidFeatures` or `.invalidWeights`.
     public init(
         parsing bytes: UnsafeRawBufferPointer, of byteCount: Int? = nil, name: String,
@@ -159,7 +162,8 @@ public struct SafetensorsFile: Sendable {
         return integers
     }
 
-    /// The tensors must follow each other without overlap or hole and end where the file ends.
+    /// Checks that the tensors follow each other without overlap or gap and end where the file
+    /// ends.
     private static func checkCover(
         _ tensors: [String: Tensor], from start: Int, to end: Int
     ) throws(HeaderRefusal) {
@@ -208,7 +212,7 @@ public struct SafetensorsWriter {
         entries = []
     }
 
-    /// - Precondition: the name is new, and the bytes are as many as dtype and shape say.
+    /// - Precondition: The name is new, and the number of bytes fits dtype and shape.
     public mutating func add(
         _ name: String, _ dtype: SafetensorsFile.DType, _ shape: [Int], bytes: [UInt8]
     ) {
@@ -224,7 +228,8 @@ public struct SafetensorsWriter {
         add(name, dtype, shape, bytes: values.withUnsafeBytes { Array($0) })
     }
 
-    /// Widest type first, then by name, as the Python library does: all are aligned.
+    /// The bytes of the file. As in the Python library, tensors are ordered by the width of their
+    /// type, then by name, so that all are aligned.
     public func bytes() -> [UInt8] {
         let ordered = entries.sorted {
             ($1.dtype.byteCount, $0.name) < ($0.dtype.byteCount, $1.name)

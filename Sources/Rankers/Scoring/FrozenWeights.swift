@@ -8,9 +8,9 @@ final class FrozenWeights: @unchecked Sendable {
     let layout: RankerLayout
     let projector: Projector
     let parameters: Parameters
-    private let tail: Scratch
+    private let trunk: Scratch
 
-    var byteCount: Int { projector.byteCount + tail.byteCount }
+    var byteCount: Int { projector.byteCount + trunk.byteCount }
 
     static func of(_ weights: RankerWeights, precision: Precision) -> FrozenWeights {
         let layout = RankerLayout(weights.configuration)
@@ -20,7 +20,7 @@ final class FrozenWeights: @unchecked Sendable {
         }
     }
 
-    /// - Precondition: the weights are aligned.
+    /// - Precondition: The weights are aligned.
     static func of(_ weights: WeightsInPlace, precision: Precision) -> FrozenWeights {
         precondition(weights.isAligned, "float32 numbers that are read in place are aligned")
         return FrozenWeights(
@@ -28,25 +28,25 @@ final class FrozenWeights: @unchecked Sendable {
         )
     }
 
-    /// - Parameter starts: Where each tensor of the layout begins.
+    /// - Parameter starts: The address of each tensor of the layout.
     private init(
         _ layout: RankerLayout, _ starts: [UnsafePointer<Float>], _ precision: Precision
     ) {
         self.layout = layout
         projector = Projector(layout, starts, precision: precision)
-        let (start, count) = (layout.tailStart, layout.count - layout.tailStart)
-        tail = Scratch(count: count)
-        // Offsets count from the first parameter; what lies before the tail is never read here.
-        let values = tail.take(count) - start
+        let (start, count) = (layout.trunkStart, layout.count - layout.trunkStart)
+        trunk = Scratch(count: count)
+        // Offsets count from the first parameter; what lies before the trunk is never read here.
+        let values = trunk.take(count) - start
         var sources: [Int: UnsafePointer<Float>] = [:]
         for (tensor, source) in zip(layout.tensors, starts) where tensor.offset >= start {
             (values + tensor.offset).update(from: source, count: tensor.count)
             sources[tensor.offset] = source
         }
-        let shape = layout.tail
-        // What is turned are the tail's tensors, all of which were just found.
-        if shape.isTurned { shape.turn({ sources[$0]! }, into: values) }
+        let shape = layout.trunk
+        // What is transposed are the trunk's tensors, all of which were just found.
+        if shape.isTransposed { shape.transpose({ sources[$0]! }, into: values) }
         parameters = Parameters(
-            values: values, turned: shape.isTurned ? UnsafePointer(values) : nil)
+            values: values, transposed: shape.isTransposed ? UnsafePointer(values) : nil)
     }
 }

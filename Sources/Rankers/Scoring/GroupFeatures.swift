@@ -3,14 +3,15 @@
 public import LanguageSystem
 import RankerMath
 
-/// [groups, K + 1, D] numbers, row-major, little-endian, row 0 of each group the instruction; valid
-/// while they lie there.
+/// The features of groups, in place: [groups, K + 1, D] numbers, row-major, little-endian; row 0 of
+/// each group is the instruction. They are valid as long as the bytes are.
 public struct GroupFeatures {
     public let bytes: UnsafeRawBufferPointer
+    /// The type of the numbers.
     public let dtype: FeatureType
-    /// K
+    /// K, the number of candidates in a group.
     public let candidateCount: Int
-    /// D
+    /// D, the number of values in one feature.
     public let width: Int
 
     public init(
@@ -22,7 +23,7 @@ public struct GroupFeatures {
         self.width = width
     }
 
-    /// - Parameter purpose: What cannot be done with them, as a verb.
+    /// - Parameter purpose: What cannot be done with bad features, as a verb for the error.
     /// - Throws: `invalidFeatures` for a number that is not finite or beyond `Bounds.magnitudeMax`;
     ///   names the candidate.
     public func check(groupCount: Int = 1, to purpose: String) throws(CoordinatorError) {

@@ -4,21 +4,24 @@
 public import LanguageSystem
 public import RankerMath
 
+/// Scores groups with fixed weights. Any number of threads may use it at once.
 public final class RankerScorer: Sendable {
-    /// Candidates a group may have at most.
+    /// The most candidates in a group.
     public static let candidateCountMax = Bounds.candidateCountMax
-    /// Tokens that pass the blocks together, where a group leaves room for more than one.
+    /// The number of tokens that pass through the blocks together, for groups small enough to share
+    /// a pass.
     private static let tokenCountMax = 352
     public let configuration: RankerConfiguration
     private let weights: FrozenWeights
     private let workspaces: WorkspacePool
 
-    /// - Parameter precision: of the projection; float32 where the processor lacks bfloat16.
+    /// - Parameter precision: The precision of the projection; float32 where the processor lacks
+    ///   bfloat16.
     public convenience init(_ weights: RankerWeights, precision: Precision = .float32) {
         self.init(FrozenWeights.of(weights, precision: precision))
     }
 
-    /// From a file of weights where its bytes lie; nothing keeps them.
+    /// Reads a file of weights in place and keeps no reference to the bytes.
     ///
     /// - Throws: `invalidWeights`, as `RankerWeights` would.
     public convenience init(
@@ -38,12 +41,13 @@ public final class RankerScorer: Sendable {
         workspaces = .shared(for: configuration)
     }
 
-    /// What it keeps in memory.
+    /// The memory that the scorer takes, in bytes.
     public var byteCount: Int { weights.byteCount }
-    /// What it computes in: what was asked for, or float32 where that is not available.
+    /// The precision that is used: the requested one, or float32 where that is not available.
     public var precision: Precision { weights.projector.precision }
 
-    /// Scores of groups, higher is better; cosines in [-1, 1] unless the similarity is affine.
+    /// Scores groups; higher is better. Scores are cosines in [-1, 1], unless the similarity is
+    /// affine.
     ///
     /// - Parameters:
     ///   - features: [groups, K + 1, D], row-major, little-endian, row 0 of each group the
@@ -93,7 +97,7 @@ public final class RankerScorer: Sendable {
         return scores
     }
 
-    /// Scores of responses `rows` of a feature set's query.
+    /// Scores the responses `rows` of a feature set's query.
     public func score(
         _ set: FeatureSet, query: Int, rows: [Int]
     ) throws(CoordinatorError) -> [Float] {

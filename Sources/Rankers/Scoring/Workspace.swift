@@ -3,7 +3,7 @@ internal import Foundation
 internal import LanguageSystem
 internal import RankerMath
 
-/// Idle workspaces of one shape of ranker; as many as were ever used at once, up to a bound.
+/// The idle workspaces of one shape of ranker: as many as were ever used at once, up to a bound.
 /// Unchecked: the idle ones are behind the lock.
 final class WorkspacePool: @unchecked Sendable {
     static let idleCountMax = 64
@@ -33,7 +33,7 @@ final class WorkspacePool: @unchecked Sendable {
 
     private static let directory = Directory()
 
-    /// Holds pools weakly: a shape no ranker has any more costs nothing.
+    /// References pools weakly, so that the pool of a shape without rankers is freed.
     /// Unchecked: the entries are behind the lock.
     private final class Directory: @unchecked Sendable {
         private struct Entry { weak var pool: WorkspacePool? }
@@ -52,24 +52,24 @@ final class WorkspacePool: @unchecked Sendable {
     }
 }
 
-/// What one call computes in.
+/// The memory of one call.
 final class Workspace {
-    let tail: Tail
+    let trunk: Trunk
     private let scratch: ProjectionScratch
     private let rows: UnsafeMutableBufferPointer<StoredRow>
 
     /// - Parameters:
-    ///   - tokenCount: of all groups of one call.
-    ///   - groupTokenCount: of the largest group.
+    ///   - tokenCount: The number of tokens of all groups of one call.
+    ///   - groupTokenCount: The number of tokens of the largest group.
     init(_ weights: FrozenWeights, tokenCount: Int, groupTokenCount: Int) {
         scratch = weights.projector.makeScratch()
-        tail = Tail(
-            shape: weights.layout.tail, tokenTotal: tokenCount, tokenCountMax: groupTokenCount)
+        trunk = Trunk(
+            shape: weights.layout.trunk, tokenTotal: tokenCount, tokenCountMax: groupTokenCount)
         rows = .allocate(capacity: tokenCount)
     }
 
     func fits(tokenCount: Int, groupTokenCount: Int) -> Bool {
-        rows.count >= tokenCount && tail.tokenCountMax >= groupTokenCount
+        rows.count >= tokenCount && trunk.tokenCountMax >= groupTokenCount
     }
 
     deinit { rows.deallocate() }
@@ -89,14 +89,14 @@ final class Workspace {
         }
         weights.projector.project(
             UnsafeBufferPointer(rebasing: rows[..<(groupCount * tokens)]), scratch,
-            into: tail.input)
+            into: trunk.input)
         if let instruction = weights.layout.instruction {
             for group in 0..<groupCount {
-                (tail.input + group * tokens * width).update(
+                (trunk.input + group * tokens * width).update(
                     from: weights.parameters.values + instruction, count: width)
             }
         }
-        return tail.forward(
+        return trunk.forward(
             weights.parameters, groups: groupCount, tokens: tokens, scores: scores)
     }
 }

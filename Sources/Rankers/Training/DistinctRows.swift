@@ -5,14 +5,14 @@ final class DistinctRows {
     private let table: FeatureTable
     private let candidateCount: Int
     private let hasLearnedInstruction: Bool
-    /// Where a token's row stands among the batch's rows, -1 while it does not.
+    /// The position of a token's row among the batch's rows; -1 when it is not among them.
     private let slotOfToken: UnsafeMutableBufferPointer<Int32>
     private let tokens: UnsafeMutableBufferPointer<Int32>
     private let found: UnsafeMutableBufferPointer<StoredRow>
     private let slotMemory: UnsafeMutableBufferPointer<Int32>
     private var count = 0
 
-    /// The batch's distinct rows.
+    /// The distinct rows of the batch.
     var rows: UnsafeBufferPointer<StoredRow> { UnsafeBufferPointer(rebasing: found[..<count]) }
     /// [groups, K + 1]: where each token's row stands in `rows`; -1 is the learned instruction.
     // It has an address: a batch has a group.

@@ -3,14 +3,14 @@
 internal import LanguageSystem
 internal import RankerMath
 
-/// The queries that give no training groups.
+/// The queries that are held out of training.
 struct HeldOutQueries {
-    /// Ascending, numbered as in the table.
+    /// The numbers of the queries in the table, ascending.
     let queries: [Int]
     private let table: FeatureTable
     private let plan: GroupPlan
 
-    /// Chooses the share that `stopping` asks for, to the nearest whole query.
+    /// Chooses the share of `stopping`, to the nearest whole query.
     /// - Throws: `invalidArgument` unless a query is held out and one is left; `invalidFeatures`
     ///   where no choice among the held-out candidates could be better than another.
     init(
@@ -32,8 +32,8 @@ struct HeldOutQueries {
             groupsPerQuery: EvaluationConfiguration.preset.groupsPerQuery, seed: training.seed)
     }
 
-    /// Mean label of the ranker's picks: K as in training, groups as `evaluate` draws them with the
-    /// training's seed, the same after each epoch.
+    /// The mean label of the ranker's picks. K is that of training, and the groups are those of
+    /// `evaluate` with the training's seed, the same after each epoch.
     func accuracy(of weights: RankerWeights, team: ThreadTeam) throws -> Double {
         let evaluation = PoolEvaluation(weights: weights, sets: table.sets, plan: plan)
         let results = try evaluation.run(queries.map(table.place), team: team) { _ in }
@@ -41,16 +41,16 @@ struct HeldOutQueries {
     }
 }
 
-/// Which epoch to keep, and when to stop. Pure: it sees accuracies, one an epoch.
+/// Decides which epoch to keep and when to stop, from one accuracy for each epoch.
 package struct EpochChoice: Sendable {
     package let patience: Int
     package private(set) var accuracies: [Double] = []
-    /// From 1; 0 before the first epoch. Of equal epochs the earlier.
+    /// The best epoch, from 1; 0 before the first epoch. Of equal epochs it is the earlier.
     package private(set) var best = 0
 
     package init(patience: Int) { self.patience = patience }
 
-    /// Takes the accuracy after the next epoch.
+    /// Records the accuracy after the next epoch.
     /// - Returns: whether it is the best so far.
     package mutating func record(_ accuracy: Double) -> Bool {
         let isBest = best == 0 || accuracy > accuracies[best - 1]

@@ -1,13 +1,14 @@
 // Where a fresh projection starts: as if the features had mean 0 and deviation 1. Hidden states
 // share a large common part; without this a pointwise ranker with few queries spends all its steps
-// on unlearning it. Only initial weights change: the equations and the tensors are the paper's.
+// on removing its effect. Only initial weights change: equations and tensors are the paper's.
 internal import RankerMath
 
 extension RankerWeights {
     /// W = W0 / sigma, b = b0 - W mu, with the mean mu [D] of the responses, and sigma the root of
     /// the mean variance over the D columns (one number: small columns are not blown up). (E14)
     ///
-    /// - Returns: The weights as they are where that would need some that no ranker may have.
+    /// - Returns: The unchanged weights when the standardized ones would exceed
+    ///   `RankerWeights.magnitudeMax`.
     func standardised(for table: FeatureTable) -> RankerWeights {
         guard let projection = RankerLayout(configuration).projection else { return self }
         let size = projection.inputs
@@ -29,7 +30,8 @@ extension RankerWeights {
 }
 
 extension FeatureTable {
-    /// Mean of each column of all responses, and the root of the mean variance over the columns.
+    /// The mean of each column of all responses, and the root of the mean variance over the
+    /// columns.
     func responseMoments() -> (mean: [Double], deviation: Double) {
         guard let size = sets.first?.hiddenSize, rowCount > 0 else { return ([], 0) }
         var sums = [Double](repeating: 0, count: size)

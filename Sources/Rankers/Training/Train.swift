@@ -1,13 +1,14 @@
 // A whole training run: check that features and ranker fit, draw the groups, walk them in a seeded
-// order, one optimiser step a batch. Synchronous and CPU-bound: call it on a thread you own.
+// order, one optimizer step a batch. Synchronous and CPU-bound: call it on a thread you own.
 internal import LanguageSystem
 internal import RankerMath
 
-/// Fits a ranker. Same seed, features, order of feature sets and thread count: the same bytes.
+/// Fits a ranker. The same seed, features, order of feature sets and thread count give the same
+/// bytes.
 ///
 /// - Parameters:
-///   - sets: of one hidden size; their queries are trained on together.
-///   - initial: where to start; nil starts from the seed.
+///   - sets: Feature sets of one hidden size, whose queries are trained on together.
+///   - initial: The weights to start from; nil starts from the seed.
 ///   - threadCount: the caller's thread included.
 ///   - progress: called after each step; what it throws ends the run and is passed on.
 /// - Returns: the weights after the last epoch, or with early stopping those of the epoch that did
@@ -128,7 +129,7 @@ func checkWidth(
 }
 
 extension CoordinatorError {
-    /// - Parameter what: `the loss was no longer finite`
+    /// - Parameter what: The reason, such as `the loss was no longer finite`.
     static func diverged(_ step: Int, _ what: String) -> Self {
         Self(
             .invalidArgument,

@@ -1,4 +1,4 @@
-// One optimiser step over a batch of groups, shared among the threads of a team. Each distinct
+// One optimizer step over a batch of groups, shared among the threads of a team. Each distinct
 // row of a batch is projected once and its gradients are summed before the one product; the
 // features themselves get no gradient. Phases, with all threads waiting for each other between
 // them: project (split by rows), blocks and loss (by groups), sum, projection's gradient (by
@@ -14,9 +14,9 @@ package final class Trainer {
     private let optimiser: Optimiser
     private let memory: Scratch
     private let parameters: UnsafeMutablePointer<Float>
-    /// The tail's weights turned for multiplying; nil where they are multiplied as they are.
-    private let turned: UnsafeMutablePointer<Float>?
-    private let paired: PairedWeights?
+    /// The trunk's weights transposed for multiplying; nil where they are multiplied as they are.
+    private let transposed: UnsafeMutablePointer<Float>?
+    private let packed: PackedWeights?
     private let projection: ProjectionWeights?
     /// z [U, d], U the distinct rows of a batch.
     private let z: UnsafeMutablePointer<Float>
@@ -50,12 +50,12 @@ package final class Trainer {
             training.batchGroups * (training.candidateCount + 1), table.queryCount + table.rowCount)
         let (width, count) = (weights.configuration.width, layout.count)
         let zCount = rowCountMax * width
-        let isPaired = layout.tail.isPaired(training.precision)
-        let turnedCount = layout.tail.isTurned ? count : 0
+        let isPacked = layout.trunk.isPacked(training.precision)
+        let transposedCount = layout.trunk.isTransposed ? count : 0
         let zPairCount = (rowCountMax + 1) / 2 * width
-        let pairCount = isPaired ? count / 2 : 0
+        let pairCount = isPacked ? count / 2 : 0
         memory = Scratch(
-            count: [count, zCount, zPairCount, turnedCount, pairCount, pairCount]
+            count: [count, zCount, zPairCount, transposedCount, pairCount, pairCount]
                 .map(Scratch.rounded).reduce(0, +))
         let parameters = memory.take(count)
         self.parameters = parameters
@@ -65,10 +65,10 @@ package final class Trainer {
         }
         z = memory.take(zCount)
         pairs = memory.takeWords(zPairCount)
-        turned = layout.tail.isTurned && !isPaired ? memory.take(count) : nil
-        paired =
-            isPaired
-            ? PairedWeights(
+        transposed = layout.trunk.isTransposed && !isPacked ? memory.take(count) : nil
+        packed =
+            isPacked
+            ? PackedWeights(
                 forward: memory.takeWords(pairCount), backward: memory.takeWords(pairCount)) : nil
         projection = layout.projection.map {
             ProjectionWeights($0, precision: training.precision)
@@ -80,16 +80,18 @@ package final class Trainer {
         workers = (0..<team.count).map { _ in
             TrainerThread(
                 layout, candidateCount: training.candidateCount, rowCountMax: rowCountMax,
-                isPaired: isPaired)
+                isPacked: isPacked)
         }
         followUpdate()
     }
 
-    /// Brings what is kept of the smaller parameters up to date.
+    /// Updates the transposed copies and pairs of the tail's parameters.
     private func followUpdate() {
         projection?.fillBias(from: parameters)
-        if let turned { layout.tail.turn({ UnsafePointer(parameters) + $0 }, into: turned) }
-        if let paired { layout.tail.pair(parameters, into: paired) }
+        if let transposed {
+            layout.trunk.transpose({ UnsafePointer(parameters) + $0 }, into: transposed)
+        }
+        if let packed { layout.trunk.pack(parameters, into: packed) }
     }
 
     package var weights: RankerWeights {
@@ -103,12 +105,12 @@ package final class Trainer {
         Array(UnsafeBufferPointer(start: workers[0].gradient, count: layout.count))
     }
 
-    /// The first token of the last batch whose norm or score was not finite, in words; nil: all
-    /// were.
+    /// The first token of the last batch whose norm or score was not finite, for people; nil when
+    /// all were finite.
     private(set) var notFinite: String?
 
-    /// One step on groups `order`.
-    /// - Returns: the mean loss before the update.
+    /// Makes one step on the groups `order`.
+    /// - Returns: The mean loss before the update.
     package func step(
         _ groups: CandidateGroups, order: ArraySlice<Int32>, rate: Double
     ) -> Double {
@@ -121,7 +123,7 @@ package final class Trainer {
         return loss
     }
 
-    /// Mean loss of the groups; leaves its gradient in `gradient`.
+    /// Computes the mean loss of the groups, and its gradient in `gradient`.
     package func computeGradient(_ groups: CandidateGroups, order: ArraySlice<Int32>) -> Double {
         precondition(order.count <= training.batchGroups && !order.isEmpty, "a batch has groups")
         precondition(groups.candidateCount == candidateCount, "groups of another size")
@@ -141,8 +143,8 @@ package final class Trainer {
         return loss / Double(order.count)
     }
 
-    /// `the norm of candidate 3 of query 7 of PATH`: places in the feature set, not in the group
-    /// that was drawn.
+    /// The token for people: `the norm of candidate 3 of query 7 of PATH`. The numbers are those of
+    /// the feature set, not of the drawn group.
     private func words(
         of found: NotFinite?, _ groups: CandidateGroups, _ order: ArraySlice<Int32>
     ) -> String? {
@@ -179,7 +181,8 @@ package final class Trainer {
         workers[thread].runGroups(
             team.share(of: order.count, for: thread), batchCount: order.count,
             rowCount: batch.rows.count,
-            parameters: Parameters(values: parameters, turned: turned, paired: paired), z: z,
+            parameters: Parameters(values: parameters, transposed: transposed, packed: packed),
+            z: z,
             slots: batch.slots, training: training
         ) { group, labels in
             let first = Int(order[order.startIndex + group]) * candidateCount
@@ -189,15 +192,16 @@ package final class Trainer {
         }
     }
 
-    /// Adds the other threads' gradients to thread 0's, each thread its share, in thread order.
+    /// Adds the other threads' gradients to thread 0's. Each thread adds its share, in thread
+    /// order.
     private func sumThreads(thread: Int) {
-        let (tailStart, width) = (layout.tailStart, layout.configuration.width)
-        let part = team.share(of: layout.count - tailStart, for: thread, step: 16)
+        let (trunkStart, width) = (layout.trunkStart, layout.configuration.width)
+        let part = team.share(of: layout.count - trunkStart, for: thread, step: 16)
         let range = team.share(of: batch.rows.count, for: thread, step: 2)
         for other in workers.dropFirst() {
             add(
-                other.gradient + tailStart + part.lowerBound,
-                to: workers[0].gradient + tailStart + part.lowerBound, count: part.count)
+                other.gradient + trunkStart + part.lowerBound,
+                to: workers[0].gradient + trunkStart + part.lowerBound, count: part.count)
             if projection != nil {
                 add(
                     other.dz + range.lowerBound * width,
@@ -225,7 +229,7 @@ package final class Trainer {
         }
     }
 
-    /// The columns of the projection that are this thread's.
+    /// This thread's columns of the projection.
     private func columns(of thread: Int) -> Range<Int> {
         team.share(
             of: layout.configuration.hiddenSize, for: thread, step: ProjectionWeights.columnStep)

@@ -2,9 +2,10 @@
 // groups, in memory of its own.
 internal import RankerMath
 
-/// What one thread of a training team owns.
+/// The memory of one thread of a training team.
 final class TrainerThread {
-    /// Tokens that pass the blocks together: what they leave behind should fit the second cache.
+    /// The number of tokens that pass through the blocks together, so that what they keep fits into
+    /// the second-level cache.
     static let tokenCount = 352
     let projectionScratch: ProjectionScratch
     let gradient: UnsafeMutablePointer<Float>
@@ -14,20 +15,20 @@ final class TrainerThread {
     /// place in the batch.
     private(set) var notFinite: NotFinite?
     private let layout: RankerLayout
-    private let tail: Tail
+    private let trunk: Trunk
     private let memory: Scratch
     private let scores, dscores, labels: UnsafeMutablePointer<Float>
     private let groupCountMax: Int
     private let candidateCount: Int
 
-    init(_ layout: RankerLayout, candidateCount: Int, rowCountMax: Int, isPaired: Bool) {
+    init(_ layout: RankerLayout, candidateCount: Int, rowCountMax: Int, isPacked: Bool) {
         self.layout = layout
         self.candidateCount = candidateCount
         groupCountMax = max(1, Self.tokenCount / (candidateCount + 1))
         projectionScratch = ProjectionScratch(inputs: layout.projection?.inputs ?? 0)
-        tail = Tail(
-            shape: layout.tail, tokenTotal: groupCountMax * (candidateCount + 1),
-            tokenCountMax: candidateCount + 1, isPaired: isPaired)
+        trunk = Trunk(
+            shape: layout.trunk, tokenTotal: groupCountMax * (candidateCount + 1),
+            tokenCountMax: candidateCount + 1, isPacked: isPacked)
         let hasProjection = layout.projection != nil
         let dzCount = hasProjection ? rowCountMax * layout.configuration.width : 0
         let scoreCount = groupCountMax * candidateCount
@@ -41,7 +42,8 @@ final class TrainerThread {
         labels = memory.take(candidateCount)
     }
 
-    /// Forward, loss and backward of groups `range` of the batch; into `gradient`, `dz`, `loss`.
+    /// Runs forward, loss and backward of the groups `range` of the batch, into `gradient`, `dz`
+    /// and `loss`.
     func runGroups(
         _ range: Range<Int>, batchCount: Int, rowCount: Int, parameters: Parameters,
         z: UnsafePointer<Float>, slots: UnsafePointer<Int32>, training: TrainingConfiguration,
@@ -50,8 +52,8 @@ final class TrainerThread {
         let (d, tokens, k) = (layout.configuration.width, candidateCount + 1, candidateCount)
         loss = 0
         notFinite = nil
-        let tailStart = layout.tailStart
-        (gradient + tailStart).update(repeating: 0, count: layout.count - tailStart)
+        let trunkStart = layout.trunkStart
+        (gradient + trunkStart).update(repeating: 0, count: layout.count - trunkStart)
         if layout.projection != nil { dz.update(repeating: 0, count: rowCount * d) }
         for first in stride(from: range.lowerBound, to: range.upperBound, by: groupCountMax) {
             let groups = min(groupCountMax, range.upperBound - first)
@@ -59,9 +61,9 @@ final class TrainerThread {
                 let slot = Int(slots[first * tokens + token])
                 // A slot is negative where the instruction is learned, and only there.
                 let source = slot < 0 ? parameters.values + layout.instruction! : z + slot * d
-                (tail.input + token * d).update(from: source, count: d)
+                (trunk.input + token * d).update(from: source, count: d)
             }
-            let found = tail.forward(parameters, groups: groups, tokens: tokens, scores: scores)
+            let found = trunk.forward(parameters, groups: groups, tokens: tokens, scores: scores)
             if let found, notFinite == nil {
                 notFinite = NotFinite(
                     group: first + found.group, candidate: found.candidate,
@@ -74,7 +76,7 @@ final class TrainerThread {
                     temperature: training.temperature, weight: 1 / Double(batchCount),
                     gradient: dscores + group * k)
             }
-            let dx = tail.backward(
+            let dx = trunk.backward(
                 parameters, gradient, dscores: dscores, groups: groups, tokens: tokens)
             for token in 0..<groups * tokens {
                 let slot = Int(slots[first * tokens + token])

@@ -11,7 +11,7 @@ package struct TrainingPhases: Sendable {
 
     package var total: Double { gather + project + blocks + sum + gradient + update }
 
-    /// What each is called when shown.
+    /// The phases with their names for people.
     package var named: [(name: String, seconds: Double)] {
         [
             ("distinct rows of the batch", gather), ("projection", project),

@@ -1,45 +1,50 @@
 // What a training run says about itself, kept with the version it made.
 
-/// One optimiser step, told to the caller as it ends.
+/// The progress of a training, reported at the end of each step.
 public struct TrainingProgress: Sendable, Hashable {
-    /// From 1.
+    /// Counted from 1.
     public let step: Int
     public let stepCount: Int
-    /// From 1.
+    /// Counted from 1.
     public let epoch: Int
     public let epochCount: Int
-    /// Mean over the groups of this step, before its update.
+    /// The mean loss over the groups of this step, before its update.
     public let loss: Double
 
+    /// The part that is done, 0 to 1.
     public var fraction: Double { Double(step) / Double(stepCount) }
-    /// `epoch 1, step 40 of 120, loss 1.83`
+    /// The progress for people: `epoch 1, step 40 of 120, loss 1.83`.
     public var note: String {
         "epoch \(epoch), step \(step) of \(stepCount), loss \((loss * 1000).rounded() / 1000)"
     }
 }
 
+/// The figures of a training, which its version's lineage keeps.
 public struct TrainingReport: Codable, Sendable, Hashable {
     public var featureSetCount: Int
     public var queryCount: Int
-    /// Of those not held out, queries that gave no group: a smaller pool than K, or one label only.
+    /// The number of queries, without held-out ones, that gave no group: their pool is smaller than
+    /// K, or all labels are equal.
     public var droppedQueryCount: Int
-    /// Trained on, all epochs run together.
+    /// The number of groups trained on, in all epochs together.
     public var groupCount: Int
-    /// Drawn, but without both a positive and a negative.
+    /// The number of groups that were drawn and dropped because their labels are all equal.
     public var droppedGroupCount: Int
-    /// Class balance before anything is dropped: of all responses of the queries not held out; the
-    /// mean label for score labels.
+    /// The share of positive labels among all responses of the queries that are not held out (for
+    /// score labels, the mean label).
     public var poolPositiveShare: Double
-    /// Class balance after: of the candidates of the groups trained on.
+    /// The share of positive labels among the candidates of the groups trained on.
     public var positiveShare: Double
     public var stepCount: Int
+    /// The loss of the first step, before its update.
     public var firstLoss: Double
+    /// The loss of the last step, before its update.
     public var lastLoss: Double
     public var seconds: Double
     public var groupsPerSecond: Double
     public var threadCount: Int
     public var parameterCount: Int
-    /// Nil without early stopping.
+    /// The report of early stopping; nil without it.
     public var earlyStopping: EarlyStoppingReport?
 
     enum CodingKeys: String, CodingKey {
@@ -60,18 +65,19 @@ public struct TrainingReport: Codable, Sendable, Hashable {
         case earlyStopping = "early_stopping"
     }
 
-    /// One line, keys sorted.
+    /// The report as JSON on one line with sorted keys.
     public var json: String { StrictJSON.encode(self) }
 }
 
-/// How early stopping chose.
+/// The choice of early stopping.
 public struct EarlyStoppingReport: Codable, Sendable, Hashable {
-    /// Epochs run, the one whose weights were kept and those after it.
+    /// The number of epochs that were run, those after the best one included.
     public var epochCount: Int
-    /// From 1.
+    /// Counted from 1.
     public var bestEpoch: Int
     public var heldOutQueryCount: Int
-    /// After each epoch, on the same groups; 0 to 1, for score labels the mean label of the picks.
+    /// The accuracy after each epoch on the same held-out groups, 0 to 1 (for score labels, the
+    /// mean label of the picks).
     public var heldOutAccuracies: [Double]
 
     enum CodingKeys: String, CodingKey {

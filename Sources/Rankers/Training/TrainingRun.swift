@@ -31,7 +31,7 @@ struct TrainingRun {
         labelSum / Double(max(1, groupCount * training.candidateCount))
     }
 
-    /// Mean label of all responses of the queries that were not held out.
+    /// The mean label of all responses of the queries that are not held out.
     var poolPositiveShare: Double {
         let without = Set(heldOut?.queries ?? [])
         var (sum, count) = (0.0, 0)
@@ -52,7 +52,7 @@ struct TrainingRun {
     }
 
     /// Trains until the last epoch, or until early stopping ends it.
-    /// - Returns: the weights to keep.
+    /// - Returns: The weights to keep.
     mutating func walk(
         _ trainer: Trainer, team: ThreadTeam, progress: (TrainingProgress) throws -> Void
     ) throws -> RankerWeights {

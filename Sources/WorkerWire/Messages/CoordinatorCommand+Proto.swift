@@ -67,7 +67,7 @@ extension Languagesystem_V1_CoordinatorMessage {
 }
 
 extension Duration {
-    /// Rounded down; what does not fit is clamped.
+    /// The duration in milliseconds, rounded down and clamped to 0 ... 2^32 - 1.
     var wireMilliseconds: UInt32 {
         UInt32(
             clamping: self / .milliseconds(1) >= 4e9

@@ -60,7 +60,7 @@ extension EdgeRerankOrder {
 
 // What ended without scores travels as a code; what only a coordinator can say has one, too.
 extension EdgeRerankReply {
-    /// As they came: how many scores there should be, whoever asked knows.
+    /// Takes the scores as they are; the caller knows how many to expect.
     public init(_ message: Languagesystem_V1_RerankScores) throws(CoordinatorError) {
         let number = message.requestNumber
         guard message.code.isEmpty else {

@@ -2,7 +2,7 @@
 public import LanguageSystem
 
 extension LeaseToken {
-    /// - Throws: `invalidArgument`: no coordinator gave that out.
+    /// - Throws: `invalidArgument` for a text that no coordinator issues as a token.
     public init(wire text: String) throws(CoordinatorError) {
         guard let token = LeaseToken(text) else {
             throw .malformedOnTheWire(

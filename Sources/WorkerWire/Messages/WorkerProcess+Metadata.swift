@@ -7,7 +7,8 @@ private let instanceKey = "ls-instance"
 private let placeKey = "ls-place"
 
 extension WorkerProcess {
-    /// - Returns: Nil for a worker of before, and for what is malformed.
+    /// Reads the process from the metadata of a call. An earlier worker's call, and malformed
+    /// metadata, give nil.
     public init?(_ metadata: Metadata) {
         func first(_ key: String) -> String {
             metadata[stringValues: key].first { _ in true } ?? ""
@@ -15,6 +16,7 @@ extension WorkerProcess {
         self.init(instance: first(instanceKey), place: first(placeKey))
     }
 
+    /// The metadata entries that name the process.
     public var metadata: Metadata {
         var metadata: Metadata = [:]
         metadata.addString(instance, forKey: instanceKey)

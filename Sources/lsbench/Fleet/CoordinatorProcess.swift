@@ -14,7 +14,7 @@ final class CoordinatorProcess: @unchecked Sendable {
     // Set when it has started; nobody asks before.
     private(set) var address: CoordinatorAddress!
 
-    /// What the coordinator and its PostgreSQL had used at one moment.
+    /// The resources that the coordinator and its PostgreSQL had used at one moment.
     struct Usage: Sendable {
         let coordinatorCPUSeconds: Double
         let databaseCPUSeconds: Double
@@ -23,8 +23,8 @@ final class CoordinatorProcess: @unchecked Sendable {
     }
 
     /// - Parameters:
-    ///   - program: Nil: the one beside this program.
-    ///   - core: The one that it and its PostgreSQL run on; nil: any.
+    ///   - program: The path of lscoord; nil for the one beside this program.
+    ///   - core: The core for it and its PostgreSQL; nil for any.
     init(program: String?, directory: URL, core: Int? = nil, arguments: [String] = []) throws {
         let beside = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
             .deletingLastPathComponent().appendingPathComponent("lscoord").path
@@ -63,7 +63,7 @@ final class CoordinatorProcess: @unchecked Sendable {
 
     deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
 
-    /// Waits until it says where it listens.
+    /// Waits until the coordinator reports its addresses.
     func waitUntilReady() async throws {
         let deadline = ContinuousClock.now + .seconds(60)
         while true {
@@ -85,7 +85,7 @@ final class CoordinatorProcess: @unchecked Sendable {
 
     private var text: String { (try? String(contentsOf: log, encoding: .utf8)) ?? "" }
 
-    /// Lines of its log that a quiet run does not have.
+    /// The lines of its log that an undisturbed run does not have.
     var complaints: [String] {
         text.split(separator: "\n").filter { $0.contains("warning") || $0.contains("error") }
             .map(String.init)
@@ -100,7 +100,7 @@ final class CoordinatorProcess: @unchecked Sendable {
             coordinatorResidentBytes: own?.residentBytes ?? 0)
     }
 
-    /// The most memory the coordinator had resident while `body` ran.
+    /// The coordinator's peak resident memory while `body` ran.
     func peakResidentBytes(during body: () async throws -> Void) async throws -> Int {
         ProcessUsage.forgetPeak(of: process.processIdentifier)
         try await body()

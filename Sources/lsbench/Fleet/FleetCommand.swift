@@ -13,10 +13,9 @@ struct FleetCommand: AsyncParsableCommand {
         commandName: "fleet", abstract: "Drive a coordinator with many workers, or let them idle.",
         discussion: """
             Starts `lscoord serve` with an embedded cluster in a directory that is removed \
-            afterwards. Each
-            worker joins with a token of its own and has its own connection. Those that get tasks \
-            do not work:
-            they hand in made-up figures at once. Those that idle are whole workers.
+            afterwards. Each worker joins with its own token and has its own connection. Workers \
+            that get tasks are simulated: they hand in made-up figures at once. Idle workers are \
+            real ones.
 
             Examples:
               lsbench fleet --workers 50 --tasks 5000
@@ -27,15 +26,17 @@ struct FleetCommand: AsyncParsableCommand {
     @Option(help: "Workers.") var workers = 50
     @Option(help: "Tasks.") var tasks = 5_000
     @Option(help: "Tasks that a worker runs at once.") var capacity = 4
-    @Option(help: ArgumentHelp("Give no tasks; watch this long instead.", valueName: "seconds"))
-    var idle: Int?
-    @Flag(help: "Send every result twice, and old results and heartbeats again.")
-    var duplicate = false
-    @Flag(help: "Hold results back, so that they come in another order.") var reorder = false
-    @Option(help: "Of the mischief.") var seed: UInt64 = 1
     @Option(
         help: ArgumentHelp(
-            "The coordinator's program; by default the one beside this.", valueName: "path"))
+            "Give no tasks, and measure the idle workers for this long.", valueName: "seconds"))
+    var idle: Int?
+    @Flag(help: "Send every result twice, and repeat old results and heartbeats.")
+    var duplicate = false
+    @Flag(help: "Delay results, so that they arrive in another order.") var reorder = false
+    @Option(help: "Seed of --duplicate and --reorder.") var seed: UInt64 = 1
+    @Option(
+        help: ArgumentHelp(
+            "The program lscoord. Default: the one beside lsbench.", valueName: "path"))
     var lscoord: String?
 
     func validate() throws {

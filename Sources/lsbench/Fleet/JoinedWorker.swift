@@ -9,7 +9,7 @@ struct JoinedWorker: Sendable {
     let identity: WorkerIdentity
     let state: StateDirectory
 
-    /// - Parameter states: Where each gets a directory of its own, by number.
+    /// - Parameter states: The directory in which each worker gets its own directory, by number.
     static func join(
         _ count: Int, _ ledger: LedgerStore, _ address: CoordinatorAddress, _ states: URL
     ) async throws -> [JoinedWorker] {

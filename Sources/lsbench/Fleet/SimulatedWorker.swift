@@ -9,16 +9,17 @@ import LanguageSystem
 import RankerMath
 import WorkerWire
 
-/// What a worker does that a well-behaved network would not.
+/// Faults that a simulated worker makes, as a bad network would.
 struct Mischief: Sendable {
-    /// Each result is sent twice at once; old results and old heartbeats are sent again.
+    /// Whether each result is sent twice at once, and old results and heartbeats are sent again.
     var duplicates: Bool
-    /// Results wait for a while that differs from task to task.
+    /// Whether each result is delayed by a different time.
     var reorders: Bool
     var seed: UInt64
 }
 
-/// How far the run is; opens when all workers are there, ends when all tasks have counted.
+/// The progress of the run. It opens when all workers are connected, and ends when all tasks have
+/// counted.
 actor FleetProgress {
     private let taskCount: Int
     private let workerCount: Int
@@ -56,7 +57,8 @@ actor FleetProgress {
         waiting = []
     }
 
-    /// Results are held back until all workers are there: what is measured is the whole fleet.
+    /// Waits until all workers are connected. Results are held back until then, so that the whole
+    /// fleet is measured.
     func waitUntilOpen() async {
         if isOpen { return }
         await withCheckedContinuation { waiting.append($0) }
@@ -110,7 +112,7 @@ actor SimulatedWorker {
         (reports, outbound) = AsyncStream.makeStream()
     }
 
-    /// One session, until it is cancelled.
+    /// Runs one session until it is cancelled.
     func run() async throws {
         let client = GRPCClient(transport: try identity.transport())
         let service = WorkerClient(wrapping: client)
@@ -185,7 +187,7 @@ actor SimulatedWorker {
         }
     }
 
-    /// What was said before is said once more.
+    /// Sends an earlier message once more.
     private func repeatOld(after work: TaskLease) async throws {
         history.append(work)
         if history.count > Self.historyCountMax { history.removeFirst() }

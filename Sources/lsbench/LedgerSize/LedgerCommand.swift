@@ -14,12 +14,11 @@ struct LedgerCommand: AsyncParsableCommand {
         commandName: "ledger",
         abstract: "Time the ledger's operations at two sizes of the registry.",
         discussion: """
-            Makes two databases on a private PostgreSQL cluster: one almost empty, one of the size \
-            asked
-            for. Median microseconds of each operation in both: `again` when its rows are in memory
-            (the ratio is of these), `first` when a random user's rows may be on disk. And how \
-            many rows
-            of big tables a call read in sequence (0: every plan uses its indexes).
+            Makes two databases on a private PostgreSQL cluster: one almost empty, one of the \
+            given size. Prints the median microseconds of each operation in both: `again` with the \
+            rows in memory (the ratio uses these), `first` for a random user, whose rows may be on \
+            disk. It also prints how many rows of big tables a call read in sequence (0: every \
+            plan uses its indexes).
 
             Examples:
               lsbench ledger                                     a million rankers, ten million \
@@ -29,12 +28,12 @@ struct LedgerCommand: AsyncParsableCommand {
 
     @Option(help: "Rankers of users.") var rankers = 1_000_000
     @Option(help: "Ended tasks.") var tasks = 10_000_000
-    @Option(help: "Versions of each of a thousand rankers; the others have two.")
+    @Option(help: "Versions of each of a thousand rankers; all other rankers have two.")
     var versions = 50
     @Option(help: "Calls of each operation.") var calls = 200
-    @Option(help: "Where the cluster lives meanwhile; gigabytes at full size.") var directory:
+    @Option(help: "Directory for the cluster, which needs gigabytes at full size.") var directory:
         String?
-    /// `ls.row_count` of each table that it counts.
+    /// The most rows that `status_summary` counts: up to 1,001 of each of five tables.
     private static let countedRowCountMax = 5 * 1_001
     @Flag(help: "End with status 1 when a big table was read in sequence.") var strict = false
 
@@ -103,7 +102,7 @@ struct LedgerCommand: AsyncParsableCommand {
         }
     }
 
-    /// Median seconds of one call in each database, in turns of ten calls.
+    /// The median seconds of one call in each database; the databases alternate after ten calls.
     private static func times(
         of operation: LedgerOperation, _ small: FilledDatabase, _ large: FilledDatabase, calls: Int
     ) async throws -> (small: Double, large: Double, largeFirst: Double) {
@@ -124,13 +123,13 @@ struct LedgerCommand: AsyncParsableCommand {
     }
 }
 
-/// A database with the ledger's schema and a registry of some size.
+/// A database with the ledger's schema and a registry of a given size.
 struct FilledDatabase: Sendable {
     let pool: ConnectionPool
     let userRankerCount: Int
     let fillSeconds: Double
 
-    /// On one connection, one call after the other.
+    /// The seconds of each call, one after the other on one connection.
     func seconds(of operation: LedgerOperation, calls: Range<Int>, pass: Int) async throws
         -> [Double]
     {
@@ -146,7 +145,7 @@ struct FilledDatabase: Sendable {
         }
     }
 
-    /// Of tables that grow with the registry, since the beginning.
+    /// The rows read in sequence so far from tables that grow with the registry.
     func rowsReadInSequence() async throws -> Int {
         try await pool.withConnection { connection in
             // What this session did is counted when it says so.

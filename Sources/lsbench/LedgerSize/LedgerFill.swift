@@ -3,28 +3,29 @@
 
 /// The size of a registry.
 struct LedgerSize {
-    /// Rankers of users: each user has one for everything and one for a domain.
+    /// The number of rankers of users; each user has one for every domain and one for a single
+    /// domain.
     var userRankerCount: Int
-    /// Ended tasks in the archive, over a year.
+    /// The number of ended tasks in the archive, spread over a year.
     var archivedTaskCount: Int
-    /// Versions of each of `manyVersionedCount` rankers; the others have two.
+    /// The number of versions of each of `manyVersionedCount` rankers; the others have two.
     var versionCount: Int
     var manyVersionedCount: Int
-    /// Different weights; versions share them.
+    /// The number of different weights, which versions share.
     var weightsCount: Int
 
-    /// As good as empty: what a first day leaves.
+    /// An almost empty registry, as after a first day.
     static let almostEmpty = LedgerSize(
         userRankerCount: 100, archivedTaskCount: 100, versionCount: 4, manyVersionedCount: 10,
         weightsCount: 100)
 
-    /// Domains, each with a ranker of its own, a train set and a test set.
+    /// The number of domains, each with its own ranker, a train set and a test set.
     static let domainCount = 60
-    /// Tasks at hand in both databases: what is measured is the size of what is not.
+    /// The number of waiting tasks in both databases, which differ only in what they have archived.
     static let waitingCount = 300
     static let endedCount = 2_000
 
-    /// Statements in order; each is its own transaction.
+    /// The statements that fill the database, in order; each is its own transaction.
     var statements: [String] {
         [
             "set session_replication_role = replica",

@@ -4,12 +4,13 @@
 
 struct LedgerOperation {
     let name: String
-    /// Asks for thousands of figures at once: reading a table through may be the best plan.
+    /// Whether the operation reads thousands of rows, so that a sequential read may be the best
+    /// plan.
     var readsWidely = false
-    /// For one call on a database with so many rankers of users.
+    /// The SQL of one call on a database with this many rankers of users.
     let statement: @Sendable (_ call: Int, _ pass: Int, _ userRankerCount: Int) -> String
 
-    /// Every 7919th user: spread over the whole table.
+    /// Every 7919th user, so that users are spread over the whole table.
     private static func user(_ call: Int, _ count: Int) -> Int {
         (call * 7_919) % max(1, count / 2)
     }
@@ -46,15 +47,16 @@ struct LedgerOperation {
         LedgerOperation(name: "lease_tasks") { call, _, _ in
             "select * from ls.lease_tasks(\(1 + call % 50), '{train}', 1, 3600)"
         },
-        LedgerOperation(name: "renew_leases: 4") { call, _, _ in
+        LedgerOperation(name: "renew_leases_for_workers: 4") { call, _, _ in
             """
-            select * from ls.renew_leases(\(1 + call % 50),
-                (select array_agg(token) from (select token from ls.attempt where worker_id = \
-            \(1 + call % 50) and state = 'open' limit 4) t),
-                (select array_agg(0.5::float8) from (select token from ls.attempt where worker_id \
-            = \(1 + call % 50) and state = 'open' limit 4) t),
-                (select array_agg(''::text) from (select token from ls.attempt where worker_id = \
-            \(1 + call % 50) and state = 'open' limit 4) t), 3600)
+            select r.* from (
+                select array_agg(worker_id) as workers, array_agg(token) as tokens,
+                    array_agg(0.5::float8) as progress, array_agg(''::text) as notes
+                from (select worker_id, token from ls.attempt
+                    where worker_id = \(1 + call % 50) and state = 'open' limit 4) t) held,
+                ls.renew_leases_for_workers(coalesce(workers, '{}'), coalesce(tokens, '{}'),
+                    coalesce(progress, '{}'), coalesce(notes, '{}'), \
+            array[\(1 + call % 50)]::bigint[], 3600) r
             """
         },
         LedgerOperation(name: "fail_attempt") { call, _, _ in

@@ -13,8 +13,8 @@ struct PrivateCluster {
     private static let quiet = Logger(label: "lsbench") { _ in SwiftLogNoOpLogHandler() }
 
     /// - Parameters:
-    ///   - directory: Where it lives; nil: the system's temporary directory.
-    ///   - settings: Of the server, over those of an embedded cluster.
+    ///   - directory: The directory of the cluster; nil for the system's temporary directory.
+    ///   - settings: Settings of the server beside those of an embedded cluster.
     static func with<T>(
         directory: String?, settings: [String: String] = [:],
         _ body: (PrivateCluster) async throws -> T
@@ -47,7 +47,7 @@ struct PrivateCluster {
         return try result.get()
     }
 
-    /// A new database with the ledger's schema, filled.
+    /// Makes a new database with the ledger's schema and fills it.
     func database(_ name: String, filledTo size: LedgerSize) async throws -> FilledDatabase {
         let administration = pool(database: "postgres")
         try await administration.execute("create database \(name)", deadline: .seconds(60))

@@ -11,10 +11,10 @@ struct BenchDatabase: Sendable {
     let connectionInfo: String
     let pool: ConnectionPool
     let ledger: LedgerStore
-    /// For files of the run; readable by the account the cluster runs as.
+    /// The directory for files of the run, which the account of the cluster can read.
     let directory: URL
 
-    /// Opens, migrates, calls `body`, and leaves nothing of its own behind.
+    /// Opens and migrates a database, calls `body`, and removes everything that it made.
     static func with<T: Sendable>(
         _ database: String?, connectionCount: Int, _ body: (BenchDatabase) async throws -> T
     ) async throws -> T {
@@ -38,7 +38,7 @@ struct BenchDatabase: Sendable {
         }
     }
 
-    /// The same for a database that is there already, the schema included.
+    /// Opens a database that exists already, with its schema.
     static func open<T: Sendable>(
         _ connectionInfo: String, _ connectionCount: Int, _ directory: URL,
         _ body: (BenchDatabase) async throws -> T

@@ -54,7 +54,7 @@ struct PeerQueue: Sendable {
         _ = try await database.pool.execute("drop schema if exists lsbench cascade")
     }
 
-    /// Transactions a second of `clientCount` connections.
+    /// The rate of `clientCount` connections in transactions a second.
     func rate(_ count: Int, clientCount: Int) throws -> Double {
         let path = database.directory.appendingPathComponent("peer.sql")
         try Data(Self.script.utf8).write(to: path)

@@ -12,10 +12,9 @@ struct QueueCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "queue", abstract: "Lease and complete small tasks through SQL.",
         discussion: """
-            Starts a PostgreSQL cluster as lscoord does, with its durability, and removes it \
-            afterwards.
-            With --database it uses yours, which should be a scratch one: it is migrated, and the \
-            tasks stay.
+            Starts a PostgreSQL cluster with the durability of lscoord's, and removes it \
+            afterwards. With --database it uses your database instead, which should be a scratch \
+            one: it is migrated, and the tasks stay in it.
 
             Examples:
               lsbench queue
@@ -24,11 +23,13 @@ struct QueueCommand: AsyncParsableCommand {
 
     @Option(help: "Tasks of each round.") var tasks = 10_000
     @Option(help: "Rounds; pgbench runs before each and after the last.") var rounds = 2
-    @Option(help: "Connections that lease and complete.") var clients = 4
+    @Option(help: "Connections that lease and complete tasks.") var clients = 4
     @Option(help: "Tasks leased by one call.") var batch = 20
-    @Option(help: "Results taken by one call, which is one durable transaction.") var results = 20
-    @Option(help: "Rankers, each of a user of its own.") var rankers = 200
-    @Option(help: ArgumentHelp("A scratch database instead.", valueName: "url"))
+    @Option(help: "Results recorded by one call, which is one durable transaction.") var results =
+        20
+    @Option(help: "Rankers, each of another user.") var rankers = 200
+    @Option(
+        help: ArgumentHelp("A scratch database to use instead of a new cluster.", valueName: "url"))
     var database: String?
     @Flag(name: .customLong("no-pgbench"), help: "Leave pgbench out.") var withoutPgbench = false
 
@@ -95,7 +96,7 @@ struct QueueCommand: AsyncParsableCommand {
         return (ours, peers)
     }
 
-    /// Seconds until nothing waits.
+    /// The seconds until no task waits.
     private func empty(_ database: BenchDatabase, _ workers: [WorkerID]) async throws -> Double {
         let (ledger, batch, resultCount) = (database.ledger, batch, results)
         let start = ContinuousClock.now
@@ -130,7 +131,7 @@ struct QueueCommand: AsyncParsableCommand {
         return (ContinuousClock.now - start).inSeconds
     }
 
-    /// One worker for each client.
+    /// Registers one worker for each client.
     private func enrol(_ database: BenchDatabase) async throws -> [WorkerID] {
         // Join tokens name the authority; a database of yours may have one.
         if try await database.count("select count(*) from ls.certificate_authority") == 0 {

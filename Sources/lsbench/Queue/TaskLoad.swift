@@ -12,11 +12,11 @@ struct TaskLoad: Sendable {
     let featureSet: ImportedFeatureSet
     let featureSetDigest: Digest
     let versions: [RankerVersionID]
-    /// The first configuration's seed; no run repeats another's.
+    /// The seed of the first configuration; each run uses other seeds.
     let firstSeed: Int
 
-    /// Registers what the tasks are about. Versions come before the feature set, so that nothing is
-    /// measured which nobody asked for.
+    /// Registers the rankers, versions and feature set of the tasks. The versions come first, so
+    /// that no evaluation is requested automatically.
     static func prepare(_ database: BenchDatabase, rankerCount: Int) async throws -> TaskLoad {
         let ledger = database.ledger
         let run = UInt64.random(in: 1...1_000_000_000)
@@ -47,7 +47,7 @@ struct TaskLoad: Sendable {
             firstSeed: Int(run))
     }
 
-    /// Asks for `count` tasks, by turns of the rankers.
+    /// Requests `count` tasks, the rankers in turn.
     func request(_ count: Int, from first: Int = 0, in database: BenchDatabase) async throws {
         // Pieces: the place in the line of a new task is read from an index, which holds the
         // transaction's own rows without any help of vacuum.
@@ -66,8 +66,7 @@ struct TaskLoad: Sendable {
         _ = try await database.pool.execute("analyze ls.task, ls.task_feature_set, ls.attempt")
     }
 
-    /// How tasks of this load that are not what they should be after all `count` were done are
-    /// described; none: everything was counted once.
+    /// The violations after all `count` tasks, for people; none when every task counted once.
     func violations(of count: Int, in database: BenchDatabase) async throws -> [String] {
         let own = "(select t.* from ls.task t where t.version_id = any (array[\(list)]::bigint[]))"
         let checks: [(what: String, expected: Int, sql: String)] = [
@@ -114,7 +113,7 @@ struct TaskLoad: Sendable {
 
     private var list: String { versions.map { "\($0.rawValue)" }.joined(separator: ", ") }
 
-    /// EvaluationReport as JSON, as a worker that measured with `configuration` would send it.
+    /// An EvaluationReport as JSON, as a worker would send it for `configuration`.
     static func report(for configuration: String) -> String {
         let figures = """
             "accuracy": 0.5, "standard_error": 0.02, "first_sample": 0.38, "majority": null, \

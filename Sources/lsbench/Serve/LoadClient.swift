@@ -4,17 +4,18 @@
 // due.
 import Benchmarking
 import Foundation
+import Histogram
 import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
 
-/// What is asked, and how often.
+/// The requests to send, and their rate.
 struct Load: Sendable {
     enum Pace: Sendable {
-        /// As fast as answers come.
+        /// Each connection sends as soon as it has an answer.
         case closed
-        /// So many a second, on a schedule.
+        /// Requests are sent at this rate on a schedule.
         case open(perSecond: Double)
     }
 
@@ -27,23 +28,22 @@ struct Load: Sendable {
 struct RequestTemplate: Sendable {
     let contentType: String
     let body: ByteBuffer
-    /// Path and query for a user.
+    /// The path and query string for a user.
     let target: @Sendable (Int) -> String
-    /// In a JSON body the user is named inside: then each user has a body.
+    /// The body for each user, where the body names the user (JSON).
     let bodyOf: (@Sendable (Int) -> ByteBuffer)?
 }
 
 struct LoadResult: Sendable {
-    var latency = LatencyHistogram()
-    /// Of requests that were refused with 429.
-    var refusedLatency = LatencyHistogram()
+    var latency = Histogram.ofDurations()
+    /// Requests that were refused with 429.
     var refusedCount = 0
     var failedCount = 0
-    /// The first failure, in words.
+    /// The first failure, for people.
     var failure: String?
     var duration: Duration = .zero
 
-    var perSecond: Double { Double(latency.count) / duration.inSeconds }
+    var perSecond: Double { Double(latency.totalCount) / duration.inSeconds }
 }
 
 /// Unchecked: everything runs on the one event loop, so nothing is locked.
@@ -54,13 +54,13 @@ final class LoadClient: @unchecked Sendable {
     private let tls: NIOSSLContext
     private let key: String
     private let template: RequestTemplate
-    /// What the answer's `x-ls-ranker` has to be.
+    /// The expected `x-ls-ranker` of an answer.
     private let expected: @Sendable (Int) -> String
     private var users: UserLoad
     private var idle: [LoadConnection] = []
     private var due: [NIODeadline] = []
     private var dueHead = 0
-    /// Due so far.
+    /// The number of requests that were due so far.
     private var dueCount = 0
     private var isOnSchedule = false
     private var result = LoadResult()
@@ -85,7 +85,7 @@ final class LoadClient: @unchecked Sendable {
         self.expected = expected
     }
 
-    /// - Parameter warmUp: Not counted.
+    /// - Parameter warmUp: The time at the beginning that is not counted.
     func run(_ load: Load, warmUp: Duration) async throws -> LoadResult {
         let connections = try await withThrowingTaskGroup(of: LoadConnection.self) { group in
             for _ in 0..<load.connectionCount { group.addTask { try await self.connect() } }
@@ -147,7 +147,7 @@ final class LoadClient: @unchecked Sendable {
         connection.channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
     }
 
-    /// A request every so often; those for which no connection is free wait, and are late.
+    /// Sends requests on a schedule. A request without a free connection waits, and counts as late.
     private func keepSchedule(_ perSecond: Double) {
         let start = NIODeadline.now()
         loop.scheduleRepeatedTask(
@@ -195,7 +195,6 @@ final class LoadClient: @unchecked Sendable {
                 )
             case 429 where head.headers.contains(name: "retry-after"):
                 result.refusedCount += 1
-                result.refusedLatency.record(took)
             default: fail("the answer is \(head.status.code)")
             }
         }

@@ -14,10 +14,8 @@ struct ServeCommand: AsyncParsableCommand {
         commandName: "serve", abstract: "Drive a coordinator with rerank requests over TLS.",
         discussion: """
             Starts `lscoord serve` with an embedded cluster in a directory that is removed \
-            afterwards, on one core
-            with its PostgreSQL, and asks from another core. Each user has a ranker with weights \
-            of its own;
-            every answer must come from the right one.
+            afterwards, both on one core, and sends requests from another core. Each user has a \
+            ranker with its own weights, and every answer must come from the right ranker.
 
             Examples:
               lsbench serve
@@ -28,45 +26,53 @@ struct ServeCommand: AsyncParsableCommand {
               lsbench serve --rankers 10000 --users zipf --soak 600 --requests-per-second 1000
             """)
 
-    @Option(parsing: .upToNextOption, help: "How many users, each with a ranker, one case each.")
+    @Option(
+        parsing: .upToNextOption,
+        help: "Numbers of users, each with a ranker; each number is a case.")
     var rankers = [100]
-    @Option(parsing: .upToNextOption, help: "Keep-alive connections, one case each.")
+    @Option(parsing: .upToNextOption, help: "Numbers of keep-alive connections; each is a case.")
     var connections = [16]
-    @Option(parsing: .upToNextOption, help: "uniform or zipf: who asks next, one case each.")
+    @Option(
+        parsing: .upToNextOption,
+        help: "Distribution of users over requests, uniform or zipf; each is a case.")
     var users: [UserSpread] = [.uniform]
-    @Option(parsing: .upToNextOption, help: "binary (safetensors) or json, one case each.")
+    @Option(
+        parsing: .upToNextOption,
+        help: "Form of the body, binary (safetensors) or json; each is a case.")
     var body: [Body] = [.binary]
     @Option(help: "listwise or pointwise.") var kind: RankerKind = .listwise
     @Option(help: "Candidates of a request.") var candidates = 10
-    @Option(help: "D") var hiddenSize = 4_096
+    @Option(help: "Numbers in one feature (D).") var hiddenSize = 4_096
     @Option(help: "Seconds of each case.") var seconds = 10
     @Option(
         help: ArgumentHelp(
-            "Then ask on a schedule, at this part of what was just reached.", valueName: "part"))
+            "Then send on a schedule, at this fraction of the rate just reached.", valueName: "part"
+        ))
     var rate: Double?
     @Option(
         help: ArgumentHelp(
-            "Then ask on a schedule at this multiple of it, over 512 connections.",
+            "Then send on a schedule at this multiple of that rate, over 512 connections.",
             valueName: "times"))
     var overload: Double?
     @Option(
         help: ArgumentHelp(
-            "Instead: the first request of each of so many rankers.", valueName: "n"))
+            "Instead measure the first request of each of this many rankers.", valueName: "n"))
     var cold: Int?
     @Option(
         help: ArgumentHelp(
-            "At last, of the most rankers: ask for so long and watch memory.", valueName: "seconds")
+            "At the end send to all rankers for this long and record memory.", valueName: "seconds")
     )
     var soak: Int?
-    @Option(help: "Requests a second of --soak.") var requestsPerSecond = 1_000
-    @Flag(help: "Draw how long requests took.") var histogram = false
-    @Flag(inversion: .prefixedNo, help: "Server on the first core, client on the second.")
+    @Option(help: "Requests a second during --soak.") var requestsPerSecond = 1_000
+    @Flag(help: "Draw a histogram of latencies.") var histogram = false
+    @Flag(
+        inversion: .prefixedNo, help: "Run the server on the first core, the client on the second.")
     var pin = true
     @Option(help: "Megabytes of rankers the server keeps in memory.") var rankerCacheMb = 512
     @Option(help: "float32 or bfloat16.") var servingPrecision = "bfloat16"
     @Option(
         help: ArgumentHelp(
-            "The coordinator's program; by default the one beside this.", valueName: "path"))
+            "The program lscoord. Default: the one beside lsbench.", valueName: "path"))
     var lscoord: String?
 
     enum Body: String, CaseIterable, ExpressibleByArgument { case binary, json }
@@ -75,15 +81,17 @@ struct ServeCommand: AsyncParsableCommand {
         guard rankers.allSatisfy((1...100_000).contains), !rankers.isEmpty,
             connections.allSatisfy((1...1_024).contains), !connections.isEmpty, !body.isEmpty,
             !users.isEmpty,
-            (2...1_000).contains(candidates), (1...65_536).contains(hiddenSize),
+            (2...Bounds.requestCandidateCountMax).contains(candidates),
+            (1...Bounds.hiddenSizeMax).contains(hiddenSize),
             (1...3_600).contains(seconds), (0.01...1).contains(rate ?? 1),
             (1...10).contains(overload ?? 1), (1...100_000).contains(cold ?? 1),
             (10...86_400).contains(soak ?? 10), (1...100_000).contains(requestsPerSecond)
         else {
             throw ValidationError(
                 """
-                expected 1 to 100000 rankers, 1 to 1024 connections, 2 to 1000 candidates, \
-                1 to 3600 seconds, a rate of 0.01 to 1 and an overload of 1 to 10
+                expected 1 to 100000 rankers, 1 to 1024 connections, 2 to \
+                \(Bounds.requestCandidateCountMax) candidates, 1 to 3600 seconds, \
+                a rate of 0.01 to 1 and an overload of 1 to 10
                 """)
         }
         if let cold, (rankers.max() ?? 0) < cold {
@@ -184,7 +192,7 @@ struct ServeCommand: AsyncParsableCommand {
         }
     }
 
-    /// Of a machine with one core nothing is pinned.
+    /// Pins this process to the second core, if there is one.
     private static func pinToSecondCore() {
         let taskset = Process()
         taskset.executableURL = URL(fileURLWithPath: "/usr/bin/taskset")

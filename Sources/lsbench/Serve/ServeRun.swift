@@ -3,6 +3,7 @@ import AsyncHTTPClient
 import Benchmarking
 import EdgeWork
 import Foundation
+import Histogram
 import LanguageSystem
 import NIOCore
 import NIOFoundationCompat
@@ -25,7 +26,7 @@ struct ServeResult: Encodable, Sendable {
     let coordinatorCpuMicroseconds: Double
     let databaseCpuMicroseconds: Double
     let residentMegabytes: Double
-    /// Of --soak: at its beginning, and every ten seconds.
+    /// The coordinator's resident memory during --soak: at its beginning, and every ten seconds.
     var residentMegabytesOverTime: [Double]?
     var drawing: [String] = []
 
@@ -71,7 +72,7 @@ struct ServeRun: Sendable {
                 duration: duration))
     }
 
-    /// Memory every ten seconds meanwhile.
+    /// Sends requests for a duration and records memory every ten seconds.
     func soak(for duration: Duration, perSecond: Double, connectionCount: Int) async throws
         -> ServeResult
     {
@@ -153,7 +154,7 @@ struct ServeRun: Sendable {
         let meta: Meta
     }
 
-    /// Some users' scores against those computed here from the same weights.
+    /// Compares the scores of some users with scores computed here from the same weights.
     func check() async throws {
         try await withClient { client in
             for user in [0, served.count / 2, served.count - 1] {
@@ -181,9 +182,10 @@ struct ServeRun: Sendable {
         }
     }
 
-    /// The first request of each of `count` rankers: route and weights are read from the database.
+    /// Measures the first request of each of `count` rankers, for which route and weights are read
+    /// from the database.
     func cold(count: Int) async throws -> ServeResult {
-        var (whole, loads) = (LatencyHistogram(), LatencyHistogram())
+        var (whole, loads) = (Histogram.ofDurations(), Histogram.ofDurations())
         let before = coordinator.usage()
         try await withClient { client in
             // One that is known, so that the connection and the server are warm.
@@ -198,7 +200,7 @@ struct ServeRun: Sendable {
             }
         }
         let after = coordinator.usage()
-        func ms(_ histogram: LatencyHistogram, _ percent: Double) -> Double {
+        func ms(_ histogram: Histogram<UInt64>, _ percent: Double) -> Double {
             histogram.percentile(percent).inSeconds * 1e3
         }
         return ServeResult(
@@ -207,15 +209,15 @@ struct ServeRun: Sendable {
                 \(served.kind.rawValue), first requests; route + load p50 \
                 \(text(ms(loads, 50), 2)) p99 \(text(ms(loads, 99), 2))
                 """,
-            requestsPerSecond: Double(whole.count)
+            requestsPerSecond: Double(whole.totalCount)
                 / before.time.duration(to: after.time).inSeconds,
             p50Ms: ms(whole, 50), p90Ms: ms(whole, 90), p99Ms: ms(whole, 99),
             p999Ms: ms(whole, 99.9), refused: 0, failed: 0,
             coordinatorCpuMicroseconds: (after.coordinatorCPUSeconds - before.coordinatorCPUSeconds)
-                / Double(whole.count)
+                / Double(whole.totalCount)
                 * 1e6,
             databaseCpuMicroseconds: (after.databaseCPUSeconds - before.databaseCPUSeconds)
-                / Double(whole.count) * 1e6,
+                / Double(whole.totalCount) * 1e6,
             residentMegabytes: Double(after.coordinatorResidentBytes) / 1e6,
             drawing: isDrawn ? loads.lines : [])
     }

@@ -23,7 +23,7 @@ struct ServedRankers: Sendable {
             fresh: .preset(kind: kind, hiddenSize: hiddenSize), seed: UInt64(user) + 1)
     }
 
-    /// Registers what is not there yet, four at a time.
+    /// Registers the missing rankers, four at a time.
     func register(in ledger: LedgerStore) async throws {
         try await ledger.registerBaseModel(Self.baseModel, hiddenSize: hiddenSize)
         let configuration = RankerConfiguration.preset(kind: kind, hiddenSize: hiddenSize).json
@@ -47,11 +47,11 @@ struct ServedRankers: Sendable {
     }
 }
 
-/// K candidates and an instruction, the same for everybody.
+/// The request: K candidates and an instruction, the same for every user.
 struct BenchRequest: Sendable {
     let candidateCount: Int
     let hiddenSize: Int
-    /// [K + 1, D] in float16.
+    /// The features, shape [K + 1, D], in float16.
     let features: [UInt8]
 
     init(candidateCount: Int, hiddenSize: Int) {
@@ -64,7 +64,7 @@ struct BenchRequest: Sendable {
         }
     }
 
-    /// The features as they lie in memory, the rest in the query string.
+    /// The binary form: the features as a safetensors body, everything else in the query string.
     var binary: RequestTemplate {
         var writer = SafetensorsWriter(metadata: [:])
         let rowByteCount = 2 * hiddenSize

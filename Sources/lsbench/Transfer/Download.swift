@@ -11,10 +11,10 @@ import WorkerWire
 struct Download: Sendable {
     let identity: WorkerIdentity
     let blob: BlobReference
-    /// Of the cache; removed afterwards.
+    /// The directory of the cache, which is removed afterwards.
     let directory: String
 
-    /// - Returns: When the blob was there.
+    /// - Returns: The time at which the blob was on disk.
     func run() async throws -> ContinuousClock.Instant {
         let cache = try BlobCache(directory: directory, byteCountMax: blob.byteCount)
         let link = CoordinatorLink()
@@ -43,9 +43,9 @@ struct Download: Sendable {
         }
     }
 
-    /// All at once.
+    /// Runs all downloads at once.
     ///
-    /// - Returns: Seconds until the last was done.
+    /// - Returns: The seconds until the last was done.
     static func run(_ downloads: [Download]) async throws -> Double {
         defer {
             for download in downloads {

@@ -8,7 +8,7 @@ import LanguageSystem
 struct OpenSSLPeer: Sendable {
     private let directory: URL
 
-    /// - Parameter directory: For its certificate and what it receives.
+    /// - Parameter directory: The directory for its certificate and the received files.
     init(directory: URL) throws {
         self.directory = directory
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -24,16 +24,16 @@ struct OpenSSLPeer: Sendable {
         }
     }
 
-    /// How long one transfer took.
+    /// The times of one transfer, in seconds.
     struct Times {
-        /// Until every client had written its last byte.
+        /// The seconds until every client had written its last byte.
         let received: Double
-        /// Until what they wrote was on disk, too, as ours is.
+        /// The seconds until the written files were on disk, too, as ours are.
         let synced: Double
     }
 
-    /// One pair of programs for each file, all at once, the servers listening before the clock
-    /// runs.
+    /// Moves the files with one pair of programs each, all at once. The servers listen before the
+    /// clock starts.
     func move(_ files: [String]) throws -> Times {
         var servers: [Server] = []
         defer { for server in servers { server.process.terminate() } }
@@ -85,7 +85,7 @@ struct OpenSSLPeer: Sendable {
         "-cert", "certificate.pem", "-key", "key.pem", "-CAfile", "certificate.pem",
     ]
 
-    /// A server for one connection, listening. Another port when somebody has this one.
+    /// Starts a server for one connection. It tries another port when this one is in use.
     private func listen(for file: String) throws -> Server {
         // It serves files of the directory it runs in.
         let link = directory.appendingPathComponent((file as NSString).lastPathComponent).path

@@ -17,28 +17,27 @@ struct TransferCommand: AsyncParsableCommand {
         abstract: "Move feature sets to workers, beside openssl moving files.",
         discussion: """
             Starts `lscoord serve` with an embedded cluster in a directory that is removed \
-            afterwards and
-            imports synthetic feature sets. Each worker joins, connects, and fetches into its own \
-            cache, verified
-            and on disk. openssl's s_server and s_client move as many bytes between the rounds, a \
-            pair of them
-            for each worker.
+            afterwards, and imports synthetic feature sets. Each worker joins, connects, and \
+            fetches a set into its own cache, verified and on disk. Between the rounds openssl's \
+            s_server and s_client move as many bytes, one pair of them for each worker.
 
             Examples:
               lsbench transfer
               lsbench transfer --workers 1 --rounds 7
             """)
 
-    @Option(parsing: .upToNextOption, help: "How many workers download at once, one case each.")
+    @Option(
+        parsing: .upToNextOption, help: "Numbers of workers that download at once; each is a case.")
     var workers = [1, 8]
-    @Option(help: "Size of the feature set that all fetch.") var megabytes = 306
-    @Option(help: "Size of each worker's own, where they fetch different ones.")
+    @Option(help: "Size of the feature set that all workers fetch, in megabytes.") var megabytes =
+        306
+    @Option(help: "Size of each worker's own set, in megabytes, where they fetch different sets.")
     var ownMegabytes = 64
-    @Option(help: "Times that each side does each case, by turns.") var rounds = 3
-    @Flag(inversion: .prefixedNo, help: "Measure openssl beside it.") var openssl = true
+    @Option(help: "Rounds; in each, both sides do each case once.") var rounds = 3
+    @Flag(inversion: .prefixedNo, help: "Also measure openssl.") var openssl = true
     @Option(
         help: ArgumentHelp(
-            "The coordinator's program; by default the one beside this.", valueName: "path"))
+            "The program lscoord. Default: the one beside lsbench.", valueName: "path"))
     var lscoord: String?
 
     func validate() throws {
@@ -127,7 +126,7 @@ struct StoredSet: Sendable {
     let baseModel: String
     let hiddenSize: Int
 
-    /// Of about `megabytes`, in queries of 827 kB.
+    /// Makes a set of about `megabytes`, in queries of 827 kB.
     static func make(
         _ megabytes: Int, seed: UInt64, in database: BenchDatabase
     ) async throws -> StoredSet {
@@ -149,8 +148,8 @@ struct StoredSet: Sendable {
             baseModel: set.metadata.baseModel, hiddenSize: set.hiddenSize)
     }
 
-    /// A worker reads what its tasks need: it gets one that needs these, and keeps it for the whole
-    /// run.
+    /// Leases a task that needs these sets to a worker for the whole run, because a worker may read
+    /// only what its tasks need.
     static func lease(
         _ sets: [StoredSet], to worker: String, in database: BenchDatabase
     ) async throws {

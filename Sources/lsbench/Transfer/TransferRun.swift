@@ -13,7 +13,7 @@ struct TransferRun: Sendable {
     let directory: URL
     let roundCount: Int
 
-    /// - Parameter sets: What the first workers fetch, one each, all at once.
+    /// - Parameter sets: The sets that the first workers fetch at once, one each.
     func measure(_ name: String, _ sets: [StoredSet]) async throws -> TransferResult {
         var rounds: [TransferRound] = []
         for number in 0..<roundCount {
@@ -70,7 +70,7 @@ struct TransferRound: Sendable {
     let peer: OpenSSLPeer.Times?
 }
 
-/// Medians of a case's rounds; a ratio is the median of the rounds' own ratios.
+/// The medians of a case's rounds; a ratio is the median of the ratios of the rounds.
 struct TransferResult: Encodable, Sendable {
     let name: String
     let workers: Int
@@ -83,7 +83,7 @@ struct TransferResult: Encodable, Sendable {
     let coordinatorCpuSecondsPerGigabyte: Double
     let databaseCpuSecondsPerGigabyte: Double
     let workerCpuSecondsPerGigabyte: Double
-    /// Of all rounds.
+    /// The coordinator's peak resident memory in all rounds.
     let coordinatorPeakResidentBytes: Int
 
     init(name: String, workerCount: Int, byteCount: Int, rounds: [TransferRound]) {

@@ -6,10 +6,12 @@ import PKI
 
 struct AuthorityCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "authority", abstract: "Give the certificate authority another key.",
+        commandName: "authority",
+        abstract: "Show and replace the key of the certificate authority.",
         discussion: """
-            The authority signs the certificates of this server and of every worker. Its key is
-            ca/ca-key.pem in the data directory, for its owner alone, and never in the database.
+            The authority signs the certificates of this server and of every worker. Its key is \
+            the file ca/ca-key.pem in the data directory. Only the file's owner can read it, and \
+            it is never in the database.
 
             Examples:
               lscoord authority status
@@ -22,7 +24,7 @@ struct AuthorityCommand: AsyncParsableCommand {
 struct AuthorityStatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "The authority's keys, and who still depends on the one before.")
+        abstract: "Show the authority's keys, and which workers still depend on the previous one.")
 
     @OptionGroup var common: CommonOptions
 
@@ -77,24 +79,23 @@ struct AuthorityStatusCommand: AsyncParsableCommand {
 
 struct AuthorityRotate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "rotate", abstract: "Make a new key; workers move to it as they renew.",
+        commandName: "rotate", abstract: "Make a new key; workers change to it when they renew.",
         discussion: """
-            The key before is kept until it is retired: workers and join tokens that know only \
-            that one go on
-            as they are. Start lscoord serve again afterwards. With several coordinators on one \
-            database,
-            copy the ca directory to each before it is started again.
+            The previous key is kept until it is retired, so workers and join tokens that know \
+            only that key keep working. Start lscoord serve again afterwards. With several \
+            coordinators on one database, copy the ca directory to each of them before you start \
+            it again.
 
-            Interrupted, the command can be repeated. --force is for an authority made by an older \
-            lscoord,
-            whose key cannot vouch for the new one: then every worker must join again.
+            If the command was interrupted, run it again. Use --force for an authority that was \
+            made by an older lscoord: its key cannot sign the new one, and every worker must join \
+            again.
 
             Example:
               lscoord authority rotate --reason 'once a year'
             """)
 
     @Option(help: "Why; kept in the audit log.") var reason: String
-    @Flag(help: "Also when every worker must join again.") var force = false
+    @Flag(help: "Rotate even if every worker must then join again.") var force = false
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
@@ -132,20 +133,22 @@ struct AuthorityRotate: AsyncParsableCommand {
 
 struct AuthorityRetire: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "retire", abstract: "Delete the key before; what it signed is refused.",
+        commandName: "retire",
+        abstract: "Delete the previous key; certificates that it signed are refused.",
         discussion: """
-            Refused while a worker's newest certificate is of that key and holds, or ran out less \
-            than seven
-            days ago. Restart every lscoord serve: before, those that renewed; afterwards, so that \
-            it no longer
-            takes certificates of the deleted key. Interrupted, the command can be repeated.
+            The command refuses while a worker's newest certificate was signed by the previous key \
+            and is valid or expired less than seven days ago. Start every lscoord serve again \
+            before you retire the key, so that it signs with the new one, and again afterwards, so \
+            that it refuses certificates of the deleted key. If the command was interrupted, run \
+            it again.
 
             Example:
               lscoord authority retire --reason 'all renewed'
             """)
 
     @Option(help: "Why; kept in the audit log.") var reason: String
-    @Flag(help: "Although workers depend on it: they must join again.") var force = false
+    @Flag(help: "Delete the key although workers depend on it; they must join again.") var force =
+        false
     @OptionGroup var common: CommonOptions
 
     func run() async throws {

@@ -4,14 +4,12 @@ import Ledger
 
 struct Curve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measure a ranker with more and more candidates, and print the scaling curve.",
+        abstract: "Measure a ranker at growing numbers of candidates, and print the scaling curve.",
         discussion: """
-            The form of the paper's Figure 4: a row for each K, beside what needs no ranker. \
-            Figures known
-            already are not measured again, and figures at another K than the promotion gate's \
-            promote
-            nobody. A query with fewer than K candidates gives all it has; the last column counts \
-            them.
+            Prints a table like the paper's Figure 4: one row for each K, with the baselines that \
+            need no ranker. Known figures are not measured again, and figures at another K than \
+            the promotion gate's do not promote a version. A query with fewer than K candidates \
+            uses all that it has; the last column counts such queries.
 
             Examples:
               lscoord curve math/algebra.listwise
@@ -19,14 +17,15 @@ struct Curve: AsyncParsableCommand {
               lscoord curve math.listwise --pattern math/geometry --no-wait
             """)
 
-    @Argument(help: "ranker (its champion), ranker:alias or ranker@number.") var ranker: String
-    @Option(help: ArgumentHelp("K, separated by commas.", valueName: "k,k,…"))
+    @Argument(help: "RANKER (its champion), RANKER:ALIAS or RANKER@NUMBER.") var ranker: String
+    @Option(
+        help: ArgumentHelp("Numbers of candidates (K), separated by commas.", valueName: "k,k,…"))
     var counts = "1,2,4,8,16,32"
-    @Option(help: "On the test sets of these domains instead of the ranker's own.")
+    @Option(help: "Measure on the test sets of these domains instead of the ranker's own.")
     var pattern: String?
     @Flag(
         inversion: .prefixedNo,
-        help: "Ask for what is missing and wait for it; otherwise print what is known.")
+        help: "Request the missing figures and wait; otherwise print the known ones.")
     var wait = true
     @OptionGroup var common: CommonOptions
 

@@ -7,20 +7,19 @@ import Rankers
 
 struct Features: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Feature sets: labelled hidden states to train on and to measure with.",
+        abstract: "Manage feature sets: labeled hidden states for training and evaluation.",
         subcommands: [FeaturesImport.self, FeaturesList.self])
 }
 
 struct FeaturesImport: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "import",
-        abstract: "Import feature files, or every one beneath a directory.",
+        abstract: "Import feature files, or every feature file below a directory.",
         discussion: """
-            A file says itself which base model, domain and split it is of; both must be \
-            registered. A
-            JSONL file beside it gives each query's id. The same bytes again change nothing; other \
-            bytes
-            for the same base model, domain and split become the current set.
+            Each file names its base model, domain and split in its metadata; base model and \
+            domain must be registered. A JSONL file beside it gives each query's id. Importing the \
+            same bytes again changes nothing; other bytes for the same base model, domain and \
+            split become the current set.
 
             Examples:
               lscoord features import features/math/algebra/train.safetensors
@@ -30,7 +29,7 @@ struct FeaturesImport: AsyncParsableCommand {
 
     @Argument(help: ArgumentHelp("Feature files or directories.", valueName: "path"))
     var paths: [String]
-    @Option(help: "Whose data it is, for a user's own ranker.")
+    @Option(help: "The user whose data these are, for that user's own rankers.")
     var user: String?
     @OptionGroup var common: CommonOptions
 
@@ -117,7 +116,7 @@ extension String {
 
 struct FeaturesList: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "Show the feature sets that are stored.")
+        commandName: "list", abstract: "List the stored feature sets.")
 
     @OptionGroup var list: ListOptions
     @OptionGroup var common: CommonOptions

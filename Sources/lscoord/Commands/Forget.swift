@@ -7,33 +7,29 @@ struct Forget: AsyncParsableCommand {
         abstract: "Delete everything that came from one user.",
         discussion: """
             Deletes the user's feature sets and rankers, and every version of any other ranker \
-            that learned
-            from them, with weights, figures and tasks. A shared ranker goes back to its last \
-            champion that
-            did not. Work under way on any of it is lost. There is no way back.
+            that learned from them, with weights, figures and tasks. A shared ranker returns to \
+            its last champion that did not learn from them. Work under way on any of these is \
+            lost. The deletion cannot be undone.
 
-            The name goes, too: API keys for this user alone are revoked, rules for the user are \
-            removed, labels of
-            workers and invitations lose the name, and in every reason, note, tag and message, the \
-            audit log
-            included, it is overwritten wherever it stands as a word. Running coordinators drop \
-            what they have
-            in memory of the user within a second.
+            The name is deleted, too. API keys for this user alone are revoked, rules for the user \
+            are removed, and labels of workers and invitations lose the name. In every reason, \
+            note, tag and message, the audit log included, the name is overwritten wherever it \
+            stands as a word. Running coordinators drop the user's data from memory within a \
+            second.
 
-            What remains, because no program of ours can reach it or because it is not the user's:
-              - that somebody was forgotten: when, why, by whom, and the first digits of the \
-            SHA-256 of the name
-              - names that something else has and that contain the user's: of a worker, a domain, \
-            a ranker of others,
-                a rule, an API key of others; roles of the database
-              - what stands in feature files that others imported
-              - backups, replicas that lag, write-ahead logs; until the next vacuum and analyze \
-            also dead rows and
-                the statistics of tables
-              - copies in the caches of workers, named by digest only, until they are pushed out; \
-            what a worker keeps
-                at home, and files from which features were imported
-              - logs of lscoord, lsworker and PostgreSQL, and what other programs kept of answers
+            The following remains, because no program of ours can reach it or because it is not \
+            the user's:
+              - the record that a user was forgotten: when, why, by whom, and the first
+                digits of the SHA-256 of the name
+              - longer names that contain the user's: of a worker, a domain, a ranker of
+                others, a rule, or an API key of others; roles of the database
+              - the contents of feature files that others imported
+              - backups, replicas that lag and write-ahead logs; until the next vacuum and
+                analyze also dead rows and the statistics of tables
+              - copies in the caches of workers, named by digest only, until they are
+                evicted; data and weights that stay on a worker's machine, and files from
+                which features were imported
+              - logs of lscoord, lsworker and PostgreSQL, and answers that other programs kept
 
             Example:
               lscoord forget ada --reason 'asked by mail on Monday'

@@ -5,19 +5,18 @@ import Ledger
 
 struct KeyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "key", abstract: "Keys for rerank requests.",
+        commandName: "key", abstract: "Manage API keys for rerank requests.",
         subcommands: [KeyCreate.self, KeyList.self, KeyRevoke.self])
 }
 
 struct KeyCreate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "create", abstract: "Make an API key; it is shown this once.",
+        commandName: "create", abstract: "Make an API key; it is shown only once.",
         discussion: """
-            Without --user, --domain and --base-model the key may ask for anything. A key of one \
-            user's is
-            that user's, one of a single domain's that domain's: requests need not name it. With a \
-            key of
-            several domains, or of a pattern, each request has to name one.
+            A key without --user, --domain and --base-model may be used for everything. A key for \
+            one user, or for a single domain, sets that user or domain for requests that do not \
+            name one. With a key for several domains, or for a pattern, each request must name a \
+            domain.
 
             Examples:
               lscoord key create --name app
@@ -25,19 +24,21 @@ struct KeyCreate: AsyncParsableCommand {
               lscoord key create --name app --quiet > key
             """)
 
-    @Option(help: "What the key is called in lists and the audit log.") var name: String
-    @Option(help: ArgumentHelp("A user it may name, repeatable.", valueName: "user"))
+    @Option(help: "Name of the key, for lists and the audit log.") var name: String
+    @Option(help: ArgumentHelp("A user that requests may name. Repeatable.", valueName: "user"))
     var user: [String] = []
     @Option(
         help: ArgumentHelp(
-            "A domain it may name, or a pattern such as 'math/*', repeatable.", valueName: "domain")
+            "A domain that requests may name, or a pattern such as 'math/*'. Repeatable.",
+            valueName: "domain")
     )
     var domain: [String] = []
-    @Option(help: ArgumentHelp("A base model it may name, repeatable.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp("A base model that requests may name. Repeatable.", valueName: "name"))
     var baseModel: [String] = []
-    @Option(help: ArgumentHelp("Days it is good for. Default: for ever.", valueName: "n"))
+    @Option(help: ArgumentHelp("Days until the key expires. Default: never.", valueName: "n"))
     var days: Int?
-    @Flag(help: "Print the key and nothing else.") var quiet = false
+    @Flag(help: "Print only the key.") var quiet = false
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
@@ -58,7 +59,7 @@ struct KeyCreate: AsyncParsableCommand {
 
 struct KeyList: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "Keys, and what they may ask for.")
+        commandName: "list", abstract: "List the keys, and what they may be used for.")
 
     @OptionGroup var list: ListOptions
     @OptionGroup var common: CommonOptions
@@ -88,9 +89,9 @@ struct KeyList: AsyncParsableCommand {
 
 struct KeyRevoke: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "revoke", abstract: "Refuse a key from now on.",
+        commandName: "revoke", abstract: "Revoke a key.",
         discussion: """
-            Every coordinator refuses it within a second.
+            Every coordinator refuses the key within a second.
 
             Example:
               lscoord key revoke ada-phone --reason 'lost'

@@ -2,21 +2,18 @@ import ArgumentParser
 import LanguageSystem
 import Ledger
 import PostgresAccess
-import ProgramLog
+import ProgramSupport
 
 struct Migrate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Bring the database's schema to the version this program knows.",
+        abstract: "Migrate the database's schema to this program's version.",
         discussion: """
-            Forward only, safe to repeat and to run from several places at once. The embedded \
-            cluster
-            is migrated by serve itself; your own database, only by this command. Rights are \
-            granted at
-            each run: after creating one of the roles ls_reader, ls_operator, ls_admin or \
-            ls_service, run
-            it again. What others built on the schema's functions and views stays; where that \
-            cannot be,
-            it is named and nothing is changed.
+            Migrations only go forward. The command may be repeated, and run from several places \
+            at once. lscoord serve migrates the embedded cluster itself; your own database is \
+            migrated only by this command. Each run also grants rights: run it again after you \
+            create one of the roles ls_reader, ls_operator, ls_admin or ls_service. Objects that \
+            others built on the schema's functions and views are kept. If that is impossible, the \
+            command names them and changes nothing.
 
             Example:
               lscoord migrate --database postgres://admin@db.internal/language_system

@@ -6,7 +6,7 @@ import PostgresAccess
 
 struct Psql: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Open psql on the coordinator's database; all arguments go to psql.",
+        abstract: "Open psql on the coordinator's database; psql gets all arguments.",
         discussion: """
             Examples:
               lscoord psql
@@ -14,10 +14,11 @@ struct Psql: AsyncParsableCommand {
               lscoord psql -c "select ls.request_training('math/algebra.listwise')"
               lscoord psql -f roles.sql
 
-            The first statement of a script that fails ends it, with status 3 (ON_ERROR_STOP); with
-            -v ON_ERROR_STOP=0 it goes on.
+            A script ends at its first statement that fails, with status 3 (ON_ERROR_STOP). With
+            -v ON_ERROR_STOP=0 it continues.
 
-            Which database: LSCOORD_DATA_DIR or LSCOORD_DATABASE, or --config in LSCOORD_CONFIG.
+            The database is that of LSCOORD_DATA_DIR or LSCOORD_DATABASE, or of the settings file \
+            LSCOORD_CONFIG.
             """)
 
     @Argument(parsing: .captureForPassthrough, help: "Arguments for psql.")

@@ -10,8 +10,8 @@ struct Register: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract:
             """
-            Register a base model, a domain or a ranker. Again with the same values: nothing \
-            changes.
+            Register a base model, a domain or a ranker. Registering it again with the same values \
+            changes nothing.
             """,
         subcommands: [RegisterBaseModel.self, RegisterDomain.self, RegisterRanker.self])
 }
@@ -19,7 +19,7 @@ struct Register: AsyncParsableCommand {
 struct RegisterBaseModel: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "base-model",
-        abstract: "A frozen LLM whose hidden states are the features.",
+        abstract: "Register a frozen LLM, whose hidden states are the features.",
         discussion:
             """
             Example:\n  lscoord register base-model llama-3.1-8b --hidden-size 4096 --layer 19 \
@@ -27,12 +27,13 @@ struct RegisterBaseModel: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: "Its name, as requests will say it.") var name: String
+    @Argument(help: "The base model's name, which requests use.") var name: String
     @Option(help: "Numbers in one hidden state (D).") var hiddenSize: Int
-    @Option(help: "The model's revision.") var revision: String?
-    @Option(help: "The layer the features come from.") var layer: Int?
-    @Option(help: "The same as a fraction from the bottom.") var layerFraction: Double?
-    @Option(help: "How the final token is pooled.") var pooling: String?
+    @Option(help: "Revision of the model.") var revision: String?
+    @Option(help: "Number of the layer that the features come from.") var layer: Int?
+    @Option(help: "The same layer as a fraction of all layers, from the bottom.") var layerFraction:
+        Double?
+    @Option(help: "How the final tokens are pooled.") var pooling: String?
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
@@ -50,10 +51,11 @@ struct RegisterBaseModel: AsyncParsableCommand {
 struct RegisterDomain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "domain",
-        abstract: "A kind of request with its own best ranker; broader domains come with it.",
+        abstract:
+            "Register a domain (a kind of request with its own ranker) and all broader ones.",
         discussion: "Example:\n  lscoord register domain math/algebra")
 
-    @Argument(help: "Words joined by slashes.") var name: String
+    @Argument(help: "The domain's name: words joined by slashes.") var name: String
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
@@ -67,11 +69,11 @@ struct RegisterDomain: AsyncParsableCommand {
 struct RegisterRanker: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ranker",
-        abstract: "A line of models for a user, a domain, both, or (neither) everyone.",
+        abstract: "Register a ranker for a user, a domain, both, or (with neither) everyone.",
         discussion: """
-            The defaults are the presets measured in Rankers.docc; --configuration and --training \
-            take a
-            JSON object whose keys replace single values of them.
+            The defaults are the measured presets (see the page Decisions of the documentation). \
+            --configuration and --training take a JSON object whose keys replace single keys of a \
+            preset.
 
             Examples:
               lscoord register ranker --base-model M --domain math/algebra --kind listwise
@@ -82,17 +84,22 @@ struct RegisterRanker: AsyncParsableCommand {
 
     @Option(help: "The base model's name.") var baseModel: String
     @Option(help: "listwise or pointwise.") var kind: RankerKind
-    @Option(help: "Whose it is.") var user: String?
-    @Option(help: "For which domain.") var domain: String?
-    @Option(help: "Its name; by default made from user, domain and kind.") var name: String?
+    @Option(help: "The user whose ranker it is.") var user: String?
+    @Option(help: "The domain that it is for.") var domain: String?
+    @Option(help: "The ranker's name. Default: made from user, domain and kind.") var name: String?
     @Option(
         help: ArgumentHelp(
-            "An edge-only ranker: this worker trains it and keeps its weights.", valueName: "worker"
+            "Make the ranker edge-only: this worker trains it and keeps its weights.",
+            valueName: "worker"
         ))
     var home: String?
-    @Option(help: ArgumentHelp("RankerConfiguration keys to replace.", valueName: "json"))
+    @Option(
+        help: ArgumentHelp(
+            "RankerConfiguration keys to replace, as a JSON object.", valueName: "json"))
     var configuration: String?
-    @Option(help: ArgumentHelp("TrainingConfiguration keys to replace.", valueName: "json"))
+    @Option(
+        help: ArgumentHelp(
+            "TrainingConfiguration keys to replace, as a JSON object.", valueName: "json"))
     var training: String?
     @OptionGroup var common: CommonOptions
 

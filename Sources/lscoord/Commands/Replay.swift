@@ -9,25 +9,22 @@ import Rankers
 
 struct Replay: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Score a request that was served once more, and compare.",
+        abstract: "Score a request again that was served before, and compare the scores.",
         discussion: """
-            Of a sample of requests the decision is kept (serve --decision-share), and of every \
-            request sent
-            with the header 'x-ls-keep: true', as far as --decisions-per-second and \
-            ls.task_retention let it.
-            The scores are the same to the bit on the same kind of processor; it says how far they \
-            are apart.
+            Decisions are kept for a sample of requests (serve --decision-share), and for every \
+            request that is sent with the header 'x-ls-keep: true', within the limits of \
+            --decisions-per-second and ls.task_retention. On the same kind of processor the \
+            scores are the same to the bit; otherwise the command says how much they differ.
 
             Examples:
               lscoord replay 8f1c0d…                    the id of the answer, or its header \
             x-request-id
-              lscoord replay 17 --key app               of that key's request, when several used \
-            the id
+              lscoord replay 17 --key app               when several keys used the id
               lscoord psql -c 'select request_id, key, ranker, rule from ls.decision_log limit 5'
             """)
 
     @Argument(help: "The request's id.") var request: String
-    @Option(help: "Name of the key whose request it was; ids are unique within a key.")
+    @Option(help: "Name of the request's API key; ids are unique within a key.")
     var key: String?
     @OptionGroup var common: CommonOptions
 

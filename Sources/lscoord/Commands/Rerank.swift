@@ -25,19 +25,19 @@ struct Rerank: AsyncParsableCommand {
             --data-binary @-
             """)
 
-    @Option(help: "A base model, or ranker, ranker:alias, ranker@version.")
+    @Option(help: "A base model, or RANKER, RANKER:ALIAS or RANKER@NUMBER.")
     var model: String
-    @Option(help: "Whose request it is.")
+    @Option(help: "The user of the request.")
     var user: String?
     @Option(help: "The request's domain, such as math/algebra.")
     var domain: String?
-    @Option(help: ArgumentHelp("A feature file.", valueName: "file"))
+    @Option(help: ArgumentHelp("The feature file that has the query.", valueName: "file"))
     var features: String
-    @Option(help: ArgumentHelp("Which query of the file, from 0.", valueName: "n"))
+    @Option(help: ArgumentHelp("Number of the query in the file, from 0.", valueName: "n"))
     var query: Int
-    @Option(help: ArgumentHelp("Only the first K candidates.", valueName: "k"))
+    @Option(help: ArgumentHelp("Send only the first K candidates.", valueName: "k"))
     var candidates: Int?
-    @Option(help: ArgumentHelp("How many places to show.", valueName: "n"))
+    @Option(help: ArgumentHelp("Number of candidates to show, best first.", valueName: "n"))
     var top: Int?
     @Option(
         help: ArgumentHelp(
@@ -50,7 +50,7 @@ struct Rerank: AsyncParsableCommand {
         help: ArgumentHelp(
             "Certificate authority to trust. Default: the data directory's.", valueName: "file"))
     var ca: String?
-    @Flag(help: "Print the reply as it came.")
+    @Flag(help: "Print the JSON of the reply unchanged.")
     var json = false
     @Flag(help: "Print the request's body and send nothing.")
     var printRequest = false
@@ -66,8 +66,7 @@ struct Rerank: AsyncParsableCommand {
         let settings = try await Settings.resolve(common)
         let address =
             try coordinator.map { text throws(CoordinatorError) in
-                try ListenAddress(
-                    text.contains(":") ? text : text + ":8443", setting: "--coordinator")
+                try HostPort(text, setting: "--coordinator", defaultPort: 8_443)
             } ?? settings.restAddress
         if coordinator != nil, let fault = HostAddress.fault(in: address.host) {
             throw CoordinatorError.unusableHost(
@@ -151,7 +150,7 @@ struct Rerank: AsyncParsableCommand {
     }
 
     private func post(
-        _ body: Data, to address: ListenAddress, trusting authority: String, key: String
+        _ body: Data, to address: HostPort, trusting authority: String, key: String
     ) async throws -> (UInt, Data) {
         var tls = TLSConfiguration.makeClientConfiguration()
         do {
@@ -234,7 +233,7 @@ extension CoordinatorError {
             hint: "pass --ca FILE, or --data-dir of the coordinator")
     }
 
-    static func unreachable(_ address: ListenAddress, cause: any Error) -> Self {
+    static func unreachable(_ address: HostPort, cause: any Error) -> Self {
         Self(
             .unavailable, "cannot reach a coordinator at https://\(address)",
             hint: "is lscoord serve running there? --coordinator names another", cause: "\(cause)")

@@ -11,20 +11,18 @@ import Ledger
 import Logging
 import PKI
 import PostgresAccess
-import ProgramLog
-import ProgramMetrics
+import ProgramSupport
 import ServiceLifecycle
 import UnixSignals
 
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Run the coordinator: HTTPS for reranking, mutual TLS for workers.",
+        abstract: "Run the coordinator: HTTPS for reranking, gRPC with mutual TLS for workers.",
         discussion: """
-            Without --database it keeps a private PostgreSQL cluster in its data directory, on a \
-            Unix
-            socket, started and stopped with it. The first start makes a certificate authority \
-            there.
-            Requests need an API key: lscoord key create.
+            Without --database it keeps a private PostgreSQL cluster in its data directory. The \
+            cluster listens on a Unix socket, and starts and stops with lscoord. The first start \
+            makes a certificate authority in the data directory. Requests need an API key: lscoord \
+            key create.
 
             Examples:
               lscoord serve

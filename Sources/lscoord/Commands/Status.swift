@@ -4,17 +4,18 @@ import Ledger
 
 struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "What is registered, who is connected, what is under way.",
+        abstract:
+            "Show what is registered, which workers are connected, and which tasks are under way.",
         discussion: """
             Examples:
               lscoord status
-              lscoord status --wait-for-workers 2      return when two are connected
+              lscoord status --wait-for-workers 2      return when two workers are connected
               lscoord status --limit 1000              longer lists
             """)
 
     @Option(
         help: ArgumentHelp(
-            "Wait until this many workers are connected, at most a minute.", valueName: "n"))
+            "Wait at most a minute until this many workers are connected.", valueName: "n"))
     var waitForWorkers: Int?
     @Option(
         help: ArgumentHelp(

@@ -5,17 +5,16 @@ import Ledger
 
 struct Token: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Invite workers.", subcommands: [TokenCreate.self])
+        abstract: "Manage the tokens that let workers join.", subcommands: [TokenCreate.self])
 }
 
 struct TokenCreate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "create",
-        abstract: "Make a single-use token for one worker; it is shown this once.",
+        abstract: "Make a single-use token for one worker; it is shown only once.",
         discussion: """
-            The token pins this coordinator's certificate authority, so the worker knows whom it \
-            talks to
-            before it sends the secret.
+            The token contains the digest of this coordinator's certificate authority. With it the \
+            worker verifies the coordinator before it sends the token's secret.
 
             Examples:
               lscoord token create --name edge-1
@@ -25,17 +24,18 @@ struct TokenCreate: AsyncParsableCommand {
             data
             """)
 
-    @Option(help: "The name the worker gets; by default the one it asks for.") var name: String?
-    @Option(help: ArgumentHelp("Minutes the token can be used.", valueName: "n"))
+    @Option(help: "The worker's name. Default: the name that the worker asks for.") var name:
+        String?
+    @Option(help: ArgumentHelp("Minutes until the token expires.", valueName: "n"))
     var lifetimeMinutes = 60
     @Option(
         help: ArgumentHelp(
             """
-            What the worker is to be known by, repeatable; user=NAME: it may offer that user's data.
+            A label of the worker. The label user=NAME lets it offer that user's data. Repeatable.
             """,
             valueName: "key=text"))
     var label: [String] = []
-    @Flag(help: "Print the token and nothing else.") var quiet = false
+    @Flag(help: "Print only the token.") var quiet = false
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
@@ -65,10 +65,10 @@ struct TokenCreate: AsyncParsableCommand {
     }
 
     /// As the coordinator said when it last started here; without one, as the settings are.
-    private static func joinAddress(_ settings: Settings) -> ListenAddress {
+    private static func joinAddress(_ settings: Settings) -> HostPort {
         let said = try? String(contentsOfFile: settings.joinAddressPath, encoding: .utf8)
         let line = said?.trimmingCharacters(in: .whitespacesAndNewlines)
-        return line.flatMap { try? ListenAddress($0, setting: "join-address") }
+        return line.flatMap { try? HostPort($0) }
             ?? settings.joinAddress()
     }
 

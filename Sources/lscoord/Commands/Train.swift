@@ -4,20 +4,17 @@ import Ledger
 
 struct Train: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Ask for rankers to be trained by the workers.",
+        abstract: "Have workers train rankers.",
         discussion: """
-            Each training makes a new version; it is then measured on its own domain's test sets and
-            becomes champion if it is not worse than the one before. Asking twice while the first is
-            open gives the same task.
+            Each training makes a new version. It is then measured on the test sets of its own \
+            domain, and becomes champion if it is not worse than the present one. While a training \
+            is open, requesting it again returns the same task.
 
             --sweep trains many configurations of each ranker side by side, waits, and prints a \
-            table like
-            the paper's Table 5. Their versions stay candidates; only the best meets the promotion \
-            gate.
-            A FILE holds a JSON list of up to 500 objects whose keys replace those of the ranker's \
-            own
-            training configuration. The same sweep asked for again is the same one, also after its \
-            end.
+            table like the paper's Table 5. The versions stay candidates; only the best is offered \
+            to the promotion gate. A FILE holds a JSON list of up to 500 objects whose keys \
+            replace those of the ranker's own training configuration. Requesting the same sweep \
+            again continues it, or shows its result after its end.
 
             Examples:
               lscoord train math/algebra.listwise --wait
@@ -30,7 +27,7 @@ struct Train: AsyncParsableCommand {
     @Argument(help: "Names of rankers.") var rankers: [String] = []
     @Option(
         help: ArgumentHelp(
-            "All rankers of a domain, or of everything beneath it (math/*). Repeatable.",
+            "Train all rankers of a domain, or of all domains below it (math/*). Repeatable.",
             valueName: "pattern"))
     var domain: [String] = []
     @Option(
@@ -38,7 +35,9 @@ struct Train: AsyncParsableCommand {
             "Train on this domain's current train set instead of the ranker's own. Repeatable.",
             valueName: "domain"))
     var features: [String] = []
-    @Option(help: ArgumentHelp("Seed of groups, order and initial weights.", valueName: "n"))
+    @Option(
+        help: ArgumentHelp(
+            "Seed of the groups, their order and the initial weights.", valueName: "n"))
     var seed: Int64?
     @Option(
         help: ArgumentHelp(
@@ -47,15 +46,14 @@ struct Train: AsyncParsableCommand {
     var sweep: String?
     @Option(
         help: ArgumentHelp(
-            "Start when this task is done and what it trained is measured. Repeatable.",
+            "Start when this task is done and its version is measured. Repeatable.",
             valueName: "task"))
     var after: [Int64] = []
     @Flag(
         inversion: .prefixedNo,
         help:
             """
-            Show progress and return when versions and their evaluations are there; a sweep does \
-            so by itself.
+            Show progress until the versions are trained and measured. A sweep waits by default.
             """
     )
     var wait: Bool?

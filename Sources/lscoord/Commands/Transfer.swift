@@ -6,11 +6,9 @@ struct Transfer: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure every domain's ranker on every domain, and print the matrix.",
         discussion: """
-            The form of the paper's Table 6: rows are what a ranker was trained on, columns what \
-            it is
-            measured on; beneath each figure the difference from the column's own ranker. Figures \
-            known
-            already are not measured again.
+            Prints a table like the paper's Table 6: each row is a ranker, by the domain that it \
+            was trained on, and each column a domain that it is measured on. Below each figure is \
+            the difference from the column's own ranker. Known figures are not measured again.
 
             Examples:
               lscoord transfer --base-model minilm-l6-math-l5 --pattern 'math/*' --wait
@@ -20,13 +18,14 @@ struct Transfer: AsyncParsableCommand {
             """)
 
     @Option(help: "The base model's name.") var baseModel: String
-    @Option(help: "Which domains.") var pattern = "math/*"
+    @Option(help: "The domains, as a pattern.") var pattern = "math/*"
     @Option(help: "listwise or pointwise; both by default.") var kind: RankerKind?
-    @Flag(help: "Ask for what is missing and wait for it; otherwise print what is known.")
+    @Flag(help: "Request the missing figures and wait; otherwise print the known ones.")
     var wait = false
-    @Flag(help: "Ask for it once the open trainings of these domains are done and measured.")
+    @Flag(
+        help: "Request the matrix once the open trainings of these domains are done and measured.")
     var afterTraining = false
-    @Option(help: ArgumentHelp("Domains to show at most, each way. Default: 40.", valueName: "n"))
+    @Option(help: ArgumentHelp("Rows and columns to show at most. Default: 40.", valueName: "n"))
     var limit = 40
     @OptionGroup var common: CommonOptions
 

@@ -4,17 +4,16 @@ import Ledger
 
 struct WorkerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "worker", abstract: "Shut workers out, and let them back.",
+        commandName: "worker", abstract: "Revoke workers, and release them from quarantine.",
         subcommands: [WorkerRevoke.self, WorkerRelease.self])
 }
 
 struct WorkerRevoke: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "revoke", abstract: "Shut a worker out, for good.",
+        commandName: "revoke", abstract: "Revoke a worker permanently.",
         discussion: """
-            Its tasks wait for others at once, its stream ends within three seconds, and no call \
-            of it is
-            answered any more. The name is not handed out again.
+            The worker's tasks go back to the queue at once, its stream ends within three seconds, \
+            and its calls are refused from then on. No other worker gets its name.
 
             Example:
               lscoord worker revoke edge-1 --reason 'its disk was stolen'
@@ -34,13 +33,12 @@ struct WorkerRevoke: AsyncParsableCommand {
 
 struct WorkerRelease: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "release", abstract: "Let a worker out of quarantine, or end its pause.",
+        commandName: "release", abstract: "Release a worker from quarantine, or end its pause.",
         discussion: """
-            A worker is in quarantine after results of five tasks were refused that others did, \
-            and paused while task
-            after task fails there; why, is in ls.worker_status and ls.audit_entry. Released, it \
-            begins with none;
-            out of quarantine it connects when it is started again. A pause also ends by itself.
+            A worker is put into quarantine when its results of five tasks were refused that other \
+            workers completed. It is paused while it fails task after task. ls.worker_status and \
+            ls.audit_entry give the reason. A release sets the count of refusals and failures to \
+            zero. Start the worker again after a quarantine; a pause also ends by itself.
 
             Example:
               lscoord worker release edge-1 --reason 'repaired'

@@ -43,6 +43,12 @@ enum SweepList: Sendable {
         else {
             throw .unusableSweep(argument, "found no JSON list, expected training configurations")
         }
+        do {
+            // Of two equal keys the decoder took one without a word.
+            try JSONScan.check(data)
+        } catch {
+            throw .unusableSweep(argument, error.found)
+        }
         self = .file(
             name: String(url.lastPathComponent.prefix(200)),
             entries: try Self.entries(of: list, argument), text: text)

@@ -1,19 +1,21 @@
 // Joins when there is a token and something to join for, then works until told to stop.
 import ArgumentParser
+import Concurrency
 import EdgeWork
 import Foundation
 import LanguageSystem
 import Logging
 import PKI
-import ProgramLog
+import ProgramSupport
 
 struct Join: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Join a coordinator if need be, then work for it until stopped.",
+        abstract: "Join a coordinator, if not done yet, and work for it until stopped.",
         discussion: """
-            The first time, a token lets this machine in: its key is made here and
-            never leaves. Later starts need no token. SIGTERM or SIGINT stops in good
-            order, a second one at once.
+            The first start needs a token, which lets this machine join. The worker makes its key \
+            here, and the key never leaves the machine. Later starts need no token. On SIGTERM or \
+            SIGINT the worker finishes or hands back its tasks and ends; a second signal ends it \
+            at once.
 
             Examples:
               lsworker join --coordinator localhost:8443 --token-file token
@@ -31,12 +33,13 @@ struct Join: AsyncParsableCommand {
         try settings.state.prepare()
         let lock = try settings.state.lock()
         defer { withExtendedLifetime(lock) {} }
-        let stopping = StopSignals()
-        let identity = try await identity(settings, logger)
-        let worker = try EdgeWorker(
-            identity: identity, state: settings.state, settings: settings.edge, logger: logger)
-        stopping.onFirst { await worker.drain() }
-        try await worker.run()
+        try await StopSignals.during { stopping in
+            let identity = try await identity(settings, logger)
+            let worker = try EdgeWorker(
+                identity: identity, state: settings.state, settings: settings.edge, logger: logger)
+            await stopping.onFirst { await worker.drain() }
+            try await worker.run()
+        }
     }
 
     private func identity(_ settings: Settings, _ logger: Logger) async throws -> WorkerIdentity {
@@ -71,7 +74,7 @@ struct Join: AsyncParsableCommand {
     private func joinPatiently(_ joining: Joining, _ state: StateDirectory, _ logger: Logger)
         async throws -> WorkerIdentity
     {
-        var backoff = Backoff(initial: .milliseconds(500), maximum: .seconds(4))
+        var backoff = Backoff(first: .milliseconds(500), most: .seconds(4))
         for _ in 1...6 {
             do {
                 return try await joining.join(state)

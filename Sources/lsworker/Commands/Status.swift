@@ -13,7 +13,7 @@ struct Status: ParsableCommand {
               lsworker status --json | jq .tasks
             """)
 
-    @Flag(help: "The same as JSON.") var json = false
+    @Flag(help: "Print the status as JSON.") var json = false
     @OptionGroup var common: CommonOptions
 
     func run() throws {

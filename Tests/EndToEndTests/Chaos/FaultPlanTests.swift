@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct `Fault plan` {
     @Test(arguments: [1, 7, 8_462_187] as [UInt64])
-    func `the same seed gives the same steps, another seed others`(seed: UInt64) {
+    func `the same seed gives the same faults, another seed others`(seed: UInt64) {
         let steps = Array(FaultPlan(seed: seed, of: Fault.ofServers).prefix(40))
         #expect(steps == Array(FaultPlan(seed: seed, of: Fault.ofServers).prefix(40)))
         #expect(steps != Array(FaultPlan(seed: seed + 1, of: Fault.ofServers).prefix(40)))
@@ -11,7 +11,7 @@ import Testing
     }
 
     @Test(arguments: [Fault.ofServers, Fault.ofEmbedded])
-    func `each round has each kind once`(faults: [Fault]) {
+    func `each round has each kind of fault once`(faults: [Fault]) {
         let steps = Array(FaultPlan(seed: 3, of: faults).prefix(faults.count * 3))
         for start in stride(from: 0, to: steps.count, by: faults.count) {
             #expect(Set(steps[start..<start + faults.count].map(\.fault)) == Set(faults))
@@ -23,7 +23,7 @@ import Testing
         #expect(Fault.ofServers.count + Fault.ofEmbedded.count == Fault.allCases.count)
     }
 
-    @Test func `the steps of seed 1 are the ones written here, on every machine`() {
+    @Test func `the faults of seed 1 are the ones written here, on every machine`() {
         #expect(
             FaultPlan(seed: 1, of: Fault.ofEmbedded).prefix(4).map(\.fault) == [
                 .embeddedBothKilled, .idleWorkerStalled, .embeddedCoordinatorKilled,

@@ -34,4 +34,4 @@ begin
     end if;
 end
 $$;
-comment on function ls.advance_matrix(bigint) is 'Asks for the evaluations a transfer matrix lacks, or ends its task.';
+comment on function ls.advance_matrix(bigint) is 'Requests the missing evaluations of a transfer matrix, or ends its task.';

@@ -12,4 +12,4 @@ as $$
             join ls.feature_set f on f.feature_set_id = c.feature_set_id and f.ready_at is not null and f.home_worker_id is null
         where c.evaluation_check_id = p_check_id and c.evaluation_id is not null);
 $$;
-comment on function ls.can_measure_again(bigint) is 'Whether what a check needs is here.';
+comment on function ls.can_measure_again(bigint) is 'Whether the database has everything that a check needs.';

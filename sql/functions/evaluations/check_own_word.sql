@@ -16,4 +16,4 @@ begin
 end
 $$;
 comment on function ls.check_own_word(bigint, bigint, bigint[], jsonb) is
-    'Has measured again what only the maker of a version says, and returns whether its promotion waits for that.';
+    'Requests that figures which only a version''s trainer reported are measured again, and returns whether the promotion waits for that.';

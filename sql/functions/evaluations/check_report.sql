@@ -53,4 +53,4 @@ begin
     end if;
 end
 $$;
-comment on function ls.check_report(jsonb, bigint) is 'Refuses a report whose figures cannot be true together.';
+comment on function ls.check_report(jsonb, bigint) is 'Refuses a report whose figures contradict each other.';

@@ -61,4 +61,4 @@ begin
 end
 $$;
 comment on function ls.claim_evaluation_check(double precision) is
-    'Gives a coordinator one evaluation to measure again, for so many seconds; no row: none waits. Refuses a time outside 1 to 86400 seconds (LS001).';
+    'Gives a coordinator one evaluation to measure again, for the given seconds; no row when none waits. Refuses a time outside 1 to 86400 seconds (LS001).';

@@ -63,6 +63,5 @@ begin
 end
 $$;
 comment on function ls.complete_evaluation(bigint, uuid, bytea[], jsonb[]) is
-    'Takes the figures of an evaluate task, then asks the promotion gate, in one transaction; returns whether they count: '
-    'false when the lease is lost. Refuses figures that are none or that the task did not ask for, another worker''s lease (LS001), and a revoked '
+    'Records the figures of an evaluation and lets the promotion gate decide, in one transaction. Returns whether they count; false when the lease is lost. Refuses invalid figures and figures of other sets or configurations, another worker''s lease (LS001), and a revoked '
     'worker (LS031).';

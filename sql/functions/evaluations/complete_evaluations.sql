@@ -40,5 +40,4 @@ begin
 end
 $$;
 comment on function ls.complete_evaluations(bigint[], uuid[], integer[], bytea[], jsonb[]) is
-    'Takes the figures of several evaluate tasks in one transaction; says of each whether it counts. All or nothing: '
-    'what ls.complete_evaluation() refuses refuses them all.';
+    'Records the figures of several evaluations in one transaction, and returns whether each counts. When ls.complete_evaluation() would refuse one, all are refused.';

@@ -89,5 +89,4 @@ begin
 end
 $$;
 comment on function ls.decide_evaluation_check(bigint, text, text, jsonb) is
-    'Takes what a coordinator found when it measured an evaluation again, and returns whether the check was open. Figures that were '
-    'wrong are replaced, their worker is in quarantine, and what rests on them is decided again. Refuses a verdict that is none (LS001).';
+    'Records what a coordinator found when it measured an evaluation again, and returns whether the check was open. Wrong figures are replaced, their worker is put into quarantine, and decisions that rest on them are made again. Refuses an unknown verdict (LS001).';

@@ -7,5 +7,5 @@ returns jsonb
 language sql immutable
 return '{"candidate_count": 10, "groups_per_query": 20, "seed": 1}'::jsonb;
 comment on function ls.default_evaluation_configuration() is
-    'How versions are measured when nobody says otherwise, as JSON: K, groups per query and seed. The promotion gate '
+    'The default evaluation configuration as JSON: K, groups per query and seed. The promotion gate '
     'compares only figures of this configuration.';

@@ -22,4 +22,4 @@ begin
 end
 $$;
 comment on function ls.reopen_evaluation_check(bigint, text, text) is
-    'Has an evaluation measured again that could not be measured before. Refuses a check that has not failed, and an empty reason (LS001).';
+    'Lets a coordinator try again to measure an evaluation that could not be measured. Refuses a check that has not failed, and an empty reason (LS001).';

@@ -60,7 +60,5 @@ begin
 end
 $$;
 comment on function ls.request_evaluation(bigint, bigint[], jsonb, smallint, text, timestamptz, bigint[]) is
-    'Asks for a version to be measured on feature sets (left out: the current test sets of its ranker), and returns the '
-    'task, or null when all figures are there. Refuses an unknown version or set (LS013, LS014), a set of another base '
-    'model (LS004), one named twice and a configuration that is no object (LS001); '
-    'a task to come after that is unknown, dead or cancelled (LS015, LS021).';
+    'Requests that a version is measured on feature sets (by default the current test sets of its ranker), and returns the task, or null when all figures are known. Refuses an unknown version or set (LS013, LS014), a set of another base '
+    'model (LS004), one named twice and a configuration that is not an object (LS001), and a task in p_after that is unknown, dead or cancelled (LS015, LS021).';

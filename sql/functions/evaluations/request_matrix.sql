@@ -51,6 +51,5 @@ begin
 end
 $$;
 comment on function ls.request_matrix(text, text, bigint[], text, jsonb, smallint, text) is
-    'Asks for a transfer matrix to be measured once the tasks p_after are done (left out: all open trainings that it names), and '
-    'returns its task, which is blocked until then; asked again while open, the same. Refuses an unknown base model, domain or task '
-    '(LS010, LS011, LS015), a kind that is no kind of ranker (LS001), and a task that is dead or cancelled (LS021).';
+    'Requests a transfer matrix that is measured once the tasks in p_after are done (by default all open trainings of its rankers), and returns its task, which is blocked until then. A second request while it is open returns the same task. Refuses an unknown base model, domain or task '
+    '(LS010, LS011, LS015), an unknown kind of ranker (LS001), and a task that is dead or cancelled (LS021).';

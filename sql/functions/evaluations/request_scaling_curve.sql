@@ -47,6 +47,5 @@ begin
 end
 $$;
 comment on function ls.request_scaling_curve(text, integer[], text, text) is
-    'Asks for a version (''ranker'', ''ranker:alias'' or ''ranker@number'') to be measured with several numbers of '
-    'candidates, and returns the tasks to wait for; no rows: the curve is complete. Refuses an unknown ranker or version '
+    'Requests that a version (''ranker'', ''ranker:alias'' or ''ranker@number'') is measured with several numbers of candidates, and returns the tasks to wait for; no rows when the curve is complete. Refuses an unknown ranker or version '
     '(LS012, LS013), numbers outside 1 to 1024 or named twice (LS001), and domains without a test set (LS014).';

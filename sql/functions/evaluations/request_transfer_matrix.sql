@@ -53,6 +53,5 @@ begin
 end
 $$;
 comment on function ls.request_transfer_matrix(text, text, text, jsonb, text) is
-    'Asks for the champion of each domain ranker under a pattern (''math/*'') to be measured on each domain''s test set, '
-    'and returns the tasks to wait for; no rows: the matrix is complete. Refuses an unknown base model (LS010), a pattern '
+    'Requests that the champion of each domain ranker under a pattern (''math/*'') is measured on each domain''s test set, and returns the tasks to wait for; no rows when the matrix is complete. Refuses an unknown base model (LS010), a pattern '
     'that matches no domain (LS011), missing champions (LS013) or test sets (LS014), and an unknown kind (LS001).';

@@ -15,5 +15,4 @@ begin
 end
 $$;
 comment on function ls.set_check_policy(double precision, boolean, text, text) is
-    'Sets which share of evaluations is measured again by a coordinator, and whether promotions on one worker''s word wait for it; null '
-    'leaves a setting as it is. Refuses a share outside 0 to 1 and an empty reason (LS001).';
+    'Sets which share of evaluations is measured again by a coordinator, and whether promotions that rest on one worker''s figures wait for it; null leaves a setting as it is. Refuses a share outside 0 to 1 and an empty reason (LS001).';

@@ -30,11 +30,12 @@ begin
         perform ls.refuse('LS004', format('cannot import features of ''%s'': found layer fraction %s, expected %s',
             p_base_model, p_layer_fraction, v_base.layer_fraction));
     end if;
-    if octet_length(p_digest) is distinct from 32 or p_split not in ('train', 'test')
-        or p_label_kind not in ('binary', 'score') or p_query_count < 1 or p_response_count < p_query_count or p_byte_count < 1
+    if (octet_length(p_digest) = 32 and p_split in ('train', 'test') and p_label_kind in ('binary', 'score')
+        and p_query_count >= 1 and p_response_count >= p_query_count and p_byte_count >= 1) is not true
     then
         perform ls.refuse('LS001', format('cannot import a feature set of ''%s'': found split ''%s'', label kind ''%s'', %s queries, %s responses, %s bytes',
-            p_domain, p_split, p_label_kind, p_query_count, p_response_count, p_byte_count));
+            p_domain, coalesce(p_split, 'null'), coalesce(p_label_kind, 'null'), coalesce(p_query_count::text, 'null'),
+            coalesce(p_response_count::text, 'null'), coalesce(p_byte_count::text, 'null')));
     end if;
 
     loop
@@ -67,6 +68,6 @@ begin
 end
 $$;
 comment on function ls.begin_feature_set(bytea, bigint, text, text, text, text, text, integer, integer, bigint, integer, double precision, text) is
-    'First step of an import: names the feature set, or says that its bytes are stored already. Refuses an unknown base '
-    'model or domain (LS010, LS011), another contract (LS004), what no set can be (LS001), and bytes that are stored as '
+    'First step of an import: creates the feature set, or returns the one whose bytes are stored already. Refuses an unknown base '
+    'model or domain (LS010, LS011), another contract (LS004), invalid values (LS001), and bytes that are stored as '
     'another set (LS020).';

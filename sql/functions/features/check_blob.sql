@@ -28,5 +28,4 @@ begin
 end
 $$;
 comment on function ls.check_blob(bigint, bytea) is
-    'Refuses (LS014) the bytes of a feature set or of weights that no task leased to this worker needs, and no ranker that is '
-    'placed on it.';
+    'Refuses (LS014) bytes that neither a task leased to this worker nor a ranker placed on it needs.';

@@ -38,5 +38,4 @@ as $$
     order by s.name collate "C", s.feature_set_id;
 $$;
 comment on function ls.current_feature_sets(bigint, text, text, text) is
-    'The newest ready feature set of a domain and of each domain beneath it (null: of all), for a split; a user''s own sets '
-    'come first. No rows: there are none.';
+    'The newest ready feature set of a domain and of each domain below it (null for all domains), for a split; a user''s own sets come first. No rows when there are none.';

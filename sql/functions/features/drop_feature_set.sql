@@ -41,5 +41,5 @@ begin
 end
 $$;
 comment on function ls.drop_feature_set(bigint, text, text) is
-    'Removes the bytes and queries of a feature set and keeps its name for lineage; again nothing happens. Refuses an '
-    'unknown set (LS014), and one that an open task or sweep needs or that is at home with a worker (LS021).';
+    'Removes the bytes and queries of a feature set and keeps its name for lineage; repeating it changes nothing. Refuses an '
+    'unknown set (LS014), and one that an open task or sweep needs or whose bytes only a worker has (LS021).';

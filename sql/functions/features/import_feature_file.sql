@@ -117,5 +117,5 @@ end
 $$;
 comment on function ls.import_feature_file(bytea, bytea, text, text) is
     'Imports a feature file, given as its bytes, with the JSONL of its queries if there is one, and returns the feature '
-    'set''s id; the same bytes again give the same id. Refuses a file that is not whole, with numbers that are not finite or too large, of another contract '
+    'set''s id; importing the same bytes again returns the same id. Refuses a file that is not whole, with numbers that are not finite or too large, of another contract '
     '(LS002, LS004), of an unknown base model or domain, or larger than 256 MiB (LS040).';

@@ -6,4 +6,4 @@ language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select w.digest from ls.ranker_weights w where w.digest = any (p_digests) and w.bytes is not null;
 $$;
-comment on function ls.kept_weights(bytea[]) is 'Of these weights those that are still in the ledger.';
+comment on function ls.kept_weights(bytea[]) is 'The weights among these that the database still has or knows.';

@@ -121,6 +121,5 @@ begin
 end
 $$;
 comment on function ls.offer_local_data(bigint, jsonb, bytea[], uuid) is
-    'Takes the list of all that a worker has at home: feature sets, by description and digest, and weights of edge-only '
-    'rankers. What it no longer names is lost, with its open tasks. Returns the sets that are refused, and why. Refuses a '
-    'revoked worker or an older session (LS031) and a list that is none or too long (LS001).';
+    'Records everything that stays on a worker''s machine: feature sets, by description and digest, and weights of edge-only rankers. What the list no longer names counts as gone, and open tasks that need it are cancelled. Returns the refused sets, and why. Refuses a '
+    'revoked worker or an older session (LS031) and a list that is invalid or too long (LS001).';

@@ -16,4 +16,4 @@ begin
 end
 $$;
 comment on function ls.read_weights(bytea) is
-    'The weights of a version by digest, a safetensors file. Refuses an unknown digest, and weights that are at home with a worker (LS014).';
+    'The weights of a version by digest, a safetensors file. Refuses an unknown digest, and weights that only a worker has (LS014).';

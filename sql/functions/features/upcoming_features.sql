@@ -29,4 +29,4 @@ begin
 end
 $$;
 comment on function ls.upcoming_features(text[], integer, text[], bigint) is
-    'The feature sets that the next waiting tasks need, first needed first, of tasks of these domains and sizes. Refuses a negative limit (LS001).';
+    'The feature sets that the next waiting tasks of these domains and sizes need, in the order of the tasks. Refuses a negative limit (LS001).';

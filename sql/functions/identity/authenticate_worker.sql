@@ -27,5 +27,4 @@ begin
 end
 $$;
 comment on function ls.authenticate_worker(text, text) is
-    'The worker that a certificate verified by TLS names. Refuses a name nobody joined under, a serial that was not issued '
-    'here or before the name joined again, and a worker that is revoked or in quarantine (LS031).';
+    'The worker that a certificate verified by TLS names. Refuses a name that has not joined, a serial that was not issued here or that was issued before the name joined again, and a worker that is revoked or in quarantine (LS031).';

@@ -14,5 +14,4 @@ as $$
     from ls.certificate_authority a;
 $$;
 comment on function ls.authority_status() is
-    'The authority''s key and since when it signs. During a rotation also the key before it, the workers whose newest '
-    'certificate is of that key, and the number of unused join tokens that name it. No row before the first lscoord serve.';
+    'The authority''s key and since when it signs. During a rotation also the previous key, the workers whose newest certificate it signed, and the number of unused join tokens that name it. No row before the first lscoord serve.';

@@ -10,4 +10,4 @@ begin
     return found;
 end
 $$;
-comment on function ls.coordinator_left(text) is 'Notes that a coordinator stopped, and returns whether it was known.';
+comment on function ls.coordinator_left(text) is 'Records that a coordinator stopped, and returns whether it was known.';

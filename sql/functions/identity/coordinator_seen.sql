@@ -30,5 +30,4 @@ begin
 end
 $$;
 comment on function ls.coordinator_seen(text, text) is
-    'Notes that a coordinator runs and where others reach it; returns the others that run, with the workers connected to each. '
-    'Refuses a name or an address that is none (LS001).';
+    'Records a sign of life and the address of a coordinator; returns the other running ones, with the workers connected to each. Refuses an invalid name or address (LS001).';

@@ -38,6 +38,5 @@ begin
 end
 $$;
 comment on function ls.create_join_token(text, interval, text, jsonb) is
-    'Makes a single-use invitation for a worker and returns its text, which is shown this once. With a name, that is the '
-    'name the worker gets; the labels go to it, too. Refuses a name that fits no certificate, labels that are none and a lifetime outside 1 second to 30 days (LS001), and '
+    'Makes a single-use join token for a worker and returns its text, which is shown only once. The worker gets the token''s name, if it has one, and its labels. Refuses a name that does not fit a certificate, invalid labels and a lifetime outside 1 second to 30 days (LS001), and '
     'comes too early before the first lscoord serve (LS050).';

@@ -9,4 +9,4 @@ returns boolean
 language sql stable
 as $$ select p_disconnected_at is null and p_seen_at > p_now - interval '1 minute' $$;
 comment on function ls.is_connected(timestamptz, timestamptz, timestamptz) is
-    'Whether a worker is connected: not gone, and heard of within the last minute.';
+    'Whether a worker is connected: it has not disconnected, and was seen within the last minute.';

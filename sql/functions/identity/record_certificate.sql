@@ -14,6 +14,10 @@ declare
     v_worker ls.worker;
 begin
     perform ls.check_worker(p_worker_id);
+    if p_serial is null or (p_not_after > p_not_before) is not true then
+        perform ls.refuse('LS001', format('cannot record a certificate of worker %s: found serial %s from %s to %s, expected a serial and an end after the beginning',
+            p_worker_id, coalesce(p_serial, 'null'), coalesce(p_not_before::text, 'null'), coalesce(p_not_after::text, 'null')));
+    end if;
     -- Shared: a join under the same name that is under way is waited for, and its key is what counts.
     select * into v_worker from ls.worker where worker_id = p_worker_id for share;
     if p_public_key_sha256 <> v_worker.public_key_sha256 then
@@ -45,5 +49,5 @@ end
 $$;
 comment on function ls.record_certificate(bigint, text, timestamptz, timestamptz, bytea, bytea) is
     'Notes a certificate that was issued to a worker, and the key that signed it; the same serial again changes nothing. '
-    'Refuses a serial that is another worker''s (LS020), a revoked worker, a key that is neither the authority''s nor its '
+    'Refuses one without a serial or a lifetime (LS001), a serial that is another worker''s (LS020), a revoked worker, a key that is neither the authority''s nor its '
     'previous one, a certificate for another key than the worker joined with (LS031), and more than 60 in an hour (LS041).';

@@ -33,5 +33,5 @@ begin
 end
 $$;
 comment on function ls.recover_worker(text, bytea) is
-    'The worker of this name and key, to get a new certificate up to seven days after its last one ran out. Refuses another '
+    'The worker of this name and key, which may get a new certificate up to seven days after its last one expired. Refuses another '
     'name or key, a longer time, and a worker that is revoked or in quarantine (LS031).';

@@ -82,5 +82,4 @@ begin
 end
 $$;
 comment on function ls.redeem_join_token(text, text, bytea, text) is
-    'Enrols a worker that shows a valid join token, and returns its id and the name it got; again with the same key the '
-    'same, for ten minutes. Refuses a token that is unknown, used or too old (LS030), a worker that is revoked or in quarantine (LS031), and a name or key that fits no certificate (LS001).';
+    'Enrolls a worker with a valid join token, and returns its id and its name; repeating it with the same key returns the same ones for ten minutes. Refuses a token that is unknown, used or too old (LS030), a worker that is revoked or in quarantine (LS031), and a name or key that does not fit a certificate (LS001).';

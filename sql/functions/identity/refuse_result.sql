@@ -60,6 +60,5 @@ begin
 end
 $$;
 comment on function ls.refuse_result(bigint, uuid, text, text) is
-    'Records that a worker''s result was refused and fails its attempt. It counts against the worker when another one does the '
-    'task; the fifth that counts puts it in quarantine. Refused from two workers the task is dead. Returns '
+    'Records that a worker''s result was refused and fails its attempt. The refusal counts against the worker when another one does the task; the fifth that counts puts the worker into quarantine. When results of two workers were refused, the task is dead. Returns '
     'whether the worker is in quarantine. Refuses an unknown worker (LS016).';

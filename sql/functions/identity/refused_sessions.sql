@@ -31,4 +31,4 @@ as $$
         or p.connection is distinct from s.connection;
 $$;
 comment on function ls.refused_sessions(bigint[], uuid[], text[], text[]) is
-    'Of these sessions those that are over, and why; without a message: the same process has a newer one.';
+    'The sessions among these that are over, and why; without a message, the same process has a newer session.';

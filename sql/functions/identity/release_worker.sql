@@ -29,4 +29,4 @@ begin
 end
 $$;
 comment on function ls.release_worker(text, text, text) is
-    'Lets a worker out of quarantine, or ends its pause; otherwise nothing happens. Refuses an unknown worker (LS016) and an empty reason (LS001).';
+    'Releases a worker from quarantine, or ends its pause; for any other worker nothing happens. Refuses an unknown worker (LS016) and an empty reason (LS001).';

@@ -32,5 +32,5 @@ begin
 end
 $$;
 comment on function ls.retire_certificate_authority(text, boolean, text) is
-    'Forgets the authority''s previous key, which ends a rotation; lscoord deletes the key''s files. Refuses an empty reason '
-    '(LS001), and (LS021) when there is no previous key or, unless forced, while workers carry certificates of it.';
+    'Retires the authority''s previous key, which ends a rotation; lscoord deletes the key''s files. Refuses an empty reason '
+    '(LS001), and (LS021) when there is no previous key or, unless forced, while workers have certificates that it signed.';

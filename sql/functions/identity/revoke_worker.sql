@@ -39,5 +39,5 @@ begin
 end
 $$;
 comment on function ls.revoke_worker(text, text, text) is
-    'Shuts a worker out for good and gives its tasks to others; again nothing happens. Refuses an unknown worker (LS016) '
+    'Revokes a worker permanently and gives its tasks to others; repeating it changes nothing. Refuses an unknown worker (LS016) '
     'and an empty reason (LS001).';

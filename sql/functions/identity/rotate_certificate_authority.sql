@@ -40,7 +40,7 @@ begin
 end
 $$;
 comment on function ls.rotate_certificate_authority(text, bytea, bytea, text, text) is
-    'Makes another key the authority''s and remembers the one before; the same again changes nothing. lscoord authority rotate '
-    'makes the key and calls this. Refuses what is no certificate and an empty reason (LS001), a database that has no '
+    'Makes another key the authority''s and keeps the previous one; repeating it changes nothing. lscoord authority rotate '
+    'makes the key and calls this. Refuses a text that is not a certificate and an empty reason (LS001), a database that has no '
     'authority yet (LS050), another key to start from than the present (LS031), and a second rotation before the first '
     'one''s key is retired (LS021).';

@@ -29,5 +29,4 @@ begin
 end
 $$;
 comment on function ls.set_certificate_authority(text, bytea) is
-    'Records the one certificate authority; the same again changes nothing. Refuses another one, a rotated one among them '
-    '(LS031), and what is no certificate (LS001).';
+    'Records the certificate authority; repeating it changes nothing. Refuses another one, also a rotated one (LS031), and a text that is not a certificate (LS001).';

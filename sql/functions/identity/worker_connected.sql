@@ -28,6 +28,15 @@ declare
     v_is_live boolean;
     v_turns integer := 0;
 begin
+    if p_coordinator is null or p_program_version is null or p_capacity is null or p_task_kinds is null then
+        perform ls.refuse('LS001', format('cannot serve worker %s: found coordinator %s, version %s, capacity %s and kinds of tasks %s, expected all four',
+            coalesce(p_worker_id::text, 'null'), coalesce(p_coordinator, 'null'), coalesce(p_program_version, 'null'),
+            coalesce(p_capacity::text, 'null'), coalesce(p_task_kinds::text, 'null')));
+    end if;
+    if octet_length(p_instance) > 64 or octet_length(p_place) > 64 then
+        perform ls.refuse('LS001', format('cannot serve worker %s: found a process of %s bytes at a place of %s, expected at most 64 each',
+            p_worker_id, coalesce(octet_length(p_instance), 0), coalesce(octet_length(p_place), 0)));
+    end if;
     connection := gen_random_uuid();
     -- As everywhere: the worker, which may be paused for what it gives back, before its presence and its tasks.
     perform from ls.worker w where w.worker_id = p_worker_id for no key update;
@@ -107,7 +116,6 @@ begin
 end
 $$;
 comment on function ls.worker_connected(bigint, text, text, integer, text[], text[], bigint, text, text, text, uuid[]) is
-    'Notes that a worker connected and what it says of itself and its owner allows, gives back the leases it no longer has, and returns the '
-    'connection: its id, its number, whether it took over from another machine. Refuses an unknown or revoked worker, a certificate from before the '
+    'Records a worker''s connection, its hello and its owner''s limits, gives back the leases that it no longer has, and returns the connection: its id, its number, whether it took over from another machine. Refuses an unknown or revoked worker, a certificate from before the '
     'name joined again, a process whose identity another machine uses now, and for up to a minute '
-    'one of before whose sessions take each other''s place again and again (LS016, LS031, LS050).';
+    'one of before whose sessions take each other''s place again and again, and what is left out or too long (LS001, LS016, LS031, LS050).';

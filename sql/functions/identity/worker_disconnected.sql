@@ -11,4 +11,4 @@ begin
 end
 $$;
 comment on function ls.worker_disconnected(bigint, uuid) is
-    'Notes that a worker''s connection ended, and returns whether it was its newest; its leases stay.';
+    'Records that a worker''s connection ended, and returns whether it was its newest; its leases stay.';

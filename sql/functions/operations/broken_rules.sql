@@ -129,4 +129,4 @@ as $$
             select from ls.sweep_result r where r.sweep_id = s.sweep_id and r.state in ('waiting', 'training'));
 $$;
 comment on function ls.broken_rules(boolean) is
-    'Checks the whole history: tasks, attempts, versions, evaluations, aliases, sweeps. One sentence for each rule that is broken, none when all is well; with true it also reads all weights.';
+    'Checks the whole history: tasks, attempts, versions, evaluations, aliases, sweeps. Returns one sentence for each broken rule, and no row when there is none; with true it also reads all weights.';

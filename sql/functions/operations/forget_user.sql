@@ -246,5 +246,4 @@ end
 $$;
 comment on function ls.forget_user(text, text, text) is
     'Deletes a user''s feature sets, rankers, every version derived from them and the tasks that touched them, '
-    'and returns how many of each; again, zeros. Shared aliases go back to a version that did not learn from the user. Keys, rules '
-    'and labels lose the user, and every text that people wrote the name. Refuses an empty name or reason (LS001).';
+    'and returns how many of each; repeating it returns zeros. Shared aliases go back to a version that did not learn from the user. The user is removed from keys, rules and labels, and the name from every text that people wrote. Refuses an empty name or reason (LS001).';

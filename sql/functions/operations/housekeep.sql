@@ -17,4 +17,4 @@ begin
     return query select ls.archive_tasks(p_limit), ls.prune_archive();
 end
 $$;
-comment on function ls.housekeep(integer) is 'Archives tasks that ended a while ago and prunes the archive, the decisions, and certificates and tokens that are long over, unless another coordinator is at it.';
+comment on function ls.housekeep(integer) is 'Archives tasks that ended a while ago and deletes what is too old of the archive, the decisions, the certificates and the tokens, unless another coordinator does so.';

@@ -29,7 +29,6 @@ begin
 end
 $$;
 comment on function ls.set_retention(text, interval, text, text, bigint) is
-    'Sets how long ended tasks stay at hand (done, cancelled, dead), or months stay in the archive (archive; null: for ever), or how '
-    'long and in how many bytes decisions are kept (decision), or certificates and tokens after their end (certificate), or the audit log (audit; null: for ever); '
+    'Sets how long ended tasks stay outside of the archive (done, cancelled, dead), how long months stay in the archive (archive; null for ever), how long and in how many bytes decisions are kept (decision), and how long certificates and tokens after their end (certificate) and the audit log (audit; null for ever) are kept; '
     'ls.task_retention shows it. Refuses any other word, tasks at hand for less than an hour or more than 366 days, and an '
     'archive of less than a day, an audit log of less than 30 days and certificates of less than eight (LS001).';

@@ -97,6 +97,5 @@ begin
 end
 $$;
 comment on function ls.consider_promotion(bigint, jsonb) is
-    'The promotion gate: makes a version the champion if it is not worse on the same groups, and records why. Returns true '
-    '(promoted), false (kept the champion) or null (it waits for figures, or has been champion before). Refuses an unknown '
+    'The promotion gate: makes a version the champion if it is not worse on the same groups, and records why. Returns true (promoted), false (not promoted) or null (figures are missing, or the version has been champion before). Refuses an unknown '
     'version (LS013).';

@@ -5,5 +5,5 @@ returns boolean
 language sql security definer set search_path = pg_catalog, pg_temp
 as $$ select ls.set_alias(p_version_id, 'champion', p_reason, p_by); $$;
 comment on function ls.promote(bigint, text, text) is
-    'Makes a version the champion of its ranker by hand, past the promotion gate, and returns whether the champion changed. '
+    'Makes a version the champion of its ranker by hand, without the promotion gate, and returns whether the champion changed. '
     'Refuses an unknown version (LS013) and an empty reason (LS001).';

@@ -25,5 +25,4 @@ begin
 end
 $$;
 comment on function ls.remove_alias(text, text, text, text) is
-    'Takes an alias of a ranker away, records who did and why, and returns whether it was there; without a champion the ranker '
-    'serves nobody. Refuses an unknown ranker (LS012) and an empty reason (LS001).';
+    'Removes an alias of a ranker, records who did it and why, and returns whether it existed; without a champion the ranker serves nobody. Refuses an unknown ranker (LS012) and an empty reason (LS001).';

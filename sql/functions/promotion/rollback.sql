@@ -25,6 +25,5 @@ begin
 end
 $$;
 comment on function ls.rollback(text, text, text, text) is
-    'Makes the champion before this one (or another alias''s version before) the current one again, and returns it; again goes one further back. The gate '
-    'does not promote again what was rolled back. Refuses an unknown ranker (LS012), an empty reason (LS001), and a ranker '
+    'Restores the previous champion (or the previous version of another alias), and returns it; each further call goes back one more. The gate does not promote a version again that was rolled back. Refuses an unknown ranker (LS012), an empty reason (LS001), and a ranker '
     'that had no champion before (LS021).';

@@ -18,6 +18,9 @@ begin
     if coalesce(p_reason, '') = '' then
         perform ls.refuse('LS001', format('cannot move alias ''%s'': a reason is needed', p_alias));
     end if;
+    if p_is_rollback is null then
+        perform ls.refuse('LS001', format('cannot move alias ''%s'': found null, expected whether it is a rollback', p_alias));
+    end if;
     -- Moves of one ranker's aliases happen one after the other.
     select name into v_name from ls.ranker where ranker_id = v_ranker_id for no key update;
     -- who was waited for may have been a user's forgetting
@@ -39,4 +42,4 @@ end
 $$;
 comment on function ls.set_alias(bigint, text, text, text, boolean) is
     'Points an alias of a ranker at one of its versions, records who moved it and why, and returns whether it moved. '
-    'Refuses an unknown version (LS013), and an alias that is no lower-case word or an empty reason (LS001).';
+    'Refuses an unknown version (LS013), and an alias that is no lower-case word, an empty reason and a null (LS001).';

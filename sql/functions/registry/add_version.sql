@@ -20,6 +20,5 @@ begin
 end
 $$;
 comment on function ls.add_version(text, bytea, bytea, jsonb, bigint, text) is
-    'Adds weights that were trained elsewhere as a version, and returns its id; the same bytes again give the same id. It '
-    'is measured and meets the promotion gate as a trained version does. Refuses an unknown ranker or parent (LS012, '
+    'Adds weights that were trained elsewhere as a version, and returns its id; adding the same bytes again returns the same id. The version is measured and offered to the promotion gate as a trained one is. Refuses an unknown ranker or parent (LS012, '
     'LS013), and bytes whose SHA-256 is not the digest (LS003).';

@@ -8,4 +8,4 @@ as $$
     from ls.base_model b where b.base_model_id = ls.base_model_id(p_base_model);
 $$;
 comment on function ls.base_model_contract(text) is
-    'The width of a base model''s features and what is known of how they are taken. Refuses an unknown base model (LS010).';
+    'The width of a base model''s features, and its feature contract as far as it is known. Refuses an unknown base model (LS010).';

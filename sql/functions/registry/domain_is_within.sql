@@ -6,4 +6,4 @@ returns boolean
 language sql immutable
 return p_ancestor is null or p_domain = p_ancestor or starts_with(p_domain, p_ancestor || '/');
 comment on function ls.domain_is_within(text, text) is
-    'Whether a domain is another one or lies beneath it; a null ancestor contains every domain.';
+    'Whether a domain is the ancestor itself or below it; a null ancestor contains every domain.';

@@ -7,4 +7,4 @@ language sql immutable strict
 return case when right(p_pattern, 2) = '/*' then starts_with(p_domain, left(p_pattern, -1))
     else p_domain = p_pattern end;
 comment on function ls.domain_matches(text, text) is
-    'Whether a pattern means this domain: a name, or a name and /* for everything beneath it, not itself.';
+    'Whether a pattern includes this domain: a name, or a name and /* for all domains below it, without the name itself.';

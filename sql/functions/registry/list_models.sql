@@ -34,7 +34,8 @@ begin
     end if;
     v_after := string_to_array(coalesce(p_after, '0.0.0.0'), '.')::bigint[];
     if p_users is not null then
-        select array_agg(u.name order by u.name collate "C") into v_owners from (select distinct unnest(p_users || ''::text) as name) u;
+        select array_agg(u.name order by u.name collate "C") into v_owners from (
+            select unnest(p_users) as name union select '') u;
     end if;
     if p_domains is not null then
         select array_agg(f.domain_id order by f.domain_id) into v_domains from (
@@ -132,5 +133,4 @@ begin
 end
 $$;
 comment on function ls.list_models(text[], text[], text[], text, integer) is
-    'What a key of this scope may name, a page at a time: base models, each with its rankers that have a champion. A row without '
-    'a name says that there is more after its place. Refuses a page of none or of more than 1000, and a place that is none (LS001).';
+    'One page of the models that a key of this scope may name: base models, each with its rankers that have a champion. A row without a name means that more follow after its place. Refuses a page size outside of 1 to 1000, and an invalid place (LS001).';

@@ -25,6 +25,10 @@ begin
         perform ls.refuse('LS001', format('cannot register base model ''%s'': found hidden size %s, expected 1 to 65536',
             p_name, coalesce(p_hidden_size::text, 'null')));
     end if;
+    if p_layer_fraction not between 0 and 1 then
+        perform ls.refuse('LS001', format('cannot register base model ''%s'': found layer fraction %s, expected 0 to 1',
+            p_name, p_layer_fraction));
+    end if;
     insert into ls.base_model as b (name, hidden_size, revision, layer, layer_fraction, norm, pooling, dtype, template_digest)
     values (p_name, p_hidden_size, p_revision, p_layer, p_layer_fraction, p_norm, p_pooling, p_dtype, p_template_digest)
     on conflict on constraint base_model_name_is_unique do nothing;
@@ -62,5 +66,5 @@ end
 $$;
 comment on function ls.register_base_model(text, integer, text, integer, double precision, text, text, text, text) is
     'Registers a base model and its feature contract, and returns its id; again with the same contract the same id. Fields '
-    'not known may be null and are filled in later. Refuses another contract under the same name (LS004), and a name or '
-    'hidden size out of bounds (LS001).';
+    'not known may be null and are filled in later. Refuses another contract under the same name (LS004), and a name, '
+    'hidden size or layer fraction out of bounds (LS001).';

@@ -27,5 +27,5 @@ begin
 end
 $$;
 comment on function ls.register_domain(text) is
-    'Registers a domain and the broader ones it lies in, and returns its id; again the same id. Refuses what is not lower- '
+    'Registers a domain and all broader ones, and returns its id; repeating it returns the same id. Refuses a name that is not lower- '
     'case words joined by slashes (LS001).';

@@ -79,7 +79,5 @@ begin
 end
 $$;
 comment on function ls.register_ranker(text, text, jsonb, jsonb, text, text, text, text) is
-    'Registers a ranker for a user and/or a domain, or without either for everyone, and returns its id and name; again with '
-    'the same values the same. Configurations left out are the presets, and a name left out is made of user, domain and '
-    'kind; with a home, only that worker trains it and has its weights. Refuses an unknown base model, domain or worker (LS010, LS011, LS016), another width than the base model''s (LS004), what does '
+    'Registers a ranker for a user and/or a domain, or without either for everyone, and returns its id and name; repeating it with the same values returns the same ones. By default the configurations are the presets, and the name is made of user, domain and kind; with a home, only that worker trains it and has its weights. Refuses an unknown base model, domain or worker (LS010, LS011, LS016), another width than the base model''s (LS004), what does '
     'not fit (LS001), and a name that means another ranker (LS020).';

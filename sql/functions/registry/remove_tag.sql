@@ -10,4 +10,4 @@ as $$
     select exists (select from gone);
 $$;
 comment on function ls.remove_tag(text, text) is
-    'Takes a tag off a ranker or a version, and returns whether it was there. Refuses an unknown ranker or version (LS012, LS013).';
+    'Removes a tag of a ranker or a version, and returns whether it existed. Refuses an unknown ranker or version (LS012, LS013).';

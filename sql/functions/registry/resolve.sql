@@ -36,5 +36,4 @@ begin
 end
 $$;
 comment on function ls.resolve(text) is
-    'The version that ''ranker'' (its champion), ''ranker:alias'' or ''ranker@number'' means, in one row. Refuses an '
-    'unknown ranker (LS012), alias or number (LS013).';
+    'The version that ''ranker'' (its champion), ''ranker:alias'' or ''ranker@number'' names, in one row. Refuses an unknown ranker (LS012), alias or number (LS013).';

@@ -23,6 +23,5 @@ begin
 end
 $$;
 comment on function ls.set_tag(text, text, text, text) is
-    'Puts a key and value on a ranker, or on one of its versions (''ranker@3'', ''ranker:alias''); the same key again replaces the '
-    'value. Refuses an unknown ranker or version (LS012, LS013), a key that is no lower-case word and a value of more than 2,000 '
+    'Sets a tag (key and value) of a ranker, or of one of its versions (''ranker@3'', ''ranker:alias''); a new value of the same key replaces the old one. Refuses an unknown ranker or version (LS012, LS013), a key that is not a lower-case word and a value of more than 2,000 '
     'characters (LS001).';

@@ -13,4 +13,4 @@ as $$
     order by 1, 2;
 $$;
 comment on function ls.unregistered(text[], text[]) is
-    'Of these base models and domains those that are not registered.';
+    'The base models and domains among these that are not registered.';

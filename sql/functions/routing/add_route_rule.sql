@@ -48,6 +48,4 @@ end
 $$;
 comment on function ls.add_route_rule(text, text, text, double precision, text, text, integer, text, text) is
     'Adds a rule that comes before the chain, or replaces the one of this name: pin (all requests), split (a share of the users, '
-    'sticky), canary (a share of the requests), shadow (scored and recorded, not served). The target is ranker, ranker:alias or '
-    'ranker@number. Live on every coordinator within a second. Refuses an unknown target (LS012, LS013), and a name, action, share, '
-    'user or domain that is none (LS001).';
+    'sticky), canary (a share of the requests), shadow (scored and recorded, not served). The target is ranker, ranker:alias or ranker@number. Every coordinator applies the rule within a second. Refuses an unknown target (LS012, LS013), and an invalid name, action, share, user or domain (LS001).';

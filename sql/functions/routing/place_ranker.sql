@@ -28,5 +28,5 @@ begin
 end
 $$;
 comment on function ls.place_ranker(text, text, text, text) is
-    'Has a ranker scored on a worker, as far as that answers in time. Refuses an unknown ranker or worker (LS012, LS016), an '
+    'Places a ranker on a worker, which scores its requests as long as it answers in time. Refuses an unknown ranker or worker (LS012, LS016), an '
     'edge-only ranker (LS021) and an empty reason (LS001).';

@@ -5,4 +5,4 @@ language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select s.secret from ls.share_secret s;
 $$;
-comment on function ls.read_share_secret() is 'The secret that the shares of requests are drawn by, for the coordinators.';
+comment on function ls.read_share_secret() is 'The secret that decides the shares of requests, for the coordinators.';

@@ -17,4 +17,4 @@ begin
 end
 $$;
 comment on function ls.remove_route_rule(text, text, text) is
-    'Takes a route rule away and returns whether it was there. Live on every coordinator within a second. Refuses an empty reason (LS001).';
+    'Removes a route rule, and returns whether it existed. Every coordinator applies this within a second. Refuses an empty reason (LS001).';

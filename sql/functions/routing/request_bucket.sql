@@ -10,5 +10,4 @@ as $$
     from (select sha256(s.secret || sha256(s.secret || convert_to(p_rule || E'\n' || p_request, 'UTF8'))) as h from ls.share_secret s) d;
 $$;
 comment on function ls.request_bucket(text, text) is
-    'Where a request falls in a rule, 0 to 9999, the same for ever; below the rule''s share, the rule is for it. Drawn with a '
-    'secret of this installation.';
+    'The bucket of a request in a rule, 0 to 9999, which never changes. The rule applies to buckets below its share. It depends on a secret of this installation.';

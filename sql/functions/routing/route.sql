@@ -13,6 +13,5 @@ as $$
     order by p.place limit 1;
 $$;
 comment on function ls.route(text, text, text, text) is
-    'Which version answers a request of a user and a domain, and why, in one row; no row: nothing fits, and the candidates '
-    'keep their order. A rule for a share of requests counts only for a request that is named. An unknown user or domain is '
+    'The version that serves a request of a user and a domain, and why, in one row. No row when nothing fits; then the candidates keep their order. A rule for a share of requests applies only when p_request is given. An unknown user or domain is '
     'served by the broader rankers; an unknown base model is refused (LS010).';

@@ -108,6 +108,5 @@ begin
 end
 $$;
 comment on function ls.route_plan(text, text, text) is
-    'Everything that may answer a request of a user and a domain, in order: rules with their shares, then the chain up to the '
-    'first ranker whose weights are here; shadows are scored and not served. An unknown user or domain is served by the '
+    'Everything that may serve a request of a user and a domain, in order: rules with their shares, then the chain up to the first ranker whose weights are in the database; shadows are scored and not served. An unknown user or domain is served by the '
     'broader rankers; an unknown base model is refused (LS010).';

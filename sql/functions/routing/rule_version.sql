@@ -10,4 +10,4 @@ exception when sqlstate 'LS012' or sqlstate 'LS013' then
     return null;
 end
 $$;
-comment on function ls.rule_version(text) is 'The version a rule''s target means, or null when it is gone.';
+comment on function ls.rule_version(text) is 'The version that a rule''s target names now, or null when it does not exist any more.';

@@ -9,4 +9,4 @@ as $$
     from (select sha256(convert_to(p_rule || E'\n' || p_unit, 'UTF8')) as h) d;
 $$;
 comment on function ls.share_bucket(text, text) is
-    'Where a user falls in a split, 0 to 9999, the same for ever; below the rule''s share, the rule is for that user.';
+    'The bucket of a user in a split, 0 to 9999, which never changes. The rule applies to buckets below its share.';

@@ -20,4 +20,4 @@ begin
 end
 $$;
 comment on function ls.unplace_ranker(text, text, text) is
-    'Takes a ranker off the worker it was placed on, and returns whether it was on one. Refuses an unknown ranker (LS012) and an empty reason (LS001).';
+    'Ends the placement of a ranker on a worker, and returns whether there was one. Refuses an unknown ranker (LS012) and an empty reason (LS001).';

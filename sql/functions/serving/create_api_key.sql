@@ -39,5 +39,4 @@ begin
 end
 $$;
 comment on function ls.create_api_key(text, text[], text[], text[], interval, text) is
-    'Makes a key for reranks and returns its text, which is shown this once. It may be bound to users, domains (patterns) and base '
-    'models, and to a lifetime. Refuses a name, user, domain, base model or lifetime that is none (LS001), and a name that was used before (LS020).';
+    'Makes an API key for reranks and returns its text, which is shown only once. It may be bound to users, domains (patterns) and base models, and to a lifetime. Refuses an invalid name, user, domain, base model or lifetime (LS001), and a name that was used before (LS020).';

@@ -35,5 +35,4 @@ begin
 end
 $$;
 comment on function ls.read_decision(text, text) is
-    'What was decided for a request of a key, and what is needed to score it again. Refuses a request of which nothing was kept '
-    '(LS018), and without a key one whose id several keys used (LS001).';
+    'The kept decision for a request of a key, with everything that scoring it again needs. Refuses a request whose decision was not kept (LS018), and, without a key, an id that several keys used (LS001).';

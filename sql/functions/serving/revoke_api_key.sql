@@ -24,4 +24,4 @@ begin
 end
 $$;
 comment on function ls.revoke_api_key(text, text, text) is
-    'Refuses a key from now on; again nothing happens. Every coordinator hears of it within a second. Refuses an unknown name (LS032) and an empty reason (LS001).';
+    'Revokes a key; repeating it changes nothing. Every coordinator refuses the key within a second. Refuses an unknown name (LS032) and an empty reason (LS001).';

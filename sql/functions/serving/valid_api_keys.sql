@@ -9,4 +9,4 @@ as $$
     from ls.api_key k
     where k.revoked_at is null and (k.expires_at is null or k.expires_at > clock_timestamp());
 $$;
-comment on function ls.valid_api_keys() is 'All keys that are neither revoked nor expired, for the coordinators.';
+comment on function ls.valid_api_keys() is 'The keys that are neither revoked nor expired, for the coordinators.';

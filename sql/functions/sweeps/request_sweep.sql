@@ -21,6 +21,9 @@ declare
     v_key text;
     v_sweep_id bigint;
 begin
+    if p_name !~ '^[^[:cntrl:]]{1,200}$' then
+        perform ls.refuse('LS001', format('cannot sweep ranker ''%s'': a sweep''s name has 1 to 200 characters', p_ranker));
+    end if;
     -- One after the other for a ranker, and before its tasks end: as everywhere, the ranker before the sweep.
     select * into v_ranker from ls.ranker where ranker_id = ls.ranker_id(p_ranker)
         for no key update;
@@ -66,5 +69,5 @@ $$;
 comment on function ls.request_sweep(text, jsonb, text, bigint[], bigint, smallint, text) is
     'Asks for many training configurations of a ranker to be compared (left out: the paper''s grid), and returns the sweep; '
     'the same request is the same sweep, and asks again for what was cancelled. The best version meets the promotion gate '
-    'at the end. Refuses an unknown ranker (LS012), missing feature sets (LS014), and a list that is none or repeats itself '
-    '(LS001).';
+    'at the end. Refuses an unknown ranker (LS012), missing feature sets (LS014), and a list that is none or repeats itself, or '
+    'a name that is none (LS001).';

@@ -10,4 +10,4 @@ as $$
         and w.revoked_at is null and w.quarantined_at is null
         and (p.domains is null and p.task_byte_count_max is null or ls.task_suits(p_task_id, p.domains, p.task_byte_count_max));
 $$;
-comment on function ls.able_workers(bigint, bigint) is 'The workers, but for one, that may do a task, as far as they and their owners say.';
+comment on function ls.able_workers(bigint, bigint) is 'The workers, except one, that can do a task and whose owners allow it.';

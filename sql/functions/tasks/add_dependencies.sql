@@ -30,4 +30,4 @@ begin
     return v_left;
 end
 $$;
-comment on function ls.add_dependencies(bigint, bigint[]) is 'Notes what a new task waits for; says whether anything is left.';
+comment on function ls.add_dependencies(bigint, bigint[]) is 'Records the dependencies of a new task; returns whether any is not met.';

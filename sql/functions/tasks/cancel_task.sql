@@ -45,6 +45,5 @@ begin
 end
 $$;
 comment on function ls.cancel_task(bigint, text, text) is
-    'Cancels a task that has not ended, and with it the tasks blocked on it; returns whether it did so now, false: it was '
-    'cancelled before. A worker that has it is told, and its result does not count. Refuses an unknown task (LS015) and one '
+    'Cancels a task that has not ended, and with it the tasks blocked on it; returns true, or false when the task was cancelled before. A worker that has the task is told so, and its result does not count. Refuses an unknown task (LS015) and one '
     'that has ended otherwise (LS021).';

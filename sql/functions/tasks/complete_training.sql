@@ -64,6 +64,5 @@ begin
 end
 $$;
 comment on function ls.complete_training(bigint, uuid, bytea, bytea, jsonb, bigint) is
-    'Takes the weights of a train task: version, lineage, task done and the evaluate task in one transaction; returns the '
-    'version and whether it counts: not when the lease is lost. Refuses bytes whose SHA-256 is not the digest (LS003), '
+    'Records the weights of a training: it adds the version with its lineage, ends the task and requests the evaluation, in one transaction. Returns the version and whether the result counts; it does not when the lease is lost. Refuses bytes whose SHA-256 is not the digest (LS003), '
     'weights for an evaluate task, under another worker''s lease or of an edge-only ranker (LS001), and a revoked worker (LS031).';

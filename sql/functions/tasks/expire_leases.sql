@@ -55,4 +55,4 @@ begin
 end
 $$;
 comment on function ls.expire_leases() is
-    'Ends every attempt whose lease ran out, and returns them; each task waits again, or is dead after the last attempt.';
+    'Ends the attempts whose lease ran out, and returns them; each task waits again, or is dead after the last attempt.';

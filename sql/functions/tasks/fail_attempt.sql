@@ -65,6 +65,4 @@ begin
 end
 $$;
 comment on function ls.fail_attempt(bigint, uuid, text, text, boolean, text) is
-    'Ends an attempt that has no result; the task waits again after a pause, or is dead: when its attempts are used up, when it '
-    'is no use to try again and a second worker or lscoord says so. Returns whether it counts: false '
-    'when the lease is lost. Refuses another worker''s lease and a judgement that is none (LS001) and a revoked worker (LS031).';
+    'Ends an attempt that has no result; the task waits again after a pause, or is dead when its attempts are used up, or when trying again is no use and a second worker or lscoord says so. Returns whether the failure counts; false when the lease is lost. Refuses another worker''s lease and an unknown judgment (LS001) and a revoked worker (LS031).';

@@ -131,5 +131,4 @@ begin
 end
 $$;
 comment on function ls.lease_tasks(bigint, text[], integer, double precision, bytea[]) is
-    'Hands waiting tasks to a worker, each with a lease, a fencing token and all that the work needs; no rows: nothing '
-    'waits. Refuses a lease outside 0.001 to 86400 seconds (LS001) and a revoked worker (LS031).';
+    'Leases waiting tasks to a worker, each with a fencing token and everything that the work needs; no rows when nothing waits. Refuses a lease outside 0.001 to 86400 seconds (LS001) and a revoked worker (LS031).';

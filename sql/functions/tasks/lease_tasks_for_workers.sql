@@ -47,4 +47,4 @@ begin
 end
 $$;
 comment on function ls.lease_tasks_for_workers(bigint[], text[], integer[], integer[], bytea[], double precision, uuid[]) is
-    'Hands waiting tasks to several workers in one call, each with a lease and a fencing token.';
+    'Leases waiting tasks to several workers in one call, each with a fencing token.';

@@ -10,4 +10,4 @@ as $$
     where a.token = p_token and a.worker_id = p_worker_id and a.state = 'open';
 $$;
 comment on function ls.leased_work(bigint, uuid) is
-    'The kind and configurations of what a worker''s open attempt is to do; no row when it has no such lease.';
+    'The kind and the configurations of a worker''s open attempt; no row when it has no such lease.';

@@ -45,5 +45,4 @@ begin
 end
 $$;
 comment on function ls.redrive(bigint, text, text) is
-    'Puts a dead task back to waiting, with as many attempts again as its kind has; a matrix looks again what it lacks. Refuses an unknown task (LS015), one that is not dead '
-    '(LS021), and one whose work an open task does by now (LS020).';
+    'Puts a dead task back to waiting, with as many new attempts as its kind allows; a matrix checks again which figures are missing. Refuses an unknown task (LS015), one that is not dead (LS021), and one whose work an open task does now (LS020).';

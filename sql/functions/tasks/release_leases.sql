@@ -52,4 +52,4 @@ begin
 end
 $$;
 comment on function ls.release_leases(bigint, uuid[], text, boolean) is
-    'Gives back the leases that a worker no longer works on, and returns how many; forgiven ones count against no task.';
+    'Gives back the leases that a worker no longer works on, and returns how many; forgiven ones do not count as attempts.';

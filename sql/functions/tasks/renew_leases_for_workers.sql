@@ -1,8 +1,10 @@
 -- ls.renew_leases_for_workers(workers, tokens, progress, notes, seen, lease_seconds, speakers, connections)
 -- -> worker, token, answer.
--- The heartbeats that reached a coordinator within one tick, in one statement: workers[i] says of tokens[i]
--- what one worker says to ls.renew_leases(), and gets the same answers: held, lost or cancelled. seen: the
--- workers to note as seen, with or without leases. A worker that is unknown, revoked or in quarantine, or that speaks over a
+-- The heartbeats that reached a coordinator within one tick, in one statement: workers[i] holds tokens[i], says how far it is
+-- (progress[i], a fraction; another figure changes nothing) and what it does (notes[i]), and is answered held, lost or cancelled.
+-- held: good for lease_seconds from now, and never longer than the kind's deadline. lost: the lease ran out or the attempt has
+-- ended (a result that was already counted included). cancelled: somebody asked. seen: the workers to note as seen, with or
+-- without leases. A worker that is unknown, revoked or in quarantine, or that speaks over a
 -- session that is not its newest (connections[i] of speakers[i]), gets one row without a token, answer refused, and nothing
 -- of it is renewed.
 -- Called by: LedgerStore.renewLeases(_: [WorkerHeartbeat]).
@@ -65,4 +67,4 @@ begin
 end
 $$;
 comment on function ls.renew_leases_for_workers(bigint[], uuid[], double precision[], text[], bigint[], double precision, bigint[], uuid[]) is
-    'The heartbeats of several workers in one call: renews their leases and says which are lost or cancelled.';
+    'The heartbeats of several workers in one call: renews their leases and returns which are lost or cancelled.';

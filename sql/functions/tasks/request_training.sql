@@ -41,7 +41,5 @@ begin
 end
 $$;
 comment on function ls.request_training(text, bigint[], bigint, bigint, smallint, text, timestamptz, bigint[]) is
-    'Asks for a ranker to be trained on feature sets (left out: the current train sets of its domain), and returns the '
-    'task; asked again while open, the same task. Refuses an unknown ranker, version or set (LS012, LS013, LS014), '
-    'features or first weights of another base model (LS004), a set named twice (LS001), and '
-    'a task to come after that is unknown, dead or cancelled (LS015, LS021).';
+    'Requests that a ranker is trained on feature sets (by default the current train sets of its domain), and returns the task. A second request while it is open returns the same task. Refuses an unknown ranker, version or set (LS012, LS013, LS014), '
+    'features or first weights of another base model (LS004), a set named twice (LS001), and a task in p_after that is unknown, dead or cancelled (LS015, LS021).';

@@ -8,7 +8,9 @@ language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_ids bigint[] := p_task_ids;
+    -- In one dimension, whatever came.
+    v_asked bigint[] := case when p_task_ids is not null then array(select unnest(p_task_ids)) end;
+    v_ids bigint[] := v_asked;
 begin
     if v_ids is null then
         select array_agg(o.task_id) into v_ids from (
@@ -44,9 +46,9 @@ begin
                 (t.attempts -> -1 ->> 'version_id')::bigint, t.ended_at
             from ls.task_archive t where t.task_id = any (v_ids)
             ) p (task_id, kind, state, ranker, version, progress, note, worker, attempt, attempt_max, error, result_version_id, ended_at)
-        order by array_position(p_task_ids, p.task_id), p.task_id;
+        order by array_position(v_asked, p.task_id), p.task_id;
 end
 $$;
 comment on function ls.task_progress(bigint[], integer) is
-    'How far tasks are, who works on them and what went wrong last, in the order asked; without ids those that are open, up to a limit. '
+    'The progress of tasks, their workers and their last errors, in the given order; without ids, of the open tasks up to a limit. '
     'Unknown ids have no row.';

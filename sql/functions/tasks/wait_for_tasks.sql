@@ -38,5 +38,4 @@ begin
 end
 $$;
 comment on procedure ls.wait_for_tasks(interval, bigint[]) is
-    'Returns when none of the tasks is open any more; without ids, when no task is. Warns of those that died; still open '
-    'after the time given is LS051. Call it outside a transaction block.';
+    'Returns when none of the tasks is open any more; without ids, when no task is open. Warns of dead tasks; tasks that are still open after the given time are LS051. Call it outside a transaction block.';

@@ -42,5 +42,4 @@ begin
 end
 $$;
 comment on function ls.waiting_tasks(text[], integer, bigint[]) is
-    'How many tasks of each kind may be leased now, and which feature sets the first of them need; tasks at home with one '
-    'of the workers named are counted apart.';
+    'The number of tasks of each kind that may be leased now, and the feature sets that the first of them need; local tasks of the named workers are counted separately.';

@@ -39,6 +39,13 @@ create function fixture.report(p_accuracy double precision, p_extra jsonb defaul
         'group_count', 60, 'query_count', 3) || p_extra;
 $$;
 
+-- The heartbeat of one worker, as a coordinator hands it on.
+create function fixture.renew_leases(p_worker bigint, p_tokens uuid[], p_progress double precision[], p_notes text[],
+    p_lease_seconds double precision) returns table (token uuid, answer text) language sql as $$
+    select r.token, r.answer from ls.renew_leases_for_workers(array_fill(p_worker, array[cardinality(p_tokens)]),
+        p_tokens, p_progress, p_notes, array[p_worker], p_lease_seconds) r;
+$$;
+
 -- Leases the oldest waiting task of the kind and completes it.
 create function fixture.train(p_worker bigint, p_weights text) returns bigint language sql as $$
     select version_id from ls.lease_tasks(p_worker, '{train}', 1, 60) l,
