@@ -10,22 +10,22 @@ struct BenchFile {
     let bytes: [UInt8]
     let header: SafetensorsFile
 
-    init(_ path: String, code: ErrorCode) throws(CoordinatorError) {
+    init(_ path: String, code: ErrorCode) throws(LanguageSystemError) {
         self.path = path
         bytes = try Self.read(path, code: code)
         let parsed = bytes.withUnsafeBytes { buffer in
-            Result<SafetensorsFile, CoordinatorError> { () throws(CoordinatorError) in
+            Result<SafetensorsFile, LanguageSystemError> { () throws(LanguageSystemError) in
                 try SafetensorsFile(parsing: buffer, name: path, code: code)
             }
         }
         header = try parsed.get()
     }
 
-    static func read(_ path: String, code: ErrorCode) throws(CoordinatorError) -> [UInt8] {
+    static func read(_ path: String, code: ErrorCode) throws(LanguageSystemError) -> [UInt8] {
         do {
             return [UInt8](try Data(contentsOf: URL(filePath: path)))
         } catch {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 code, "cannot read \(path): found no readable file", cause: "\(error)")
         }
     }
@@ -33,7 +33,7 @@ struct BenchFile {
     /// A tensor of 32-bit integers, of the given number of dimensions.
     func integers(
         _ name: String, dimensions: Int
-    ) throws(CoordinatorError) -> (shape: [Int], values: [Int32]) {
+    ) throws(LanguageSystemError) -> (shape: [Int], values: [Int32]) {
         guard let tensor = header.tensors[name] else {
             throw .unreadable(path, "found no tensor '\(name)'")
         }
@@ -54,7 +54,7 @@ struct BenchFile {
 }
 
 /// Writes a file whole, or not at all.
-package func write(_ bytes: some Sequence<UInt8>, to path: String) throws(CoordinatorError) {
+package func write(_ bytes: some Sequence<UInt8>, to path: String) throws(LanguageSystemError) {
     do {
         try Data(bytes).write(to: URL(filePath: path), options: .atomic)
     } catch {
@@ -62,7 +62,7 @@ package func write(_ bytes: some Sequence<UInt8>, to path: String) throws(Coordi
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func unreadable(_ path: String, _ why: String) -> Self {
         Self(.invalidFeatures, "cannot read \(path): \(why)")
     }

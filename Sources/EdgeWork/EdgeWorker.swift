@@ -27,7 +27,7 @@ public final class EdgeWorker: Sendable {
     /// - Parameter identity: From `StateDirectory.identity()` or `Joining.join`.
     public convenience init(
         identity: WorkerIdentity, state: StateDirectory, settings: EdgeSettings, logger: Logger
-    ) throws(CoordinatorError) {
+    ) throws(LanguageSystemError) {
         try self.init(
             identity: identity, state: state, settings: settings,
             upkeepInterval: .milliseconds(250), logger: logger)
@@ -37,7 +37,7 @@ public final class EdgeWorker: Sendable {
     init(
         identity: WorkerIdentity, state: StateDirectory, settings: EdgeSettings,
         upkeepInterval: Duration, logger: Logger
-    ) throws(CoordinatorError) {
+    ) throws(LanguageSystemError) {
         self.upkeepInterval = upkeepInterval
         self.logger = logger
         let cache = try BlobCache(

@@ -24,10 +24,10 @@ struct ClusterDirectory: Sendable, Hashable {
 
     var socketPath: String { sockets + "/.s.PGSQL.5432" }
 
-    func checkSocketPath() throws(CoordinatorError) {
+    func checkSocketPath() throws(LanguageSystemError) {
         let count = socketPath.utf8.count
         guard count <= Self.socketPathByteCountMax else {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .invalidSettings,
                 "the data directory's path is too long for PostgreSQL's socket: \(socketPath) has "
                     + "\(count) bytes, at most \(Self.socketPathByteCountMax) are possible",
@@ -36,17 +36,17 @@ struct ClusterDirectory: Sendable, Hashable {
     }
 
     /// The major version of PostgreSQL that made the data directory; nil when there is none yet.
-    func majorVersion() throws(CoordinatorError) -> Int? {
+    func majorVersion() throws(LanguageSystemError) -> Int? {
         guard let text = try? String(contentsOfFile: data + "/PG_VERSION", encoding: .utf8) else {
             if FileManager.default.fileExists(atPath: data) {
-                throw CoordinatorError(
+                throw LanguageSystemError(
                     .invalidSettings,
                     "\(data) is not a PostgreSQL data directory: it has no readable PG_VERSION")
             }
             return nil
         }
         guard let version = Int(text.trimmingCharacters(in: .whitespacesAndNewlines)) else {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .invalidSettings,
                 "\(data)/PG_VERSION says \"\(text.prefix(20))\", expected a version number")
         }
@@ -54,7 +54,7 @@ struct ClusterDirectory: Sendable, Hashable {
     }
 
     /// Makes what is missing and checks that both we and the server's account can use it.
-    func prepare(for account: ServerAccount) throws(CoordinatorError) {
+    func prepare(for account: ServerAccount) throws(LanguageSystemError) {
         do {
             try FileManager.default.createDirectory(
                 atPath: path, withIntermediateDirectories: true,
@@ -66,7 +66,7 @@ struct ClusterDirectory: Sendable, Hashable {
             throw .cannotUse(path, "it is not writable for \(account.callerName)")
         }
         if let place = placeClosed(to: account) {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .invalidSettings,
                 "the data directory \(path) cannot be used: \(place) is closed to \(account.name), "
                     + "the account that PostgreSQL runs as",
@@ -91,7 +91,7 @@ struct ClusterDirectory: Sendable, Hashable {
         return nil
     }
 
-    private func checkOwner(_ account: ServerAccount) throws(CoordinatorError) {
+    private func checkOwner(_ account: ServerAccount) throws(LanguageSystemError) {
         guard let status = fileStatus(data), status.st_uid != account.userID else { return }
         let owner =
             getpwuid(status.st_uid).map { String(cString: $0.pointee.pw_name) }
@@ -102,7 +102,7 @@ struct ClusterDirectory: Sendable, Hashable {
     }
 
     /// Makes a directory that belongs to the account, with mode 0700.
-    func own(_ directory: String, _ account: ServerAccount) throws(CoordinatorError) {
+    func own(_ directory: String, _ account: ServerAccount) throws(LanguageSystemError) {
         if mkdir(directory, 0o700) != 0 && errno != EEXIST {
             throw .cannotUse(path, "\(directory) cannot be created", cause: lastError())
         }
@@ -112,7 +112,7 @@ struct ClusterDirectory: Sendable, Hashable {
     }
 
     /// Takes the lock. It is held until the descriptor is closed or the process ends in any way.
-    func takeLock() throws(CoordinatorError) -> Int32 {
+    func takeLock() throws(LanguageSystemError) -> Int32 {
         // Close-on-exec: the server must not go on holding it after us.
         let descriptor = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
@@ -122,7 +122,7 @@ struct ClusterDirectory: Sendable, Hashable {
             close(descriptor)
             let holder = (try? String(contentsOfFile: lock, encoding: .utf8)) ?? ""
             let number = holder.trimmingCharacters(in: .whitespacesAndNewlines)
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .addressInUse,
                 "the data directory \(path) is in use by another process"
                     + (number.isEmpty ? "" : " (\(number))"),
@@ -138,7 +138,7 @@ struct ClusterDirectory: Sendable, Hashable {
     /// the socket. The one that the server runs as owns its files and so could read them anyway,
     /// but other programs under that name (a distribution's PostgreSQL runs as `postgres`) have no
     /// way in by asking.
-    func writeAccess(_ account: ServerAccount) throws(CoordinatorError) {
+    func writeAccess(_ account: ServerAccount) throws(LanguageSystemError) {
         let map = "coordinator \"\(account.callerName)\" postgres\n"
         do {
             try Data("local all postgres peer map=coordinator\nlocal all all reject\n".utf8)
@@ -183,7 +183,7 @@ struct ClusterDirectory: Sendable, Hashable {
 
 private func lastError() -> String { String(cString: strerror(errno)) }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func cannotUse(
         _ directory: String, _ reason: String, hint: String? = nil, cause: String? = nil
     ) -> Self {

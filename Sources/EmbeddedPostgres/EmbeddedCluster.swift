@@ -57,7 +57,7 @@ public final class EmbeddedCluster: Service, Sendable {
 
     /// Starts the server, unless it runs. Returns when it accepts connections and the database
     /// exists.
-    public func start() async throws(CoordinatorError) {
+    public func start() async throws(LanguageSystemError) {
         state.withLock { $0.isStopping = false }
         try await startUnlessStopping()
     }
@@ -65,7 +65,7 @@ public final class EmbeddedCluster: Service, Sendable {
     /// Stops the server, if it runs, and frees the lock on the directory.
     public func stop() async {
         state.withLock { $0.isStopping = true }
-        _ = try? await onThread(named: "pg-cluster") { () throws(CoordinatorError) in
+        _ = try? await onThread(named: "pg-cluster") { () throws(LanguageSystemError) in
             self.stopBlocking()
         }
     }
@@ -98,10 +98,10 @@ public final class EmbeddedCluster: Service, Sendable {
             deaths = deaths.filter { $0 > .now - .seconds(60) } + [.now]
             guard deaths.count <= Self.deathCountMax else {
                 await stop()
-                throw CoordinatorError.serverKeepsDying(directory, reason: reason)
+                throw LanguageSystemError.serverKeepsDying(directory, reason: reason)
             }
             state.withLock { $0.child = nil }
-            do throws(CoordinatorError) {
+            do throws(LanguageSystemError) {
                 return try await startUnlessStopping()
             } catch {
                 reason = error.message
@@ -115,18 +115,18 @@ public final class EmbeddedCluster: Service, Sendable {
 
     private var isStopping: Bool { state.withLock { $0.isStopping } }
 
-    private func startUnlessStopping() async throws(CoordinatorError) {
-        try await onThread(named: "pg-cluster") { () throws(CoordinatorError) in
+    private func startUnlessStopping() async throws(LanguageSystemError) {
+        try await onThread(named: "pg-cluster") { () throws(LanguageSystemError) in
             try self.startBlocking()
         }
     }
 
-    private func startBlocking() throws(CoordinatorError) {
+    private func startBlocking() throws(LanguageSystemError) {
         turn.lock()
         defer { turn.unlock() }
         if state.withLock({ $0.child }) != nil { return }
-        if isStopping { throw CoordinatorError(.cancelled, "the server is being stopped") }
-        do throws(CoordinatorError) {
+        if isStopping { throw LanguageSystemError(.cancelled, "the server is being stopped") }
+        do throws(LanguageSystemError) {
             try startServer()
         } catch {
             if let child = state.withLock({ $0.child }) { end(child) }
@@ -135,7 +135,7 @@ public final class EmbeddedCluster: Service, Sendable {
         }
     }
 
-    private func startServer() throws(CoordinatorError) {
+    private func startServer() throws(LanguageSystemError) {
         let account = try ServerAccount.current(wanted: configuration.serverAccount)
         try directory.checkSocketPath()
         try directory.prepare(for: account)
@@ -158,7 +158,7 @@ public final class EmbeddedCluster: Service, Sendable {
     /// Makes the cluster in a directory of another name first, so that a half-made cluster is never
     /// used.
     private func initialise(_ binaries: PostgresBinaries, _ account: ServerAccount)
-        throws(CoordinatorError)
+        throws(LanguageSystemError)
     {
         logger.info("making a PostgreSQL \(binaries.majorVersion) cluster in \(directory.path)")
         try? FileManager.default.removeItem(atPath: directory.newData)
@@ -181,7 +181,7 @@ public final class EmbeddedCluster: Service, Sendable {
     }
 
     private func launch(_ binaries: PostgresBinaries, _ account: ServerAccount)
-        throws(CoordinatorError)
+        throws(LanguageSystemError)
     {
         let command = account.command([binaries.postgres, "-D", directory.data] + options)
         let end = ContinuousClock.now + configuration.startDeadline
@@ -237,7 +237,7 @@ public final class EmbeddedCluster: Service, Sendable {
         return settings.sorted { $0.key < $1.key }.flatMap { ["-c", "\($0.key)=\($0.value)"] }
     }
 
-    private func spawn(_ command: [String]) throws(CoordinatorError) -> ChildProcess {
+    private func spawn(_ command: [String]) throws(LanguageSystemError) -> ChildProcess {
         do throws(PostgresError) {
             // PG… variables of ours must not steer the server; messages are in English.
             return try ChildProcess(
@@ -248,7 +248,7 @@ public final class EmbeddedCluster: Service, Sendable {
         }
     }
 
-    private func isAnswering() throws(CoordinatorError) -> Bool {
+    private func isAnswering() throws(LanguageSystemError) -> Bool {
         switch PQping(connectionInfo(database: "postgres") + " connect_timeout=2") {
         case PQPING_OK: return true
         case PQPING_NO_ATTEMPT: throw .connectionIsSpoilt
@@ -256,7 +256,7 @@ public final class EmbeddedCluster: Service, Sendable {
         }
     }
 
-    private func createDatabase() throws(CoordinatorError) {
+    private func createDatabase() throws(LanguageSystemError) {
         do {
             let connection = try Connection(
                 ConnectionConfiguration(connectionInfo(database: "postgres")),
@@ -269,7 +269,7 @@ public final class EmbeddedCluster: Service, Sendable {
                 try connection.executeScript("create database \"\(quoted)\"")
             }
         } catch {
-            throw CoordinatorError(database: error)
+            throw LanguageSystemError(database: error)
         }
     }
 
@@ -302,10 +302,10 @@ public final class EmbeddedCluster: Service, Sendable {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     /// The error for a connection string with unexpected parts. The string is ours, so they come
     /// from the environment.
-    fileprivate static let connectionIsSpoilt = CoordinatorError(
+    fileprivate static let connectionIsSpoilt = LanguageSystemError(
         .invalidSettings,
         """
         cannot reach the embedded PostgreSQL server: libpq refuses to try, because of a PG… \

@@ -11,7 +11,7 @@ struct LeftoverServer: Sendable {
     let logger: Logger
 
     /// Blocks until no process of a server runs in the directory and no file names one.
-    func stop(deadline: Duration) throws(CoordinatorError) {
+    func stop(deadline: Duration) throws(LanguageSystemError) {
         let file = directory.data + "/postmaster.pid"
         if let text = try? String(contentsOfFile: file, encoding: .utf8) {
             if let processID = Self.processID(in: text), isServerOfOurs(processID) {
@@ -37,7 +37,7 @@ struct LeftoverServer: Sendable {
 
     /// Sends each signal and waits its duration, then sends SIGKILL.
     private func stop(_ processIDs: [pid_t], with signals: [(Int32, Duration)])
-        throws(CoordinatorError)
+        throws(LanguageSystemError)
     {
         var remaining = processIDs
         for (signal, wait) in signals + [(SIGKILL, .seconds(5))] {
@@ -49,7 +49,7 @@ struct LeftoverServer: Sendable {
                 usleep(10_000)
             }
         }
-        throw CoordinatorError(
+        throw LanguageSystemError(
             .unavailable,
             "a PostgreSQL server left by an earlier run (process \(remaining[0])) does not stop")
     }

@@ -39,7 +39,7 @@ struct PostgresBinaries: Sendable, Hashable {
     /// directory yet.
     static func find(
         for version: Int?, dataDirectory: String, among installed: [PostgresBinaries]
-    ) throws(CoordinatorError) -> PostgresBinaries {
+    ) throws(LanguageSystemError) -> PostgresBinaries {
         guard let newest = installed.first else { throw .noPostgres }
         guard let version else { return newest }
         guard let match = installed.first(where: { $0.majorVersion == version }) else {
@@ -69,8 +69,8 @@ struct PostgresBinaries: Sendable, Hashable {
     }
 }
 
-extension CoordinatorError {
-    static let noPostgres = CoordinatorError(
+extension LanguageSystemError {
+    static let noPostgres = LanguageSystemError(
         .invalidSettings,
         "no PostgreSQL \(PostgresBinaries.majorVersionMin) or later was found in "
             + "/usr/lib/postgresql or PATH",

@@ -13,9 +13,9 @@ struct ServerAccount: Sendable, Hashable {
     let isSwitched: Bool
 
     /// - Parameter wanted: The account to use as root instead of `postgres` or `nobody`.
-    static func current(wanted: String?) throws(CoordinatorError) -> ServerAccount {
+    static func current(wanted: String?) throws(LanguageSystemError) -> ServerAccount {
         guard let caller = getpwuid(geteuid()).map({ String(cString: $0.pointee.pw_name) }) else {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .invalidSettings,
                 "user \(geteuid()) has no name in /etc/passwd, PostgreSQL needs one")
         }
@@ -30,7 +30,7 @@ struct ServerAccount: Sendable, Hashable {
                 name: name, userID: entry.pointee.pw_uid, groupID: entry.pointee.pw_gid,
                 callerName: caller, isSwitched: true)
         }
-        throw CoordinatorError(
+        throw LanguageSystemError(
             .invalidSettings,
             "PostgreSQL cannot run as root: there is no unprivileged account "
                 + "\(wanted ?? "postgres or nobody")",

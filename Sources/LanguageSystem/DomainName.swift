@@ -10,7 +10,7 @@ public struct DomainName: Hashable, Sendable, Codable, Comparable, CustomStringC
 
     /// - Throws: `invalidArgument` unless each segment consists of letters a-z, digits, `_`, `-` or
     ///   `.`, starts with a letter or digit, and the whole is 1 to 120 bytes.
-    public init(_ name: some StringProtocol) throws(CoordinatorError) {
+    public init(_ name: some StringProtocol) throws(LanguageSystemError) {
         guard Self.isValid(name) else { throw .invalidDomainName(String(name)) }
         self.description = String(name)
     }
@@ -59,7 +59,7 @@ public struct DomainName: Hashable, Sendable, Codable, Comparable, CustomStringC
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func invalidDomainName(_ name: String) -> Self {
         Self(
             .invalidArgument,

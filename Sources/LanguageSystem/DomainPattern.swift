@@ -6,7 +6,7 @@ public struct DomainPattern: Hashable, Sendable, CustomStringConvertible {
     public let description: String
 
     /// - Throws: `invalidArgument` unless it is a domain's name, or one followed by `/*`.
-    public init(_ text: some StringProtocol) throws(CoordinatorError) {
+    public init(_ text: some StringProtocol) throws(LanguageSystemError) {
         _ = try DomainName(text.hasSuffix("/*") ? String(text.dropLast(2)) : String(text))
         description = String(text)
     }

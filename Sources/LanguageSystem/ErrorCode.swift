@@ -1,7 +1,7 @@
 // Every way in which we refuse or fail, and how each surface shows it. One row a code; the tests
 // walk `allCases`, and a SQL function raises the same SQLSTATE that is written here.
 
-/// The kind of a `CoordinatorError`. REST replies and log lines carry its raw value.
+/// The kind of a `LanguageSystemError`. REST replies and log lines carry its raw value.
 public enum ErrorCode: String, Sendable, CaseIterable, Hashable, Codable {
     case invalidArgument
     case invalidFeatures

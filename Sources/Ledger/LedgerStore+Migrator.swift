@@ -21,7 +21,7 @@ extension LedgerStore {
 
     /// The roles of the four that `grant_privileges` grants to that do not exist in the cluster,
     /// because the migrating role was not allowed to create them.
-    public static func missingRoles(_ pool: ConnectionPool) async throws(CoordinatorError)
+    public static func missingRoles(_ pool: ConnectionPool) async throws(LanguageSystemError)
         -> [String]
     {
         do {
@@ -33,7 +33,7 @@ extension LedgerStore {
                 """
             ).map { try $0.decode(String.self, "name") }
         } catch {
-            throw CoordinatorError(database: error)
+            throw LanguageSystemError(database: error)
         }
     }
 }

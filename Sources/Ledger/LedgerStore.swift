@@ -1,5 +1,5 @@
 // The ledger's one door: each SQL function of schema `ls` is one method here (LedgerStore+….swift),
-// rows in, values out, and every error a CoordinatorError. Nothing is decided here: an admin in
+// rows in, values out, and every error a LanguageSystemError. Nothing is decided here: an admin in
 // psql who calls the same function gets the same answer and the same guarantees.
 public import LanguageSystem
 public import PostgresAccess
@@ -19,13 +19,13 @@ public struct LedgerStore: Sendable {
 
     /// Why the database is not queried any more: another release migrated it. Nil in normal
     /// operation.
-    public var refusal: CoordinatorError? { schema?.refusal }
+    public var refusal: LanguageSystemError? { schema?.refusal }
 
     /// Whether `error` is just `refusal`, which the log has already, so that callers need not log
     /// it again.
     public func isLogged(_ error: any Error) -> Bool {
         guard let refusal else { return false }
-        return error as? CoordinatorError == refusal
+        return error as? LanguageSystemError == refusal
     }
 
     /// Runs one statement as its own transaction.
@@ -37,7 +37,7 @@ public struct LedgerStore: Sendable {
     func call<T: Sendable>(
         _ sql: String, _ parameters: (any PostgresEncodable)?...,
         read: @escaping @Sendable (Rows) throws -> T
-    ) async throws(CoordinatorError) -> T {
+    ) async throws(LanguageSystemError) -> T {
         try await call(sql, parameters, within: nil, for: .service, read: read)
     }
 
@@ -48,14 +48,14 @@ public struct LedgerStore: Sendable {
     func list<T: Sendable>(
         _ sql: String, _ parameters: (any PostgresEncodable)?...,
         read: @escaping @Sendable (Rows) throws -> T
-    ) async throws(CoordinatorError) -> T {
+    ) async throws(LanguageSystemError) -> T {
         try await call(sql, parameters, within: .seconds(2), for: .listing, read: read)
     }
 
     private func call<T: Sendable>(
         _ sql: String, _ parameters: [(any PostgresEncodable)?], within deadline: Duration?,
         for purpose: PoolPurpose, read: @escaping @Sendable (Rows) throws -> T
-    ) async throws(CoordinatorError) -> T {
+    ) async throws(LanguageSystemError) -> T {
         if let refusal { throw refusal }
         var failureCount = 0
         while true {
@@ -70,7 +70,7 @@ public struct LedgerStore: Sendable {
                 failureCount += 1
                 if failureCount == 4 { throw error.coordinatorError }
             } catch {
-                let error = CoordinatorError(database: error)
+                let error = LanguageSystemError(database: error)
                 // Another release's functions: whether it is that is known at once, and to all.
                 if error.code == .schemaMismatch, schema != nil {
                     try await ping(within: .seconds(5))

@@ -10,7 +10,7 @@ import Synchronization
 public final class SchemaGuard: Sendable {
     private let migrator: Migrator
     private let logger: Logger
-    private let state = Mutex<CoordinatorError?>(nil)
+    private let state = Mutex<LanguageSystemError?>(nil)
 
     public init(logger: Logger) {
         migrator = LedgerStore.migrator(logger: logger)
@@ -18,19 +18,19 @@ public final class SchemaGuard: Sendable {
     }
 
     /// Why the database is not queried; nil while it has this program's schema.
-    public var refusal: CoordinatorError? { state.withLock { $0 } }
+    public var refusal: LanguageSystemError? { state.withLock { $0 } }
 
     /// Checks the schema again. A database whose schema was restored is used again.
     func look(_ connection: Connection) throws {
         do {
             try migrator.check(connection)
             settle(nil)
-        } catch let error as CoordinatorError where error.code == .schemaMismatch {
+        } catch let error as LanguageSystemError where error.code == .schemaMismatch {
             settle(.schemaWasMigrated(error.message))
         }
     }
 
-    private func settle(_ refusal: CoordinatorError?) {
+    private func settle(_ refusal: LanguageSystemError?) {
         let before = state.withLock { state in
             defer { state = refusal }
             return state
@@ -44,7 +44,7 @@ public final class SchemaGuard: Sendable {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     /// The code is `unavailable`, not `schemaMismatch`, so that workers and clients go to another
     /// coordinator.
     static func schemaWasMigrated(_ found: String) -> Self {

@@ -51,7 +51,7 @@ extension CertificateAuthority {
     /// - Throws: `invalidSettings` for a name that is neither; `identityRefused` once the authority
     ///   has ended.
     public func issueServerCertificate(names: [String], at now: Date = Date())
-        throws(CoordinatorError) -> ServerCertificate
+        throws(LanguageSystemError) -> ServerCertificate
     {
         var alternatives: [GeneralName] = []
         for name in names { alternatives.append(try Self.generalName(name)) }
@@ -71,7 +71,7 @@ extension CertificateAuthority {
     public func issueWorkerCertificate(
         _ request: CheckedCertificateRequest, workerName: String, at now: Date = Date(),
         lifetime: Duration = .seconds(24 * 3600)
-    ) throws(CoordinatorError) -> WorkerCertificate {
+    ) throws(LanguageSystemError) -> WorkerCertificate {
         guard WorkerName.isValid(workerName) else { throw .invalidWorkerName(workerName) }
         let leaf = try sign(
             request.publicKey, commonName: workerName, usage: .clientAuth,
@@ -88,7 +88,7 @@ extension CertificateAuthority {
     ///
     /// - Throws: `invalidArgument` for a name that fits no certificate.
     public func issueCoordinatorCertificate(name: String, at now: Date = Date())
-        throws(CoordinatorError) -> CoordinatorCertificate
+        throws(LanguageSystemError) -> CoordinatorCertificate
     {
         guard WorkerName.isValid(name) else { throw .invalidCoordinatorName(name) }
         let key = P256.Signing.PrivateKey()
@@ -104,7 +104,7 @@ extension CertificateAuthority {
     private func sign(
         _ publicKey: Certificate.PublicKey, commonName: String, usage: ExtendedKeyUsage.Usage,
         names: [GeneralName], lifetime: TimeInterval, at now: Date
-    ) throws(CoordinatorError) -> Certificate {
+    ) throws(LanguageSystemError) -> Certificate {
         guard now < certificate.notValidAfter else {
             throw .authorityEnded(at: certificate.notValidAfter, now: now)
         }
@@ -132,7 +132,7 @@ extension CertificateAuthority {
         }
     }
 
-    private static func generalName(_ name: String) throws(CoordinatorError) -> GeneralName {
+    private static func generalName(_ name: String) throws(LanguageSystemError) -> GeneralName {
         if let address = HostAddress.bytes(of: name) {
             return .ipAddress(ASN1OctetString(contentBytes: address[...]))
         }

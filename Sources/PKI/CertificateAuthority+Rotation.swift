@@ -48,7 +48,7 @@ extension CertificateAuthority {
     public static func prepareRotation(
         in directory: String, from present: LanguageSystem.Digest, isForced: Bool = false,
         at now: Date = Date()
-    ) throws(CoordinatorError) -> PreparedRotation {
+    ) throws(LanguageSystemError) -> PreparedRotation {
         try prepareRotation(in: directory, from: present, isForced: isForced, at: now) {}
     }
 
@@ -56,9 +56,9 @@ extension CertificateAuthority {
     /// removes a retired one.
     @discardableResult
     public static func follow(_ decided: DecidedKeys, in directory: String)
-        throws(CoordinatorError) -> FollowedDecision
+        throws(LanguageSystemError) -> FollowedDecision
     {
-        try PrivateFile.withLock(on: directory) { () throws(CoordinatorError) in
+        try PrivateFile.withLock(on: directory) { () throws(LanguageSystemError) in
             try AuthorityFiles(directory).follow(decided)
         }
     }
@@ -66,11 +66,11 @@ extension CertificateAuthority {
     /// - Parameter beforeEachStep: Runs before each step, so that tests can interrupt it.
     static func prepareRotation(
         in directory: String, from present: LanguageSystem.Digest, isForced: Bool, at now: Date,
-        beforeEachStep: () throws(CoordinatorError) -> Void
-    ) throws(CoordinatorError) -> PreparedRotation {
+        beforeEachStep: () throws(LanguageSystemError) -> Void
+    ) throws(LanguageSystemError) -> PreparedRotation {
         let files = AuthorityFiles(directory)
         guard try PrivateFile.exists(files.key) else { throw .noAuthority(directory) }
-        return try PrivateFile.withLock(on: directory) { () throws(CoordinatorError) in
+        return try PrivateFile.withLock(on: directory) { () throws(LanguageSystemError) in
             try files.follow(nil)
             let authority = try Self(files)
             try authority.checkRotation(of: present, files, isForced: isForced)
@@ -96,7 +96,7 @@ extension CertificateAuthority {
 
     private func checkRotation(
         of present: LanguageSystem.Digest, _ files: AuthorityFiles, isForced: Bool
-    ) throws(CoordinatorError) {
+    ) throws(LanguageSystemError) {
         guard publicKeySHA256 == present else {
             throw .authorityIsNotPresent(found: publicKeySHA256, present: present)
         }
@@ -116,7 +116,7 @@ extension CertificateAuthority {
     }
 
     /// The cross certificate: the name and key of `next`, signed by this authority.
-    private func crossSigned(_ next: Certificate, at now: Date) throws(CoordinatorError)
+    private func crossSigned(_ next: Certificate, at now: Date) throws(LanguageSystemError)
         -> Certificate
     {
         do {
@@ -159,8 +159,8 @@ struct AuthorityFiles {
     /// - Parameter beforeEachStep: Runs before each step, so that tests can interrupt it.
     @discardableResult
     func follow(
-        _ decided: DecidedKeys?, beforeEachStep: () throws(CoordinatorError) -> Void = {}
-    ) throws(CoordinatorError) -> FollowedDecision {
+        _ decided: DecidedKeys?, beforeEachStep: () throws(LanguageSystemError) -> Void = {}
+    ) throws(LanguageSystemError) -> FollowedDecision {
         if let decided, try PrivateFile.exists(nextKey),
             try readKey(nextKey).publicKey.sha256 == decided.present
         {
@@ -179,8 +179,8 @@ struct AuthorityFiles {
 
     /// Moves the prepared files into place. Each step may be repeated; until the key is moved, the
     /// present files are the old ones.
-    private func putInPlace(_ beforeEachStep: () throws(CoordinatorError) -> Void)
-        throws(CoordinatorError)
+    private func putInPlace(_ beforeEachStep: () throws(LanguageSystemError) -> Void)
+        throws(LanguageSystemError)
     {
         try beforeEachStep()
         try PrivateFile.write(
@@ -199,7 +199,7 @@ struct AuthorityFiles {
 
     /// The new key is in place, its certificate may not be yet.
     @discardableResult
-    private func finishLastStep() throws(CoordinatorError) -> Bool {
+    private func finishLastStep() throws(LanguageSystemError) -> Bool {
         guard try PrivateFile.exists(nextCertificate), try !PrivateFile.exists(nextKey),
             try PrivateFile.exists(key),
             try readCertificate(nextCertificate).publicKey == readKey(key).publicKey
@@ -209,8 +209,8 @@ struct AuthorityFiles {
 
     /// Removes the files of the previous key, its certificate last: while that exists, the removal
     /// is not finished.
-    private func removePrevious(_ beforeEachStep: () throws(CoordinatorError) -> Void)
-        throws(CoordinatorError)
+    private func removePrevious(_ beforeEachStep: () throws(LanguageSystemError) -> Void)
+        throws(LanguageSystemError)
     {
         try beforeEachStep()
         try PrivateFile.shred(previousKey)
@@ -222,7 +222,7 @@ struct AuthorityFiles {
 
     /// The overlap in which `publicKey` is the new key; nil when the files are not those of such an
     /// overlap.
-    func overlap(for publicKey: Certificate.PublicKey) throws(CoordinatorError)
+    func overlap(for publicKey: Certificate.PublicKey) throws(LanguageSystemError)
         -> CertificateAuthority.Overlap?
     {
         guard try PrivateFile.exists(previousCertificate), try PrivateFile.exists(cross) else {
@@ -238,12 +238,12 @@ struct AuthorityFiles {
     }
 
     /// Makes a key, unless the file exists already.
-    func createKey(_ path: String) throws(CoordinatorError) {
+    func createKey(_ path: String) throws(LanguageSystemError) {
         let made = P256.Signing.PrivateKey().pemRepresentation + "\n"
         _ = try PrivateFile.create(path, Array(made.utf8), mode: 0o600)
     }
 
-    func readKey(_ path: String) throws(CoordinatorError) -> Certificate.PrivateKey {
+    func readKey(_ path: String) throws(LanguageSystemError) -> Certificate.PrivateKey {
         let bytes = try PrivateFile.readSecret(path, byteCountMax: 1 << 16)
         guard
             let key = try? Certificate.PrivateKey(
@@ -252,7 +252,7 @@ struct AuthorityFiles {
         return key
     }
 
-    func readCertificate(_ path: String) throws(CoordinatorError) -> Certificate {
+    func readCertificate(_ path: String) throws(LanguageSystemError) -> Certificate {
         let bytes = try PrivateFile.read(path, byteCountMax: 1 << 16)
         guard let certificate = try? Certificate(pemEncoded: String(decoding: bytes, as: UTF8.self))
         else { throw .unreadableCertificate(path) }

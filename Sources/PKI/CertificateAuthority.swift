@@ -50,10 +50,10 @@ public struct CertificateAuthority: Sendable {
     ///   lack the key before that the database knows.
     public static func loadOrCreate(
         in directory: String, following decided: DecidedKeys? = nil, at now: Date = Date()
-    ) throws(CoordinatorError) -> Self {
+    ) throws(LanguageSystemError) -> Self {
         try PrivateFile.createDirectory(directory, mode: 0o755)
         let files = AuthorityFiles(directory)
-        let authority = try PrivateFile.withLock(on: directory) { () throws(CoordinatorError) in
+        let authority = try PrivateFile.withLock(on: directory) { () throws(LanguageSystemError) in
             while try files.follow(decided) != .nothing {}
             if try !PrivateFile.exists(files.key) {
                 if try PrivateFile.exists(files.certificate) {
@@ -79,22 +79,22 @@ public struct CertificateAuthority: Sendable {
     /// Loads the authority from `directory`.
     ///
     /// - Throws: `identityRefused` when there is none, or as `loadOrCreate`.
-    public static func load(in directory: String) throws(CoordinatorError) -> Self {
+    public static func load(in directory: String) throws(LanguageSystemError) -> Self {
         let files = AuthorityFiles(directory)
         guard try PrivateFile.exists(files.key) else { throw .noAuthority(directory) }
-        return try PrivateFile.withLock(on: directory) { () throws(CoordinatorError) in
+        return try PrivateFile.withLock(on: directory) { () throws(LanguageSystemError) in
             try files.follow(nil)
             return try Self(files)
         }
     }
 
     /// Makes an authority that is not stored.
-    public static func ephemeral(at now: Date = Date()) throws(CoordinatorError) -> Self {
+    public static func ephemeral(at now: Date = Date()) throws(LanguageSystemError) -> Self {
         let key = Certificate.PrivateKey(P256.Signing.PrivateKey())
         return try Self(try selfSigned(key, at: now), key, path: "memory")
     }
 
-    init(_ files: AuthorityFiles) throws(CoordinatorError) {
+    init(_ files: AuthorityFiles) throws(LanguageSystemError) {
         let key = try files.readKey(files.key)
         let certificate = try files.readCertificate(files.certificate)
         try self.init(
@@ -105,7 +105,7 @@ public struct CertificateAuthority: Sendable {
     private init(
         _ certificate: Certificate, _ key: Certificate.PrivateKey, overlap: Overlap? = nil,
         path: String
-    ) throws(CoordinatorError) {
+    ) throws(LanguageSystemError) {
         guard certificate.publicKey == key.publicKey else { throw .authorityKeyIsAnother(path) }
         self.certificate = certificate
         self.certificatePEM = Self.pem(certificate)
@@ -116,7 +116,7 @@ public struct CertificateAuthority: Sendable {
 
     /// - Parameter pathLengthMax: The number of authorities allowed below it; a rotation needs one.
     static func selfSigned(_ key: Certificate.PrivateKey, at now: Date, pathLengthMax: Int = 1)
-        throws(CoordinatorError) -> Certificate
+        throws(LanguageSystemError) -> Certificate
     {
         do {
             let name = try DistinguishedName {

@@ -15,7 +15,7 @@ public struct CheckedCertificateRequest: Sendable {
 
     /// - Parameter der: The PKCS #10 request in DER, as it was received.
     /// - Throws: `identityRefused` unless it is one request, of a P-256 or P-384 key, signed by it.
-    init(der: [UInt8]) throws(CoordinatorError) {
+    init(der: [UInt8]) throws(LanguageSystemError) {
         guard der.count <= Self.byteCountMax else {
             throw .certificateRequestRefused(
                 "found \(der.count) bytes, expected at most \(Self.byteCountMax)")
@@ -51,7 +51,7 @@ public struct CheckedCertificateRequest: Sendable {
 
 extension CertificateAuthority {
     /// - Throws: `identityRefused`.
-    public func check(certificateRequest der: [UInt8]) throws(CoordinatorError)
+    public func check(certificateRequest der: [UInt8]) throws(LanguageSystemError)
         -> CheckedCertificateRequest
     {
         try CheckedCertificateRequest(der: der)

@@ -18,7 +18,7 @@ public struct IssuedCertificate: Sendable, Hashable {
 
     /// - Parameter chainPEM: Certificates in PEM, the worker's own first.
     /// - Throws: `identityRefused` unless the first is a worker's certificate.
-    public init(chainPEM: String, path: String) throws(CoordinatorError) {
+    public init(chainPEM: String, path: String) throws(LanguageSystemError) {
         guard let certificate = Certificate(firstInPEM: chainPEM) else {
             throw .unreadableCertificate(path)
         }

@@ -13,7 +13,7 @@ public struct JoinToken: Sendable, Hashable, CustomStringConvertible {
     /// The secret part; the database stores only its digest.
     public let secret: String
 
-    public init(authorityPin: Digest, id: String, secret: String) throws(CoordinatorError) {
+    public init(authorityPin: Digest, id: String, secret: String) throws(LanguageSystemError) {
         guard Self.isWord(id, 1...64) else { throw .malformedToken("found no id after '::'") }
         guard Self.isWord(secret, 16...128) else {
             throw .malformedToken("found no secret of 16 to 128 letters and digits after the id")
@@ -24,7 +24,7 @@ public struct JoinToken: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// - Throws: `tokenRefused`, without repeating the token.
-    public init(_ text: some StringProtocol) throws(CoordinatorError) {
+    public init(_ text: some StringProtocol) throws(LanguageSystemError) {
         guard text.utf8.count <= 512 else {
             throw .malformedToken("found \(text.utf8.count) characters, expected at most 512")
         }

@@ -17,7 +17,7 @@ public struct PeerIdentity: Sendable, Hashable {
     public let serial: String
 
     /// - Throws: `identityRefused` unless the certificate is exactly what we issue to workers.
-    public init(_ certificate: Certificate) throws(CoordinatorError) {
+    public init(_ certificate: Certificate) throws(LanguageSystemError) {
         workerName = try certificate.clientName(Self.uriPrefix, of: "worker")
         serial = certificate.serialNumber.hexadecimal
     }
@@ -33,7 +33,7 @@ public struct CoordinatorIdentity: Sendable, Hashable {
 
     /// - Throws: `identityRefused` unless the certificate is exactly what a coordinator issues to
     ///   itself.
-    public init(_ certificate: Certificate) throws(CoordinatorError) {
+    public init(_ certificate: Certificate) throws(LanguageSystemError) {
         name = try certificate.clientName(Self.uriPrefix, of: "coordinator")
     }
 }
@@ -41,7 +41,7 @@ public struct CoordinatorIdentity: Sendable, Hashable {
 extension Certificate {
     /// The only name in a client's certificate of ours, without the prefix that names the kind of
     /// client.
-    fileprivate func clientName(_ prefix: String, of owner: String) throws(CoordinatorError)
+    fileprivate func clientName(_ prefix: String, of owner: String) throws(LanguageSystemError)
         -> String
     {
         guard let usages = try? extensions.extendedKeyUsage, Array(usages) == [.clientAuth] else {

@@ -8,7 +8,7 @@ import Foundation
 public enum PrivateFile {
     /// Replaces the file in one step; after a crash there is the old file or the new one.
     public static func write(_ path: String, _ bytes: [UInt8], mode: UInt32 = 0o600)
-        throws(CoordinatorError)
+        throws(LanguageSystemError)
     {
         let temporary = try writeTemporary(beside: path, bytes, mode: mode)
         guard rename(temporary, path) == 0 else {
@@ -21,7 +21,7 @@ public enum PrivateFile {
 
     /// - Returns: False when the file exists already; then nothing is changed.
     public static func create(_ path: String, _ bytes: [UInt8], mode: UInt32)
-        throws(CoordinatorError) -> Bool
+        throws(LanguageSystemError) -> Bool
     {
         let temporary = try writeTemporary(beside: path, bytes, mode: mode)
         defer { unlink(temporary) }
@@ -36,7 +36,7 @@ public enum PrivateFile {
 
     /// Renames a file and replaces the one at the destination. Returns false when there is no such
     /// file, as after a repeated move.
-    static func move(_ path: String, to destination: String) throws(CoordinatorError) -> Bool {
+    static func move(_ path: String, to destination: String) throws(LanguageSystemError) -> Bool {
         guard rename(path, destination) == 0 else {
             if errno == ENOENT { return false }
             throw .cannotWrite(destination, cause: lastError())
@@ -46,7 +46,7 @@ public enum PrivateFile {
     }
 
     /// Removes a file, if it exists.
-    static func remove(_ path: String) throws(CoordinatorError) {
+    static func remove(_ path: String) throws(LanguageSystemError) {
         guard unlink(path) == 0 || errno == ENOENT else {
             throw .cannotWrite(path, cause: lastError())
         }
@@ -55,7 +55,7 @@ public enum PrivateFile {
 
     /// Overwrites a file and removes it. Where the file system writes in place, its bytes are gone,
     /// too.
-    static func shred(_ path: String) throws(CoordinatorError) {
+    static func shred(_ path: String) throws(LanguageSystemError) {
         let descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW)
         if descriptor >= 0 {
             defer { close(descriptor) }
@@ -75,8 +75,8 @@ public enum PrivateFile {
 
     /// Runs `body` under a lock on the directory, which the system frees however the process ends.
     /// On a file system without locks two commands at the same moment are not kept apart.
-    static func withLock<T>(on directory: String, _ body: () throws(CoordinatorError) -> T)
-        throws(CoordinatorError) -> T
+    static func withLock<T>(on directory: String, _ body: () throws(LanguageSystemError) -> T)
+        throws(LanguageSystemError) -> T
     {
         let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .cannotRead(directory, cause: lastError()) }
@@ -86,14 +86,14 @@ public enum PrivateFile {
     }
 
     /// Whether the file belongs to the account that runs this program.
-    static func isOurs(_ path: String) throws(CoordinatorError) -> Bool {
+    static func isOurs(_ path: String) throws(LanguageSystemError) -> Bool {
         var information = stat()
         guard stat(path, &information) == 0 else { throw .cannotRead(path, cause: lastError()) }
         return information.st_uid == geteuid()
     }
 
     /// Whether there is a file at the path.
-    public static func exists(_ path: String) throws(CoordinatorError) -> Bool {
+    public static func exists(_ path: String) throws(LanguageSystemError) -> Bool {
         var information = stat()
         if stat(path, &information) == 0 { return true }
         guard errno == ENOENT || errno == ENOTDIR else {
@@ -114,16 +114,18 @@ public enum PrivateFile {
     }
 
     /// Reads a file of at most `byteCountMax` bytes.
-    public static func read(_ path: String, byteCountMax: Int) throws(CoordinatorError) -> [UInt8] {
-        try read(path, byteCountMax: byteCountMax) { _ throws(CoordinatorError) in }
+    public static func read(_ path: String, byteCountMax: Int) throws(LanguageSystemError)
+        -> [UInt8]
+    {
+        try read(path, byteCountMax: byteCountMax) { _ throws(LanguageSystemError) in }
     }
 
     /// - Throws: `identityRefused` when accounts other than the owner may read the file, or it
     ///   belongs to another account.
-    public static func readSecret(_ path: String, byteCountMax: Int) throws(CoordinatorError)
+    public static func readSecret(_ path: String, byteCountMax: Int) throws(LanguageSystemError)
         -> [UInt8]
     {
-        try read(path, byteCountMax: byteCountMax) { information throws(CoordinatorError) in
+        try read(path, byteCountMax: byteCountMax) { information throws(LanguageSystemError) in
             guard information.st_mode & 0o077 == 0 else {
                 throw .keyReadableByOthers(path, mode: Int(information.st_mode & 0o777))
             }
@@ -135,7 +137,7 @@ public enum PrivateFile {
 
     /// Makes the directory with `mode`, and missing parents with mode 0755. An existing directory
     /// stays as it is.
-    public static func createDirectory(_ path: String, mode: UInt32) throws(CoordinatorError) {
+    public static func createDirectory(_ path: String, mode: UInt32) throws(LanguageSystemError) {
         if try exists(path) { return }
         let parent = (path as NSString).deletingLastPathComponent
         if !parent.isEmpty { try createDirectory(parent, mode: 0o755) }
@@ -145,8 +147,8 @@ public enum PrivateFile {
     }
 
     private static func read(
-        _ path: String, byteCountMax: Int, check: (stat) throws(CoordinatorError) -> Void
-    ) throws(CoordinatorError) -> [UInt8] {
+        _ path: String, byteCountMax: Int, check: (stat) throws(LanguageSystemError) -> Void
+    ) throws(LanguageSystemError) -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .cannotRead(path, cause: lastError()) }
         defer { close(descriptor) }
@@ -182,7 +184,7 @@ public enum PrivateFile {
     }
 
     private static func writeTemporary(beside path: String, _ bytes: [UInt8], mode: UInt32)
-        throws(CoordinatorError) -> String
+        throws(LanguageSystemError) -> String
     {
         let temporary = "\(path).\(getpid()).\(UInt32.random(in: 0 ... .max))"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)

@@ -78,7 +78,7 @@ public struct ShownChain: Sendable {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     /// - Parameters:
     ///   - address: The address under which the server was reached.
     ///   - now: The time with which the certificate was compared.

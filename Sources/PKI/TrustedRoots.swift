@@ -15,7 +15,7 @@ public struct TrustedRoots: Sendable, Hashable {
     public let pins: [Digest]
 
     /// - Throws: `identityRefused` unless it is one or two authorities' own certificates.
-    public init(pem text: String, place: String) throws(CoordinatorError) {
+    public init(pem text: String, place: String) throws(LanguageSystemError) {
         let found = Certificate.all(inPEM: text)
         guard !found.isEmpty else { throw .unreadableCertificate(place) }
         guard found.count <= Self.countMax, found.allSatisfy(\.isRoot) else {
@@ -28,7 +28,7 @@ public struct TrustedRoots: Sendable, Hashable {
     ///
     /// - Throws: `identityRefused` unless they are one or two, and one of them signed the
     ///   certificate.
-    public init(behindLeafOf chainPEM: String, place: String) throws(CoordinatorError) {
+    public init(behindLeafOf chainPEM: String, place: String) throws(LanguageSystemError) {
         let chain = Certificate.all(inPEM: chainPEM)
         guard let leaf = chain.first else { throw .unreadableCertificate(place) }
         let roots = chain.dropFirst().filter(\.isRoot)

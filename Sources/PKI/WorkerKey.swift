@@ -13,7 +13,7 @@ public struct WorkerKey: Sendable {
 
     /// - Throws: `identityRefused` when the text is not a P-256 key in PEM; the error does not
     ///   repeat the text.
-    public init(pem: String, path: String) throws(CoordinatorError) {
+    public init(pem: String, path: String) throws(LanguageSystemError) {
         guard let key = try? P256.Signing.PrivateKey(pemRepresentation: pem) else {
             throw .unreadableKey(path)
         }
@@ -30,7 +30,7 @@ public struct WorkerKey: Sendable {
 
     /// A certificate request (PKCS #10 in DER). The name in it is only for people; the authority
     /// decides the name.
-    public func certificateRequest(name: String) throws(CoordinatorError) -> [UInt8] {
+    public func certificateRequest(name: String) throws(LanguageSystemError) -> [UInt8] {
         do {
             let request = try CertificateSigningRequest(
                 version: .v1,

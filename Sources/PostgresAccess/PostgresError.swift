@@ -1,5 +1,5 @@
 // What can go wrong between us and PostgreSQL, with the server's own words kept apart field by
-// field. What a person is told about it is decided in PostgresError+CoordinatorError.swift.
+// field. What a person is told about it is decided in PostgresError+LanguageSystemError.swift.
 
 /// Why a statement, or the connection it needed, failed.
 public struct PostgresError: Error, Sendable, Equatable, CustomStringConvertible {

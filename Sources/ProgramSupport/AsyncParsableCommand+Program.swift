@@ -19,16 +19,16 @@ extension AsyncParsableCommand {
             } else {
                 try command.run()
             }
-        } catch let error as CoordinatorError {
+        } catch let error as LanguageSystemError {
             report(error)
         } catch is CancellationError {
-            report(CoordinatorError(.cancelled, "cannot finish: interrupted"))
+            report(LanguageSystemError(.cancelled, "cannot finish: interrupted"))
         } catch {
             exit(withError: error)
         }
     }
 
-    private static func report(_ error: CoordinatorError) -> Never {
+    private static func report(_ error: LanguageSystemError) -> Never {
         let program = configuration.commandName ?? "program"
         FileHandle.standardError.write(Data("\(program): \(error)\n".utf8))
         let level = ProcessInfo.processInfo.environment["\(program.uppercased())_LOG_LEVEL"]

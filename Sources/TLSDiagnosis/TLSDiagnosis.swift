@@ -33,7 +33,7 @@ public enum TLSDiagnosis {
     public static func fault(
         host: String, port: Int, trusting rootsPEM: String?, address: String,
         showsCertificate: Bool, at now: Date = Date()
-    ) async -> CoordinatorError? {
+    ) async -> LanguageSystemError? {
         guard let sight = await look(at: host, port, waits: !showsCertificate) else { return nil }
         if !sight.speaksTLS { return .speaksNoTLS(address) }
         if let rootsPEM, let chain = ShownChain(der: sight.chain),

@@ -102,7 +102,7 @@ public struct JoinReply: Codable, Sendable, Hashable {
 
 /// The JSON body of a refusal, the same on every path.
 public struct RefusalBody: Codable, Sendable, Hashable {
-    /// The error, as `CoordinatorError` has it.
+    /// The error, as `LanguageSystemError` has it.
     public struct Content: Codable, Sendable, Hashable {
         /// The name of an `ErrorCode`.
         public let code: String

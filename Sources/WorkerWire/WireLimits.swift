@@ -54,7 +54,7 @@ public enum WireLimits {
     public static let rerankDeadlineMax: Duration = .seconds(60)
 
     /// Returns the text, if it is one JSON object of at most `jsonByteCountMax` bytes.
-    public static func json(_ text: String, what: String = "report") throws(CoordinatorError)
+    public static func json(_ text: String, what: String = "report") throws(LanguageSystemError)
         -> String
     {
         guard text.utf8.count <= jsonByteCountMax else {
@@ -78,12 +78,12 @@ public enum WireLimits {
         return line
     }
 
-    static func check(_ what: String, count: Int, max: Int) throws(CoordinatorError) {
+    static func check(_ what: String, count: Int, max: Int) throws(LanguageSystemError) {
         guard count <= max else { throw .tooLargeOnTheWire(what, found: count, max: max) }
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func tooLargeOnTheWire(_ what: String, found: Int, max: Int) -> Self {
         Self(
             .tooLarge, "cannot take this \(what): found a size of \(found), expected at most \(max)"

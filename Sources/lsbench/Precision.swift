@@ -5,9 +5,9 @@ public import RankerMath
 
 extension Precision: ExpressibleByArgument {
     /// - Throws: `invalidArgument` when this processor does not support the precision.
-    func check(for work: String) throws(CoordinatorError) {
+    func check(for work: String) throws(LanguageSystemError) {
         guard available == self else {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .invalidArgument,
                 "cannot \(work) in \(rawValue): this processor lacks its products (AVX-512 BF16)")
         }

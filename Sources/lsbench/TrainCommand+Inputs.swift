@@ -14,7 +14,7 @@ extension TrainCommand {
             try ranker.map { try RankerConfiguration(json: $0) }
             ?? .preset(kind: kind, hiddenSize: sets[0].hiddenSize)
         for set in sets where set.hiddenSize != configuration.hiddenSize {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .contractMismatch,
                 "cannot use \(set.name): found features of width \(set.hiddenSize), "
                     + "the ranker takes \(configuration.hiddenSize)")
@@ -48,14 +48,14 @@ extension TrainCommand {
         _ sets: [FeatureSet], _ plan: TrainingConfiguration
     ) throws -> OrderedGroups {
         guard plan.start == .uniform || initial != nil else {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .invalidArgument,
                 "cannot time steps over given groups from a standardised start: it is training's "
                     + "own",
                 hint: "give --paper, --init, or a --training whose start is uniform")
         }
         guard plan.earlyStopping == nil else {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .invalidArgument,
                 "cannot time steps over given groups with early_stopping: they are all trained on")
         }
@@ -64,7 +64,7 @@ extension TrainCommand {
             drawnFrom: sets, perQuery: plan.groupsPerQuery, candidateCount: plan.candidateCount,
             seed: plan.seed)
         guard drawn.groups.count > 0 else {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .invalidFeatures,
                 "cannot train: found no group of \(plan.candidateCount) candidates with different "
                     + "labels")

@@ -11,7 +11,7 @@ enum Database {
     /// The conninfo a command uses.
     ///
     /// - Throws: `unavailable` when the embedded cluster is meant and none is running.
-    static func connectionInfo(_ settings: Settings) throws(CoordinatorError) -> String {
+    static func connectionInfo(_ settings: Settings) throws(LanguageSystemError) -> String {
         if let database = settings.database { return database }
         let cluster = embeddedCluster(settings, logger: quietLogger)
         guard
@@ -83,11 +83,11 @@ enum Database {
             await pool.close()
             return value
         } catch {
-            let error = error is PostgresError ? CoordinatorError(database: error) : error
-            var refusal: CoordinatorError?
+            let error = error is PostgresError ? LanguageSystemError(database: error) : error
+            var refusal: LanguageSystemError?
             // Asked only now: commands that read do without.
-            if (error as? CoordinatorError)?.code == .unavailable {
-                do throws(CoordinatorError) {
+            if (error as? LanguageSystemError)?.code == .unavailable {
+                do throws(LanguageSystemError) {
                     try await pool.checkWritable()
                 } catch {
                     if error.code == .invalidSettings { refusal = error }
@@ -106,7 +106,7 @@ enum Database {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func coordinatorNotRunning(_ dataDirectory: String) -> Self {
         Self(
             .unavailable,

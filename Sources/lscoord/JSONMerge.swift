@@ -6,12 +6,12 @@ import LanguageSystem
 enum JSONMerge {
     /// - Returns: `base` with the keys of `changes` replaced, objects inside merged the same way.
     static func merging(_ changes: String?, into base: String, flag: String)
-        throws(CoordinatorError)
+        throws(LanguageSystemError)
         -> String
     {
         guard let changes else { return base }
         guard let changed = object(changes) else {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .invalidArgument, "cannot use \(flag): found no JSON object",
                 hint: #"for example '{"epochs": 2}'"#)
         }
@@ -19,7 +19,7 @@ enum JSONMerge {
             // Of two equal keys the decoder below takes one without a word.
             try JSONScan.check(Data(changes.utf8))
         } catch {
-            throw CoordinatorError(.invalidArgument, "cannot use \(flag): \(error.found)")
+            throw LanguageSystemError(.invalidArgument, "cannot use \(flag): \(error.found)")
         }
         guard let original = object(base) else { throw .notMergeable() }
         return try text(of: merge(changed, into: original))
@@ -30,14 +30,14 @@ enum JSONMerge {
     /// What `ls.request_sweep` does with an entry.
     static func replacingKeys(
         of base: String, with changes: String
-    ) throws(CoordinatorError) -> String {
+    ) throws(LanguageSystemError) -> String {
         guard let original = object(base), let changed = object(changes) else {
             throw .notMergeable()
         }
         return try text(of: original.merging(changed) { $1 })
     }
 
-    private static func text(of object: [String: Any]) throws(CoordinatorError) -> String {
+    private static func text(of object: [String: Any]) throws(LanguageSystemError) -> String {
         do {
             let bytes = try JSONSerialization.data(withJSONObject: object, options: [.sortedKeys])
             return String(decoding: bytes, as: UTF8.self)
@@ -60,7 +60,7 @@ enum JSONMerge {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     fileprivate static func notMergeable(cause: String? = nil) -> Self {
         Self(
             .internal,

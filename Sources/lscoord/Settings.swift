@@ -78,7 +78,7 @@ extension Settings {
 
 extension HostPort {
     /// - Parameter setting: Its name in an error.
-    init(_ text: String, setting: String, defaultPort: Int? = nil) throws(CoordinatorError) {
+    init(_ text: String, setting: String, defaultPort: Int? = nil) throws(LanguageSystemError) {
         do throws(Fault) {
             try self.init(text, defaultPort: defaultPort)
         } catch {
@@ -296,13 +296,13 @@ extension Settings {
     }
 
     /// Refused here, before anything is tried with it.
-    private static func database(_ text: String) throws(CoordinatorError) -> String {
+    private static func database(_ text: String) throws(LanguageSystemError) -> String {
         _ = try ConnectionInfo(text)
         return text.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
     /// Others are to reach this machine under it, over TLS.
-    private static func checkHost(_ host: String, setting: String) throws(CoordinatorError) {
+    private static func checkHost(_ host: String, setting: String) throws(LanguageSystemError) {
         if let fault = HostAddress.fault(in: host) {
             throw .unusableHost(host, setting: setting, because: fault)
         }
@@ -333,7 +333,7 @@ extension SettingsReader {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func malformedAddress(_ text: String, setting: String, isURL: Bool) -> Self {
         Self(
             .invalidSettings,

@@ -33,9 +33,9 @@ enum Waiting {
         }
     }
 
-    private static func judge(_ progress: [TaskProgress]) throws(CoordinatorError) {
+    private static func judge(_ progress: [TaskProgress]) throws(LanguageSystemError) {
         if let dead = progress.first(where: { $0.state == .dead }) {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .internal,
                 """
                 cannot finish \(dead.kind.rawValue) \(dead.ranker) (task \(dead.id)) after \
@@ -44,7 +44,7 @@ enum Waiting {
                 hint: "select * from ls.dead_letter; then: select ls.redrive(\(dead.id), 'why')")
         }
         if let cancelled = progress.first(where: { $0.state == .cancelled }) {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .cancelled,
                 """
                 cannot finish \(cancelled.kind.rawValue) \(cancelled.ranker) (task \

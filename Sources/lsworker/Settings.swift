@@ -216,7 +216,7 @@ extension Settings {
         (TaskKind.leased.map(\.rawValue) + ["rerank"]).joined(separator: ", ")
         + ", or some of them separated by commas"
 
-    private static func allowed(_ text: String, setting: String) throws(CoordinatorError) -> (
+    private static func allowed(_ text: String, setting: String) throws(LanguageSystemError) -> (
         taskKinds: [TaskKind], reranks: Bool
     ) {
         let words = text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
@@ -229,7 +229,7 @@ extension Settings {
         return (kinds, reranks)
     }
 
-    private static func domains(_ text: String) throws(CoordinatorError) -> [DomainPattern] {
+    private static func domains(_ text: String) throws(LanguageSystemError) -> [DomainPattern] {
         var patterns: [DomainPattern] = []
         for word in text.split(separator: ",", omittingEmptySubsequences: false) {
             patterns.append(try DomainPattern(word.trimmingCharacters(in: .whitespaces)))
@@ -239,13 +239,13 @@ extension Settings {
 
     /// There when the worker starts: a path that is mistyped is no empty directory.
     private static func dataDirectory(_ path: String, setting: String)
-        throws(CoordinatorError) -> String
+        throws(LanguageSystemError) -> String
     {
         var isDirectory: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory),
             isDirectory.boolValue
         else {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .invalidSettings,
                 "cannot use \(setting) '\(path.printable(200))': found no such directory")
         }
@@ -253,7 +253,7 @@ extension Settings {
     }
 
     private static func token(flag: String?, file: String?, written: String?)
-        throws(CoordinatorError) -> String?
+        throws(LanguageSystemError) -> String?
     {
         if let flag { return flag.trimmingCharacters(in: .whitespacesAndNewlines) }
         guard let file else {
@@ -297,7 +297,7 @@ extension SettingsReader {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func unreadableTokenFile(_ path: String) -> Self {
         Self(.invalidSettings, "cannot read the token file \(path)")
     }

@@ -36,7 +36,7 @@ func refusal(_ body: () throws -> Void) -> String? {
     do {
         try body()
         return nil
-    } catch let error as CoordinatorError {
+    } catch let error as LanguageSystemError {
         return error.message
     } catch {
         return "\(error)"

@@ -132,10 +132,14 @@ import Testing
     @Test func `bytes under way are bounded for one worker, and for all`() throws {
         var budget = TransferBudget(workerByteCountMax: 10, byteCountMax: 15)
         try budget.borrow(10, for: WorkerID(1))
-        let own = #expect(throws: CoordinatorError.self) { try budget.borrow(1, for: WorkerID(1)) }
+        let own = #expect(throws: LanguageSystemError.self) {
+            try budget.borrow(1, for: WorkerID(1))
+        }
         #expect(own?.code == .busy)
         try budget.borrow(5, for: WorkerID(2))
-        let all = #expect(throws: CoordinatorError.self) { try budget.borrow(1, for: WorkerID(3)) }
+        let all = #expect(throws: LanguageSystemError.self) {
+            try budget.borrow(1, for: WorkerID(3))
+        }
         #expect(all?.code == .busy)
         #expect(budget.lentByteCount == 15)
         budget.giveBack(10, of: WorkerID(1))
@@ -153,7 +157,7 @@ import Testing
                 try await budget.lending(8, to: WorkerID(1)) { throw CancellationError() }
             }
         }
-        let refused = await #expect(throws: CoordinatorError.self) {
+        let refused = await #expect(throws: LanguageSystemError.self) {
             try await budget.lending(5, to: WorkerID(1)) {
                 try await budget.lending(4, to: WorkerID(1)) {}
             }

@@ -34,10 +34,10 @@ extension EdgeReranks {
     /// Asked and sent.
     fileprivate mutating func send(_ worker: UInt64, at offset: Duration = .zero) throws -> Number {
         guard case .accepted(let number) = ask(worker, at: offset) else {
-            throw CoordinatorError(.internal, "not accepted")
+            throw LanguageSystemError(.internal, "not accepted")
         }
         guard take(number, for: session(worker), at: start + offset) != nil else {
-            throw CoordinatorError(.internal, "not sent")
+            throw LanguageSystemError(.internal, "not sent")
         }
         return number
     }
@@ -89,11 +89,11 @@ extension EdgeReranks {
 
     @Test func `what a worker says of its own trouble is passed on`() throws {
         var reranks = EdgeReranks()
-        let fetching = CoordinatorError(.unavailable, "fetching")
+        let fetching = LanguageSystemError(.unavailable, "fetching")
         for (error, answer) in [
             (fetching, EdgeRerankResult.refused(fetching)),
-            (CoordinatorError(.busy, "busy"), .busy),
-            (CoordinatorError(.deadlineExceeded, "late"), .late),
+            (LanguageSystemError(.busy, "busy"), .busy),
+            (LanguageSystemError(.deadlineExceeded, "late"), .late),
         ] {
             let number = try reranks.send(1)
             #expect(
@@ -217,7 +217,7 @@ extension EdgeReranks {
         while let instruction = await inbox.next() {
             if case .rerank(let number) = instruction { return number }
         }
-        throw CoordinatorError(.internal, "the session ended")
+        throw LanguageSystemError(.internal, "the session ended")
     }
 
     @Test func `dispatch asks the worker and passes its scores on`() async throws {

@@ -48,7 +48,7 @@ import Testing
                         let handedIn = result(
                             of: lease, by: index % 3 == 2 ? thief : worker,
                             accuracy: index % 3 == 1 ? 1.5 : 0.5)
-                        do throws(CoordinatorError) {
+                        do throws(LanguageSystemError) {
                             return (index, "\(try await batcher.complete(handedIn))")
                         } catch { return (index, error.message) }
                     }
@@ -100,7 +100,7 @@ import Testing
                     // first.
                     group.addTask {
                         while true {
-                            do throws(CoordinatorError) {
+                            do throws(LanguageSystemError) {
                                 return try await batcher.complete(result(of: lease, by: worker))
                             } catch {
                                 #expect([.busy, .deadlineExceeded].contains(error.code))
@@ -135,7 +135,7 @@ import Testing
             for attempt in [
                 waiting, Task { try await batcher.complete(result(of: lease, by: worker)) },
             ] {
-                let error = await #expect(throws: CoordinatorError.self) {
+                let error = await #expect(throws: LanguageSystemError.self) {
                     try await attempt.value
                 }
                 #expect(error?.code == .unavailable)

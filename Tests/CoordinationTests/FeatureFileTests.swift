@@ -106,7 +106,7 @@ import Testing
 
     /// Why Rankers refuses the bytes; nil when it takes them.
     private static func reading(_ bytes: [UInt8]) -> String? {
-        do throws(CoordinatorError) {
+        do throws(LanguageSystemError) {
             let set = try FeatureSet(safetensors: bytes, name: "the feature file")
             // What lscoord would go on to ask the ledger.
             if set.metadata.baseModel != "sample" { return "unknown" }

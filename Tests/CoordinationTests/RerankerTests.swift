@@ -114,14 +114,14 @@ struct TestServing: Sendable {
     }
 
     func refusal(_ request: RerankRequest, _ scope: KeyScope = KeyScope()) async throws
-        -> CoordinatorError
+        -> LanguageSystemError
     {
         do {
             _ = try await rerank(request, scope)
-        } catch let error as CoordinatorError {
+        } catch let error as LanguageSystemError {
             return error
         }
-        throw CoordinatorError(.internal, "it was not refused")
+        throw LanguageSystemError(.internal, "it was not refused")
     }
 
     /// Only the digest of these weights is known from now on.
@@ -436,7 +436,7 @@ struct TestServing: Sendable {
                 !first.wasCached && first.isPinned && first.route.rankerName == "~ada.pointwise")
             let again = try await serving.prefetch(user: "ada", pin: nil)
             #expect(again.wasCached && again.isPinned, "as it was")
-            await #expect(throws: CoordinatorError.self) {
+            await #expect(throws: LanguageSystemError.self) {
                 try await serving.prefetch(user: "ada", pin: nil, KeyScope(users: ["ben"]))
             }
         }
@@ -496,7 +496,7 @@ struct TestServing: Sendable {
             try await serving.eventually {
                 try await serving.pool.execute("select from ls.decision_log").count == 2
             }
-            let error = await #expect(throws: CoordinatorError.self) {
+            let error = await #expect(throws: LanguageSystemError.self) {
                 try await serving.ledger.decisions(of: "17")
             }
             #expect(error?.code == .invalidArgument)
@@ -522,7 +522,7 @@ struct TestServing: Sendable {
                 // Also for who names a ranker.
                 let named = try TestServing.request("global.pointwise")
                 #expect(try await serving.refusal(named, scope).code == .notPermitted)
-                await #expect(throws: CoordinatorError.self) {
+                await #expect(throws: LanguageSystemError.self) {
                     try await serving.prefetch(user: "ada", pin: nil, scope)
                 }
                 let inside = try TestServing.request(domain: "math/algebra")
@@ -577,7 +577,7 @@ struct TestServing: Sendable {
                 "lsk_000000000000_" + text.suffix(64), text.uppercased(), text + "_x",
                 "LSK" + text.dropFirst(3), String(repeating: "x", count: 10_000),
             ] {
-                let error = await #expect(throws: CoordinatorError.self) {
+                let error = await #expect(throws: LanguageSystemError.self) {
                     try await serving.apiKeys.key(bad)
                 }
                 #expect(error == .keyRefused())

@@ -16,7 +16,7 @@ import Testing
             .invalidArgument, .invalidWeights, .invalidFeatures, .contractMismatch,
         ]
         #expect(
-            ResultReview.isOfContent(CoordinatorError(code, "cannot take this"))
+            ResultReview.isOfContent(LanguageSystemError(code, "cannot take this"))
                 == blamed.contains(code))
     }
 
@@ -48,7 +48,7 @@ import Testing
     {
         let weights = try Self.weights(factor * RankerWeights.magnitudeMax)
         for leased in [Self.configuration.json, nil] {
-            let error = #expect(throws: CoordinatorError.self) {
+            let error = #expect(throws: LanguageSystemError.self) {
                 try ResultReview.check(weights, leasedFor: leased)
             }
             #expect(error?.code == .invalidWeights)
@@ -61,7 +61,7 @@ import Testing
     ])
     func `refuses the weights of another ranker, and names both`(other: RankerConfiguration) throws
     {
-        let error = #expect(throws: CoordinatorError.self) {
+        let error = #expect(throws: LanguageSystemError.self) {
             try ResultReview.check(
                 try Self.weights(0, other), leasedFor: Self.configuration.json)
         }
@@ -91,7 +91,7 @@ import Testing
         var upload = try WeightsUpload(try Self.header())
         for range in [0..<40, 40..<40, 40..<99] { try upload.append(Self.chunk(range)) }
         let cut = upload
-        #expect(throws: CoordinatorError.uploadCut()) { try cut.verified() }
+        #expect(throws: LanguageSystemError.uploadCut()) { try cut.verified() }
         try upload.append(Self.chunk(99..<100))
         #expect(try upload.verified() == Self.bytes)
     }
@@ -101,18 +101,22 @@ import Testing
         var upload = try WeightsUpload(try Self.header())
         for range in ranges.dropLast() { try upload.append(Self.chunk(range)) }
         let last = try #require(ranges.last)
-        let error = #expect(throws: CoordinatorError.self) { try upload.append(Self.chunk(last)) }
+        let error = #expect(throws: LanguageSystemError.self) {
+            try upload.append(Self.chunk(last))
+        }
         #expect(error?.code == .invalidWeights)
     }
 
     @Test func `refuses more than was announced, and what is too large to announce`() throws {
         var upload = try WeightsUpload(try Self.header(byteCount: 50))
-        let more = #expect(throws: CoordinatorError.self) { try upload.append(Self.chunk(0..<60)) }
+        let more = #expect(throws: LanguageSystemError.self) {
+            try upload.append(Self.chunk(0..<60))
+        }
         #expect(more?.code == .invalidWeights)
         let most = Int64(WeightsUpload.byteCountMax)
         _ = try WeightsUpload(try Self.header(byteCount: most))
         for count in [most + 1, .max] {
-            let error = #expect(throws: CoordinatorError.self) {
+            let error = #expect(throws: LanguageSystemError.self) {
                 try WeightsUpload(try Self.header(byteCount: count))
             }
             #expect(error?.code == .tooLarge)
@@ -122,7 +126,7 @@ import Testing
     @Test func `refuses bytes of another digest`() throws {
         var upload = try WeightsUpload(try Self.header(of: [1, 2, 3]))
         try upload.append(Self.chunk(0..<100))
-        #expect(throws: CoordinatorError.uploadDamaged()) { try upload.verified() }
+        #expect(throws: LanguageSystemError.uploadDamaged()) { try upload.verified() }
     }
 }
 

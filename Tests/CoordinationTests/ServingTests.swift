@@ -31,7 +31,7 @@ import Testing
             try await Task.sleep(for: .milliseconds(20))
             if failuresLeft > 0 {
                 failuresLeft -= 1
-                throw CoordinatorError(.unavailable, "cannot read: the database is away")
+                throw LanguageSystemError(.unavailable, "cannot read: the database is away")
             }
             return `Ranker cache`.file
         }
@@ -80,7 +80,7 @@ import Testing
             return try Self.scorer(Self.file)
         }
         for number in [1, 2] as [UInt8] {
-            let error = await #expect(throws: CoordinatorError.self) {
+            let error = await #expect(throws: LanguageSystemError.self) {
                 try await cache.scorer(for: Self.digest(number))
             }
             #expect(error?.code == .unavailable)
@@ -210,7 +210,7 @@ import Testing
         let most = scorer.byteCount * room / 2
         let cache = RankerCache(byteCountMax: most, patience: Self.patience) { _ in scorer }
         _ = try await cache.scorer(for: Self.digest(1))
-        let error = #expect(throws: CoordinatorError.self) {
+        let error = #expect(throws: LanguageSystemError.self) {
             try cache.pin(
                 RankerID(1), Self.digest(1), takes: scorer.byteCount, for: "a")
         }
@@ -335,7 +335,7 @@ import Testing
         let cache = RankerCache(byteCountMax: 1 << 20, patience: Self.patience) { _ in
             try Self.scorer([1, 2, 3])
         }
-        let error = await #expect(throws: CoordinatorError.self) {
+        let error = await #expect(throws: LanguageSystemError.self) {
             try await cache.scorer(for: Self.digest(1))
         }
         #expect(error?.code == .invalidWeights)

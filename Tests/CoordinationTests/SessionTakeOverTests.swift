@@ -37,7 +37,7 @@ extension TestDispatch {
     }
 
     /// What the session's worker is told when it ends; nil: nothing.
-    func reason(_ ending: AsyncStream<CoordinatorError>) async -> CoordinatorError? {
+    func reason(_ ending: AsyncStream<LanguageSystemError>) async -> LanguageSystemError? {
         await ending.first { _ in true }
     }
 }
@@ -67,7 +67,7 @@ extension TestDispatch {
                 #expect(progress.attemptMax - progress.attempt == 4)
                 // It comes back and is refused, at either: nothing goes back and forth.
                 for hub in [dispatch.hub, other] {
-                    let refused = await #expect(throws: CoordinatorError.self) {
+                    let refused = await #expect(throws: LanguageSystemError.self) {
                         _ = try await hub.open(worker, dispatch.hello("one", at: "m1"))
                     }
                     #expect(refused?.code == .identityRefused)
@@ -110,7 +110,7 @@ extension TestDispatch {
                     streams.append(try await hub.open(worker, dispatch.hello(nil)).1)
                 }
                 // Whoever has it now keeps it, and the other one comes back later.
-                let refused = await #expect(throws: CoordinatorError.self) {
+                let refused = await #expect(throws: LanguageSystemError.self) {
                     _ = try await dispatch.hub.open(worker, dispatch.hello(nil))
                 }
                 #expect(refused?.code == .unavailable)
@@ -184,7 +184,7 @@ extension TestDispatch {
                     features: [UInt8](repeating: 0, count: 3 * 4 * 4), dtype: .float32,
                     candidateCount: 2, hiddenSize: 4), within: .seconds(180))
             #expect(answer == .unreachable)
-            let refused = await #expect(throws: CoordinatorError.self) {
+            let refused = await #expect(throws: LanguageSystemError.self) {
                 _ = try await dispatch.hub.open(worker, dispatch.hello("one", at: "m1"))
             }
             #expect(refused?.code == .identityRefused)

@@ -156,7 +156,7 @@ extension BlobCache {
             #expect(await cache.heldDigests == [blobs[0].digest])
             await cache.retain(blobs[1].digest)
             let large = BlobReference(digest: digest(of: [1]), byteCount: 7_000, name: "large")
-            let error = await #expect(throws: CoordinatorError.self) {
+            let error = await #expect(throws: LanguageSystemError.self) {
                 try await cache.presence(of: large)
             }
             #expect(error?.code == .tooLarge)
@@ -168,10 +168,10 @@ extension BlobCache {
             let content = bytes(2_000, seed: 6)
             let blob = Self.blob(content)
             let cache = try BlobCache(directory: directory, byteCountMax: 10_000)
-            await #expect(throws: CoordinatorError.self) {
+            await #expect(throws: LanguageSystemError.self) {
                 try await cache.append(BlobChunk(offset: 5, bytes: [1], byteCount: 2_000), to: blob)
             }
-            await #expect(throws: CoordinatorError.self) {
+            await #expect(throws: LanguageSystemError.self) {
                 try await cache.append(BlobChunk(offset: 0, bytes: [1], byteCount: 2_001), to: blob)
             }
         }
@@ -188,15 +188,15 @@ extension BlobCache {
         let blob = BlobReference(digest: digest, byteCount: 1, name: "math@3")
         let places = weights.publicNames(of: [blob], in: cache)
         for path in cache.paths(of: digest) + ["/home/ada/weights/\(digest).safetensors"] {
-            let error = CoordinatorError.cannotCache(path, cause: "no space").naming(places)
+            let error = LanguageSystemError.cannotCache(path, cause: "no space").naming(places)
             #expect(
                 error.message == "cannot keep abababababab… in this worker's cache: no space")
             #expect(error.cause?.contains(path) == true)
         }
         #expect(
-            CoordinatorError.unusableState("/home/ada/weights", cause: "it is full")
+            LanguageSystemError.unusableState("/home/ada/weights", cause: "it is full")
                 .naming(places).message.contains("the local weights"))
-        let unforeseen = CoordinatorError.workFailed(CocoaError(.fileNoSuchFile))
+        let unforeseen = LanguageSystemError.workFailed(CocoaError(.fileNoSuchFile))
         #expect(unforeseen.message.hasSuffix("an unexpected error of type CocoaError"))
     }
 }

@@ -142,7 +142,7 @@ import Testing
         "[::1",
     ])
     func `an address is refused when it is none`(text: String) {
-        let error = #expect(throws: CoordinatorError.self) { try CoordinatorAddress(text) }
+        let error = #expect(throws: LanguageSystemError.self) { try CoordinatorAddress(text) }
         #expect(error?.code == .invalidSettings)
     }
 
@@ -152,7 +152,7 @@ import Testing
         ("https://my_host", "coordinator.example.org:8443"),
     ])
     func `a URL is refused with what to write instead`(text: String, meant: String) {
-        let error = #expect(throws: CoordinatorError.self) { try CoordinatorAddress(text) }
+        let error = #expect(throws: LanguageSystemError.self) { try CoordinatorAddress(text) }
         #expect(error?.message.hasSuffix("found a URL, expected host or host:port") == true)
         #expect(error?.hint == "write --coordinator \(meant)")
     }

@@ -21,7 +21,7 @@ actor JoinServer {
     private(set) var port = 0
     private(set) var joins: [JoinRequest] = []
     var losesNextReply = false
-    var refusal: CoordinatorError?
+    var refusal: LanguageSystemError?
     private var running: Task<Void, any Error>?
 
     init(authority: CertificateAuthority, shown: CertificateAuthority? = nil) {
@@ -30,7 +30,7 @@ actor JoinServer {
     }
 
     func loseNextReply() { losesNextReply = true }
-    func refuse(_ error: CoordinatorError) { refusal = error }
+    func refuse(_ error: LanguageSystemError) { refusal = error }
 
     /// - Parameter issued: When the server's certificate was made.
     func start(
@@ -199,7 +199,7 @@ func rotatedAuthority(in directory: String) throws -> (
             let impostor = try CertificateAuthority.ephemeral()
             try await with(authority: new, pinned: old, serverIssuer: impostor) {
                 server, joining, state in
-                let error = await #expect(throws: CoordinatorError.self) {
+                let error = await #expect(throws: LanguageSystemError.self) {
                     try await joining.join(state)
                 }
                 #expect(error?.code == .unavailable)
@@ -213,7 +213,7 @@ func rotatedAuthority(in directory: String) throws -> (
     @Test func `sends no secret to an authority that the token does not pin`() async throws {
         let impostor = try CertificateAuthority.ephemeral()
         try await with(shown: impostor, serverIssuer: impostor) { server, joining, state in
-            let error = await #expect(throws: CoordinatorError.self) {
+            let error = await #expect(throws: LanguageSystemError.self) {
                 try await joining.join(state)
             }
             #expect(error?.code == .identityRefused)
@@ -227,7 +227,7 @@ func rotatedAuthority(in directory: String) throws -> (
     @Test func `sends no secret to a server that only shows the right authority`() async throws {
         let impostor = try CertificateAuthority.ephemeral()
         try await with(serverIssuer: impostor) { server, joining, state in
-            let error = await #expect(throws: CoordinatorError.self) {
+            let error = await #expect(throws: LanguageSystemError.self) {
                 try await joining.join(state)
             }
             #expect(error?.code == .unavailable)
@@ -258,7 +258,7 @@ func rotatedAuthority(in directory: String) throws -> (
                     authorityPin: authority.publicKeySHA256, id: "abc", secret: Self.secret),
                 name: "edge",
                 logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-            let error = await #expect(throws: CoordinatorError.self) {
+            let error = await #expect(throws: LanguageSystemError.self) {
                 try await joining.join(StateDirectory(directory))
             }
             #expect(error?.code == .unavailable)
@@ -275,7 +275,7 @@ func rotatedAuthority(in directory: String) throws -> (
     @Test func `a join whose reply was lost is repeated with the same key`() async throws {
         try await with { server, joining, state in
             await server.loseNextReply()
-            await #expect(throws: CoordinatorError.self) { try await joining.join(state) }
+            await #expect(throws: LanguageSystemError.self) { try await joining.join(state) }
             #expect(try state.identity() == nil)
             let identity = try await joining.join(state)
             let authority = server.authority
@@ -290,13 +290,13 @@ func rotatedAuthority(in directory: String) throws -> (
     @Test func `passes on what the coordinator says to a bad token`() async throws {
         try await with { server, joining, state in
             await server.refuse(
-                CoordinatorError(.tokenRefused, "cannot join: the token has expired"))
-            let error = await #expect(throws: CoordinatorError.self) {
+                LanguageSystemError(.tokenRefused, "cannot join: the token has expired"))
+            let error = await #expect(throws: LanguageSystemError.self) {
                 try await joining.join(state)
             }
             #expect(
                 error
-                    == CoordinatorError(
+                    == LanguageSystemError(
                         .tokenRefused, "cannot join: the token has expired", hint: "ask"))
         }
     }
@@ -319,7 +319,7 @@ func rotatedAuthority(in directory: String) throws -> (
                     secret: Self.secret),
                 name: "edge",
                 logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-            let error = await #expect(throws: CoordinatorError.self) {
+            let error = await #expect(throws: LanguageSystemError.self) {
                 try await joining.join(StateDirectory(directory))
             }
             #expect(error?.code == .invalidSettings)
@@ -333,7 +333,7 @@ func rotatedAuthority(in directory: String) throws -> (
     @Test func `says that nobody answers`() async throws {
         try await with { server, joining, state in
             await server.stop()
-            let error = await #expect(throws: CoordinatorError.self) {
+            let error = await #expect(throws: LanguageSystemError.self) {
                 try await joining.join(state)
             }
             #expect(error?.code == .unavailable)
@@ -346,7 +346,7 @@ func rotatedAuthority(in directory: String) throws -> (
             #expect(!state.isInUse)
             var lock: StateLock? = try state.lock()
             #expect(state.isInUse)
-            let error = #expect(throws: CoordinatorError.self) { try state.lock() }
+            let error = #expect(throws: LanguageSystemError.self) { try state.lock() }
             #expect(error?.code == .busy)
             withExtendedLifetime(lock) {}
             lock = nil

@@ -299,7 +299,7 @@ import WorkerWire
         "", "9-17", "09:00", "09:00-09:00", "25:00-26:00", "1:00-2:60", "a:b-c:d", "1:00-2:00,",
     ])
     func `hours of work that are none are refused`(text: String) {
-        #expect(throws: CoordinatorError.self) { try WorkingHours(text) }
+        #expect(throws: LanguageSystemError.self) { try WorkingHours(text) }
     }
 
     @Test func `a busy worker fetches ahead what its owner allows`() async throws {

@@ -107,14 +107,14 @@ import WorkerWire
 
     @Test func `a coordinator that takes it for expired is asked for another once`() {
         var plan = Self.plan()
-        let refused = CoordinatorError(
+        let refused = LanguageSystemError(
             .unavailable, "x", cause: "handshakeFailed(SSLV3_ALERT_CERTIFICATE_EXPIRED)")
         plan.connectionFailed(refused)
         #expect(plan.stepBeforeConnecting(at: Self.day) == .recoverEarly)
         #expect(plan.stepBeforeConnecting(at: Self.day) == .connect)
         // The newest connection counts.
         plan.connectionFailed(refused)
-        plan.connectionFailed(CoordinatorError(.unavailable, "x", cause: "refused"))
+        plan.connectionFailed(LanguageSystemError(.unavailable, "x", cause: "refused"))
         #expect(plan.stepBeforeConnecting(at: Self.day) == .connect)
     }
 }
@@ -175,7 +175,7 @@ import WorkerWire
         var errors = RecentErrors()
         for number in 1...7 {
             errors.note(
-                CoordinatorError(.internal, "e\(number)"), at: Self.start + Double(number))
+                LanguageSystemError(.internal, "e\(number)"), at: Self.start + Double(number))
         }
         #expect(errors.lines.map(\.message) == ["e7", "e6", "e5", "e4", "e3"])
     }
@@ -183,7 +183,7 @@ import WorkerWire
     @Test func `name the same error once, with its newest time`() {
         var errors = RecentErrors()
         for (second, message) in ["a", "b", "a"].enumerated() {
-            errors.note(CoordinatorError(.internal, message), at: Self.start + Double(second))
+            errors.note(LanguageSystemError(.internal, message), at: Self.start + Double(second))
         }
         #expect(errors.lines.map(\.message) == ["a", "b"])
         #expect(errors.lines[0].at == Self.start + 2)

@@ -59,7 +59,7 @@ private struct Sample {
         let scorer = RankerScorer(weights)
         let work = work.rerank
         return try work.features.withUnsafeBytes { bytes in
-            Result { () throws(CoordinatorError) in
+            Result { () throws(LanguageSystemError) in
                 try scorer.score(
                     features: bytes, dtype: work.dtype, candidateCount: work.candidateCount)
             }

@@ -63,7 +63,7 @@ actor ScriptedCoordinator {
     /// The next fetch sends damaged bytes.
     private var damageNextFetch = false
     private var breakNextUpload = false
-    private var refusal: CoordinatorError?
+    private var refusal: LanguageSystemError?
     private var hasStarted = false
 
     /// - Parameter port: By default one that the system gives to no outgoing connection: it is
@@ -78,7 +78,7 @@ actor ScriptedCoordinator {
     func damageNextFetchOnce() { damageNextFetch = true }
     func breakNextUploadOnce() { breakNextUpload = true }
     /// Every call from now on.
-    func refuse(_ error: CoordinatorError) { refusal = error }
+    func refuse(_ error: LanguageSystemError) { refusal = error }
 
     func add(_ content: [UInt8], name: String) -> BlobReference {
         let digest = LanguageSystem.Digest(bytes: SHA256.hash(data: content))!
@@ -193,7 +193,7 @@ actor ScriptedCoordinator {
     ) {
         fetches.append(offset)
         guard var content = blobs[digest] else {
-            throw RPCError(CoordinatorError(.unknownFeatureSet, "no such blob"))
+            throw RPCError(LanguageSystemError(.unknownFeatureSet, "no such blob"))
         }
         if damageNextFetch {
             damageNextFetch = false

@@ -308,17 +308,18 @@ struct Arrangement {
     }
 
     @Test func `what is said to others names no directory of this machine`() {
-        let error = CoordinatorError(
+        let error = LanguageSystemError(
             .unavailable, "cannot write /srv/state/weights/ab.safetensors: see /srv/state",
             hint: "look at /data/ada/x.safetensors", cause: "/srv/state")
         let said = error.without(directories: ["/srv/state", "/data/ada"])
         #expect(said.message == "cannot write weights/ab.safetensors: see its directory")
         #expect(said.hint == "look at x.safetensors")
         #expect(said.cause == "/srv/state")
-        let full = CoordinatorError.cannotCache("/srv/state/cache/0123456789abcdef", cause: "full")
+        let full = LanguageSystemError.cannotCache(
+            "/srv/state/cache/0123456789abcdef", cause: "full")
         #expect(full.message == "cannot keep 0123456789ab… in this worker's cache: full")
         #expect(
-            CoordinatorError.cannotReadCache("/srv/x/0123", cause: "/srv/x").message
+            LanguageSystemError.cannotReadCache("/srv/x/0123", cause: "/srv/x").message
                 == "cannot read 0123… in this worker's cache")
     }
 
@@ -498,7 +499,7 @@ struct Arrangement {
                 try chain(new).split(separator: "-----END CERTIFICATE-----\n").first)
             let stranger = try CertificateAuthority.ephemeral()
             for tail in ["", stranger.certificatePEM, old.certificatePEM] {
-                let error = #expect(throws: CoordinatorError.self) {
+                let error = #expect(throws: LanguageSystemError.self) {
                     try identity.renewed(chainPEM: leaf + "-----END CERTIFICATE-----\n" + tail)
                 }
                 #expect(error?.code == .identityRefused)
@@ -510,10 +511,12 @@ struct Arrangement {
         try await Arrangement.with { all in
             try await all.connected()
             await all.coordinator.refuse(
-                CoordinatorError(.identityRefused, "worker edge-1 is revoked"))
+                LanguageSystemError(.identityRefused, "worker edge-1 is revoked"))
             await all.coordinator.stop()
             try await all.coordinator.start()
-            let error = await #expect(throws: CoordinatorError.self) { try await all.running.value }
+            let error = await #expect(throws: LanguageSystemError.self) {
+                try await all.running.value
+            }
             #expect(error?.code == .identityRefused)
             #expect(error?.message.contains("revoked") == true)
         }

@@ -273,7 +273,9 @@ extension SupervisorState {
 }
 
 @Suite struct `End of an attempt` {
-    private static func unavailable() -> CoordinatorError { CoordinatorError(.unavailable, "x") }
+    private static func unavailable() -> LanguageSystemError {
+        LanguageSystemError(.unavailable, "x")
+    }
     private struct Unforeseen: Error {}
 
     @Test(arguments: [
@@ -310,6 +312,7 @@ extension SupervisorState {
     func `a failure is worth another attempt where another worker or time may do better`(
         code: ErrorCode, isRetryable: Bool
     ) {
-        #expect(AttemptEnd.failed(CoordinatorError(code, "x")).failure?.isRetryable == isRetryable)
+        #expect(
+            AttemptEnd.failed(LanguageSystemError(code, "x")).failure?.isRetryable == isRetryable)
     }
 }

@@ -12,12 +12,12 @@ import Testing
 
 private let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
-private func coordinatorError<T>(_ body: () async throws -> T) async -> CoordinatorError? {
+private func coordinatorError<T>(_ body: () async throws -> T) async -> LanguageSystemError? {
     do {
         _ = try await body()
         return nil
     } catch {
-        return CoordinatorError(database: error)
+        return LanguageSystemError(database: error)
     }
 }
 

@@ -121,7 +121,7 @@ import Testing
                 let code = error.metadata[stringValues: "ls-code"].first { _ in true } ?? "-"
                 return (error.code, code, error.message)
             }
-            throw CoordinatorError(.internal, "it was not refused")
+            throw LanguageSystemError(.internal, "it was not refused")
         }
         let nobody = try await refusal(Self.request, [:])
         #expect(nobody.status == .unauthenticated && nobody.code == "keyRefused", "\(nobody)")

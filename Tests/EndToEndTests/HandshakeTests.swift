@@ -247,7 +247,7 @@ struct Caller {
     let port: Int
     let authority: String
 
-    func call(_ identity: (chain: String, key: String)?) async -> CoordinatorError {
+    func call(_ identity: (chain: String, key: String)?) async -> LanguageSystemError {
         do {
             let trust = TLSConfig.TrustRootsSource.certificates([
                 .bytes(Array(authority.utf8), format: .pem)
@@ -270,12 +270,12 @@ struct Caller {
                 let request = Languagesystem_V1_FailAttemptRequest()
                 _ = try await Languagesystem_V1_WorkerService.Client(wrapping: client)
                     .failAttempt(request, options: options)
-                return CoordinatorError(.internal, "was served")
+                return LanguageSystemError(.internal, "was served")
             }
         } catch let error as RPCError {
-            return CoordinatorError(error)
+            return LanguageSystemError(error)
         } catch {
-            return CoordinatorError(.internal, "\(error)")
+            return LanguageSystemError(.internal, "\(error)")
         }
     }
 }

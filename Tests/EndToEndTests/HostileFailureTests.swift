@@ -27,7 +27,7 @@ import WorkerWire
                     failedCount += 1
                     try await worker.fail(
                         try await worker.nextLease(),
-                        CoordinatorError(.invalidFeatures, "cannot train: it says so"))
+                        LanguageSystemError(.invalidFeatures, "cannot train: it says so"))
                 }
             }
             try await eventually(within: 120, "the honest worker did all of it") {
@@ -59,7 +59,7 @@ import WorkerWire
                     // As every older lsworker says it.
                     try await worker.fail(
                         try await worker.nextLease(),
-                        CoordinatorError(
+                        LanguageSystemError(
                             .invalidArgument,
                             "cannot read the training configuration: found the unknown key 'new'"))
                 }
@@ -85,7 +85,7 @@ import WorkerWire
 
 extension HostileWorker {
     /// Says that the attempt failed and that it is no use to try again.
-    func fail(_ lease: TaskLease, _ error: CoordinatorError) async throws {
+    func fail(_ lease: TaskLease, _ error: LanguageSystemError) async throws {
         let client = try #require(client)
         _ = try await client.failAttempt(
             Languagesystem_V1_FailAttemptRequest(

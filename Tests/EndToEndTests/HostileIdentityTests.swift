@@ -32,21 +32,21 @@ import WorkerWire
                     """
                 ) == "1")
             try await installation.changeTokens("used_at = used_at - interval '11 minutes'")
-            var refusal = await #expect(throws: CoordinatorError.self) { try await rejoin() }
+            var refusal = await #expect(throws: LanguageSystemError.self) { try await rejoin() }
             #expect(refusal?.code == .tokenRefused)
             #expect(refusal?.message.contains("more than ten minutes ago") == true)
 
             try await installation.join("edge-1")
             try await installation.changeTokens("used_at = clock_timestamp()")
-            refusal = await #expect(throws: CoordinatorError.self) { try await rejoin() }
+            refusal = await #expect(throws: LanguageSystemError.self) { try await rejoin() }
             #expect(refusal?.code == .tokenRefused)
             #expect(refusal?.message.contains("has joined again since") == true)
             try await installation.changeTokens(
                 "expires_at = clock_timestamp() - interval '1 second'")
-            refusal = await #expect(throws: CoordinatorError.self) { try await rejoin() }
+            refusal = await #expect(throws: LanguageSystemError.self) { try await rejoin() }
             #expect(refusal?.message == "cannot join: the token has expired")
             let identity = try #require(try StateDirectory(state.path).identity())
-            refusal = await #expect(throws: CoordinatorError.self) {
+            refusal = await #expect(throws: LanguageSystemError.self) {
                 _ = try await identity.recovered(savedIn: StateDirectory(state.path))
             }
             #expect(refusal?.code == .identityRefused)
@@ -128,7 +128,7 @@ import WorkerWire
                 _ = try await site.sql(
                     "select ls.request_training('math/geometry.listwise', p_seed => \(seed))")
             }
-            let refusal = await #expect(throws: CoordinatorError.self) {
+            let refusal = await #expect(throws: LanguageSystemError.self) {
                 _ = try await old.fetch(features.digest)
             }
             #expect(refusal?.code == .identityRefused)
@@ -226,8 +226,8 @@ import WorkerWire
                 try await digest("math/geometry", "train"),
                 try await digest("math/algebra", "train")
             )
-            func refusal(_ digest: Digest) async -> CoordinatorError? {
-                await #expect(throws: CoordinatorError.self, "\(digests)") {
+            func refusal(_ digest: Digest) async -> LanguageSystemError? {
+                await #expect(throws: LanguageSystemError.self, "\(digests)") {
                     _ = try await machine.fetch(digest)
                 }
             }
@@ -307,12 +307,12 @@ import WorkerWire
             #expect(try await installation.sql("select count(*) from ls.feature_set") == "202")
 
             var renewedCount = 0
-            var refusal: CoordinatorError?
+            var refusal: LanguageSystemError?
             while refusal == nil, renewedCount < 100 {
                 do {
                     try await machine.renew()
                     renewedCount += 1
-                } catch let error as CoordinatorError {
+                } catch let error as LanguageSystemError {
                     refusal = error
                 }
             }

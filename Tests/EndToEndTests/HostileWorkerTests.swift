@@ -77,7 +77,7 @@ import struct Crypto.SHA256
                     "select state || refused from ls.worker_status where name = 'hostile'")
                     == "quarantined5"
             }
-            let refused = await #expect(throws: CoordinatorError.self) {
+            let refused = await #expect(throws: LanguageSystemError.self) {
                 try await hostile.session(for: .train) { _ in }
             }
             #expect(refused?.code == .identityRefused)
@@ -256,7 +256,7 @@ actor HostileWorker {
         }
         guard isWelcome else {
             do { try await session.value } catch let error as RPCError {
-                throw CoordinatorError(error)
+                throw LanguageSystemError(error)
             }
             return
         }
@@ -272,7 +272,7 @@ actor HostileWorker {
     func handIn(_ make: (RankerConfiguration) -> [UInt8]) async throws -> String {
         let lease = try await nextLease()
         guard case .train(let train) = lease.work else {
-            throw CoordinatorError(.internal, "got \(lease.kind)")
+            throw LanguageSystemError(.internal, "got \(lease.kind)")
         }
         return try await handIn(
             make(try RankerConfiguration(json: train.rankerConfiguration)), lease.token)
@@ -306,7 +306,7 @@ actor HostileWorker {
     func report(_ lie: String) async throws -> String {
         let lease = try await nextLease()
         guard case .evaluate(let evaluate) = lease.work else {
-            throw CoordinatorError(.internal, "got \(lease.kind)")
+            throw LanguageSystemError(.internal, "got \(lease.kind)")
         }
         let figures = """
             {"accuracy": 0.5, "standard_error": 0.02, "first_sample": 0.38, "oracle": 0.84, \
@@ -320,7 +320,7 @@ actor HostileWorker {
     func report(figures: String) async throws -> String {
         let lease = try await nextLease()
         guard case .evaluate(let evaluate) = lease.work else {
-            throw CoordinatorError(.internal, "got \(lease.kind)")
+            throw LanguageSystemError(.internal, "got \(lease.kind)")
         }
         return try await report(figures, for: evaluate, lease.token)
     }
@@ -341,7 +341,7 @@ actor HostileWorker {
             try await body(try #require(client))
             return "counted"
         } catch let error as RPCError {
-            return CoordinatorError(error).message
+            return LanguageSystemError(error).message
         }
     }
 

@@ -20,7 +20,7 @@ actor StrangeMachine {
     private(set) var isWelcome = false
     private(set) var isOver = false
     /// Why the session ended, when that was said.
-    private(set) var reason: CoordinatorError?
+    private(set) var reason: LanguageSystemError?
     private let identity: WorkerIdentity
 
     /// Joins as lsworker does; in a state directory with a key, with that key.
@@ -77,9 +77,9 @@ actor StrangeMachine {
                 }
                 self.ended(nil)
             } catch let error as RPCError {
-                self.ended(CoordinatorError(error))
+                self.ended(LanguageSystemError(error))
             } catch {
-                self.ended(CoordinatorError(.internal, "\(error)"))
+                self.ended(LanguageSystemError(.internal, "\(error)"))
             }
         }
         let deadline = Patience.end(of: 20)
@@ -102,7 +102,7 @@ actor StrangeMachine {
                 return count
             }
         } catch let error as RPCError {
-            throw CoordinatorError(error)
+            throw LanguageSystemError(error)
         }
     }
 
@@ -114,7 +114,7 @@ actor StrangeMachine {
         do {
             _ = try await service.renewCertificate(request)
         } catch let error as RPCError {
-            throw CoordinatorError(error)
+            throw LanguageSystemError(error)
         }
     }
 
@@ -129,7 +129,7 @@ actor StrangeMachine {
         notices.append(notice)
     }
 
-    private func ended(_ reason: CoordinatorError?) {
+    private func ended(_ reason: LanguageSystemError?) {
         self.reason = reason
         isOver = true
     }

@@ -57,7 +57,7 @@ import Testing
         let list = SweepList.file(name: "x", entries: [entry, "{}"], text: "[…]")
         #expect(try list.configurations(training: own.json) == "[…]")
         let bad = SweepList.file(name: "x", entries: ["{}", #"{"epochs": -1}"#], text: "[…]")
-        let refused = #expect(throws: CoordinatorError.self) {
+        let refused = #expect(throws: LanguageSystemError.self) {
             try bad.configurations(training: own.json)
         }
         #expect(refused?.message.hasPrefix("cannot use --sweep x, entry 2: ") == true)

@@ -110,7 +110,7 @@ import WorkerWire
                 EdgeRerankReply(
                     number: 7, .scored([0.5, -0.25, .nan], compute: .microseconds(300)))),
             .reranked(
-                EdgeRerankReply(number: 8, .refused(CoordinatorError(.unavailable, "not yet")))),
+                EdgeRerankReply(number: 8, .refused(LanguageSystemError(.unavailable, "not yet")))),
             .localData(
                 LocalData(
                     sets: [
@@ -256,7 +256,7 @@ private func fuzz(
         do {
             try read(input)
             acceptedCount += 1
-        } catch let error as CoordinatorError {
+        } catch let error as LanguageSystemError {
             #expect(isOneLine(error.message), "\(surface): \(error.message)")
             #expect(error.message.utf8.count < 1_000 && error.code != .internal, "\(error)")
         } catch is BinaryDecodingError {

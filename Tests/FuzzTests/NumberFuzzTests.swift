@@ -35,7 +35,7 @@ import Testing
                 let type = numbers.element(of: FeatureType.allCases)
                 let count = 1 + numbers.below(12)
                 let features = numbers.features((count + 1) * Self.width, type)
-                do throws(CoordinatorError) {
+                do throws(LanguageSystemError) {
                     let scores = try Self.score(scorer, features, type, count)
                     scored += 1
                     Self.check(scores, scorer, features, type)
@@ -94,9 +94,9 @@ import Testing
 
     private static func score(
         _ scorer: RankerScorer, _ features: [UInt8], _ type: FeatureType, _ count: Int
-    ) throws(CoordinatorError) -> [Float] {
+    ) throws(LanguageSystemError) -> [Float] {
         try features.withUnsafeBytes { bytes in
-            Result { () throws(CoordinatorError) in
+            Result { () throws(LanguageSystemError) in
                 try scorer.score(features: bytes, dtype: type, candidateCount: count)
             }
         }.get()
@@ -139,7 +139,7 @@ import Testing
     }
 
     private static func check(_ error: any Error, among count: Int?) {
-        guard let error = error as? CoordinatorError else {
+        guard let error = error as? LanguageSystemError else {
             Issue.record("\(error)")
             return
         }

@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test func `an error prints the sentence, then the hint`() {
-        let error = CoordinatorError(.busy, "cannot wait", hint: "try again", cause: "secret")
+        let error = LanguageSystemError(.busy, "cannot wait", hint: "try again", cause: "secret")
         #expect(error.description == "cannot wait\n  hint: try again")
     }
 }

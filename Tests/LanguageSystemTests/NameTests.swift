@@ -19,7 +19,7 @@ import Testing
         String(repeating: "a", count: 121),
     ])
     func `a malformed domain name is refused with a sentence`(name: String) {
-        #expect(throws: CoordinatorError.self) { try DomainName(name) }
+        #expect(throws: LanguageSystemError.self) { try DomainName(name) }
     }
 }
 

@@ -19,7 +19,9 @@ import Testing
     }
 
     @Test func `somebody else's text ends no line in the refusal of a domain's name`() {
-        let error = #expect(throws: CoordinatorError.self) { try DomainName("math\u{7}/al\ngebra") }
+        let error = #expect(throws: LanguageSystemError.self) {
+            try DomainName("math\u{7}/al\ngebra")
+        }
         #expect(error?.message.contains("'math?/al?gebra'") == true)
     }
 }

@@ -133,8 +133,8 @@ private struct FeatureFile: Sendable {
             func attempt(
                 _ description: FeatureSetDescription, queries: [QueryDescription]? = nil,
                 read: @escaping @Sendable (Range<Int>) throws -> [UInt8]
-            ) async -> CoordinatorError? {
-                do throws(CoordinatorError) {
+            ) async -> LanguageSystemError? {
+                do throws(LanguageSystemError) {
                     _ = try await ledger.store.importFeatureSet(
                         description, queries: queries ?? small.queries, bytes: read)
                     return nil

@@ -265,6 +265,6 @@ extension Connection {
             if !waiting.isEmpty { return }
             try execute("select pg_sleep(0.001)")
         }
-        throw CoordinatorError(.internal, "nobody came to wait")
+        throw LanguageSystemError(.internal, "nobody came to wait")
     }
 }

@@ -17,7 +17,7 @@ import Testing
             let model = try await store.registerBaseModel(
                 "encoder", hiddenSize: 384, contract: contract)
             #expect(try await store.registerBaseModel("encoder", hiddenSize: 384) == model)
-            let mismatch = await #expect(throws: CoordinatorError.self) {
+            let mismatch = await #expect(throws: LanguageSystemError.self) {
                 try await store.registerBaseModel("encoder", hiddenSize: 512)
             }
             #expect(mismatch?.code == .contractMismatch)
@@ -83,7 +83,7 @@ import Testing
             #expect(moves[2].movedBy == "ada" && moves[2].reason == "by hand")
             let piece = try await store.readBlob(.sha256([2]), from: 0)
             #expect(piece == BlobChunk(offset: 0, bytes: [2], byteCount: 1))
-            let wrong = await #expect(throws: CoordinatorError.self) {
+            let wrong = await #expect(throws: LanguageSystemError.self) {
                 try await store.addVersion(to: ranker, digest: .sha256([1]), weights: [3])
             }
             #expect(wrong?.code == .invalidWeights)
@@ -191,7 +191,7 @@ import Testing
             let answers = try await store.renewLeases(
                 of: worker, [LeaseProgress(token: fourth.token)], lasting: .seconds(1))
             #expect(answers == [fourth.token: .cancelled])
-            let refused = await #expect(throws: CoordinatorError.self) {
+            let refused = await #expect(throws: LanguageSystemError.self) {
                 try await store.redrive(lease.taskID, because: "no")
             }
             #expect(refused?.code == .forbiddenTransition)
@@ -256,7 +256,7 @@ import Testing
                     workerName: "anything")
                 #expect(worker == EnrolledWorker(id: WorkerID(1), name: "edge-1"))
             }
-            let used = await #expect(throws: CoordinatorError.self) {
+            let used = await #expect(throws: LanguageSystemError.self) {
                 try await store.redeemJoinToken(
                     id: String(match.2), secret: String(match.3), publicKeySHA256: .sha256([5]),
                     workerName: nil)
@@ -278,7 +278,7 @@ import Testing
             #expect(try await store.workerDisconnected(worker, connection: connection.id))
             #expect(try await store.workers().first?.state == "away")
             try await store.revokeWorker("edge-1", because: "lost", by: "ada")
-            let revoked = await #expect(throws: CoordinatorError.self) {
+            let revoked = await #expect(throws: LanguageSystemError.self) {
                 try await store.authenticateWorker("edge-1")
             }
             #expect(revoked?.code == .identityRefused)
@@ -306,7 +306,7 @@ import Testing
             let during = try #require(try await store.authorityStatus())
             #expect(during.publicKeySHA256 == new && during.previousPublicKeySHA256 == old)
             #expect(during.workerCount == 1 && during.previousWorkers == ["edge-1"])
-            let refused = await #expect(throws: CoordinatorError.self) {
+            let refused = await #expect(throws: LanguageSystemError.self) {
                 try await store.retireCertificateAuthority(because: "done")
             }
             #expect(refused?.code == .forbiddenTransition)
@@ -314,7 +314,9 @@ import Testing
             try await store.retireCertificateAuthority(because: "done", by: "ada")
             let after = try #require(try await store.authorityStatus())
             #expect(after.previousPublicKeySHA256 == nil && after.previousWorkers == [])
-            let late = await #expect(throws: CoordinatorError.self) { try await record("0c", old) }
+            let late = await #expect(throws: LanguageSystemError.self) {
+                try await record("0c", old)
+            }
             #expect(late?.code == .identityRefused)
         }
     }

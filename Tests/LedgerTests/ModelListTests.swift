@@ -28,7 +28,7 @@ import Testing
             let scope = KeyScope(users: ["ada"], domains: ["code"], baseModels: ["tiny"])
             let seen = try await ledger.store.models(for: scope, upTo: 100)
             #expect(seen.models.map(\.name) == ["tiny", "code.listwise"] && seen.next == nil)
-            let error = await #expect(throws: CoordinatorError.self) {
+            let error = await #expect(throws: LanguageSystemError.self) {
                 try await ledger.store.models(for: scope, after: "tiny", upTo: 100)
             }
             #expect(error?.code == .invalidArgument)
@@ -71,7 +71,7 @@ import Testing
                             let error = await #expect(throws: (any Error).self) {
                                 try await store.models(for: KeyScope(), upTo: 100)
                             }
-                            guard let error = error as? CoordinatorError else { continue }
+                            guard let error = error as? LanguageSystemError else { continue }
                             #expect(
                                 [.deadlineExceeded, .busy, .cancelled].contains(error.code),
                                 "\(error)")

@@ -155,7 +155,7 @@ import Testing
             let kept = try #require(try await ledger.store.decisions(of: "r1").first)
             #expect(kept.scores == scores && kept.features == decision.features)
             #expect(kept.digest == route.digest && kept.user == "ada" && kept.isCentral)
-            let error = await #expect(throws: CoordinatorError.self) {
+            let error = await #expect(throws: LanguageSystemError.self) {
                 try await ledger.store.decisions(of: "r2")
             }
             #expect(error?.code == .unknownRequest)

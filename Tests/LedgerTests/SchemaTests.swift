@@ -76,7 +76,9 @@ import Testing
     @Test func `the schema is migrated once, and again is nothing`() async throws {
         try await ThrowAwayDatabase.with { database in
             let migrator = LedgerStore.migrator(logger: TestLedger.quiet)
-            await #expect(throws: CoordinatorError.self) { try await migrator.check(database.pool) }
+            await #expect(throws: LanguageSystemError.self) {
+                try await migrator.check(database.pool)
+            }
             let first = try await migrator.migrate(database.pool)
             #expect(first.from == 0 && first.appliedFiles)
             let second = try await migrator.migrate(database.pool)

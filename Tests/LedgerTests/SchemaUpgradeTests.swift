@@ -140,7 +140,7 @@ import Testing
                     create table digest (short text default ls.short_digest('a'));
                     """)
             }
-            do throws(CoordinatorError) {
+            do throws(LanguageSystemError) {
                 try await migrator.migrate(database.pool)
                 Issue.record("what others use was dropped")
             } catch {

@@ -77,7 +77,7 @@ private struct Player {
         let step = steps.randomElement(using: &generator)!
         do {
             try await perform(step)
-        } catch let error as CoordinatorError {
+        } catch let error as LanguageSystemError {
             // Refusals are answers; anything else is a bug.
             let refusals: Set<ErrorCode> = [
                 .forbiddenTransition, .alreadyExists, .unknownVersion, .unknownTask,

@@ -56,7 +56,7 @@ import Testing
             results = try await store.sweepResults(sweep)
             #expect(results[0].isBest && results[1].state == .failed)
             #expect(results[1].error == "attempt 1 of 5: not finite")
-            let unknown = await #expect(throws: CoordinatorError.self) {
+            let unknown = await #expect(throws: LanguageSystemError.self) {
                 try await store.sweepStatus(SweepID(99))
             }
             #expect(unknown?.code == .unknownTask)

@@ -21,7 +21,7 @@ struct TestLedger: Sendable {
         let available = try await pool.execute(
             "select from pg_available_extensions where name = 'pgtap'")
         guard !available.isEmpty else {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .invalidSettings, "cannot run the SQL tests: PostgreSQL has no extension pgtap",
                 hint: "apt-get install postgresql-15-pgtap")
         }
@@ -109,7 +109,7 @@ extension LedgerStore {
     /// One worker's heartbeat, as coordinators hand on those of many.
     func renewLeases(
         of worker: WorkerID, _ leases: [LeaseProgress], lasting: Duration
-    ) async throws(CoordinatorError) -> [LeaseToken: LeaseAnswer] {
+    ) async throws(LanguageSystemError) -> [LeaseToken: LeaseAnswer] {
         try await renewLeases([worker: leases], seen: [worker], lasting: lasting)
             .answers[worker] ?? [:]
     }
@@ -117,14 +117,14 @@ extension LedgerStore {
     /// One worker's result, as coordinators hand in those of many.
     func completeEvaluation(
         by worker: WorkerID, _ token: LeaseToken, reports: [(featureSet: Digest, report: String)]
-    ) async throws(CoordinatorError) -> Bool {
+    ) async throws(LanguageSystemError) -> Bool {
         let result = EvaluationResult(
             worker: worker, token: token,
             reports: reports.map {
                 EvaluationResultReport(featureSet: $0.featureSet, report: $0.report)
             })
         while true {
-            do throws(CoordinatorError) {
+            do throws(LanguageSystemError) {
                 return try await completeEvaluations([result]) == [true]
             } catch {
                 // It waits for no lock: whoever hands in tries again, as coordinators do.

@@ -71,7 +71,7 @@ import Testing
             _ = try CertificateAuthority.loadOrCreate(in: directory)
             try FileManager.default.setAttributes(
                 [.posixPermissions: mode], ofItemAtPath: directory + "/ca-key.pem")
-            let error = #expect(throws: CoordinatorError.self) {
+            let error = #expect(throws: LanguageSystemError.self) {
                 try CertificateAuthority.loadOrCreate(in: directory)
             }
             #expect(error?.code == .identityRefused)
@@ -85,12 +85,12 @@ import Testing
             let key = directory + "/ca-key.pem"
             let good = try PrivateFile.readSecret(key, byteCountMax: 10_000)
             try FileManager.default.removeItem(atPath: key)
-            #expect(throws: CoordinatorError.self) {
+            #expect(throws: LanguageSystemError.self) {
                 try CertificateAuthority.loadOrCreate(in: directory)
             }
             #expect(try !PrivateFile.exists(key), "a missing key must not be replaced")
             try PrivateFile.write(key, Array(WorkerKey().pem.utf8))
-            #expect(throws: CoordinatorError.self) {
+            #expect(throws: LanguageSystemError.self) {
                 try CertificateAuthority.loadOrCreate(in: directory)
             }
             try PrivateFile.write(key, good)

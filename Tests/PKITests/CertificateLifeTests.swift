@@ -85,7 +85,7 @@ import Testing
             { _ = try authority.issueCoordinatorCertificate(name: "one", at: end) },
             { _ = try authority.issueWorkerCertificate(request, workerName: "edge-1", at: end) },
         ] {
-            let error = #expect(throws: CoordinatorError.self) { try act() }
+            let error = #expect(throws: LanguageSystemError.self) { try act() }
             #expect(error?.code == .identityRefused)
             #expect(error?.message.contains("the authority's own ended at 2037-") == true)
             #expect(error?.hint?.contains("lscoord authority rotate") == true)
@@ -131,7 +131,7 @@ import Testing
         #expect(fault.contains(reason), "\(fault)")
         #expect(!HostAddress.isHostName(name))
         let authority = try CertificateAuthority.ephemeral()
-        let error = #expect(throws: CoordinatorError.self) {
+        let error = #expect(throws: LanguageSystemError.self) {
             try authority.issueServerCertificate(names: ["localhost", name])
         }
         #expect(error?.code == .invalidSettings)
@@ -235,7 +235,7 @@ import Testing
     @Test func `what is wrong with a certificate is told in one sentence with both times`() {
         let clock = Date(timeIntervalSince1970: 951_000_000)
         let start = Date(timeIntervalSince1970: 1_800_000_000)
-        let error = CoordinatorError.untrusted("host:8443", .notYetValid(from: start), at: clock)
+        let error = LanguageSystemError.untrusted("host:8443", .notYetValid(from: start), at: clock)
         #expect(
             error.message
                 == """

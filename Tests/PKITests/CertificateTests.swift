@@ -71,12 +71,12 @@ import X509
         #expect(await accepts(leaf, under: authority))
         #expect(await !accepts(leaf, under: try CertificateAuthority.ephemeral()))
         #expect(try Certificate.PrivateKey(pemEncoded: issued.keyPEM).publicKey == leaf.publicKey)
-        var error = #expect(throws: CoordinatorError.self) { try PeerIdentity(leaf) }
+        var error = #expect(throws: LanguageSystemError.self) { try PeerIdentity(leaf) }
         #expect(error?.code == .identityRefused)
         let (_, worker) = try issue(WorkerKey())
-        error = #expect(throws: CoordinatorError.self) { try CoordinatorIdentity(worker) }
+        error = #expect(throws: LanguageSystemError.self) { try CoordinatorIdentity(worker) }
         #expect(error?.code == .identityRefused)
-        error = #expect(throws: CoordinatorError.self) {
+        error = #expect(throws: LanguageSystemError.self) {
             try authority.issueCoordinatorCertificate(name: "worker/edge-1")
         }
         #expect(error?.code == .invalidArgument)
@@ -99,7 +99,7 @@ import X509
             ])
         #expect(Array(try #require(try leaf.extensions.extendedKeyUsage)) == [.serverAuth])
         #expect(await accepts(leaf, under: authority))
-        #expect(throws: CoordinatorError.self) { try PeerIdentity(leaf) }
+        #expect(throws: LanguageSystemError.self) { try PeerIdentity(leaf) }
         #expect(try Certificate.PrivateKey(pemEncoded: server.keyPEM).publicKey == leaf.publicKey)
     }
 
@@ -107,7 +107,7 @@ import X509
         "", "a b", "-x.org", "x..y", "evil\u{0}.org", String(repeating: "a", count: 300),
     ])
     func `a server's certificate is refused for what is no name`(name: String) {
-        let error = #expect(throws: CoordinatorError.self) {
+        let error = #expect(throws: LanguageSystemError.self) {
             try authority.issueServerCertificate(names: [name])
         }
         #expect(error?.code == .invalidSettings)
@@ -119,7 +119,7 @@ import X509
     func `a worker's certificate is refused for what is no worker's name`(name: String) throws {
         let request = try authority.check(
             certificateRequest: try WorkerKey().certificateRequest(name: "x"))
-        let error = #expect(throws: CoordinatorError.self) {
+        let error = #expect(throws: LanguageSystemError.self) {
             try authority.issueWorkerCertificate(request, workerName: name)
         }
         #expect(error?.code == .identityRefused)
@@ -160,7 +160,7 @@ import X509
     ])
     func `a certificate does not pass for a worker's with another URI`(uri: String) throws {
         let certificate = try odd(uris: [uri])
-        #expect(throws: CoordinatorError.self) { try PeerIdentity(certificate) }
+        #expect(throws: LanguageSystemError.self) { try PeerIdentity(certificate) }
     }
 
     @Test func `a certificate does not pass for a worker's by tricks`() throws {
@@ -176,7 +176,7 @@ import X509
             try odd(usages: [.any]),
             try odd(isAuthority: true),
         ] {
-            #expect(throws: CoordinatorError.self) { try PeerIdentity(certificate) }
+            #expect(throws: LanguageSystemError.self) { try PeerIdentity(certificate) }
         }
     }
 
@@ -194,7 +194,7 @@ import X509
             try odd(uris: [uri], commonName: "one", isAuthority: true),
             try odd(uris: [uri], commonName: "one", extra: [.dnsName("one")]),
         ] {
-            #expect(throws: CoordinatorError.self) { try CoordinatorIdentity(certificate) }
+            #expect(throws: LanguageSystemError.self) { try CoordinatorIdentity(certificate) }
         }
     }
 
@@ -235,7 +235,7 @@ import X509
             publicKey: Certificate.PrivateKey(P256.Signing.PrivateKey()).publicKey,
             attributes: .init(), signatureAlgorithm: honest.signatureAlgorithm,
             signature: honest.signature)
-        let error = #expect(throws: CoordinatorError.self) {
+        let error = #expect(throws: LanguageSystemError.self) {
             try authority.check(certificateRequest: try stolen.serializeAsPEM().derBytes)
         }
         #expect(error?.code == .identityRefused)
@@ -247,7 +247,7 @@ import X509
             version: .v1, subject: .init(), privateKey: .init(Curve25519.Signing.PrivateKey()),
             attributes: .init(),
             signatureAlgorithm: .ed25519)
-        #expect(throws: CoordinatorError.self) {
+        #expect(throws: LanguageSystemError.self) {
             try authority.check(certificateRequest: try request.serializeAsPEM().derBytes)
         }
     }
@@ -277,7 +277,7 @@ import X509
                     bytes[$0] == 0 && bytes[$0 + 1] == 0x30 && bytes[$0 - 2] == 3
                 })
             bytes[unusedBitCount] = 1
-            let error = #expect(throws: CoordinatorError.self) {
+            let error = #expect(throws: LanguageSystemError.self) {
                 try authority.check(certificateRequest: bytes)
             }
             #expect(error?.code == .identityRefused)
@@ -296,7 +296,7 @@ import X509
             damaged.append(bytes)
         }
         for bytes in damaged {
-            #expect(throws: CoordinatorError.self) {
+            #expect(throws: LanguageSystemError.self) {
                 try authority.check(certificateRequest: bytes)
             }
         }

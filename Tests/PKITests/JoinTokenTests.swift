@@ -32,7 +32,7 @@ import Testing
         "LS1\(pin)::id.\(String(repeating: "a", count: 600))", "LS1é\(pin)::id.\(pin)",
     ])
     func `a malformed join token is refused`(text: String) {
-        let error = #expect(throws: CoordinatorError.self) { try JoinToken(text) }
+        let error = #expect(throws: LanguageSystemError.self) { try JoinToken(text) }
         #expect(error?.code == .tokenRefused)
     }
 

@@ -22,8 +22,8 @@ import X509
     /// What `lscoord authority rotate` does; `decided` is the database.
     func rotate(
         _ decided: inout DecidedKeys, isForced: Bool = false,
-        beforeEachStep: () throws(CoordinatorError) -> Void = {}
-    ) throws(CoordinatorError) {
+        beforeEachStep: () throws(LanguageSystemError) -> Void = {}
+    ) throws(LanguageSystemError) {
         if try CertificateAuthority.follow(decided, in: directory) == .rotation { return }
         let next = try CertificateAuthority.prepareRotation(
             in: directory, from: decided.present, isForced: isForced, at: Date(),
@@ -132,7 +132,7 @@ import X509
             let new = try rotated(old)
             var decided = DecidedKeys(
                 present: new.publicKeySHA256, previous: old.publicKeySHA256)
-            let error = #expect(throws: CoordinatorError.self) { try rotate(&decided) }
+            let error = #expect(throws: LanguageSystemError.self) { try rotate(&decided) }
             #expect(error?.code == .forbiddenTransition)
             #expect(error?.message.contains("is not retired yet") == true)
             decided = DecidedKeys(present: new.publicKeySHA256, previous: nil)
@@ -157,9 +157,9 @@ import X509
                 directory + "/ca-key.pem", byteCountMax: 10_000)
             var decided = DecidedKeys(present: old.publicKeySHA256, previous: nil)
             var count = 0
-            let crash = #expect(throws: CoordinatorError.self) {
-                try rotate(&decided) { () throws(CoordinatorError) in
-                    if count == step { throw CoordinatorError(.cancelled, "crash") }
+            let crash = #expect(throws: LanguageSystemError.self) {
+                try rotate(&decided) { () throws(LanguageSystemError) in
+                    if count == step { throw LanguageSystemError(.cancelled, "crash") }
                     count += 1
                 }
             }
@@ -195,9 +195,9 @@ import X509
             let new = try rotated(old)
             let decided = DecidedKeys(present: new.publicKeySHA256, previous: nil)
             var count = 0
-            let crash = #expect(throws: CoordinatorError.self) {
-                try AuthorityFiles(directory).follow(decided) { () throws(CoordinatorError) in
-                    if count == step { throw CoordinatorError(.cancelled, "crash") }
+            let crash = #expect(throws: LanguageSystemError.self) {
+                try AuthorityFiles(directory).follow(decided) { () throws(LanguageSystemError) in
+                    if count == step { throw LanguageSystemError(.cancelled, "crash") }
                     count += 1
                 }
             }
@@ -219,7 +219,7 @@ import X509
             try PrivateFile.write(
                 directory + "/ca.pem", Array(CertificateAuthority.pem(older).utf8), mode: 0o644)
             var decided = DecidedKeys(present: made.publicKeySHA256, previous: nil)
-            let error = #expect(throws: CoordinatorError.self) { try rotate(&decided) }
+            let error = #expect(throws: LanguageSystemError.self) { try rotate(&decided) }
             #expect(error?.code == .forbiddenTransition)
             #expect(error?.hint?.contains("--force") == true)
             #expect(
@@ -240,14 +240,14 @@ import X509
     {
         try await with { old in
             let elsewhere = try CertificateAuthority.ephemeral().publicKeySHA256
-            let error = #expect(throws: CoordinatorError.self) {
+            let error = #expect(throws: LanguageSystemError.self) {
                 try CertificateAuthority.prepareRotation(in: directory, from: elsewhere)
             }
             #expect(error?.code == .identityRefused)
             #expect(
                 try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
                     == ["ca-key.pem", "ca.pem"])
-            let none = #expect(throws: CoordinatorError.self) {
+            let none = #expect(throws: LanguageSystemError.self) {
                 try CertificateAuthority.prepareRotation(
                     in: directory + "/nowhere", from: old.publicKeySHA256)
             }
@@ -259,7 +259,7 @@ import X509
         try await with { old in
             let new = try rotated(old)
             try FileManager.default.removeItem(atPath: directory + "/ca-cross.pem")
-            let error = #expect(throws: CoordinatorError.self) {
+            let error = #expect(throws: LanguageSystemError.self) {
                 try CertificateAuthority.loadOrCreate(
                     in: directory,
                     following: DecidedKeys(
@@ -283,7 +283,7 @@ import X509
                 leaf + stranger.certificatePEM,
                 leaf + new.certificatePEM + old.certificatePEM + stranger.certificatePEM,
             ] {
-                #expect(throws: CoordinatorError.self) {
+                #expect(throws: LanguageSystemError.self) {
                     try TrustedRoots(behindLeafOf: chain, place: "test")
                 }
             }
@@ -291,7 +291,7 @@ import X509
                 "", "no PEM", leaf, cross, new.certificatePEM + leaf,
                 new.trustedPEM + stranger.certificatePEM,
             ] {
-                #expect(throws: CoordinatorError.self) {
+                #expect(throws: LanguageSystemError.self) {
                     try TrustedRoots(pem: text, place: "test")
                 }
             }

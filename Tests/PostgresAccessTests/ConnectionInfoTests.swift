@@ -64,7 +64,7 @@ import Testing
         #expect {
             try ConnectionInfo(text)
         } throws: { error in
-            let error = error as? CoordinatorError
+            let error = error as? LanguageSystemError
             return error?.code == .invalidSettings && error?.code.exitStatus == 78
                 && error?.message
                     == """

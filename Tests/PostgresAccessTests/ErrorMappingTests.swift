@@ -22,7 +22,7 @@ import Testing
                 }
                 #expect(
                     error
-                        == CoordinatorError(
+                        == LanguageSystemError(
                             code, "cannot do it: found 1, expected 2", hint: "do something else",
                             cause: "for the log"))
             }
@@ -55,10 +55,10 @@ import Testing
     }
 
     @Test func `other errors keep what they are`() {
-        let ours = CoordinatorError(.busy, "words")
-        #expect(CoordinatorError(database: ours) == ours)
-        #expect(CoordinatorError(database: CancellationError()).code == .cancelled)
+        let ours = LanguageSystemError(.busy, "words")
+        #expect(LanguageSystemError(database: ours) == ours)
+        #expect(LanguageSystemError(database: CancellationError()).code == .cancelled)
         struct Mine: Error {}
-        #expect(CoordinatorError(database: Mine()).code == .internal)
+        #expect(LanguageSystemError(database: Mine()).code == .internal)
     }
 }

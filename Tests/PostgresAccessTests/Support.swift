@@ -19,12 +19,12 @@ func postgresError<T>(_ body: () async throws -> T) async -> PostgresError? {
     }
 }
 
-func coordinatorError<T>(_ body: () async throws -> T) async -> CoordinatorError? {
+func coordinatorError<T>(_ body: () async throws -> T) async -> LanguageSystemError? {
     do {
         _ = try await body()
         return nil
     } catch {
-        return CoordinatorError(database: error)
+        return LanguageSystemError(database: error)
     }
 }
 

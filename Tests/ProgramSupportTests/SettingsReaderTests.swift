@@ -35,7 +35,7 @@ private struct Example: Equatable {
             "serverNames", flags.names, flagName: "--server-name", expected: "names without spaces"
         ) { text, name in
             guard !text.contains(" ") else {
-                throw CoordinatorError(.invalidSettings, "cannot use \(name) '\(text)'")
+                throw LanguageSystemError(.invalidSettings, "cannot use \(name) '\(text)'")
             }
         }
         address = try settings.text("address", flags.address, expected: "host:port") {
@@ -43,7 +43,7 @@ private struct Example: Equatable {
             do {
                 return try HostPort(text)
             } catch {
-                throw CoordinatorError(.invalidSettings, "cannot use \(name) '\(text)'")
+                throw LanguageSystemError(.invalidSettings, "cannot use \(name) '\(text)'")
             }
         }
     }
@@ -86,8 +86,8 @@ private final class Place {
     }
 
     /// What is said when the settings are refused.
-    func refusal(_ flags: Example.Flags = .init()) async throws -> CoordinatorError {
-        let error = await #expect(throws: CoordinatorError.self) { try await self.read(flags) }
+    func refusal(_ flags: Example.Flags = .init()) async throws -> LanguageSystemError {
+        let error = await #expect(throws: LanguageSystemError.self) { try await self.read(flags) }
         let refusal = try #require(error)
         #expect(refusal.code == .invalidSettings)
         #expect(refusal.code.exitStatus == 78)

@@ -5,7 +5,7 @@ import Testing
 
 /// The three configurations that arrive as JSON.
 protocol JSONConfiguration: Equatable {
-    init(json: String) throws(CoordinatorError)
+    init(json: String) throws(LanguageSystemError)
     var json: String { get }
 }
 extension RankerConfiguration: JSONConfiguration {}
@@ -98,7 +98,7 @@ struct JSONSpoiler {
 
     @Test func `a key that stands twice is refused by name, in every configuration`() {
         func expectRefusal<C: JSONConfiguration>(_ type: C.Type, _ json: String, _ key: String) {
-            let error = #expect(throws: CoordinatorError.self) { try C(json: json) }
+            let error = #expect(throws: LanguageSystemError.self) { try C(json: json) }
             #expect(
                 error?.message.hasSuffix("found the key '\(key)' twice, expected it once") == true,
                 "\(String(describing: error))")
@@ -115,7 +115,7 @@ struct JSONSpoiler {
 
     @Test func `an unknown key is refused by name, in every configuration`() {
         func expectRefusal<C: JSONConfiguration>(_ type: C.Type, _ json: String) {
-            let error = #expect(throws: CoordinatorError.self) { try C(json: json) }
+            let error = #expect(throws: LanguageSystemError.self) { try C(json: json) }
             #expect(error?.message.contains("unknown key 'tau'") == true)
             #expect(error?.hint?.hasPrefix("known keys are ") == true)
         }
@@ -129,7 +129,7 @@ struct JSONSpoiler {
 
     @Test func `a key with a line break, or a very long one, still makes one short sentence`() {
         for key in [#"a\nb"#, #"a\u0000\u001b[2J\u2028"#, String(repeating: "k", count: 50_000)] {
-            let error = #expect(throws: CoordinatorError.self) {
+            let error = #expect(throws: LanguageSystemError.self) {
                 try EvaluationConfiguration(json: "{\"\(key)\":1}")
             }
             expectSentence(error?.message ?? "")
@@ -144,7 +144,7 @@ struct JSONSpoiler {
             #expect(try C(json: configuration.json) == configuration)
             for _ in 0..<4_000 {
                 let json = spoiler.spoil(configuration.json)
-                do throws(CoordinatorError) {
+                do throws(LanguageSystemError) {
                     let read = try C(json: json)
                     readCount += 1
                     #expect(try C(json: read.json) == read, "\(json)")

@@ -143,7 +143,7 @@ import Testing
     func `too few queries are refused with the count`(
         queries: Int, heldOut: Double, sentence: String
     ) throws {
-        let error = #expect(throws: CoordinatorError.self) {
+        let error = #expect(throws: LanguageSystemError.self) {
             try train(ranker, plan(heldOut: heldOut), on: [noise(queries: queries)])
         }
         #expect(error?.code == .invalidArgument)
@@ -153,7 +153,7 @@ import Testing
     @Test func `held-out queries of one label each are refused`() throws {
         var builder = FeatureBuilder(queries: 20, pool: 12)
         for row in 0..<19 * 12 { builder.labels[row] = 1 }
-        let error = #expect(throws: CoordinatorError.self) {
+        let error = #expect(throws: LanguageSystemError.self) {
             try train(ranker, plan(heldOut: 0.05), on: [builder.set()])
         }
         #expect(error?.message.contains("no query with different labels") == true)
@@ -171,7 +171,7 @@ import Testing
         let training =
             #"{"loss":"list_kl","optimizer":{"name":"sgd","lr":1},"epochs":\#(epochs),"#
             + #""early_stopping":\#(json)}"#
-        let error = #expect(throws: CoordinatorError.self) {
+        let error = #expect(throws: LanguageSystemError.self) {
             try TrainingConfiguration(json: training)
         }
         #expect(error?.description.contains(sentence) == true, "\(String(describing: error))")

@@ -70,7 +70,7 @@ import Testing
 
     @Test(arguments: [[], [0], [4, 1_025]])
     func `no K, or one out of range, is refused`(counts: [Int]) throws {
-        let error = #expect(throws: CoordinatorError.self) {
+        let error = #expect(throws: LanguageSystemError.self) {
             try scalingCurve(of: weights(.listwise), on: set(), candidateCounts: counts)
         }
         #expect(error?.code == .invalidArgument)

@@ -48,14 +48,14 @@ import Testing
     func `each flaw of a feature file is refused with its own sentence`(flaw: Flaw) throws {
         var builder = FeatureBuilder()
         flaw.spoil(&builder)
-        let error = #expect(throws: CoordinatorError.self) { try builder.set() }
+        let error = #expect(throws: LanguageSystemError.self) { try builder.set() }
         #expect(error?.message.contains(flaw.sentence) == true, "\(String(describing: error))")
     }
 
     @Test func `a feature file cut short anywhere is refused`() throws {
         let bytes = FeatureBuilder().bytes()
         for count in stride(from: 0, to: bytes.count, by: 97) {
-            let error = #expect(throws: CoordinatorError.self) {
+            let error = #expect(throws: LanguageSystemError.self) {
                 try FeatureSet(safetensors: Array(bytes[..<count]))
             }
             #expect(error?.code == .invalidFeatures)
@@ -89,7 +89,7 @@ import Testing
     }
 
     @Test func `a missing feature file is named in the sentence`() throws {
-        let error = #expect(throws: CoordinatorError.self) {
+        let error = #expect(throws: LanguageSystemError.self) {
             try FeatureSet(contentsOf: "/nowhere/x.safetensors")
         }
         #expect(error?.message == "cannot read /nowhere/x.safetensors: No such file or directory")

@@ -56,8 +56,8 @@ import Testing
         }
     }
 
-    static func refusal(_ body: () throws -> Void) throws -> CoordinatorError {
-        try #require(throws: CoordinatorError.self) { try body() }
+    static func refusal(_ body: () throws -> Void) throws -> LanguageSystemError {
+        try #require(throws: LanguageSystemError.self) { try body() }
     }
 
     @Test(arguments: [FeatureType.bfloat16, .float32], Precision.allCases)
@@ -172,7 +172,7 @@ import Testing
             error.message.hasPrefix("cannot evaluate on tiny: the ")
                 && error.message.hasSuffix(" of candidate 5 of query 2 is not finite"),
             "\(error.message)")
-        #expect(throws: CoordinatorError.self) { try scalingCurve(of: weights, on: set) }
+        #expect(throws: LanguageSystemError.self) { try scalingCurve(of: weights, on: set) }
         let measured = try evaluate(Self.weights(configuration), on: set)
         #expect(measured.accuracy <= measured.oracle)
     }

@@ -120,13 +120,13 @@ import Testing
         let weights = RankerWeights(fresh: Self.configurations[1], seed: 9)
         var bytes = weights.safetensors()
         bytes.replaceSubrange(bytes.count - 4..<bytes.count, with: [0, 0, 0xc0, 0x7f])
-        #expect(throws: CoordinatorError.self) { try RankerWeights(safetensors: bytes) }
-        #expect(throws: CoordinatorError.self) {
+        #expect(throws: LanguageSystemError.self) { try RankerWeights(safetensors: bytes) }
+        #expect(throws: LanguageSystemError.self) {
             try bytes.withUnsafeBytes { _ = try RankerScorer(safetensors: $0) }
         }
         var writer = SafetensorsWriter(metadata: ["ranker": Self.configurations[1].json])
         writer.add("projection.weight", .f32, [1], [Float(0)])
-        let error = #expect(throws: CoordinatorError.self) {
+        let error = #expect(throws: LanguageSystemError.self) {
             try RankerWeights(safetensors: writer.bytes())
         }
         #expect(error?.code == .invalidWeights)
@@ -145,7 +145,7 @@ import Testing
         }
         #expect(scores.count == 2 && scores.allSatisfy(\.isFinite))
         for (bytes, candidates) in [(sound, 3), (sound, 0), (sound, 5_000), (spoilt, 2)] {
-            let error = #expect(throws: CoordinatorError.self) {
+            let error = #expect(throws: LanguageSystemError.self) {
                 try bytes.withUnsafeBytes {
                     try scorer.score(features: $0, dtype: type, candidateCount: candidates)
                 }
@@ -182,7 +182,9 @@ import Testing
         ),
     ])
     func `a ranker configuration with a flaw is refused`(json: String, sentence: String) {
-        let error = #expect(throws: CoordinatorError.self) { try RankerConfiguration(json: json) }
+        let error = #expect(throws: LanguageSystemError.self) {
+            try RankerConfiguration(json: json)
+        }
         #expect(error?.description.contains(sentence) == true, "\(String(describing: error))")
     }
 
@@ -194,7 +196,9 @@ import Testing
         (#"{"loss":"list_kl","temperature":0,"optimizer":{"name":"sgd","lr":1}}"#, "temperature"),
     ])
     func `a training configuration with a flaw is refused`(json: String, sentence: String) {
-        let error = #expect(throws: CoordinatorError.self) { try TrainingConfiguration(json: json) }
+        let error = #expect(throws: LanguageSystemError.self) {
+            try TrainingConfiguration(json: json)
+        }
         #expect(error?.description.contains(sentence) == true, "\(String(describing: error))")
     }
 }

@@ -55,7 +55,7 @@ import Testing
         sentence: String, header: String, dataCount: Int
     ) throws {
         let header = padded(header.replacing("X0", with: tensor(0, 8)))
-        let error = #expect(throws: CoordinatorError.self) {
+        let error = #expect(throws: LanguageSystemError.self) {
             try parse(header, dataCount: dataCount)
         }
         #expect(error?.message.contains(sentence) == true, "\(String(describing: error))")
@@ -63,7 +63,7 @@ import Testing
 
     @Test(arguments: [0, 1, 100_000_001, UInt64.max])
     func `an impossible header length is refused`(length: UInt64) {
-        #expect(throws: CoordinatorError.self) { try parse("{}", dataCount: 0, length: length) }
+        #expect(throws: LanguageSystemError.self) { try parse("{}", dataCount: 0, length: length) }
     }
 
     @Test func `a tensor need not begin where its type would lie`() throws {

@@ -71,7 +71,7 @@ import Testing
         // Before anything is dropped: 8 of 8, 1 of 8 and 1 of 8.
         #expect(report.poolPositiveShare == 10.0 / 24)
         plan.candidateCount = 9
-        let error = #expect(throws: CoordinatorError.self) {
+        let error = #expect(throws: LanguageSystemError.self) {
             try train(configuration, plan, on: [builder.set()])
         }
         #expect(error?.code == .invalidFeatures)
@@ -99,7 +99,7 @@ import Testing
         let second = try train(configuration, plan(.listwise), on: [set], initial: first.weights)
         #expect(second.report.firstLoss < first.report.firstLoss)
         let other = RankerWeights(fresh: .preset(kind: .pointwise, hiddenSize: 8), seed: 1)
-        #expect(throws: CoordinatorError.self) {
+        #expect(throws: LanguageSystemError.self) {
             try train(configuration, plan(.listwise), on: [set], initial: other)
         }
     }
@@ -107,7 +107,7 @@ import Testing
     @Test func `features of another width are refused with both widths`() throws {
         let set = try FeatureBuilder().set()
         let configuration = RankerConfiguration.preset(kind: .listwise, hiddenSize: 9)
-        let error = #expect(throws: CoordinatorError.self) {
+        let error = #expect(throws: LanguageSystemError.self) {
             try train(configuration, plan(.listwise), on: [set])
         }
         #expect(error?.code == .contractMismatch)
@@ -123,7 +123,7 @@ import Testing
         plan.epochs = 50
         let configuration = try RankerConfiguration(
             kind: .listwise, hiddenSize: 8, similarity: .affine)
-        #expect(throws: CoordinatorError.self) { try train(configuration, plan, on: [set]) }
+        #expect(throws: LanguageSystemError.self) { try train(configuration, plan, on: [set]) }
     }
 
     @Test(arguments: RankerKind.allCases)

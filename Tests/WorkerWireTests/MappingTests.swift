@@ -86,7 +86,7 @@ import WorkerWire
             EdgeRerankReply(
                 number: 9, .scored([0.25, -1, .nan, .infinity], compute: .microseconds(310)))),
         .reranked(
-            EdgeRerankReply(number: .max, .refused(CoordinatorError(.unavailable, "not yet")))),
+            EdgeRerankReply(number: .max, .refused(LanguageSystemError(.unavailable, "not yet")))),
         .localData(LocalData(sets: [localSet], weights: [digest(7)])),
         .availability(takesTasks: false),
         .heartbeat([LeaseProgress(token: token(4), progress: 0.5, note: "step 1")]),
@@ -101,7 +101,7 @@ import WorkerWire
         "0f8fad5b-d9cb-469f-a165-70867728950e1",
     ])
     func `the mapping refuses a token that is none`(text: String) {
-        #expect(throws: CoordinatorError.self) { try LeaseToken(wire: text) }
+        #expect(throws: LanguageSystemError.self) { try LeaseToken(wire: text) }
     }
 
     @Test(arguments: [Double.nan, .infinity, -0.01, 1.01])
@@ -109,7 +109,7 @@ import WorkerWire
         var message = Languagesystem_V1_LeaseProgress()
         message.leaseToken = "0f8fad5b-d9cb-469f-a165-70867728950e"
         message.progress = progress
-        #expect(throws: CoordinatorError.self) { try LeaseProgress(message) }
+        #expect(throws: LanguageSystemError.self) { try LeaseProgress(message) }
     }
 
     @Test func `the mapping refuses local feature sets of impossible sizes, and too many`() {
@@ -124,12 +124,12 @@ import WorkerWire
         for change in changes {
             var damaged = message
             change(&damaged.localData.featureSets[0])
-            #expect(throws: CoordinatorError.self) { try WorkerEvent(damaged) }
+            #expect(throws: LanguageSystemError.self) { try WorkerEvent(damaged) }
         }
         var many = message
         many.localData.featureSets = Array(
             repeating: message.localData.featureSets[0], count: WireLimits.localSetCountMax + 1)
-        #expect(throws: CoordinatorError.self) { try WorkerEvent(many) }
+        #expect(throws: LanguageSystemError.self) { try WorkerEvent(many) }
     }
 
     @Test func `the mapping refuses a rerank of impossible sizes`() {
@@ -149,7 +149,7 @@ import WorkerWire
         for change in changes {
             var damaged = message
             change(&damaged.rerank)
-            #expect(throws: CoordinatorError.self) { try CoordinatorCommand(damaged) }
+            #expect(throws: LanguageSystemError.self) { try CoordinatorCommand(damaged) }
         }
     }
 
@@ -168,7 +168,7 @@ import WorkerWire
         for change in changes {
             var damaged = message
             change(&damaged)
-            let error = #expect(throws: CoordinatorError.self) { try PeerRerank(damaged) }
+            let error = #expect(throws: LanguageSystemError.self) { try PeerRerank(damaged) }
             #expect(error?.code == .invalidArgument)
         }
     }
@@ -196,9 +196,9 @@ import WorkerWire
     {
         var message = Languagesystem_V1_RerankScores()
         message.scores = Data(count: 7)
-        #expect(throws: CoordinatorError.self) { try EdgeRerankReply(message) }
+        #expect(throws: LanguageSystemError.self) { try EdgeRerankReply(message) }
         message.scores = Data(count: 4 * (WireLimits.candidateCountMax + 1))
-        #expect(throws: CoordinatorError.self) { try EdgeRerankReply(message) }
+        #expect(throws: LanguageSystemError.self) { try EdgeRerankReply(message) }
     }
 
     @Test func `a refusal with a code that is not known here is an internal one`() throws {
@@ -208,12 +208,12 @@ import WorkerWire
         #expect(
             try EdgeRerankReply(message)
                 == EdgeRerankReply(
-                    number: 0, .refused(CoordinatorError(.internal, "cannot: tired"))))
+                    number: 0, .refused(LanguageSystemError(.internal, "cannot: tired"))))
     }
 
     @Test func `the mapping refuses a digest of another length`() {
-        #expect(throws: CoordinatorError.self) { try Digest(wire: Data(count: 31)) }
-        #expect(throws: CoordinatorError.self) { try Digest(wire: Data()) }
+        #expect(throws: LanguageSystemError.self) { try Digest(wire: Data(count: 31)) }
+        #expect(throws: LanguageSystemError.self) { try Digest(wire: Data()) }
     }
 
     @Test func `the mapping refuses what is too many`() {
@@ -222,14 +222,14 @@ import WorkerWire
         hello.taskKinds = ["train"]
         hello.heldDigests = Array(
             repeating: Data(count: 32), count: WireLimits.heldDigestCountMax + 1)
-        #expect(throws: CoordinatorError.self) { try WorkerHello(hello) }
+        #expect(throws: LanguageSystemError.self) { try WorkerHello(hello) }
         hello.heldDigests = []
         hello.heldLeases = Array(repeating: "x", count: WireLimits.leaseCountMax + 1)
-        #expect(throws: CoordinatorError.self) { try WorkerHello(hello) }
+        #expect(throws: LanguageSystemError.self) { try WorkerHello(hello) }
         hello.heldLeases = []
         for capacity in [0, 65, UInt32.max] {
             hello.capacity = capacity
-            #expect(throws: CoordinatorError.self) { try WorkerHello(hello) }
+            #expect(throws: LanguageSystemError.self) { try WorkerHello(hello) }
         }
     }
 
@@ -239,7 +239,7 @@ import WorkerWire
         hello.taskKinds = ["train", "dream"]
         #expect(try WorkerHello(hello).taskKinds == [.train])
         hello.taskKinds = ["dream"]
-        #expect(throws: CoordinatorError.self) { try WorkerHello(hello) }
+        #expect(throws: LanguageSystemError.self) { try WorkerHello(hello) }
         // Nothing but reranks is something.
         hello.reranks = true
         #expect(try WorkerHello(hello).taskKinds.isEmpty)
@@ -250,22 +250,22 @@ import WorkerWire
         "{\"a\":\"\(String(repeating: "x", count: 300_000))\"}",
     ])
     func `the mapping refuses JSON that is no object of acceptable size`(text: String) {
-        #expect(throws: CoordinatorError.self) { try WireLimits.json(text) }
+        #expect(throws: LanguageSystemError.self) { try WireLimits.json(text) }
     }
 
     @Test func `the mapping refuses a task without work, features or weights`() {
         var lease = Languagesystem_V1_TaskLease(Self.train)
         lease.work = nil
-        #expect(throws: CoordinatorError.self) { try TaskLease(lease) }
+        #expect(throws: LanguageSystemError.self) { try TaskLease(lease) }
         lease = Languagesystem_V1_TaskLease(Self.train)
         lease.train.features = []
-        #expect(throws: CoordinatorError.self) { try TaskLease(lease) }
+        #expect(throws: LanguageSystemError.self) { try TaskLease(lease) }
         lease = Languagesystem_V1_TaskLease(Self.evaluate)
         lease.evaluate.clearWeights()
-        #expect(throws: CoordinatorError.self) { try TaskLease(lease) }
+        #expect(throws: LanguageSystemError.self) { try TaskLease(lease) }
         lease = Languagesystem_V1_TaskLease(Self.evaluate)
         lease.evaluate.features[0].byteCount = .max
-        #expect(throws: CoordinatorError.self) { try TaskLease(lease) }
+        #expect(throws: LanguageSystemError.self) { try TaskLease(lease) }
     }
 
     @Test func `the mapping refuses a chunk beyond its blob`() {
@@ -273,15 +273,15 @@ import WorkerWire
         chunk.bytes = Data(count: 10)
         chunk.byteCount = 15
         chunk.offset = 6
-        #expect(throws: CoordinatorError.self) { try BlobChunk(chunk) }
+        #expect(throws: LanguageSystemError.self) { try BlobChunk(chunk) }
         chunk.offset = .max
-        #expect(throws: CoordinatorError.self) { try BlobChunk(chunk) }
+        #expect(throws: LanguageSystemError.self) { try BlobChunk(chunk) }
         chunk.byteCount = .max
-        #expect(throws: CoordinatorError.self) { try BlobChunk(chunk) }
+        #expect(throws: LanguageSystemError.self) { try BlobChunk(chunk) }
         chunk.offset = 0
         chunk.byteCount = 4 << 20
         chunk.bytes = Data(count: WireLimits.chunkByteCount + 1)
-        #expect(throws: CoordinatorError.self) { try BlobChunk(chunk) }
+        #expect(throws: LanguageSystemError.self) { try BlobChunk(chunk) }
     }
 
     @Test func `the mapping makes a note one line of acceptable length`() {
@@ -292,18 +292,19 @@ import WorkerWire
 
     @Test(arguments: ErrorCode.allCases)
     func `the mapping of a refusal keeps code, sentence and hint`(code: ErrorCode) {
-        let error = CoordinatorError(
+        let error = LanguageSystemError(
             code, "cannot do it: found ü", hint: "try ‘this’", cause: "secret detail")
         let rpc = RPCError(error)
         #expect(rpc.code.rawValue == code.grpcStatus)
         #expect(!"\(rpc)".contains("secret detail"))
-        let back = CoordinatorError(rpc)
-        #expect(back == CoordinatorError(code, error.message, hint: error.hint))
+        let back = LanguageSystemError(rpc)
+        #expect(back == LanguageSystemError(code, error.message, hint: error.hint))
     }
 
     @Test func `a transport's own failure is a failure to answer`() {
-        #expect(CoordinatorError(RPCError(code: .unavailable, message: "x")).code == .unavailable)
-        #expect(CoordinatorError(RPCError(code: .internalError, message: "x")).code == .internal)
+        #expect(
+            LanguageSystemError(RPCError(code: .unavailable, message: "x")).code == .unavailable)
+        #expect(LanguageSystemError(RPCError(code: .internalError, message: "x")).code == .internal)
     }
 }
 

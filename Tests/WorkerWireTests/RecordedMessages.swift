@@ -52,8 +52,7 @@ extension `Recorded messages` {
                     .scored([0.25, -1, .infinity], compute: .microseconds(310))))),
         event(
             "rerank_refusal",
-            .reranked(
-                EdgeRerankReply(number: 9, .refused(CoordinatorError(.unavailable, "not yet"))))),
+            .reranked(EdgeRerankReply(number: 9, .refused(.init(.unavailable, "not yet"))))),
         Recording("fetch_blob") { (message: inout Languagesystem_V1_FetchBlobRequest) in
             message = Languagesystem_V1_FetchBlobRequest(
                 digest: try digest(3), offset: 1 << 33)
@@ -84,7 +83,7 @@ extension `Recorded messages` {
         Recording("fail_attempt") { (message: inout Languagesystem_V1_FailAttemptRequest) in
             message = Languagesystem_V1_FailAttemptRequest(
                 token: try token(3),
-                error: CoordinatorError(.unavailable, "cannot train: found too little memory"),
+                error: LanguageSystemError(.unavailable, "cannot train: found too little memory"),
                 retryable: true)
         },
         Recording("renew_certificate") {

@@ -24,8 +24,8 @@ import Testing
     /// What is said when they are refused.
     private func refusal(
         _ common: [String] = [], serve: [String]? = nil, environment: [String: String] = [:]
-    ) async throws -> CoordinatorError {
-        let error = await #expect(throws: CoordinatorError.self) {
+    ) async throws -> LanguageSystemError {
+        let error = await #expect(throws: LanguageSystemError.self) {
             try await settings(common, serve: serve, environment: environment)
         }
         let refusal = try #require(error)

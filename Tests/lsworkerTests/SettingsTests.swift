@@ -37,9 +37,9 @@ private final class State {
 
     /// What is said when they are refused.
     func refusal(_ flags: [String] = [], environment: [String: String] = [:]) async throws
-        -> CoordinatorError
+        -> LanguageSystemError
     {
-        let error = await #expect(throws: CoordinatorError.self) {
+        let error = await #expect(throws: LanguageSystemError.self) {
             try await self.settings(flags, environment: environment)
         }
         return try #require(error)

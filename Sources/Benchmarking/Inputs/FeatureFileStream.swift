@@ -22,7 +22,7 @@ package final class FeatureFileStream {
     /// - Throws: `invalidArgument` when the file cannot be made.
     package init(
         path: String, metadata: [String: String], tensors: [Tensor]
-    ) throws(CoordinatorError) {
+    ) throws(LanguageSystemError) {
         self.path = path
         // Widest type first, then by name, as `SafetensorsWriter` does.
         let ordered = tensors.sorted {
@@ -46,7 +46,7 @@ package final class FeatureFileStream {
     /// Writes `values` as the tensor's numbers from `index` on.
     package func write<T: BitwiseCopyable>(
         _ values: [T], to name: String, at index: Int
-    ) throws(CoordinatorError) {
+    ) throws(LanguageSystemError) {
         let bytes = values.withUnsafeBytes { Data($0) }
         let offset = index * MemoryLayout<T>.stride
         guard let start = starts[name], let size = expected[name], offset + bytes.count <= size
@@ -55,7 +55,7 @@ package final class FeatureFileStream {
     }
 
     /// Gives the file its final name. Numbers that were not written are 0.
-    package func finish() throws(CoordinatorError) {
+    package func finish() throws(LanguageSystemError) {
         do {
             let end = starts.map { $0.value + expected[$0.key, default: 0] }.max() ?? 0
             if try file.seekToEnd() < UInt64(end) { try file.truncate(atOffset: UInt64(end)) }
@@ -68,12 +68,12 @@ package final class FeatureFileStream {
         }
     }
 
-    private func write(_ bytes: Data, at offset: Int) throws(CoordinatorError) {
+    private func write(_ bytes: Data, at offset: Int) throws(LanguageSystemError) {
         do {
             try file.seek(toOffset: UInt64(offset))
             try file.write(contentsOf: bytes)
         } catch {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .invalidArgument, "cannot write \(path): the disk is full or failed",
                 cause: "\(error)")
         }

@@ -11,7 +11,7 @@ extension RankerWeights {
     ///   finite.
     package init(
         initialFrom path: String, for configuration: RankerConfiguration
-    ) throws(CoordinatorError) {
+    ) throws(LanguageSystemError) {
         let file = try BenchFile(path, code: .invalidWeights)
         if file.header.metadata["ranker"] == nil {
             try self.init(safetensors: file.described(as: configuration), name: path)
@@ -19,7 +19,7 @@ extension RankerWeights {
             try self.init(safetensors: file.bytes, name: path)
         }
         guard self.configuration == configuration else {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .invalidWeights,
                 "cannot start from \(path): found weights of \(self.configuration.json), "
                     + "expected \(configuration.json)")

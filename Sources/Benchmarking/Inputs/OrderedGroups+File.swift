@@ -12,7 +12,7 @@ extension OrderedGroups {
     ///   is not a permutation.
     package init(
         contentsOf path: String, for sets: [FeatureSet]
-    ) throws(CoordinatorError) {
+    ) throws(LanguageSystemError) {
         let file = try BenchFile(path, code: .invalidFeatures)
         guard let format = file.header.metadata["format"], format == Self.format else {
             throw .unreadable(
@@ -57,7 +57,7 @@ extension OrderedGroups {
 extension CandidateGroups {
     fileprivate func checkRows(
         against pools: [Range<Int>], _ path: String
-    ) throws(CoordinatorError) {
+    ) throws(LanguageSystemError) {
         for (group, query) in queries.enumerated() {
             guard pools.indices.contains(Int(query)) else {
                 throw .unreadable(
@@ -79,7 +79,7 @@ extension CandidateGroups {
     }
 }
 
-private func checkPermutation(_ order: [Int32], _ path: String) throws(CoordinatorError) {
+private func checkPermutation(_ order: [Int32], _ path: String) throws(LanguageSystemError) {
     var seen = [Bool](repeating: false, count: order.count)
     for place in order {
         guard seen.indices.contains(Int(place)), !seen[Int(place)] else {

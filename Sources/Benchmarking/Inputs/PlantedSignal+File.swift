@@ -14,7 +14,7 @@ extension PlantedSignal {
     /// - Throws: `invalidArgument` where the file cannot be written.
     package func write(
         to path: String, queryCount: Int, split: Split
-    ) throws(CoordinatorError) -> Summary {
+    ) throws(LanguageSystemError) -> Summary {
         let (count, size) = (queryCount * responseCount, hiddenSize)
         let tensors = [
             FeatureFileStream.Tensor(name: "offsets", dtype: .i64, shape: [queryCount + 1]),

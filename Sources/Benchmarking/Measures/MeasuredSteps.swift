@@ -23,7 +23,7 @@ package struct MeasuredSteps: Sendable {
     package init(
         from initial: RankerWeights, _ plan: TrainingConfiguration, on table: FeatureTable,
         _ ordered: OrderedGroups, threadCount: Int
-    ) throws(CoordinatorError) {
+    ) throws(LanguageSystemError) {
         let clock = ContinuousClock()
         let start = clock.now
         let team = ThreadTeam(count: threadCount)
@@ -63,7 +63,7 @@ extension OrderedGroups {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func lossNotFinite(_ step: Int) -> Self {
         Self(
             .invalidArgument,

@@ -42,11 +42,11 @@ package final class ScoringCase {
     }
 
     /// Scores the groups with one of the rankers.
-    package func score(ranker: Int) throws(CoordinatorError) {
+    package func score(ranker: Int) throws(LanguageSystemError) {
         let (scorer, count, groups) = (scorers[ranker], candidateCount, groupCount)
         let result = features.withUnsafeBytes { bytes in
             scores.withUnsafeMutableBufferPointer { target in
-                Result<Void, CoordinatorError> { () throws(CoordinatorError) in
+                Result<Void, LanguageSystemError> { () throws(LanguageSystemError) in
                     try scorer.score(
                         features: bytes, dtype: .float16, candidateCount: count, groupCount: groups,
                         into: target)

@@ -80,7 +80,7 @@ extension DispatchHub {
         rerankWaiters[number]?.yield(answer)
     }
 
-    private func note(_ error: CoordinatorError, of work: EdgeRerank, by worker: Worker) {
+    private func note(_ error: LanguageSystemError, of work: EdgeRerank, by worker: Worker) {
         switch error.code {
         // It fetches the weights; or it is the request that is at fault.
         case .unavailable, .invalidFeatures, .cancelled: return
@@ -95,7 +95,7 @@ extension DispatchHub {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func rerankCancelled() -> Self {
         Self(.cancelled, "cannot rerank: whoever asked has left")
     }

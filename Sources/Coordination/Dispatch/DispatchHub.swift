@@ -59,8 +59,8 @@ public actor DispatchHub: Service {
         let connection: OpenedConnection
         let outbound: AsyncStream<Outbound>.Continuation
         /// Why it ends, if its worker is to hear that.
-        let ending: AsyncStream<CoordinatorError>
-        let endingInput: AsyncStream<CoordinatorError>.Continuation
+        let ending: AsyncStream<LanguageSystemError>
+        let endingInput: AsyncStream<LanguageSystemError>.Continuation
         var state: SessionState
         /// When the database last heard that the worker is there.
         var notedAt: ContinuousClock.Instant
@@ -138,7 +138,7 @@ public actor DispatchHub: Service {
         let connection = try await ledger.workerConnected(
             worker.id, hello, to: settings.coordinatorName, serial: worker.serial)
         if let id = sessionOfWorker[worker.id], let other = sessions[id] {
-            let reason: CoordinatorError? =
+            let reason: LanguageSystemError? =
                 other.instance == hello.process?.instance ? nil : .anotherMachine(worker.name)
             // Of two that open at once the database says which came later.
             guard other.connection.number < connection.number else {
@@ -157,7 +157,7 @@ public actor DispatchHub: Service {
         let (stream, outbound) = AsyncStream.makeStream(
             of: Outbound.self, bufferingPolicy: .bufferingOldest(Self.unreadCountMax))
         let (ending, endingInput) = AsyncStream.makeStream(
-            of: CoordinatorError.self, bufferingPolicy: .bufferingOldest(1))
+            of: LanguageSystemError.self, bufferingPolicy: .bufferingOldest(1))
         sessions[id] = Session(
             worker: worker, instance: hello.process?.instance, taskKinds: hello.taskKinds,
             reranks: hello.reranks,
@@ -186,7 +186,7 @@ public actor DispatchHub: Service {
     }
 
     /// Why the session ends, if its worker is to hear that; ends with the session.
-    public func ending(of id: SessionID) -> AsyncStream<CoordinatorError> {
+    public func ending(of id: SessionID) -> AsyncStream<LanguageSystemError> {
         sessions[id]?.ending ?? AsyncStream { $0.finish() }
     }
 
@@ -570,7 +570,7 @@ public actor DispatchHub: Service {
     }
 
     /// - Parameter reason: What the worker is told; nil: it comes back when it can.
-    private func end(_ id: SessionID, because reason: CoordinatorError? = nil) {
+    private func end(_ id: SessionID, because reason: LanguageSystemError? = nil) {
         guard let session = sessions.removeValue(forKey: id) else { return }
         if sessionOfWorker[session.worker.id] == id {
             sessionOfWorker[session.worker.id] = nil
@@ -583,7 +583,7 @@ public actor DispatchHub: Service {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func anotherMachine(_ worker: String) -> Self {
         Self(
             .identityRefused,

@@ -172,7 +172,7 @@ public struct EdgeReranks: Sendable {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func tooLargeForTheEdge(_ found: Int, max: Int) -> Self {
         Self(
             .tooLarge,

@@ -24,7 +24,8 @@ public struct TransferBudget: Sendable, Equatable {
     public func lentByteCount(to worker: WorkerID) -> Int { lent[worker] ?? 0 }
 
     /// - Throws: `busy` when the worker's share or the whole is used up; nothing is lent then.
-    public mutating func borrow(_ byteCount: Int, for worker: WorkerID) throws(CoordinatorError) {
+    public mutating func borrow(_ byteCount: Int, for worker: WorkerID) throws(LanguageSystemError)
+    {
         let held = lentByteCount(to: worker)
         precondition(byteCount >= 0, "a transfer has no less than no bytes")
         guard byteCount <= workerByteCountMax - held else {
@@ -62,7 +63,7 @@ public final class WorkerBudget: Sendable {
     public func lending<Value: Sendable>(
         _ byteCount: Int, to worker: WorkerID, _ body: () async throws -> Value
     ) async throws -> Value {
-        try budget.withLock { budget throws(CoordinatorError) in
+        try budget.withLock { budget throws(LanguageSystemError) in
             try budget.borrow(byteCount, for: worker)
         }
         defer { budget.withLock { $0.giveBack(byteCount, of: worker) } }
@@ -70,7 +71,7 @@ public final class WorkerBudget: Sendable {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func tooManyTransfers(_ reason: String) -> Self {
         Self(
             .busy, "cannot begin this transfer now: \(reason)",

@@ -44,11 +44,11 @@ public final class DatabaseHealth: Service {
             if answer != nil { return }
         } catch {
             if let refusal = ledger.refusal { throw refusal }
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .unavailable, "cannot take requests: the database does not answer",
                 cause: "\(error)")
         }
-        throw CoordinatorError(
+        throw LanguageSystemError(
             .unavailable,
             """
             cannot take requests: the database did not answer in \

@@ -67,7 +67,7 @@ public struct Referee: Service {
             report = found.json
             verdict = difference == nil ? .confirmed : .refuted
             reason = difference ?? "a coordinator found the same"
-        } catch let error as CoordinatorError where !error.isOfDatabase {
+        } catch let error as LanguageSystemError where !error.isOfDatabase {
             // What cannot be measured is no word against its worker: it took these bytes from here.
             (verdict, reason) = (.failed, error.message)
         }
@@ -90,7 +90,7 @@ public struct Referee: Service {
         EvaluationReport, difference: String?
     ) {
         let weights = try await ledger.readWeights(check.weights) {
-            bytes throws(CoordinatorError) in try RankerWeights(safetensors: bytes)
+            bytes throws(LanguageSystemError) in try RankerWeights(safetensors: bytes)
         }
         let set = try await features(of: check)
         let isStopped = Locked(false)
@@ -104,12 +104,12 @@ public struct Referee: Service {
                     reported = try JSONDecoder().decode(
                         ReportedFigures.self, from: Data(check.report.utf8))
                 } catch {
-                    throw CoordinatorError(
+                    throw LanguageSystemError(
                         .internal, "cannot read the report that is to be measured again",
                         cause: "\(error)")
                 }
                 guard set.digest == check.features else {
-                    throw CoordinatorError(
+                    throw LanguageSystemError(
                         .invalidFeatures,
                         "cannot measure on \(check.features.short)…: the bytes here are others")
                 }
@@ -133,7 +133,7 @@ public struct Referee: Service {
     /// happens.
     private func features(of check: EvaluationCheck) async throws -> FeatureSet {
         guard check.featuresByteCount <= Self.featuresByteCountMax else {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .tooLarge,
                 """
                 cannot measure again on \(check.featuresByteCount) bytes of features: expected at \
@@ -171,7 +171,7 @@ private struct UnnamedFile {
             FileManager.default.createFile(
                 atPath: url.path, contents: nil, attributes: [.posixPermissions: 0o600])
         else {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .unavailable, "cannot write to \(url.deletingLastPathComponent().path)")
         }
         defer { try? FileManager.default.removeItem(at: url) }

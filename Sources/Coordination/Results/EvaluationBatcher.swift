@@ -15,7 +15,7 @@ public actor EvaluationBatcher {
 
     private struct Waiting {
         let result: EvaluationResult
-        let answer: CheckedContinuation<Result<Bool, CoordinatorError>, Never>
+        let answer: CheckedContinuation<Result<Bool, LanguageSystemError>, Never>
     }
 
     private let ledger: LedgerStore
@@ -59,7 +59,7 @@ public actor EvaluationBatcher {
     /// - Throws: What is wrong with this result, whatever came with it; `busy` when somebody holds
     ///   its ranker's lock, and the worker is to ask again: waiting here would hold a connection of
     ///   the pool; `unavailable` when this coordinator stops.
-    public func complete(_ result: EvaluationResult) async throws(CoordinatorError) -> Bool {
+    public func complete(_ result: EvaluationResult) async throws(LanguageSystemError) -> Bool {
         if hasEnded { throw .resultNotTaken() }
         return try await withCheckedContinuation { answer in
             waiting.append(Waiting(result: result, answer: answer))
@@ -105,7 +105,7 @@ public actor EvaluationBatcher {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func resultNotTaken() -> Self {
         Self(
             .unavailable, "cannot take a result: this coordinator stops",

@@ -34,7 +34,7 @@ public struct ResultIntake: Sendable {
     ) async throws -> Value {
         do {
             return try await body()
-        } catch let refusal as CoordinatorError where ResultReview.isOfContent(refusal) {
+        } catch let refusal as LanguageSystemError where ResultReview.isOfContent(refusal) {
             logger.warning(
                 "result refused",
                 metadata: ["worker": "\(worker.name)", "reason": "\(refusal.message)"])

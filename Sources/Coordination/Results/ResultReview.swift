@@ -10,7 +10,7 @@ public import Rankers
 public enum ResultReview {
     /// Whether a refusal is one that only the sender can be to blame for: not late, not cut off,
     /// not our trouble. Such a result fails its attempt and is kept in the audit log.
-    public static func isOfContent(_ refusal: CoordinatorError) -> Bool {
+    public static func isOfContent(_ refusal: LanguageSystemError) -> Bool {
         switch refusal.code {
         case .invalidArgument, .invalidWeights, .invalidFeatures, .contractMismatch: true
         default: false
@@ -25,7 +25,7 @@ public enum ResultReview {
     ///   weights.
     public static func check(
         _ weights: RankerWeights, leasedFor configuration: String?
-    ) throws(CoordinatorError) {
+    ) throws(LanguageSystemError) {
         guard weights.largestMagnitude <= RankerWeights.magnitudeMax else {
             throw .absurdWeights(weights.largestMagnitude)
         }
@@ -52,7 +52,7 @@ public enum ResultReview {
     }
 
     private static func canRead(_ work: LeasedConfigurations) -> Bool {
-        do throws(CoordinatorError) {
+        do throws(LanguageSystemError) {
             _ = try RankerConfiguration(json: work.ranker)
             switch work.kind {
             case .train: _ = try TrainingConfiguration(json: work.work)
@@ -75,7 +75,7 @@ public enum ResultReview {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func absurdWeights(_ magnitude: Float) -> Self {
         Self(
             .invalidWeights,

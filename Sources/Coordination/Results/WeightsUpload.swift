@@ -13,7 +13,7 @@ public struct WeightsUpload: Sendable {
     public static let byteCountMax = 128 << 20
 
     /// - Throws: `tooLarge`.
-    public init(_ header: TrainingResultHeader) throws(CoordinatorError) {
+    public init(_ header: TrainingResultHeader) throws(LanguageSystemError) {
         guard header.byteCount <= Self.byteCountMax else {
             throw .weightsTooLarge(header.byteCount)
         }
@@ -23,7 +23,7 @@ public struct WeightsUpload: Sendable {
     }
 
     /// - Throws: `invalidWeights` for a piece that is not the next, or goes beyond the end.
-    public mutating func append(_ chunk: BlobChunk) throws(CoordinatorError) {
+    public mutating func append(_ chunk: BlobChunk) throws(LanguageSystemError) {
         guard chunk.offset == bytes.count, bytes.count + chunk.bytes.count <= byteCount else {
             throw .uploadOutOfOrder(
                 offset: chunk.offset, count: chunk.bytes.count, expected: bytes.count, of: byteCount
@@ -36,7 +36,7 @@ public struct WeightsUpload: Sendable {
     ///
     /// - Throws: `unavailable` when the stream ended early: its worker died, or sends it again;
     ///   `invalidWeights` for bytes of another digest.
-    public func verified() throws(CoordinatorError) -> [UInt8] {
+    public func verified() throws(LanguageSystemError) -> [UInt8] {
         guard bytes.count == byteCount else { throw .uploadCut() }
         guard Digest(bytes: SHA256.hash(data: bytes)) == header.digest else {
             throw .uploadDamaged()
@@ -45,7 +45,7 @@ public struct WeightsUpload: Sendable {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func weightsTooLarge(_ byteCount: Int64) -> Self {
         Self(
             .tooLarge,

@@ -30,7 +30,7 @@ extension RouteAnswer {
     /// Compares a request's features with what the base model's rankers were trained on.
     ///
     /// - Throws: `contractMismatch` with both contracts.
-    func check(_ request: RerankRequest) throws(CoordinatorError) {
+    func check(_ request: RerankRequest) throws(LanguageSystemError) {
         guard request.hiddenSize == contract.hiddenSize else {
             throw .wrongWidth(
                 baseModel, found: request.hiddenSize, expected: contract.hiddenSize)
@@ -64,7 +64,7 @@ extension FeatureContract {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func wrongWidth(_ baseModel: String, found: Int, expected: Int) -> Self {
         Self(
             .contractMismatch,

@@ -82,10 +82,10 @@ final class RouteCache: Sendable {
     private func first(to key: RouteKey) async throws -> RouteAnswer {
         // Many strangers while the database is away must not take the places of those who are
         // known.
-        guard let began = beginAsking() else { throw CoordinatorError.routesAway() }
+        guard let began = beginAsking() else { throw LanguageSystemError.routesAway() }
         do {
             return try await asked(key, within: Self.patienceForStrangers)
-        } catch let error as CoordinatorError
+        } catch let error as LanguageSystemError
             where error.code == .unavailable || error.code == .deadlineExceeded
         {
             waitedInVain(since: began)
@@ -98,7 +98,7 @@ final class RouteCache: Sendable {
         guard let began = beginAsking() else { return stale(answer) }
         do {
             return try await asked(key, within: Self.patience)
-        } catch let error as CoordinatorError where error.isOfDatabase {
+        } catch let error as LanguageSystemError where error.isOfDatabase {
             waitedInVain(since: began)
             return stale(answer)
         }
@@ -162,7 +162,7 @@ final class RouteCache: Sendable {
         let answer = try await questions.value(for: key, within: patience) {
             try await self.ask(key)
         }
-        guard let answer else { throw CoordinatorError.routesAway() }
+        guard let answer else { throw LanguageSystemError.routesAway() }
         return answer
     }
 
@@ -178,7 +178,7 @@ final class RouteCache: Sendable {
                     asOf: generation, at: now)
             }
             return answer
-        } catch let error as CoordinatorError where !error.isOfDatabase {
+        } catch let error as LanguageSystemError where !error.isOfDatabase {
             state.withLock { state in
                 state.database.succeeded(at: clock.now)
                 state.table.forget(key)
@@ -190,20 +190,20 @@ final class RouteCache: Sendable {
     /// Asks the ledger. A model with a ranker's punctuation, or one that is no base model, names a
     /// ranker.
     private func find(_ key: RouteKey) async throws -> RouteAnswer {
-        guard key.model.isPossibleName else { throw CoordinatorError.unknownModel(key.model) }
+        guard key.model.isPossibleName else { throw LanguageSystemError.unknownModel(key.model) }
         if key.model.contains(":") || key.model.contains("@") { return try await named(key.model) }
         do {
             return RouteAnswer(
                 plan: try await ledger.routePlan(
                     baseModel: key.model, user: key.user, domain: key.domain),
                 baseModel: key.model, contract: try await contract(of: key.model), isNamed: false)
-        } catch let error as CoordinatorError where error.code == .unknownBaseModel {
+        } catch let error as LanguageSystemError where error.code == .unknownBaseModel {
             // No base model: then it may be a ranker's name.
         }
         do {
             return try await named(key.model)
-        } catch let error as CoordinatorError where error.code == .unknownRanker {
-            throw CoordinatorError.unknownModel(key.model)
+        } catch let error as LanguageSystemError where error.code == .unknownRanker {
+            throw LanguageSystemError.unknownModel(key.model)
         }
     }
 
@@ -238,7 +238,7 @@ extension String {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     /// Whether it is the database's trouble, not the question's.
     var isOfDatabase: Bool {
         switch code {

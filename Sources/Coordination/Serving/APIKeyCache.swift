@@ -60,7 +60,7 @@ public final class APIKeyCache: Service {
         // A database that is away is not waited for long.
         _ = try? await readings.value(within: Self.patience) { try await self.readOnce() }
         try Task.checkCancellation()
-        guard let key = known(presented.id) else { throw CoordinatorError.keyRefused() }
+        guard let key = known(presented.id) else { throw LanguageSystemError.keyRefused() }
         return try presented.checked(key, clock.now)
     }
 
@@ -88,7 +88,7 @@ public final class APIKeyCache: Service {
         let id: String
         private let digest: LanguageSystem.Digest?
 
-        init(_ text: some StringProtocol) throws(CoordinatorError) {
+        init(_ text: some StringProtocol) throws(LanguageSystemError) {
             let text = String(text).utf8
             guard text.starts(with: Self.prefix),
                 let end = text.dropFirst(Self.prefix.count).firstIndex(of: UInt8(ascii: "_"))
@@ -104,7 +104,7 @@ public final class APIKeyCache: Service {
 
         func checked(
             _ key: Key, _ now: ContinuousClock.Instant
-        ) throws(CoordinatorError) -> KnownKey {
+        ) throws(LanguageSystemError) -> KnownKey {
             // Of digests: how long the comparison takes says nothing of the secret.
             guard digest == key.secretSHA256, key.expiry.map({ now < $0 }) ?? true else {
                 throw .keyRefused()
@@ -191,7 +191,7 @@ extension KeyScope {
     var isUnbounded: Bool { self == KeyScope() }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     public static func keyRefused() -> Self {
         Self(
             .keyRefused,

@@ -141,7 +141,7 @@ public final class DecisionLog: Service {
         return batch.endIndex
     }
 
-    private func record(_ batch: [Decision]) async throws(CoordinatorError) {
+    private func record(_ batch: [Decision]) async throws(LanguageSystemError) {
         let keptCount = try await ledger.recordDecisions(batch)
         state.withLock { state in
             state.counts.kept += keptCount
@@ -149,7 +149,7 @@ public final class DecisionLog: Service {
         }
     }
 
-    private func drop(_ error: CoordinatorError) {
+    private func drop(_ error: LanguageSystemError) {
         state.withLock { $0.counts.dropped += 1 }
         logger.error(
             "cannot record a decision",

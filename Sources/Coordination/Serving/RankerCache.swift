@@ -93,7 +93,7 @@ final class RankerCache: Sendable {
         if let scorer { return scorer }
         // A database that answered somebody meanwhile has much to do, but is there.
         state.withLock { $0.database.failed(since: began, at: clock.now) }
-        throw CoordinatorError.weightsAway()
+        throw LanguageSystemError.weightsAway()
     }
 
     private enum Look {
@@ -103,7 +103,7 @@ final class RankerCache: Sendable {
 
     private func look(
         for digest: Digest, of ranker: RankerID?, _ state: inout State
-    ) throws(CoordinatorError) -> Look {
+    ) throws(LanguageSystemError) -> Look {
         if let scorer = state.known(digest, of: ranker) { return .found(scorer) }
         let now = clock.now
         guard state.database.admits(at: now) else { throw .weightsAway() }
@@ -133,8 +133,8 @@ final class RankerCache: Sendable {
     func pin(
         _ ranker: RankerID, _ digest: Digest, takes byteCount: Int? = nil, for holder: String,
         follows: Bool = true
-    ) throws(CoordinatorError) {
-        try state.withLock { state throws(CoordinatorError) in
+    ) throws(LanguageSystemError) {
+        try state.withLock { state throws(LanguageSystemError) in
             try state.memory.pin(
                 ranker, digest, takes: byteCount, for: holder, follows: follows)
         }
@@ -168,7 +168,7 @@ final class RankerCache: Sendable {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func weightsAway() -> Self {
         Self(
             .unavailable, "cannot read the ranker's weights: the database does not answer in time",

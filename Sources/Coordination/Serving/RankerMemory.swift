@@ -46,7 +46,7 @@ struct RankerMemory: Sendable {
     mutating func pin(
         _ ranker: RankerID, _ digest: Digest, takes byteCount: Int?, for holder: String,
         follows: Bool
-    ) throws(CoordinatorError) {
+    ) throws(LanguageSystemError) {
         let pin = PinID(ranker: ranker, holder: holder)
         let byteCount = byteCount ?? rankers.byteCount(of: digest) ?? 0
         let most = rankers.byteCountMax / 4
@@ -122,7 +122,7 @@ struct RankerMemory: Sendable {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func tooLargeToPin(_ byteCount: Int, max: Int) -> Self {
         Self(
             .tooLarge,

@@ -16,9 +16,9 @@ extension RerankRequest {
     /// Looks at the numbers of a request that nobody scores here; whoever does, looks as well.
     ///
     /// - Throws: `invalidFeatures` with the candidate.
-    func checkFeatures() throws(CoordinatorError) {
+    func checkFeatures() throws(LanguageSystemError) {
         let result = features.withUnsafeBytes { bytes in
-            Result<Void, CoordinatorError> { () throws(CoordinatorError) in
+            Result<Void, LanguageSystemError> { () throws(LanguageSystemError) in
                 try GroupFeatures(
                     bytes: bytes, dtype: dtype, candidateCount: candidateCount, width: hiddenSize
                 ).check(to: "rerank")
@@ -32,7 +32,7 @@ extension RerankRequest {
     ///
     /// - Throws: `unknownBaseModel` for a model that cannot be a name; `invalidArgument`,
     ///   `notPermitted` for the user.
-    func permitted(by scope: KeyScope) throws(CoordinatorError) -> RerankRequest {
+    func permitted(by scope: KeyScope) throws(LanguageSystemError) -> RerankRequest {
         guard model.isPossibleName else { throw .unknownModel(model) }
         var request = self
         (request.user, request.domain) = try scope.checked(user: user, domain: domain)
@@ -44,7 +44,7 @@ extension KeyScope {
     /// The user and domain that a request of this key is for.
     ///
     /// - Throws: `invalidArgument`, `notPermitted`.
-    func checked(user: String?, domain: DomainName?) throws(CoordinatorError) -> (
+    func checked(user: String?, domain: DomainName?) throws(LanguageSystemError) -> (
         user: String?, domain: DomainName?
     ) {
         let user = user ?? (users?.count == 1 ? users?.first : nil)
@@ -60,7 +60,7 @@ extension KeyScope {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func impossibleUser() -> Self {
         Self(
             .invalidArgument,

@@ -25,7 +25,7 @@ extension Reranker {
         let answer = try await self.route(key, routes.look(up: key), for: scope)
         guard let route = answer.plan.entries.last(where: { $0.role == .serve })?.route,
             route.isCentral
-        else { throw CoordinatorError.nothingToPrefetch(model) }
+        else { throw LanguageSystemError.nothingToPrefetch(model) }
         let champion = route.champion(asked: model)
         let cached = cache.known(route.digest, of: champion)
         let scorer =
@@ -49,7 +49,7 @@ extension Reranker {
     public func keepPins(of keys: Set<String>) { cache.keepPins(of: keys.union([""])) }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func nothingToPrefetch(_ model: String) -> Self {
         Self(
             .unknownVersion,

@@ -41,7 +41,7 @@ extension Reranker {
         _ body: @escaping @Sendable () throws -> Value
     ) async throws -> Value {
         guard let value = try await threads.run(body) else {
-            throw CoordinatorError.scoringQueueFull(settings.queueDepthMax)
+            throw LanguageSystemError.scoringQueueFull(settings.queueDepthMax)
         }
         return value
     }
@@ -115,9 +115,9 @@ extension RankerScorer {
     /// The scores of a request's candidates.
     ///
     /// - Throws: `invalidFeatures`.
-    func score(_ request: RerankRequest) throws(CoordinatorError) -> [Float] {
+    func score(_ request: RerankRequest) throws(LanguageSystemError) -> [Float] {
         let result = request.features.withUnsafeBytes { bytes in
-            Result<[Float], CoordinatorError> { () throws(CoordinatorError) in
+            Result<[Float], LanguageSystemError> { () throws(LanguageSystemError) in
                 try score(
                     features: bytes, dtype: request.dtype, candidateCount: request.candidateCount)
             }
@@ -131,7 +131,7 @@ extension Float {
     fileprivate var isCosine: Bool { abs(self) <= 1.001 }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func scoringQueueFull(_ depth: Int) -> Self {
         Self(
             .busy, "cannot rerank now: \(depth) requests are waiting already",

@@ -36,7 +36,7 @@ public final class Reranker: Service, Sendable {
             byteCountMax: settings.cacheByteCountMax, patience: settings.loadPatience
         ) {
             [precision = settings.precision] digest in
-            try await ledger.readWeights(digest) { bytes throws(CoordinatorError) in
+            try await ledger.readWeights(digest) { bytes throws(LanguageSystemError) in
                 try RankerScorer(safetensors: bytes, precision: precision)
             }
         }
@@ -79,7 +79,7 @@ public final class Reranker: Service, Sendable {
     /// - Throws: As `rerank`.
     public func begin(
         _ asked: RerankRequest, for caller: RerankCaller
-    ) throws(CoordinatorError) -> RerankStart {
+    ) throws(LanguageSystemError) -> RerankStart {
         let began = clock.now
         let request = try asked.permitted(by: caller.scope)
         let found = routes.look(
@@ -112,24 +112,24 @@ public final class Reranker: Service, Sendable {
     public func finish(_ begun: BegunRerank) async throws -> RerankReply {
         var attempt = begun.attempt
         let request = attempt.request
-        var refusal: CoordinatorError?
+        var refusal: LanguageSystemError?
         for (place, model) in ([request.model] + request.fallbacks).enumerated() {
             do {
                 let found = place == 0 ? begun.found : nil
                 if let reply = try await rerank(with: model, found, begun.caller, &attempt) {
                     return metrics.counted(reply, since: begun.began)
                 }
-                if place == 0 { refusal = CoordinatorError.outOfReach(model) }
-            } catch let error as CoordinatorError where error.isOfName {
+                if place == 0 { refusal = LanguageSystemError.outOfReach(model) }
+            } catch let error as LanguageSystemError where error.isOfName {
                 // Whoever may be served later is told so.
                 if refusal?.code != .unavailable { refusal = error }
                 attempt.missed.append("\(model.printable(120)) is not there")
-            } catch let error as CoordinatorError where error.passesOn {
+            } catch let error as LanguageSystemError where error.passesOn {
                 refusal = error
                 attempt.missed.append("\(model.printable(120)) cannot serve now")
             }
         }
-        throw refusal ?? CoordinatorError.unknownModel(request.model)
+        throw refusal ?? LanguageSystemError.unknownModel(request.model)
     }
 
     /// Answers a request as if it had asked for `model`.
@@ -179,15 +179,15 @@ public final class Reranker: Service, Sendable {
         let answer: RouteAnswer
         do {
             answer = try await routes.answer(key, found: found)
-        } catch let error as CoordinatorError where error.isOfName && !scope.isUnbounded {
+        } catch let error as LanguageSystemError where error.isOfName && !scope.isUnbounded {
             // What the key is not for answers as what does not exist.
-            throw CoordinatorError.unknownModel(key.model)
+            throw LanguageSystemError.unknownModel(key.model)
         }
         guard answer.isPermitted(by: scope) else {
             // While the database is away what does not exist cannot be told from what is not known
             // yet.
             throw routes.isAway
-                ? CoordinatorError.routesAway() : CoordinatorError.unknownModel(key.model)
+                ? LanguageSystemError.routesAway() : LanguageSystemError.unknownModel(key.model)
         }
         return answer
     }
@@ -221,7 +221,7 @@ public final class Reranker: Service, Sendable {
             let (scores, scorer): ([Float], RankerScorer)
             do {
                 (scores, scorer) = try await scoreLocally(route, of: model, &attempt)
-            } catch let error as CoordinatorError where error.code == .unknownFeatureSet {
+            } catch let error as LanguageSystemError where error.code == .unknownFeatureSet {
                 // Gone since the plan was made. Everybody else's plan is as old.
                 routes.outdate(route)
                 attempt.isOutdated = true
@@ -239,7 +239,7 @@ public final class Reranker: Service, Sendable {
     private func reply(
         _ scores: [Float], _ route: Route, isCosine: Bool, at worker: Route.Placement?,
         precision: Precision?, _ caller: RerankCaller, _ attempt: RerankAttempt
-    ) throws(CoordinatorError) -> RerankReply {
+    ) throws(LanguageSystemError) -> RerankReply {
         // Whoever scored has looked, or was looked at; no answer goes out without it.
         guard scores.count == attempt.request.candidateCount, scores.allSatisfy(\.isFinite) else {
             throw .wrongScores(
@@ -309,7 +309,7 @@ extension Route {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     /// Whether nothing, or nothing that may be used, has the name asked for.
     var isOfName: Bool {
         switch code {

@@ -61,7 +61,7 @@ struct GRPCPort: Sendable {
             do {
                 try await serveUntilStopped()
             } catch {
-                throw CoordinatorError.cannotListen(address, what: callers, cause: error)
+                throw LanguageSystemError.cannotListen(address, what: callers, cause: error)
             }
         }
     }
@@ -90,7 +90,7 @@ extension GRPCNIOTransportHTTP2Posix.SocketAddress {
     fileprivate var port: Int? { ipv4?.port ?? ipv6?.port }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     /// Says of any listener that it could not open its port.
     public static func cannotListen(_ address: String, what: String, cause: any Error) -> Self {
         let inUse = "\(cause)".lowercased().contains("in use")

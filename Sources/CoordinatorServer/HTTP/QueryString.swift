@@ -9,7 +9,9 @@ struct QueryString: Sendable {
 
     /// - Throws: `invalidArgument` for a name that comes twice, and for what is not percent-encoded
     ///   UTF-8.
-    init(_ text: some StringProtocol, of what: String = "rerank request") throws(CoordinatorError) {
+    init(_ text: some StringProtocol, of what: String = "rerank request")
+        throws(LanguageSystemError)
+    {
         for pair in text.utf8.split(separator: UInt8(ascii: "&")) {
             let parts = pair.split(
                 separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
@@ -65,7 +67,8 @@ struct QueryString: Sendable {
 
 extension URI {
     /// - Throws: `invalidArgument`.
-    func queryString(of what: String = "rerank request") throws(CoordinatorError) -> QueryString {
+    func queryString(of what: String = "rerank request") throws(LanguageSystemError) -> QueryString
+    {
         try QueryString(query ?? "", of: what)
     }
 }

@@ -8,12 +8,12 @@ import Logging
 
 /// A value: making one neither counts nor logs.
 struct Refusal {
-    let error: CoordinatorError
+    let error: LanguageSystemError
     let identity: RequestIdentity
     /// What was asked for: a path of HTTP, or a service of gRPC.
     let path: String
 
-    init(_ error: CoordinatorError, _ identity: RequestIdentity, path: String) {
+    init(_ error: LanguageSystemError, _ identity: RequestIdentity, path: String) {
         self.error = error
         self.identity = identity
         self.path = path
@@ -50,10 +50,10 @@ struct Refusal {
 }
 
 struct ErrorBody {
-    let error: CoordinatorError
+    let error: LanguageSystemError
     let requestID: String
 
-    init(_ error: CoordinatorError, requestID: String) {
+    init(_ error: LanguageSystemError, requestID: String) {
         self.error = error
         self.requestID = requestID
     }
@@ -98,10 +98,10 @@ struct ErrorBody {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     init(answering error: any Error) {
         switch error {
-        case let error as CoordinatorError: self = error
+        case let error as LanguageSystemError: self = error
         case is CancellationError:
             self.init(.cancelled, "cannot answer: the request was cancelled")
         default:

@@ -22,7 +22,7 @@ extension Request {
         bytes.reserveCapacity(max(0, head.announcedByteCount))
         for try await chunk in body {
             let count = bytes.count + chunk.readableBytes
-            guard count <= byteCountMax else { throw CoordinatorError.bodyTooLarge() }
+            guard count <= byteCountMax else { throw LanguageSystemError.bodyTooLarge() }
             try admission.hold(count - heldCount, of: count)
             heldCount = count
             bytes.append(contentsOf: chunk.readableBytesView)

@@ -23,7 +23,7 @@ struct RequestFrame: RouterMiddleware {
             response = try await next(request, context)
         } catch {
             let refusal = Refusal(
-                CoordinatorError(answering: error, to: request), context.head.identity,
+                LanguageSystemError(answering: error, to: request), context.head.identity,
                 path: request.uri.path)
             refusal.record(to: context.logger)
             response = Response(refusal)
@@ -61,7 +61,7 @@ extension Response {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     fileprivate init(answering error: any Error, to request: Request) {
         switch error {
         case let error as HTTPError where error.status == .contentTooLarge: self = .bodyTooLarge()

@@ -82,13 +82,13 @@ public func buildRestApplication(
     }
     router.post(RouterPath(JoinPaths.join)) { request, _ in
         let bytes = try await request.body.collect(upTo: JoinPaths.byteCountMax)
-        let join = try CoordinatorError.readingJoin(JoinRequest.self, Data(buffer: bytes))
+        let join = try LanguageSystemError.readingJoin(JoinRequest.self, Data(buffer: bytes))
         return try Response.json(await enrolment.join(join))
     }
 
     router.post(RouterPath(JoinPaths.recover)) { request, _ in
         let bytes = try await request.body.collect(upTo: JoinPaths.byteCountMax)
-        let recover = try CoordinatorError.readingJoin(RecoverRequest.self, Data(buffer: bytes))
+        let recover = try LanguageSystemError.readingJoin(RecoverRequest.self, Data(buffer: bytes))
         return try Response.json(await enrolment.recover(recover))
     }
 
@@ -97,7 +97,7 @@ public func buildRestApplication(
         router.get(RouterPath(path)) { _, _ in try Response.json(["status": "ok"]) }
     }
     router.get(RouterPath(RestPaths.ready)) { _, _ in
-        guard !admission.isLeaving else { throw CoordinatorError.draining() }
+        guard !admission.isLeaving else { throw LanguageSystemError.draining() }
         try await health.checkAnswering(within: settings.databaseDeadline)
         return try Response.json(["status": "ready"])
     }
@@ -142,15 +142,15 @@ public func buildRestApplication(
         drainLead: settings.drainLead, drainDuration: settings.drainDuration, logger: logger)
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func draining() -> Self {
         Self(.unavailable, "cannot take requests: this coordinator is leaving")
     }
 
     fileprivate static func readingJoin<Body: Decodable>(
         _ type: Body.Type, _ json: Data
-    ) throws(CoordinatorError) -> Body {
-        do throws(CoordinatorError) {
+    ) throws(LanguageSystemError) -> Body {
+        do throws(LanguageSystemError) {
             return try RerankBody.decode(type, json, of: "join request")
         } catch {
             throw Self(

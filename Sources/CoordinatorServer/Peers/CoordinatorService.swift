@@ -22,7 +22,7 @@ struct CoordinatorService: Languagesystem_V1_CoordinatorService.SimpleServicePro
             await hub.rerank(on: asked.worker, asked.order.rerank, within: asked.order.deadline)
         }
         guard let answer else {
-            throw CoordinatorError(.cancelled, "cannot rerank: whoever asked has left")
+            throw LanguageSystemError(.cancelled, "cannot rerank: whoever asked has left")
         }
         logger.debug(
             "rerank for another coordinator",

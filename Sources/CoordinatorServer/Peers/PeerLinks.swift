@@ -112,8 +112,8 @@ public actor PeerLinks: PeerTransport {
 
     private func ended(_ link: Link, of peer: Peer, _ error: any Error) -> PeerAnswer {
         let failure =
-            (error as? RPCError).map { CoordinatorError($0) } ?? error as? CoordinatorError
-            ?? CoordinatorError(.unavailable, "\(error)")
+            (error as? RPCError).map { LanguageSystemError($0) } ?? error as? LanguageSystemError
+            ?? LanguageSystemError(.unavailable, "\(error)")
         switch failure.code {
         case .deadlineExceeded: return silent(link, of: peer)
         case .busy: return .answered(.busy)
@@ -167,12 +167,12 @@ public actor PeerLinks: PeerTransport {
         -> HTTP2ClientTransport.Posix
     {
         guard let place = try? HostPort(peer.address) else {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .invalidArgument, "'\(peer.address.printable(80))' is not host:port")
         }
         let (host, port) = (place.host, place.port)
         if let fault = HostAddress.fault(in: host) {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .invalidArgument, "cannot use '\(host.printable(80))': \(fault)",
                 hint: "start that coordinator with --peer-address HOST:PORT")
         }

@@ -58,7 +58,7 @@ public final class Admission: Sendable {
         let most = max(1, inFlightMax / 8)
         defer { listings.subtract(1, ordering: .relaxed) }
         guard listings.add(1, ordering: .relaxed).newValue <= most else {
-            throw CoordinatorError.tooManyListings(most)
+            throw LanguageSystemError.tooManyListings(most)
         }
         return try await admit(body)
     }
@@ -67,7 +67,7 @@ public final class Admission: Sendable {
     /// Holds nothing.
     ///
     /// - Throws: `busy`.
-    func checkRoom(for byteCount: Int) throws(CoordinatorError) {
+    func checkRoom(for byteCount: Int) throws(LanguageSystemError) {
         guard byteCount <= smallByteCountMax || heldByteCount <= byteCountMax - byteCount else {
             throw .tooManyBytes(byteCountMax)
         }
@@ -77,7 +77,7 @@ public final class Admission: Sendable {
     ///
     /// - Parameter wholeCount: Of the body, with what is held of it already.
     /// - Throws: `busy`, and then none of them is.
-    func hold(_ byteCount: Int, of wholeCount: Int) throws(CoordinatorError) {
+    func hold(_ byteCount: Int, of wholeCount: Int) throws(LanguageSystemError) {
         guard wholeCount > smallByteCountMax else { return holdAnswer(byteCount) }
         guard Self.add(byteCount, to: held, upTo: byteCountMax) else {
             throw .tooManyBytes(byteCountMax)
@@ -93,7 +93,7 @@ public final class Admission: Sendable {
     /// Lets in so many more, which are under way until they leave.
     ///
     /// - Throws: `busy`, and then none of them is.
-    func enter(_ count: Int = 1) throws(CoordinatorError) {
+    func enter(_ count: Int = 1) throws(LanguageSystemError) {
         guard Self.add(count, to: inFlight, upTo: inFlightMax) else {
             throw .tooManyInFlight(inFlightMax)
         }
@@ -130,7 +130,7 @@ public final class Admission: Sendable {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func tooManyInFlight(_ count: Int) -> Self {
         Self(
             .busy, "cannot rerank now: \(count) requests are under way already",

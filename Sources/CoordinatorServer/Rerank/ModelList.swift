@@ -40,7 +40,7 @@ struct ModelQuery {
     let limit: Int
 
     /// - Throws: `invalidArgument` for a parameter that is unknown, comes twice or is wrong.
-    init(_ query: QueryString) throws(CoordinatorError) {
+    init(_ query: QueryString) throws(LanguageSystemError) {
         for name in query.names where name != "limit" && name != "after" {
             throw .malformedRerank(
                 "found the unknown parameter '\(name.printable(40))', expected limit or after",

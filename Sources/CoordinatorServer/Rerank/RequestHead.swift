@@ -56,7 +56,7 @@ struct RequestHead: Sendable {
     /// The API key as it was sent.
     ///
     /// - Throws: `keyRefused` when there is none.
-    func apiKey() throws(CoordinatorError) -> Substring {
+    func apiKey() throws(LanguageSystemError) -> Substring {
         let scheme = "bearer "
         guard let text = fields.authorization,
             text.utf8.count <= Self.authorizationByteCountMax, text.hasFieldPrefix(scheme)
@@ -73,7 +73,7 @@ struct RequestHead: Sendable {
 
     /// - Throws: `invalidArgument` for a body that is compressed on its way: the end of its chunks
     ///   is found, what they say is not.
-    func checkTransferEncoding() throws(CoordinatorError) {
+    func checkTransferEncoding() throws(LanguageSystemError) {
         guard let encoding = fields.transferEncoding else { return }
         guard
             encoding.lowercased().split(whereSeparator: { $0 == " " || $0 == "\t" }) == ["chunked"]
@@ -88,7 +88,7 @@ struct RequestHead: Sendable {
 
     /// - Throws: `wrongMediaType`, also for a body that is compressed; `tooLarge` when more than
     ///   `byteCountMax` bytes are announced.
-    func body(upTo byteCountMax: Int) throws(CoordinatorError) -> Body {
+    func body(upTo byteCountMax: Int) throws(LanguageSystemError) -> Body {
         if let encoding = fields.contentEncoding, encoding.lowercased() != "identity" {
             throw .bodyEncoded(encoding)
         }
@@ -99,7 +99,7 @@ struct RequestHead: Sendable {
     }
 
     /// As `body(upTo:)`, of a call that takes JSON alone.
-    func jsonBody(upTo byteCountMax: Int) throws(CoordinatorError) -> Body {
+    func jsonBody(upTo byteCountMax: Int) throws(LanguageSystemError) -> Body {
         let body = try body(upTo: byteCountMax)
         guard body.type == .json else {
             throw .wrongMediaType("safetensors", expected: "application/json")
@@ -154,7 +154,7 @@ enum RerankMediaType: Sendable {
 
     /// - Parameter contentType: Nil, nothing was said, is JSON.
     /// - Throws: `wrongMediaType` for anything else.
-    init(_ contentType: String?) throws(CoordinatorError) {
+    init(_ contentType: String?) throws(LanguageSystemError) {
         guard let text = contentType else {
             self = .json
             return
@@ -186,7 +186,7 @@ extension String {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func bodyTooLarge() -> Self {
         Self(
             .tooLarge, "cannot read the request: its body is larger than this server accepts",

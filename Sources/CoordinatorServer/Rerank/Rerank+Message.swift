@@ -7,7 +7,7 @@ import RerankWire
 import SwiftProtobuf
 
 extension RerankCall {
-    init(_ message: Languagesystem_V1_RerankRequest) throws(CoordinatorError) {
+    init(_ message: Languagesystem_V1_RerankRequest) throws(LanguageSystemError) {
         guard !message.model.isEmpty else { throw .malformedRerank("'model' is missing") }
         guard message.hasFeatures else { throw .malformedRerank("'features' is missing") }
         let features = message.features
@@ -102,7 +102,7 @@ extension Languagesystem_V1_RerankReply {
 }
 
 extension Languagesystem_V1_RerankFailure {
-    init(id: String, _ error: CoordinatorError) {
+    init(id: String, _ error: LanguageSystemError) {
         self.init()
         self.id = id
         code = error.code.rawValue

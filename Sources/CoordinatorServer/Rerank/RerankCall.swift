@@ -19,7 +19,7 @@ struct RerankCall: Sendable {
 
     /// - Parameter query: What stands behind the `?` of the path; a body of JSON says everything
     ///   itself.
-    init(_ type: RerankMediaType, _ body: [UInt8], query: String) throws(CoordinatorError) {
+    init(_ type: RerankMediaType, _ body: [UInt8], query: String) throws(LanguageSystemError) {
         switch type {
         case .json: self = try RerankBody.parse(Data(body)).call()
         case .safetensors: self = try RerankSafetensors.call(body, QueryString(query))
@@ -28,7 +28,7 @@ struct RerankCall: Sendable {
 
     static func checkShape(
         _ rowCount: Int, _ width: Int, of what: String, field: String = "features"
-    ) throws(CoordinatorError) {
+    ) throws(LanguageSystemError) {
         guard (3...RerankRequest.candidateCountMax + 1).contains(rowCount),
             (1...hiddenSizeMax).contains(width)
         else {
@@ -41,7 +41,7 @@ struct RerankCall: Sendable {
         }
     }
 
-    static func fallbacks(_ names: [String]) throws(CoordinatorError) -> [String] {
+    static func fallbacks(_ names: [String]) throws(LanguageSystemError) -> [String] {
         guard names.count <= fallbackCountMax else {
             throw .malformedRerank(
                 "found \(names.count) fallbacks, expected at most \(fallbackCountMax)",
@@ -50,7 +50,7 @@ struct RerankCall: Sendable {
         return names
     }
 
-    static func domain(_ name: String?) throws(CoordinatorError) -> DomainName? {
+    static func domain(_ name: String?) throws(LanguageSystemError) -> DomainName? {
         guard let name else { return nil }
         do {
             return try DomainName(name)
@@ -61,7 +61,8 @@ struct RerankCall: Sendable {
 
     /// Refuses a fraction that is not finite. JSON has no such number; elsewhere it would be taken
     /// for a contract that is not the base model's.
-    static func checked(_ contract: FeatureContract) throws(CoordinatorError) -> FeatureContract {
+    static func checked(_ contract: FeatureContract) throws(LanguageSystemError) -> FeatureContract
+    {
         guard contract.layerFraction?.isFinite ?? true else {
             throw .malformedRerank(
                 "layer_fraction is \(contract.layerFraction ?? .nan), expected a finite number",
@@ -78,7 +79,7 @@ struct RerankPresentation: Sendable {
     /// Texts that are given back with the candidates; nil where none were asked for, or sent.
     let documents: [String]?
 
-    init(topN: Int?, givesRawScores: Bool, documents: [String]?) throws(CoordinatorError) {
+    init(topN: Int?, givesRawScores: Bool, documents: [String]?) throws(LanguageSystemError) {
         if let topN, topN < 1 {
             throw .malformedRerank("top_n is \(topN), expected at least 1", field: "top_n")
         }

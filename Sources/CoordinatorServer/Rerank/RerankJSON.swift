@@ -70,23 +70,23 @@ struct RerankBody: Decodable {
         case rawScores = "raw_scores"
     }
 
-    static func parse(_ bytes: Data) throws(CoordinatorError) -> RerankBody {
+    static func parse(_ bytes: Data) throws(LanguageSystemError) -> RerankBody {
         try decode(RerankBody.self, bytes)
     }
 
     static func decode<Body: Decodable>(
         _ type: Body.Type, _ bytes: Data, of what: String = "rerank request"
-    ) throws(CoordinatorError) -> Body {
+    ) throws(LanguageSystemError) -> Body {
         do {
             try JSONScan.check(bytes)
             return try JSONDecoder().decode(type, from: bytes)
         } catch {
-            throw CoordinatorError(decoding: error, of: what)
+            throw LanguageSystemError(decoding: error, of: what)
         }
     }
 
     /// - Throws: `invalidArgument` when the parts do not fit each other.
-    func call() throws(CoordinatorError) -> RerankCall {
+    func call() throws(LanguageSystemError) -> RerankCall {
         guard features.shape.count == 2 else {
             throw .malformedRerank(
                 "features.shape has \(features.shape.count) numbers, expected 2: [K + 1, D]",
@@ -173,7 +173,7 @@ extension [any CodingKey] {
     fileprivate var quoted: String { isEmpty ? "the body" : "'\(dotted.printable(80))'" }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func malformedRerank(
         _ found: String, of what: String = "rerank request", field: String? = nil
     ) -> Self {

@@ -99,7 +99,7 @@ struct RerankRoutes: Sendable {
             try BatchBody.parse(Data(bytes))
         }.requests
         guard (1...Self.batchCountMax).contains(calls.count) else {
-            throw CoordinatorError.malformedRerank(
+            throw LanguageSystemError.malformedRerank(
                 "found \(calls.count) requests, expected 1 to \(Self.batchCountMax)",
                 field: "requests")
         }
@@ -139,7 +139,7 @@ struct RerankRoutes: Sendable {
             return RerankReplyBody(id: id, reply, as: call.presentation).json
         } catch {
             let refusal = Refusal(
-                CoordinatorError(answering: error),
+                LanguageSystemError(answering: error),
                 RequestIdentity(id: id, traceParent: caller.traceParent), path: RestPaths.batch)
             // Counted and logged as any other.
             refusal.record(to: logger)
@@ -169,7 +169,7 @@ struct RerankRoutes: Sendable {
     /// What the short way needs of a head. Nil: the head is the router's, which asks for a key that
     /// is not in memory, and says what is wrong with the others.
     func shortHead(_ head: RequestHead) -> (key: KnownKey, body: RequestHead.Body)? {
-        do throws(CoordinatorError) {
+        do throws(LanguageSystemError) {
             try head.checkTransferEncoding()
             guard let key = apiKeys.knownKey(try head.apiKey()) else { return nil }
             return (key, try head.body(upTo: bodyByteCountMax))
@@ -182,20 +182,20 @@ struct RerankRoutes: Sendable {
 struct BatchBody: Decodable {
     /// A request that cannot be read is answered by itself, as any other.
     struct Element: Decodable {
-        let body: Result<RerankBody, CoordinatorError>
+        let body: Result<RerankBody, LanguageSystemError>
 
         init(from decoder: any Decoder) throws {
             do {
                 body = .success(try RerankBody(from: decoder))
             } catch {
-                body = .failure(CoordinatorError(decoding: error, of: "rerank request"))
+                body = .failure(LanguageSystemError(decoding: error, of: "rerank request"))
             }
         }
     }
 
     let requests: [Element]
 
-    static func parse(_ bytes: Data) throws(CoordinatorError) -> BatchBody {
+    static func parse(_ bytes: Data) throws(LanguageSystemError) -> BatchBody {
         try RerankBody.decode(BatchBody.self, bytes, of: "batch")
     }
 }
@@ -206,7 +206,7 @@ struct PrefetchBody: Decodable {
     let domain: String?
     let pin: Bool?
 
-    static func parse(_ bytes: Data) throws(CoordinatorError) -> PrefetchBody {
+    static func parse(_ bytes: Data) throws(LanguageSystemError) -> PrefetchBody {
         try RerankBody.decode(PrefetchBody.self, bytes, of: "prefetch request")
     }
 }

@@ -16,7 +16,7 @@ enum RerankSafetensors {
     /// - Throws: `invalidArgument` for a parameter that is wrong; `invalidFeatures` for tensors
     ///   that are.
     static func call(_ bytes: [UInt8], _ query: QueryString)
-        throws(CoordinatorError) -> RerankCall
+        throws(LanguageSystemError) -> RerankCall
     {
         for name in query.names where !parameters.contains(name) {
             throw .malformedRerank(
@@ -52,7 +52,7 @@ enum RerankSafetensors {
                 documents: nil))
     }
 
-    private static func flag(_ name: String, _ text: String?) throws(CoordinatorError) -> Bool {
+    private static func flag(_ name: String, _ text: String?) throws(LanguageSystemError) -> Bool {
         switch text {
         case nil, "false": return false
         case "true": return true
@@ -70,9 +70,9 @@ enum RerankSafetensors {
         let contract: FeatureContract
     }
 
-    private static func features(_ bytes: [UInt8]) throws(CoordinatorError) -> Features {
+    private static func features(_ bytes: [UInt8]) throws(LanguageSystemError) -> Features {
         let read = bytes.withUnsafeBytes { bytes in
-            Result<SafetensorsFile, CoordinatorError> { () throws(CoordinatorError) in
+            Result<SafetensorsFile, LanguageSystemError> { () throws(LanguageSystemError) in
                 try SafetensorsFile(parsing: bytes, name: "the request", code: .invalidArgument)
             }
         }
@@ -123,10 +123,10 @@ enum RerankSafetensors {
             contract: try contract(file.metadata))
     }
 
-    private static func contract(_ metadata: [String: String]) throws(CoordinatorError)
+    private static func contract(_ metadata: [String: String]) throws(LanguageSystemError)
         -> FeatureContract
     {
-        func number<Value: LosslessStringConvertible>(_ name: String) throws(CoordinatorError)
+        func number<Value: LosslessStringConvertible>(_ name: String) throws(LanguageSystemError)
             -> Value?
         {
             guard let text = metadata[name] else { return nil }

@@ -36,7 +36,7 @@ struct RerankService: Languagesystem_V1_RerankService.ServiceProtocol {
         return try await answer(request.metadata, holding: byteCount) { caller in
             let requests = request.message.requests
             guard (1...RerankRoutes.batchCountMax).contains(requests.count) else {
-                throw CoordinatorError.malformedRerank(
+                throw LanguageSystemError.malformedRerank(
                     "found \(requests.count) requests, expected 1 to \(RerankRoutes.batchCountMax)")
             }
             let answers = try await admission.admitRest(of: requests.count) {
@@ -69,7 +69,7 @@ struct RerankService: Languagesystem_V1_RerankService.ServiceProtocol {
             }
         } catch {
             let refusal = Refusal(
-                CoordinatorError(answering: error),
+                LanguageSystemError(answering: error),
                 RequestIdentity(id: id, traceParent: caller.traceParent), path: Self.path)
             // Counted and logged as any other.
             refusal.record(to: logger)
@@ -121,7 +121,7 @@ struct RerankService: Languagesystem_V1_RerankService.ServiceProtocol {
     fileprivate static func refusal(
         _ error: any Error, _ identity: RequestIdentity, _ logger: Logger
     ) -> RPCError {
-        let refusal = Refusal(CoordinatorError(answering: error), identity, path: path)
+        let refusal = Refusal(LanguageSystemError(answering: error), identity, path: path)
         refusal.record(to: logger)
         var rpc = RPCError(refusal.error)
         identity.forEachField { rpc.metadata.addString($1, forKey: $0.rawName) }

@@ -63,7 +63,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         case .route(let head, let isAlone): route(head, isAlone: isAlone, context)
         case .forward: context.fireChannelRead(wrapInboundOut(part))
         case .hold(let bytes, let byteCount):
-            do throws(CoordinatorError) {
+            do throws(LanguageSystemError) {
                 try routes.admission.hold(byteCount - exchange.heldByteCount, of: byteCount)
                 exchange.keep(bytes)
             } catch {
@@ -99,7 +99,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         }
         let origin = RerankExchange.Origin(
             path: path, identity: fields.identity, staysOpen: head.staysOpen)
-        do throws(CoordinatorError) {
+        do throws(LanguageSystemError) {
             try enter(announcing: body.announcedByteCount)
         } catch {
             let staysOpen = exchange.refuseHead(origin, endsConnection: endsConnections)
@@ -116,9 +116,9 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         return true
     }
 
-    private func enter(announcing byteCount: Int) throws(CoordinatorError) {
+    private func enter(announcing byteCount: Int) throws(LanguageSystemError) {
         try routes.admission.enter()
-        do throws(CoordinatorError) {
+        do throws(LanguageSystemError) {
             try routes.admission.checkRoom(for: byteCount)
         } catch {
             routes.admission.leave()
@@ -139,7 +139,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
 
     // MARK: Answers
 
-    private typealias Outcome = Result<(RerankReply, RerankPresentation), CoordinatorError>
+    private typealias Outcome = Result<(RerankReply, RerankPresentation), LanguageSystemError>
 
     private func answer(
         _ call: RerankExchange.Call, _ body: [UInt8], _ context: ChannelHandlerContext
@@ -154,7 +154,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         }
         let read: RerankCall
         let start: RerankStart
-        do throws(CoordinatorError) {
+        do throws(LanguageSystemError) {
             read = try routes.stages.decode(call.type, body, query: call.query)
             start = try routes.reranker.begin(read.request, for: call.caller)
         } catch {
@@ -182,7 +182,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
             do {
                 outcome = .success(try await answer())
             } catch {
-                outcome = .failure(CoordinatorError(answering: error))
+                outcome = .failure(LanguageSystemError(answering: error))
             }
             eventLoop.execute {
                 let (handler, context) = here.value
@@ -221,7 +221,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         if !ending.staysOpen { context.close(promise: nil) }
     }
 
-    private func refuseBody(_ error: CoordinatorError, _ context: ChannelHandlerContext) {
+    private func refuseBody(_ error: LanguageSystemError, _ context: ChannelHandlerContext) {
         guard let ending = exchange.refuseBody(endsConnection: endsConnections) else { return }
         routes.admission.release(ending.heldByteCount)
         routes.admission.leave()
@@ -229,7 +229,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func refuse(
-        _ error: CoordinatorError, _ origin: RerankExchange.Origin, staysOpen: Bool,
+        _ error: LanguageSystemError, _ origin: RerankExchange.Origin, staysOpen: Bool,
         _ context: ChannelHandlerContext
     ) {
         let refusal = Refusal(error, origin.identity, path: origin.path)

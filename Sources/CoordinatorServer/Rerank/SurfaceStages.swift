@@ -13,7 +13,7 @@ struct SurfaceStages: Sendable {
 
     func decode(
         _ type: RerankMediaType, _ body: [UInt8], query: String
-    ) throws(CoordinatorError) -> RerankCall {
+    ) throws(LanguageSystemError) -> RerankCall {
         let began = ContinuousClock.now
         let call = try RerankCall(type, body, query: query)
         decoding.recordNanoseconds((ContinuousClock.now - began).nanoseconds)

@@ -67,7 +67,7 @@ struct CallerIdentityInterceptor: ServerInterceptor {
                 let transport = context.transportSpecific
                     as? HTTP2ServerTransport.Posix.Context,
                 let certificate = transport.peerCertificate
-            else { throw CoordinatorError.noClientCertificate() }
+            else { throw LanguageSystemError.noClientCertificate() }
             var context = context
             if isOfCoordinators {
                 // Of the authority that TLS verified, and recorded nowhere: there is nobody to ask.
@@ -91,7 +91,7 @@ struct CallerIdentityInterceptor: ServerInterceptor {
                     next: isSession ? nil : patience.next))
             let response = try await next(request, context)
             return explaining(response, isOfCoordinators, context)
-        } catch let error as CoordinatorError {
+        } catch let error as LanguageSystemError {
             throw refusal(error, isOfCoordinators, context)
         }
     }
@@ -106,7 +106,7 @@ struct CallerIdentityInterceptor: ServerInterceptor {
         contents.producer = { writer in
             do {
                 return try await producer(writer)
-            } catch let error as CoordinatorError {
+            } catch let error as LanguageSystemError {
                 throw refusal(error, isOfCoordinators, context)
             }
         }
@@ -116,7 +116,7 @@ struct CallerIdentityInterceptor: ServerInterceptor {
     }
 
     private func refusal(
-        _ error: CoordinatorError, _ isOfCoordinators: Bool, _ context: ServerContext
+        _ error: LanguageSystemError, _ isOfCoordinators: Bool, _ context: ServerContext
     ) -> RPCError {
         if error.code == .identityRefused {
             logger.warning(
@@ -137,7 +137,7 @@ struct CallerIdentityInterceptor: ServerInterceptor {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func noClientCertificate() -> Self {
         Self(
             .identityRefused, "cannot serve this caller: found no client certificate",

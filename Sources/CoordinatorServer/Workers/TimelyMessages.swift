@@ -43,13 +43,13 @@ struct TimelyMessages<Message: Sendable>: AsyncSequence, Sendable {
             nonisolated(unsafe) var base = base
             let message = try await withDeadline(within: patience) { try await base.next() }
             self.base = base
-            guard let message else { throw CoordinatorError.silentCaller(for: patience) }
+            guard let message else { throw LanguageSystemError.silentCaller(for: patience) }
             return message
         }
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func silentCaller(for patience: Duration) -> Self {
         Self(
             .deadlineExceeded,

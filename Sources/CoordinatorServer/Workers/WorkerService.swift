@@ -31,7 +31,7 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
         var messages = request.makeAsyncIterator()
         guard let first = try await messages.next(),
             case .hello(var hello) = try WorkerEvent(first)
-        else { throw CoordinatorError.sessionWithoutHello(worker.name) }
+        else { throw LanguageSystemError.sessionWithoutHello(worker.name) }
         hello.process = context.process
         let (session, outbound) = try await hub.open(worker, hello)
         let endings = await hub.ending(of: session)
@@ -107,7 +107,7 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
         case .availability(let takesTasks):
             await hub.setAvailability(session, takesTasks: takesTasks)
         case .reranked(let reply): await hub.rerankAnswered(reply, by: session)
-        case .hello, .localData: throw CoordinatorError.unexpectedMessage()
+        case .hello, .localData: throw LanguageSystemError.unexpectedMessage()
         }
     }
 
@@ -160,10 +160,10 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
     ) async throws -> Languagesystem_V1_CompletionReply {
         let worker = context.worker
         var parts = request.makeAsyncIterator()
-        guard let first = try await parts.next() else { throw CoordinatorError.uploadCut() }
+        guard let first = try await parts.next() else { throw LanguageSystemError.uploadCut() }
         let header = try await results.reviewing(from: worker, nil) {
             guard case .header(let header) = first.message else {
-                throw CoordinatorError.unexpectedMessage()
+                throw LanguageSystemError.unexpectedMessage()
             }
             return try TrainingResultHeader(header)
         }
@@ -177,7 +177,7 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
             let weights = try await results.reviewing(from: worker, header.token) {
                 while let part = try await parts.next() {
                     guard case .chunk(let chunk) = part.message else {
-                        throw CoordinatorError.unexpectedMessage()
+                        throw LanguageSystemError.unexpectedMessage()
                     }
                     try upload.append(try BlobChunk(chunk))
                 }
@@ -227,7 +227,7 @@ struct WorkerService: Languagesystem_V1_WorkerService.SimpleServiceProtocol {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func sessionWithoutHello(_ worker: String) -> Self {
         Self(
             .invalidArgument, "cannot open a session for \(worker): its first message is not Hello")

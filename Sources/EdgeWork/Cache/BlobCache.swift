@@ -51,7 +51,7 @@ public actor BlobCache {
     }
 
     /// Takes over what an earlier process left.
-    public init(directory: String, byteCountMax: Int64) throws(CoordinatorError) {
+    public init(directory: String, byteCountMax: Int64) throws(LanguageSystemError) {
         self.directory = directory
         self.byteCountMax = byteCountMax
         try PrivateFile.createDirectory(directory, mode: 0o700)
@@ -119,7 +119,7 @@ public actor BlobCache {
     public func append(_ piece: BlobChunk, to blob: BlobReference) throws {
         let held = files[blob.digest]?.byteCount ?? 0
         guard piece.byteCount == blob.byteCount, piece.offset == held else {
-            throw CoordinatorError.pieceOutOfPlace(
+            throw LanguageSystemError.pieceOutOfPlace(
                 blob.name, offset: piece.offset, of: piece.byteCount, expected: held, blob.byteCount
             )
         }
@@ -135,7 +135,7 @@ public actor BlobCache {
             }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else {
-                throw CoordinatorError.cannotCache(path, cause: String(cString: strerror(errno)))
+                throw LanguageSystemError.cannotCache(path, cause: String(cString: strerror(errno)))
             }
             written += count
         }
@@ -163,12 +163,12 @@ public actor BlobCache {
             let cause = String(cString: strerror(errno))
             // What of it is on disk cannot be known any more.
             discard(blob.digest)
-            throw CoordinatorError.cannotCache(partialPath, cause: cause)
+            throw LanguageSystemError.cannotCache(partialPath, cause: cause)
         }
         partials[blob.digest] = nil
         let path = path(blob.digest)
         guard rename(partialPath, path) == 0 else {
-            throw CoordinatorError.cannotCache(path, cause: String(cString: strerror(errno)))
+            throw LanguageSystemError.cannotCache(path, cause: String(cString: strerror(errno)))
         }
         files[blob.digest] = File(
             byteCount: blob.byteCount, lastUse: Self.now(), isWhole: true, isVerified: true)
@@ -201,7 +201,7 @@ public actor BlobCache {
         switch CachePlan.room(for: blob.byteCount, among: entries, byteCountMax: byteCountMax) {
         case .evict(let digests): for digest in digests { discard(digest) }
         case .doesNotFit(let available):
-            throw CoordinatorError.doesNotFit(
+            throw LanguageSystemError.doesNotFit(
                 blob.name, byteCount: blob.byteCount, available: available, max: byteCountMax)
         }
     }
@@ -230,7 +230,7 @@ public actor BlobCache {
         if let partial = partials[digest], partial.byteCount == byteCount { return partial }
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
-            throw CoordinatorError.cannotCache(path, cause: String(cString: strerror(errno)))
+            throw LanguageSystemError.cannotCache(path, cause: String(cString: strerror(errno)))
         }
         let partial = Partial(descriptor)
         try Self.read(descriptor, path, upTo: byteCount) { partial.hash.update(bufferPointer: $0) }
@@ -253,7 +253,7 @@ public actor BlobCache {
     private static func sha256(ofFile path: String) throws -> LanguageSystem.Digest {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
-            throw CoordinatorError.cannotCache(path, cause: String(cString: strerror(errno)))
+            throw LanguageSystemError.cannotCache(path, cause: String(cString: strerror(errno)))
         }
         defer { close(descriptor) }
         var hash = SHA256()
@@ -275,7 +275,7 @@ public actor BlobCache {
             }
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else {
-                throw CoordinatorError.cannotCache(path, cause: String(cString: strerror(errno)))
+                throw LanguageSystemError.cannotCache(path, cause: String(cString: strerror(errno)))
             }
             if count == 0 { return }
             buffer.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[..<count])) }

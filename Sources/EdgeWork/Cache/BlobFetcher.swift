@@ -42,7 +42,7 @@ package struct BlobFetcher: Sendable {
             if let path = await local?.path(of: blob.digest) {
                 do {
                     try await copy(blob, from: path)
-                } catch let error as CoordinatorError {
+                } catch let error as LanguageSystemError {
                     throw error.naming([(path, blob.name)])
                 }
             } else {
@@ -52,7 +52,7 @@ package struct BlobFetcher: Sendable {
             logger.warning(
                 "fetched blob is damaged", metadata: ["blob": "\(blob.name)", "try": "\(number)"])
         }
-        throw CoordinatorError.damagedBlob(blob.name, tries: Self.tryCountMax)
+        throw LanguageSystemError.damagedBlob(blob.name, tries: Self.tryCountMax)
     }
 
     private func copy(_ blob: BlobReference, from path: String) async throws {
@@ -61,7 +61,7 @@ package struct BlobFetcher: Sendable {
         while held < blob.byteCount {
             let bytes = try await reader.bytes(
                 from: held, countMax: Int(min(1 << 20, blob.byteCount - held)))
-            guard !bytes.isEmpty else { throw CoordinatorError.localFileChanges(path) }
+            guard !bytes.isEmpty else { throw LanguageSystemError.localFileChanges(path) }
             try await cache.append(
                 BlobChunk(offset: held, bytes: bytes, byteCount: blob.byteCount), to: blob)
             held += Int64(bytes.count)

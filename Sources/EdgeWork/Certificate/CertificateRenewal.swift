@@ -56,7 +56,7 @@ actor CertificateRenewal {
         return identity
     }
 
-    func connectionFailed(_ failure: CoordinatorError) { plan.connectionFailed(failure) }
+    func connectionFailed(_ failure: LanguageSystemError) { plan.connectionFailed(failure) }
 
     /// A fresh certificate for the same key, then a connection that shows it.
     private func renew() async {
@@ -69,7 +69,8 @@ actor CertificateRenewal {
                 try await link.call { try await $0.renewCertificate(request) }.certificateChain
             }
             guard let reply else {
-                throw CoordinatorError.silentCoordinator(identity.coordinator, for: Self.patience)
+                throw LanguageSystemError.silentCoordinator(
+                    identity.coordinator, for: Self.patience)
             }
             let renewed = try identity.renewed(chainPEM: reply)
             try state.save(renewed)
@@ -77,7 +78,7 @@ actor CertificateRenewal {
             outbox.reconnect()
         } catch {
             plan.renewalFailed(at: clock.now)
-            let failure = CoordinatorError(of: error, from: identity.coordinator)
+            let failure = LanguageSystemError(of: error, from: identity.coordinator)
             reporter.note(failure)
             logger.warning(
                 "cannot renew the certificate", metadata: ["error": "\(failure.message)"])
@@ -98,8 +99,8 @@ actor CertificateRenewal {
         do {
             try await recover()
         } catch {
-            let cause = CoordinatorError(of: error, from: identity.coordinator)
-            throw CoordinatorError.takenForExpired(
+            let cause = LanguageSystemError(of: error, from: identity.coordinator)
+            throw LanguageSystemError.takenForExpired(
                 identity.coordinator, until: identity.certificate.notAfter, now: Date(),
                 cause: cause.message)
         }

@@ -38,7 +38,7 @@ struct RenewalPlan: Sendable {
         return isTakenForExpired ? .recoverEarly : .connect
     }
 
-    mutating func connectionFailed(_ failure: CoordinatorError) {
+    mutating func connectionFailed(_ failure: LanguageSystemError) {
         isTakenForExpired = failure.cause?.contains("ALERT_CERTIFICATE_EXPIRED") ?? false
     }
 

@@ -36,7 +36,7 @@ public struct Joining: Sendable {
         let answer = "the coordinator's answer"
         let shown = try TrustedRoots(pem: try await fetchAuthorities(), place: answer)
         guard let pinned = shown.only(token.authorityPin) else {
-            throw CoordinatorError.anotherAuthority(
+            throw LanguageSystemError.anotherAuthority(
                 address.description, found: shown.pins, expected: token.authorityPin)
         }
         let https = CoordinatorHTTPS(address: address, roots: pinned)
@@ -51,7 +51,7 @@ public struct Joining: Sendable {
             roots: try TrustedRoots(behindLeafOf: reply.certificateChain, place: answer),
             chainPEM: reply.certificateChain, chainPath: answer, key: key)
         guard identity.workerName == reply.worker, (1...65_535).contains(reply.workerPort) else {
-            throw CoordinatorError.contradictoryJoinReply(address.description)
+            throw LanguageSystemError.contradictoryJoinReply(address.description)
         }
         try state.save(identity)
         logger.notice(
@@ -114,7 +114,7 @@ private struct CoordinatorHTTPS: Sendable {
         guard
             let reply = try? JSONDecoder().decode(
                 Reply.self, from: Data(answer.readableBytesView))
-        else { throw CoordinatorError.unreadableAnswer(address.description) }
+        else { throw LanguageSystemError.unreadableAnswer(address.description) }
         return reply
     }
 
@@ -140,7 +140,7 @@ private struct CoordinatorHTTPS: Sendable {
             try await client.shutdown()
             guard response.status == .ok else { throw refusal(response.status.code, body) }
             return body
-        } catch let error as CoordinatorError {
+        } catch let error as LanguageSystemError {
             throw error
         } catch {
             try? await client.shutdown()
@@ -148,7 +148,7 @@ private struct CoordinatorHTTPS: Sendable {
         }
     }
 
-    private func explained(_ failure: CoordinatorError) async -> CoordinatorError {
+    private func explained(_ failure: LanguageSystemError) async -> LanguageSystemError {
         guard let cause = failure.cause, TLSDiagnosis.concerns(cause) else { return failure }
         let fault = await TLSDiagnosis.fault(
             host: address.host, port: address.port, trusting: roots?.pem,
@@ -156,13 +156,13 @@ private struct CoordinatorHTTPS: Sendable {
         return fault?.caused(by: cause) ?? failure
     }
 
-    private func refusal(_ status: UInt, _ body: ByteBuffer) -> CoordinatorError {
+    private func refusal(_ status: UInt, _ body: ByteBuffer) -> LanguageSystemError {
         guard
             let refusal = try? JSONDecoder().decode(
                 RefusalBody.self, from: Data(body.readableBytesView)),
             let code = ErrorCode(rawValue: refusal.error.code)
         else { return .unexpectedStatus(address.description, status) }
-        return CoordinatorError(
+        return LanguageSystemError(
             code, WireLimits.line(refusal.error.message),
             hint: refusal.error.hint.map(WireLimits.line))
     }

@@ -71,7 +71,8 @@ actor LocalDataOffer {
             logger.warning(
                 "local data not taken",
                 metadata: ["digest": "\(refusal.digest.short)", "reason": "\(refusal.message)"])
-            reporter.note(CoordinatorError(.invalidFeatures, refusal.message, hint: refusal.hint))
+            reporter.note(
+                LanguageSystemError(.invalidFeatures, refusal.message, hint: refusal.hint))
         }
     }
 
@@ -89,7 +90,7 @@ actor LocalDataOffer {
     }
 
     private func look(at files: LocalFiles) async {
-        do throws(CoordinatorError) {
+        do throws(LanguageSystemError) {
             let gone = try await files.look()
             if gone != nil || sets == nil {
                 let found = await files.sets

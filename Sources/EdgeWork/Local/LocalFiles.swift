@@ -24,7 +24,7 @@ package actor LocalFiles {
     private struct File {
         let stamp: Stamp
         /// What is in the file, or why it cannot be used.
-        let content: Result<FeatureSetDescription, CoordinatorError>
+        let content: Result<FeatureSetDescription, LanguageSystemError>
     }
 
     private nonisolated let thread = ThreadExecutor(name: "ls-local")
@@ -51,7 +51,7 @@ package actor LocalFiles {
     }
 
     /// Files that cannot be used, and why.
-    package var problems: [(path: String, error: CoordinatorError)] {
+    package var problems: [(path: String, error: LanguageSystemError)] {
         files.sorted { $0.key < $1.key }.compactMap { path, file in
             guard case .failure(let error) = file.content else { return nil }
             return (path, error)
@@ -67,7 +67,7 @@ package actor LocalFiles {
     /// - Returns: Digests that are there no longer; nil when nothing changed.
     /// - Throws: `invalidSettings` when the directory cannot be read: then what it held is not
     ///   gone, it is out of sight, and nothing is changed.
-    package func look() throws(CoordinatorError) -> [Digest]? {
+    package func look() throws(LanguageSystemError) -> [Digest]? {
         let before = Set(sets.map(\.digest))
         let paths = try listing()
         var found: [String: File] = [:]
@@ -86,7 +86,7 @@ package actor LocalFiles {
         return before.subtracting(sets.map(\.digest)).sorted { $0.description < $1.description }
     }
 
-    private func listing() throws(CoordinatorError) -> [String] {
+    private func listing() throws(LanguageSystemError) -> [String] {
         var isDirectory: ObjCBool = false
         guard FileManager.default.fileExists(atPath: directory, isDirectory: &isDirectory),
             isDirectory.boolValue, FileManager.default.isReadableFile(atPath: directory),
@@ -103,9 +103,9 @@ package actor LocalFiles {
     }
 
     private func read(_ path: String, _ stamp: Stamp) -> Result<
-        FeatureSetDescription, CoordinatorError
+        FeatureSetDescription, LanguageSystemError
     > {
-        Result { () throws(CoordinatorError) in
+        Result { () throws(LanguageSystemError) in
             let summary = try FeatureFileSummary(contentsOf: path)
             let digest = try LocalFileReader(path).sha256()
             // Its header and its digest must be of the same bytes.
@@ -137,7 +137,7 @@ final class LocalFileReader: Sendable {
     private let path: String
     private let descriptor: Int32
 
-    init(_ path: String) throws(CoordinatorError) {
+    init(_ path: String) throws(LanguageSystemError) {
         self.path = path
         descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
@@ -152,7 +152,7 @@ final class LocalFileReader: Sendable {
         try await onThread(named: "ls-read") { try self.read(from: offset, countMax: countMax) }
     }
 
-    func read(from offset: Int64, countMax: Int) throws(CoordinatorError) -> [UInt8] {
+    func read(from offset: Int64, countMax: Int) throws(LanguageSystemError) -> [UInt8] {
         var buffer = [UInt8](repeating: 0, count: countMax)
         var filled = 0
         while filled < countMax {
@@ -173,7 +173,7 @@ final class LocalFileReader: Sendable {
         return buffer
     }
 
-    func sha256() throws(CoordinatorError) -> Digest {
+    func sha256() throws(LanguageSystemError) -> Digest {
         var hash = SHA256()
         var offset: Int64 = 0
         while true {
@@ -185,7 +185,7 @@ final class LocalFileReader: Sendable {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func unreadableDataDirectory(_ path: String) -> Self {
         Self(
             .invalidSettings, "cannot look for local data in \(path): it is no readable directory",

@@ -19,7 +19,8 @@ package struct LocalWeights: Sendable {
     }
 
     /// Writes weights; they are on disk when it returns. The same again changes nothing.
-    package func keep(_ bytes: [UInt8], _ digest: LanguageSystem.Digest) throws(CoordinatorError) {
+    package func keep(_ bytes: [UInt8], _ digest: LanguageSystem.Digest) throws(LanguageSystemError)
+    {
         try PrivateFile.createDirectory(directory, mode: 0o700)
         try PrivateFile.write(path(digest), bytes, mode: 0o600)
     }
@@ -31,12 +32,12 @@ package struct LocalWeights: Sendable {
     /// The bytes of a file of weights; nil when these weights are not kept here.
     ///
     /// - Throws: `invalidWeights` when the file is not what it was.
-    package func bytes(of digest: LanguageSystem.Digest) throws(CoordinatorError) -> [UInt8]? {
+    package func bytes(of digest: LanguageSystem.Digest) throws(LanguageSystemError) -> [UInt8]? {
         let path = path(digest)
         guard try PrivateFile.exists(path) else { return nil }
         let bytes = try PrivateFile.read(path, byteCountMax: 1 << 30)
         guard LanguageSystem.Digest(bytes: SHA256.hash(data: bytes)) == digest else {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .invalidWeights,
                 "cannot use the weights \(digest.short)… that are kept here: "
                     + "the SHA-256 of their file is another; they are nowhere else",
@@ -46,7 +47,8 @@ package struct LocalWeights: Sendable {
         return bytes
     }
 
-    /// What others call the files that these blobs may lie in here, for `CoordinatorError.naming`.
+    /// What others call the files that these blobs may lie in here, for
+    /// `LanguageSystemError.naming`.
     func publicNames(of blobs: some Sequence<BlobReference>, in cache: BlobCache) -> [(
         path: String, name: String
     )] {
@@ -61,7 +63,7 @@ package struct LocalWeights: Sendable {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func lostWeights(_ name: String) -> Self {
         Self(
             .unknownVersion, "cannot use \(name): its weights were kept here and are gone",

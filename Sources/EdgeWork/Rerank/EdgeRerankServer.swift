@@ -47,13 +47,13 @@ final class EdgeRerankServer: Sendable {
         /// The weights that are being fetched, or will be.
         var wanted: Set<Digest> = []
         /// What could not be had, and until when that is believed.
-        var failures: [Digest: (error: CoordinatorError, until: ContinuousClock.Instant)] = [:]
+        var failures: [Digest: (error: LanguageSystemError, until: ContinuousClock.Instant)] = [:]
     }
 
     private enum Next {
         case score(RankerScorer)
         case look
-        case refuse(CoordinatorError)
+        case refuse(LanguageSystemError)
     }
 
     static let threadCount = 2
@@ -165,7 +165,7 @@ final class EdgeRerankServer: Sendable {
     private func score(_ job: Job, _ scorer: RankerScorer) {
         let begun = clock.now
         guard begun < job.deadline else { return end(job, .late) }
-        do throws(CoordinatorError) {
+        do throws(LanguageSystemError) {
             let scores = try job.rerank.scores(by: scorer)
             end(job, .scored(scores, compute: clock.now - begun))
         } catch {
@@ -224,7 +224,7 @@ final class EdgeRerankServer: Sendable {
         }
         do {
             guard blob.byteCount <= Self.memoryByteCountMax else {
-                throw CoordinatorError.tooLargeToRerank(blob, max: Self.memoryByteCountMax)
+                throw LanguageSystemError.tooLargeToRerank(blob, max: Self.memoryByteCountMax)
             }
             if let scorer = try await load(blob) {
                 schedule(job, scorer)
@@ -263,8 +263,8 @@ final class EdgeRerankServer: Sendable {
         }
     }
 
-    private func asOthersRead(_ error: any Error, of blob: BlobReference) -> CoordinatorError {
-        (error as? CoordinatorError ?? .workFailed(error))
+    private func asOthersRead(_ error: any Error, of blob: BlobReference) -> LanguageSystemError {
+        (error as? LanguageSystemError ?? .workFailed(error))
             .naming(weights.publicNames(of: CollectionOfOne(blob), in: cache))
     }
 
@@ -278,9 +278,9 @@ final class EdgeRerankServer: Sendable {
     /// Has weights fetched unless they are on their way, or were just refused.
     ///
     /// - Returns: What the request is told meanwhile.
-    private func want(_ blob: BlobReference) -> CoordinatorError {
+    private func want(_ blob: BlobReference) -> LanguageSystemError {
         let now = clock.now
-        let (refusal, isNew) = state.withLock { state -> (CoordinatorError, Bool) in
+        let (refusal, isNew) = state.withLock { state -> (LanguageSystemError, Bool) in
             state.failures = state.failures.filter { now < $0.value.until }
             if let failure = state.failures[blob.digest] { return (failure.error, false) }
             let isNew =
@@ -294,7 +294,7 @@ final class EdgeRerankServer: Sendable {
 
     private func fetch(_ blob: BlobReference) async {
         await cache.retain(blob.digest)
-        var failure: CoordinatorError?
+        var failure: LanguageSystemError?
         do {
             let path = try await fetcher.path(of: blob)
             _ = keep(
@@ -332,13 +332,13 @@ private struct ReadyScorer: Sendable {
 
 extension EdgeRerank {
     /// - Throws: `contractMismatch` for another width, `invalidFeatures` as `RankerScorer.score`.
-    func scores(by scorer: RankerScorer) throws(CoordinatorError) -> [Float] {
+    func scores(by scorer: RankerScorer) throws(LanguageSystemError) -> [Float] {
         let expected = scorer.configuration.hiddenSize
         guard hiddenSize == expected else {
             throw .wrongRerankWidth(rankerName, found: hiddenSize, expected: expected)
         }
         return try features.withUnsafeBytes { bytes in
-            Result { () throws(CoordinatorError) in
+            Result { () throws(LanguageSystemError) in
                 try scorer.score(features: bytes, dtype: dtype, candidateCount: candidateCount)
             }
         }.get()
@@ -357,7 +357,7 @@ func traceID(_ traceParent: String) -> String? {
     return String(parts[1])
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func rerankNotAllowed() -> Self {
         Self(
             .forbiddenTransition, "cannot rerank: this worker does none",

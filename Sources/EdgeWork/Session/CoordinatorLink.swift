@@ -65,7 +65,7 @@ package actor CoordinatorLink {
                 return try await whileOpen(connection, body)
             } catch let rpc as RPCError {
                 try Task.checkCancellation()
-                let error = CoordinatorError(rpc)
+                let error = LanguageSystemError(rpc)
                 switch error.code {
                 case .unavailable, .deadlineExceeded, .cancelled, .busy: break
                 // A broken stream reads like this, too; but a coordinator that fails each time

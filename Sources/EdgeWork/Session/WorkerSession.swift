@@ -129,7 +129,7 @@ actor WorkerSession {
                 try await self.receive(message, service, line)
             }
         }
-        throw CoordinatorError.sessionEnded(coordinator)
+        throw LanguageSystemError.sessionEnded(coordinator)
     }
 
     /// Every interval while there are leases to renew, more rarely while there are none.
@@ -143,7 +143,7 @@ actor WorkerSession {
             case .skip: break
             case .send: await supervisor.sendHeartbeat()
             case .giveUp(let silence):
-                throw CoordinatorError.silentCoordinator(coordinator, for: silence)
+                throw LanguageSystemError.silentCoordinator(coordinator, for: silence)
             }
         }
     }
@@ -227,7 +227,7 @@ actor WorkerSession {
     /// - Throws: The failure, when it is no use to try again.
     private func failed(_ error: any Error, wasOpen: Bool) async throws {
         let identity = await renewal.identity
-        var failure = CoordinatorError(of: error, from: identity.coordinator)
+        var failure = LanguageSystemError(of: error, from: identity.coordinator)
         if !wasOpen { failure = await explained(failure, identity) }
         await renewal.connectionFailed(failure)
         reporter.note(failure)
@@ -242,8 +242,8 @@ actor WorkerSession {
 
     /// When it was for certificates that there is no connection, whose and why.
     private func explained(
-        _ failure: CoordinatorError, _ identity: WorkerIdentity
-    ) async -> CoordinatorError {
+        _ failure: LanguageSystemError, _ identity: WorkerIdentity
+    ) async -> LanguageSystemError {
         guard let cause = failure.cause, TLSDiagnosis.concerns(cause) else { return failure }
         let fault = await TLSDiagnosis.fault(
             host: identity.endpoint.host, port: identity.endpoint.workerPort,
@@ -252,13 +252,13 @@ actor WorkerSession {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     /// What a call to the coordinator at `address` ended with.
     init(of error: any Error, from address: String) {
         self =
             switch error {
-            case let error as CoordinatorError: error
-            case let error as RPCError: CoordinatorError(error)
+            case let error as LanguageSystemError: error
+            case let error as RPCError: LanguageSystemError(error)
             default: .noAnswer(address, cause: error)
             }
     }

@@ -8,7 +8,7 @@ public struct CoordinatorAddress: Sendable, Hashable, CustomStringConvertible {
     /// Of HTTPS.
     public let port: Int
 
-    public init(_ text: String) throws(CoordinatorError) {
+    public init(_ text: String) throws(LanguageSystemError) {
         if let scheme = text.firstRange(of: "://") {
             let rest = text[scheme.upperBound...].prefix { !"/?#".contains($0) }
             throw .coordinatorIsURL(text, meant: try? Self(String(rest)).description)
@@ -25,11 +25,11 @@ public struct CoordinatorAddress: Sendable, Hashable, CustomStringConvertible {
         try self.init(host: place.host, port: place.port, text: text)
     }
 
-    init(host: String, port: Int) throws(CoordinatorError) {
+    init(host: String, port: Int) throws(LanguageSystemError) {
         try self.init(host: host, port: port, text: "\(host):\(port)")
     }
 
-    private init(host: String, port: Int, text: String) throws(CoordinatorError) {
+    private init(host: String, port: Int, text: String) throws(LanguageSystemError) {
         if let fault = HostAddress.fault(in: host) {
             throw .malformedCoordinator(text, fault: fault)
         }

@@ -21,13 +21,15 @@ public struct StateDirectory: Sendable {
     var statusPath: String { path + "/status.json" }
     var lockPath: String { path + "/lock" }
 
-    public func prepare() throws(CoordinatorError) {
+    public func prepare() throws(LanguageSystemError) {
         try PrivateFile.createDirectory(path, mode: 0o700)
         try PrivateFile.createDirectory(cachePath, mode: 0o700)
     }
 
     /// - Throws: `busy` when another worker uses this directory.
-    public func lock() throws(CoordinatorError) -> StateLock { try StateLock(lockPath, of: path) }
+    public func lock() throws(LanguageSystemError) -> StateLock {
+        try StateLock(lockPath, of: path)
+    }
 
     /// Tells this directory on this machine from a copy of it elsewhere: a digest of both. The
     /// machine's id is not for sending around.
@@ -59,20 +61,20 @@ public struct StateDirectory: Sendable {
 
     /// The key to join with; made and saved before anything is asked with it, so that a join whose
     /// reply was lost is repeated with the same one.
-    func keyForJoining() throws(CoordinatorError) -> WorkerKey {
+    func keyForJoining() throws(LanguageSystemError) -> WorkerKey {
         if try !PrivateFile.exists(keyPath) {
             _ = try PrivateFile.create(keyPath, Array(WorkerKey().pem.utf8), mode: 0o600)
         }
         return try readKey()
     }
 
-    func readKey() throws(CoordinatorError) -> WorkerKey {
+    func readKey() throws(LanguageSystemError) -> WorkerKey {
         let bytes = try PrivateFile.readSecret(keyPath, byteCountMax: 1 << 16)
         return try WorkerKey(pem: String(decoding: bytes, as: UTF8.self), path: keyPath)
     }
 
     /// Who this worker is; nil when it has never joined.
-    public func identity() throws(CoordinatorError) -> WorkerIdentity? {
+    public func identity() throws(LanguageSystemError) -> WorkerIdentity? {
         guard try PrivateFile.exists(coordinatorPath) else { return nil }
         let bytes = try PrivateFile.read(coordinatorPath, byteCountMax: 1 << 16)
         guard let endpoint = try? JSONDecoder().decode(CoordinatorEndpoint.self, from: Data(bytes))
@@ -89,7 +91,7 @@ public struct StateDirectory: Sendable {
     /// Each file is whole, and any two that a crash leaves side by side go together: during a
     /// rotation the coordinator takes certificates of both keys and shows one that both authorities
     /// vouch for.
-    func save(_ identity: WorkerIdentity) throws(CoordinatorError) {
+    func save(_ identity: WorkerIdentity) throws(LanguageSystemError) {
         try PrivateFile.write(authorityPath, Array(identity.roots.pem.utf8), mode: 0o644)
         try PrivateFile.write(certificatePath, Array(identity.chainPEM.utf8), mode: 0o644)
         let encoder = JSONEncoder()
@@ -101,18 +103,18 @@ public struct StateDirectory: Sendable {
     /// - Throws: Also where the value cannot be written as JSON.
     func write(
         _ value: some Encodable, with encoder: JSONEncoder, to path: String
-    ) throws(CoordinatorError) {
+    ) throws(LanguageSystemError) {
         let bytes: Data
         do {
             bytes = try encoder.encode(value)
         } catch {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .internal, "cannot write \(path): found a value that is no JSON", cause: "\(error)")
         }
         try PrivateFile.write(path, Array(bytes), mode: 0o644)
     }
 
-    private func text(_ path: String) throws(CoordinatorError) -> String {
+    private func text(_ path: String) throws(LanguageSystemError) -> String {
         String(decoding: try PrivateFile.read(path, byteCountMax: 1 << 18), as: UTF8.self)
     }
 }
@@ -121,7 +123,7 @@ public struct StateDirectory: Sendable {
 public final class StateLock: Sendable {
     private let descriptor: Int32
 
-    fileprivate init(_ path: String, of directory: String) throws(CoordinatorError) {
+    fileprivate init(_ path: String, of directory: String) throws(LanguageSystemError) {
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw .unusableState(directory, cause: String(cString: strerror(errno)))

@@ -29,7 +29,7 @@ public struct WorkerIdentity: Sendable {
     init(
         endpoint: CoordinatorEndpoint, roots: TrustedRoots, chainPEM: String, chainPath: String,
         key: WorkerKey
-    ) throws(CoordinatorError) {
+    ) throws(LanguageSystemError) {
         self.endpoint = endpoint
         self.roots = roots
         self.chainPEM = chainPEM
@@ -47,7 +47,7 @@ public struct WorkerIdentity: Sendable {
     ///
     /// - Parameter chainPEM: What came over a connection that the present `roots` verified, no
     ///   other.
-    func renewed(chainPEM: String) throws(CoordinatorError) -> WorkerIdentity {
+    func renewed(chainPEM: String) throws(LanguageSystemError) -> WorkerIdentity {
         let answer = "the coordinator's answer"
         let next = try WorkerIdentity(
             endpoint: endpoint, roots: try TrustedRoots(behindLeafOf: chainPEM, place: answer),

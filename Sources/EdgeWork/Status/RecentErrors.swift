@@ -9,7 +9,7 @@ struct RecentErrors: Sendable {
     private(set) var lines: [StatusReport.ErrorLine] = []
 
     /// The same again is the same line with a new time.
-    mutating func note(_ error: CoordinatorError, at date: Date) {
+    mutating func note(_ error: LanguageSystemError, at date: Date) {
         lines.removeAll { $0.message == error.message }
         lines.insert(.init(at: date, message: error.message, hint: error.hint), at: 0)
         lines = Array(lines.prefix(Self.countMax))

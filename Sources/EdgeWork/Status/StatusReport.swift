@@ -89,7 +89,7 @@ public struct StatusReport: Codable, Sendable {
 }
 
 extension StateDirectory {
-    func save(_ report: StatusReport) throws(CoordinatorError) {
+    func save(_ report: StatusReport) throws(LanguageSystemError) {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         encoder.keyEncodingStrategy = .convertToSnakeCase
@@ -98,7 +98,7 @@ extension StateDirectory {
     }
 
     /// What the worker wrote last; nil when none has run here yet.
-    public func status() throws(CoordinatorError) -> StatusReport? {
+    public func status() throws(LanguageSystemError) -> StatusReport? {
         guard try PrivateFile.exists(statusPath) else { return nil }
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
@@ -111,7 +111,7 @@ extension StateDirectory {
     }
 
     /// The status as it was written, in JSON.
-    public func statusJSON() throws(CoordinatorError) -> [UInt8] {
+    public func statusJSON() throws(LanguageSystemError) -> [UInt8] {
         try PrivateFile.read(statusPath, byteCountMax: 1 << 20)
     }
 }

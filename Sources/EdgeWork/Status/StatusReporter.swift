@@ -21,7 +21,7 @@ final class StatusReporter: Sendable {
     }
 
     /// Something went wrong that a person may want to know.
-    func note(_ error: CoordinatorError) { errors.withLock { $0.note(error, at: Date()) } }
+    func note(_ error: LanguageSystemError) { errors.withLock { $0.note(error, at: Date()) } }
 
     /// A connection began or ended: the status is written soon.
     func connectionChanged() { change.yield() }

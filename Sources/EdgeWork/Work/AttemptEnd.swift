@@ -11,8 +11,8 @@ enum AttemptEnd: Sendable, Equatable {
     /// The worker leaves; another may try.
     case leaving
     /// The attempt took more memory than this machine's owner allows.
-    case outOfMemory(CoordinatorError)
-    case failed(CoordinatorError)
+    case outOfMemory(LanguageSystemError)
+    case failed(LanguageSystemError)
 
     /// Reads what ended an attempt.
     ///
@@ -28,12 +28,12 @@ enum AttemptEnd: Sendable, Equatable {
             case .lost, .cancelled, .abandoned: self = .lost(stopped.reason)
             }
         case is CancellationError: self = .leaving
-        default: self = .failed(error as? CoordinatorError ?? .workFailed(error))
+        default: self = .failed(error as? LanguageSystemError ?? .workFailed(error))
         }
     }
 
     /// What the coordinator is told, and whether another attempt is worth it; nil: nothing.
-    var failure: (error: CoordinatorError, isRetryable: Bool)? {
+    var failure: (error: LanguageSystemError, isRetryable: Bool)? {
         switch self {
         case .completed, .uncounted, .lost: nil
         case .leaving: (.leaving(), true)

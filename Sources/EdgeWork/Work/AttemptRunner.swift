@@ -38,7 +38,7 @@ struct AttemptRunner: Sendable {
             return completion
         } catch {
             for blob in work.blobs { await cache.release(blob.digest) }
-            let refusal = error as? CoordinatorError
+            let refusal = error as? LanguageSystemError
             throw refusal?.naming(weights.publicNames(of: work.blobs, in: cache)) ?? error
         }
     }
@@ -141,7 +141,7 @@ struct AttemptRunner: Sendable {
         if kept.holds(blob.digest) {
             return {
                 guard let bytes = try kept.bytes(of: blob.digest) else {
-                    throw CoordinatorError.lostWeights(blob.name)
+                    throw LanguageSystemError.lostWeights(blob.name)
                 }
                 return bytes
             }
@@ -173,7 +173,7 @@ extension Optional {
 
 /// A cached one, called what people call it: its errors are read elsewhere, where its path means
 /// nothing.
-private func featureSet(_ blob: BlobReference, at path: String) throws(CoordinatorError)
+private func featureSet(_ blob: BlobReference, at path: String) throws(LanguageSystemError)
     -> FeatureSet
 {
     try FeatureSet(contentsOf: path, name: "\(blob.name) (\(blob.digest.short)…)")
@@ -184,6 +184,6 @@ func readFile(_ path: String) throws -> [UInt8] {
     do {
         return Array(try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped))
     } catch {
-        throw CoordinatorError.cannotReadCache(path, cause: "\(error)")
+        throw LanguageSystemError.cannotReadCache(path, cause: "\(error)")
     }
 }

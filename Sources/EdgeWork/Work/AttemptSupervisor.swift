@@ -10,7 +10,7 @@ actor AttemptSupervisor {
     /// What comes from outside the actor, or is done beside it, in the order in which it is said.
     private enum Event: Sendable {
         case begin(TaskLease, StopSignal)
-        case refuse(LeaseToken, CoordinatorError, retryable: Bool)
+        case refuse(LeaseToken, LanguageSystemError, retryable: Bool)
         case advanced(LeaseToken, LeaseBook.Phase, progress: Double, note: String)
         case reranksEnded
     }
@@ -130,7 +130,7 @@ actor AttemptSupervisor {
     }
 
     /// Gives back a lease that cannot be read.
-    func refuse(_ token: LeaseToken, _ error: CoordinatorError) {
+    func refuse(_ token: LeaseToken, _ error: LanguageSystemError) {
         perform(state.refuse(token, error, retryable: false))
     }
 
@@ -161,7 +161,7 @@ actor AttemptSupervisor {
         }
     }
 
-    private func refuse(_ token: LeaseToken, _ error: CoordinatorError, retryable: Bool) async {
+    private func refuse(_ token: LeaseToken, _ error: LanguageSystemError, retryable: Bool) async {
         await sayFailed(token, error, retryable: retryable)
         perform(state.refused(at: clock.now))
     }
@@ -224,7 +224,7 @@ actor AttemptSupervisor {
 
     /// Tries for as long as it is worth anybody's while: afterwards the lease runs out by itself.
     private func sayFailed(
-        _ token: LeaseToken, _ error: CoordinatorError, retryable: Bool
+        _ token: LeaseToken, _ error: LanguageSystemError, retryable: Bool
     ) async {
         let request = Languagesystem_V1_FailAttemptRequest(
             token: token, error: error.without(directories: privateDirectories),

@@ -22,7 +22,7 @@ enum ProcessLimits {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func tooMuchMemory(_ found: Int64, max: Int64) -> Self {
         Self(
             .tooLarge,

@@ -12,7 +12,7 @@ struct SupervisorState: Sendable {
         /// Tell the attempt that runs to stop; its end comes back as `ended`, too.
         case stop(LeaseToken, StopReason)
         /// Tell the coordinator that nothing comes of the lease; comes back as `refused`.
-        case refuse(LeaseToken, CoordinatorError, retryable: Bool)
+        case refuse(LeaseToken, LanguageSystemError, retryable: Bool)
         /// Tell the coordinator which leases are held.
         case sendHeartbeat
         /// The worker has nothing left to do.
@@ -65,7 +65,7 @@ struct SupervisorState: Sendable {
 
     /// Gives back a lease that the worker does not take.
     mutating func refuse(
-        _ token: LeaseToken, _ error: CoordinatorError, retryable: Bool
+        _ token: LeaseToken, _ error: LanguageSystemError, retryable: Bool
     ) -> [Action] {
         refusalCount += 1
         return [.refuse(token, error, retryable: retryable)]

@@ -44,7 +44,7 @@ public struct WorkPolicy: Sendable, Equatable {
     func takesTasks(at date: Date) -> Bool { hours?.contain(date) ?? true }
 
     /// Why `work` is not allowed; nil: it is.
-    func refusal(of work: TaskLease, at date: Date) -> CoordinatorError? {
+    func refusal(of work: TaskLease, at date: Date) -> LanguageSystemError? {
         guard taskKinds.contains(work.kind) else { return .notAllowed(work.kind) }
         if let hours, !hours.contain(date) { return .outsideHours(hours) }
         return refusal(of: work.features)
@@ -53,7 +53,7 @@ public struct WorkPolicy: Sendable, Equatable {
     /// Why the features are not allowed; nil: they are.
     ///
     /// - Parameter features: The features of one task, or some to be fetched ahead of one.
-    func refusal(of features: [BlobReference]) -> CoordinatorError? {
+    func refusal(of features: [BlobReference]) -> LanguageSystemError? {
         if let domains {
             for blob in features {
                 // What does not say its domain is of none that is allowed.
@@ -83,7 +83,7 @@ public struct WorkingHours: Sendable, Equatable, CustomStringConvertible {
     }
 
     /// - Throws: `invalidSettings`.
-    public init(_ text: String) throws(CoordinatorError) {
+    public init(_ text: String) throws(LanguageSystemError) {
         var spans: [Span] = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
             let ends = part.split(separator: "-", omittingEmptySubsequences: false)
@@ -117,7 +117,7 @@ public struct WorkingHours: Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func outsideHours(_ hours: WorkingHours) -> Self {
         Self(.busy, "cannot take this task now: this worker works \(hours)")
     }

@@ -76,10 +76,10 @@ public enum EdgeRerankResult: Sendable {
     /// The bound on requests under way is reached.
     case busy
     /// The worker refused. The code `unavailable` means that it is fetching the weights.
-    case refused(CoordinatorError)
+    case refused(LanguageSystemError)
 
     /// Maps `unknownWorker`, `deadlineExceeded` and `busy` to their own cases.
-    public init(refusal: CoordinatorError) {
+    public init(refusal: LanguageSystemError) {
         switch refusal.code {
         case .unknownWorker: self = .unreachable
         case .deadlineExceeded: self = .late
@@ -89,14 +89,15 @@ public enum EdgeRerankResult: Sendable {
     }
 
     /// Why there are no scores; nil when there are scores.
-    public var refusal: CoordinatorError? {
+    public var refusal: LanguageSystemError? {
         switch self {
         case .scored: nil
         case .unreachable:
-            CoordinatorError(.unknownWorker, "cannot rerank: the worker is not connected here")
+            LanguageSystemError(.unknownWorker, "cannot rerank: the worker is not connected here")
         case .late:
-            CoordinatorError(.deadlineExceeded, "cannot rerank: the worker did not answer in time")
-        case .busy: CoordinatorError(.busy, "cannot rerank: the worker has too much to do")
+            LanguageSystemError(
+                .deadlineExceeded, "cannot rerank: the worker did not answer in time")
+        case .busy: LanguageSystemError(.busy, "cannot rerank: the worker has too much to do")
         case .refused(let error): error
         }
     }
@@ -114,7 +115,7 @@ public struct EdgeRerankReply: Hashable, Sendable {
     }
 
     /// Answers an order with a refusal.
-    public init(number: UInt64, _ refusal: CoordinatorError) {
+    public init(number: UInt64, _ refusal: LanguageSystemError) {
         self.init(number: number, EdgeRerankResult(refusal: refusal))
     }
 }

@@ -5,7 +5,7 @@ import PostgresAccess
 extension LedgerStore {
     /// - Parameter duration: How long no other coordinator can claim the check.
     /// - Returns: The check; nil when none waits.
-    public func claimEvaluationCheck(for duration: Duration) async throws(CoordinatorError)
+    public func claimEvaluationCheck(for duration: Duration) async throws(LanguageSystemError)
         -> EvaluationCheck?
     {
         try await call(
@@ -32,7 +32,7 @@ extension LedgerStore {
     public func decideEvaluationCheck(
         _ id: EvaluationCheckID, _ verdict: EvaluationCheck.Verdict, because reason: String,
         found: String? = nil
-    ) async throws(CoordinatorError) -> Bool {
+    ) async throws(LanguageSystemError) -> Bool {
         try await call(
             "select ls.decide_evaluation_check($1, $2, $3, $4)", id, verdict.rawValue, reason, found
         ) { try $0.one().decode() }

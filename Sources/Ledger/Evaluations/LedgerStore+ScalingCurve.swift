@@ -66,7 +66,7 @@ extension LedgerStore {
     public func requestScalingCurve(
         _ reference: String, candidateCounts: [Int] = [1, 2, 4, 8, 16, 32],
         pattern: String? = nil, by actor: String? = nil
-    ) async throws(CoordinatorError) -> [TaskID] {
+    ) async throws(LanguageSystemError) -> [TaskID] {
         try await call(
             "select task_id from ls.request_scaling_curve($1, $2, $3, $4)", reference,
             candidateCounts, pattern, actor
@@ -78,7 +78,7 @@ extension LedgerStore {
     public func scalingCurve(
         of version: RankerVersionID, candidateCounts: [Int] = [1, 2, 4, 8, 16, 32],
         pattern: String? = nil
-    ) async throws(CoordinatorError) -> [ScalingPoint] {
+    ) async throws(LanguageSystemError) -> [ScalingPoint] {
         try await call(
             """
             select c.*, c.smaller_pools::integer as smaller_pool_count

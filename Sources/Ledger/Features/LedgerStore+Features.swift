@@ -21,7 +21,7 @@ extension LedgerStore {
         _ description: FeatureSetDescription, queries: [QueryDescription],
         by actor: String? = nil, deadline: Duration = .seconds(600),
         bytes: @escaping @Sendable (Range<Int>) throws -> [UInt8]
-    ) async throws(CoordinatorError) -> ImportedFeatureSet {
+    ) async throws(LanguageSystemError) -> ImportedFeatureSet {
         do {
             return try await pool.transaction(deadline: deadline) { connection in
                 let begun = try connection.begin(description, by: actor)
@@ -33,21 +33,21 @@ extension LedgerStore {
                 return begun
             }
         } catch {
-            throw CoordinatorError(database: error)
+            throw LanguageSystemError(database: error)
         }
     }
 
     /// Removes the bytes of a feature set that no open task needs.
     public func dropFeatureSet(
         _ id: FeatureSetID, because reason: String, by actor: String? = nil
-    ) async throws(CoordinatorError) {
+    ) async throws(LanguageSystemError) {
         try await call("select ls.drop_feature_set($1, $2, $3)", id, reason, actor) { _ in }
     }
 
     /// A piece of a feature set or of weights, from `offset` on; it may be shorter than requested.
     public func readBlob(
         _ digest: Digest, from offset: Int64, byteCountMax: Int = chunkByteCount
-    ) async throws(CoordinatorError) -> BlobChunk {
+    ) async throws(LanguageSystemError) -> BlobChunk {
         try await call("select * from ls.read_blob($1, $2, $3)", digest, offset, byteCountMax) {
             rows in
             let row = try rows.one()
@@ -61,7 +61,8 @@ extension LedgerStore {
     /// placed on it.
     ///
     /// - Throws: `unknownFeatureSet` when it does not need them, whether they are stored or not.
-    public func checkBlob(_ digest: Digest, for worker: WorkerID) async throws(CoordinatorError) {
+    public func checkBlob(_ digest: Digest, for worker: WorkerID) async throws(LanguageSystemError)
+    {
         try await call("select ls.check_blob($1, $2)", worker, digest) { _ in }
     }
 
@@ -73,12 +74,12 @@ extension LedgerStore {
     ///   throws.
     public func readWeights<Value: Sendable>(
         _ digest: Digest,
-        _ read: @escaping @Sendable (UnsafeRawBufferPointer) throws(CoordinatorError) -> Value
-    ) async throws(CoordinatorError) -> Value {
+        _ read: @escaping @Sendable (UnsafeRawBufferPointer) throws(LanguageSystemError) -> Value
+    ) async throws(LanguageSystemError) -> Value {
         let result = try await call("select ls.read_weights($1)", digest) { rows in
             let answer: BytesInPlace = try rows.one().decode()
             return withExtendedLifetime(rows) {
-                Result<Value, CoordinatorError> { () throws(CoordinatorError) in
+                Result<Value, LanguageSystemError> { () throws(LanguageSystemError) in
                     try read(answer.bytes)
                 }
             }
@@ -98,7 +99,7 @@ extension LedgerStore {
     /// All feature sets whose bytes are stored.
     ///
     /// - Parameter limit: The most sets to return; nil returns all.
-    public func featureSets(limit: Int? = nil) async throws(CoordinatorError)
+    public func featureSets(limit: Int? = nil) async throws(LanguageSystemError)
         -> [FeatureSetStatus]
     {
         try await call(
@@ -140,7 +141,7 @@ extension Connection {
                 let range = start..<min(end, start + LedgerStore.chunkByteCount)
                 let chunk = try bytes(range)
                 guard chunk.count == range.count else {
-                    throw CoordinatorError.featureBytesMissing(
+                    throw LanguageSystemError.featureBytesMissing(
                         set.digest, expected: range.count, found: chunk.count, at: start)
                 }
                 hash.update(data: chunk)
@@ -150,7 +151,7 @@ extension Connection {
         // A SHA-256 has as many bytes as a digest.
         let found = Digest(bytes: hash.finalize())!
         guard found == set.digest else {
-            throw CoordinatorError.featureBytesChanged(set.digest, found: found)
+            throw LanguageSystemError.featureBytesChanged(set.digest, found: found)
         }
     }
 
@@ -189,7 +190,7 @@ extension FeatureSetStatus {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func featureBytesMissing(_ digest: Digest, expected: Int, found: Int, at offset: Int)
         -> Self
     {

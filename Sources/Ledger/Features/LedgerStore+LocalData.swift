@@ -15,7 +15,7 @@ extension LedgerStore {
     public func offerLocalData(
         of worker: WorkerID, _ sets: [FeatureSetDescription], weights: [Digest],
         over connection: UUID? = nil
-    ) async throws(CoordinatorError) -> [DataRefusal] {
+    ) async throws(LanguageSystemError) -> [DataRefusal] {
         let json = try jsonText(of: sets.map(OfferedSet.init))
         return try await call(
             "select * from ls.offer_local_data($1, $2, $3, $4)", worker, json, weights, connection
@@ -39,7 +39,7 @@ extension LedgerStore {
     public func upcomingFeatures(
         of kinds: [TaskKind], countMax: Int, domains: [DomainPattern]? = nil,
         byteCountMax: Int64? = nil
-    ) async throws(CoordinatorError) -> [BlobReference] {
+    ) async throws(LanguageSystemError) -> [BlobReference] {
         try await call(
             "select * from ls.upcoming_features($1, $2, $3, $4)", kinds, countMax,
             domains?.map(\.description), byteCountMax

@@ -22,7 +22,8 @@ extension LedgerStore {
     /// Records a sign of life of a coordinator, and the address at which others reach it.
     ///
     /// - Returns: The other coordinators that were seen within the last ten seconds.
-    public func coordinatorSeen(_ name: String, at address: String) async throws(CoordinatorError)
+    public func coordinatorSeen(_ name: String, at address: String)
+        async throws(LanguageSystemError)
         -> [RunningCoordinator]
     {
         try await call("select * from ls.coordinator_seen($1, $2)", name, address) { rows in
@@ -38,7 +39,7 @@ extension LedgerStore {
     ///
     /// - Returns: Whether it was known.
     @discardableResult
-    public func coordinatorLeft(_ name: String) async throws(CoordinatorError) -> Bool {
+    public func coordinatorLeft(_ name: String) async throws(LanguageSystemError) -> Bool {
         try await call("select ls.coordinator_left($1)", name) { try $0.one().decode() }
     }
 }

@@ -8,14 +8,14 @@ extension LedgerStore {
     /// Records the authority. The same one again changes nothing; another one is refused
     /// (`identityRefused`).
     public func setCertificateAuthority(pem: String, publicKeySHA256: Digest)
-        async throws(CoordinatorError)
+        async throws(LanguageSystemError)
     {
         try await call("select ls.set_certificate_authority($1, $2)", pem, publicKeySHA256) { _ in }
     }
 
     /// The authority's keys, and the workers that still depend on the previous one; nil before the
     /// first `serve`.
-    public func authorityStatus() async throws(CoordinatorError) -> AuthorityStatus? {
+    public func authorityStatus() async throws(LanguageSystemError) -> AuthorityStatus? {
         try await call("select * from ls.authority_status()") { rows in
             try rows.oneOrNone().map(AuthorityStatus.init(row:))
         }
@@ -29,7 +29,7 @@ extension LedgerStore {
     public func rotateCertificateAuthority(
         pem: String, publicKeySHA256: Digest, from present: Digest, because reason: String,
         by actor: String? = nil
-    ) async throws(CoordinatorError) {
+    ) async throws(LanguageSystemError) {
         try await call(
             "select ls.rotate_certificate_authority($1, $2, $3, $4, $5)", pem, publicKeySHA256,
             present, reason, actor
@@ -43,7 +43,7 @@ extension LedgerStore {
     /// - Throws: `forbiddenTransition` when workers depend on it, or when there is no previous key.
     public func retireCertificateAuthority(
         because reason: String, isForced: Bool = false, by actor: String? = nil
-    ) async throws(CoordinatorError) {
+    ) async throws(LanguageSystemError) {
         try await call(
             "select ls.retire_certificate_authority($1, $2, $3)", reason, isForced, actor
         ) { _ in }
@@ -56,7 +56,7 @@ extension LedgerStore {
     public func createJoinToken(
         for worker: String? = nil, lasting: Duration = .seconds(3600), by actor: String? = nil,
         labels: [String: String] = [:]
-    ) async throws(CoordinatorError) -> String {
+    ) async throws(LanguageSystemError) -> String {
         let json = try jsonText(of: labels)
         return try await call(
             "select ls.create_join_token($1, $2, $3, $4)", worker, lasting, actor, json
@@ -67,7 +67,7 @@ extension LedgerStore {
     /// refused (`tokenRefused`).
     public func redeemJoinToken(
         id: String, secret: String, publicKeySHA256: Digest, workerName: String?
-    ) async throws(CoordinatorError) -> EnrolledWorker {
+    ) async throws(LanguageSystemError) -> EnrolledWorker {
         try await call(
             "select * from ls.redeem_join_token($1, $2, $3, $4)", id, secret, publicKeySHA256,
             workerName
@@ -87,7 +87,7 @@ extension LedgerStore {
     public func recordCertificate(
         of worker: WorkerID, serial: String, notBefore: Date, notAfter: Date, issuer: Digest,
         key: Digest? = nil
-    ) async throws(CoordinatorError) {
+    ) async throws(LanguageSystemError) {
         try await call(
             "select ls.record_certificate($1, $2, $3, $4, $5, $6)", worker, serial, notBefore,
             notAfter, issuer, key
@@ -98,7 +98,7 @@ extension LedgerStore {
     /// (`identityRefused`) when it is unknown or revoked, or, with a serial, when the certificate
     /// was not issued here.
     public func authenticateWorker(_ name: String, serial: String? = nil)
-        async throws(CoordinatorError) -> WorkerID
+        async throws(LanguageSystemError) -> WorkerID
     {
         try await call("select ls.authenticate_worker($1, $2)", name, serial) {
             try $0.one().decode()
@@ -107,7 +107,7 @@ extension LedgerStore {
 
     /// The worker with this name and key, if its last certificate expired at most seven days ago.
     public func recoverWorker(_ name: String, publicKeySHA256: Digest)
-        async throws(CoordinatorError) -> WorkerID
+        async throws(LanguageSystemError) -> WorkerID
     {
         try await call("select ls.recover_worker($1, $2)", name, publicKeySHA256) {
             try $0.one().decode()
@@ -116,14 +116,14 @@ extension LedgerStore {
 
     /// Revokes a worker permanently; its tasks wait again at once.
     public func revokeWorker(_ name: String, because reason: String, by actor: String? = nil)
-        async throws(CoordinatorError)
+        async throws(LanguageSystemError)
     {
         try await call("select ls.revoke_worker($1, $2, $3)", name, reason, actor) { _ in }
     }
 
     /// Releases a worker from quarantine or a pause; for any other worker nothing happens.
     public func releaseWorker(_ name: String, because reason: String, by actor: String? = nil)
-        async throws(CoordinatorError)
+        async throws(LanguageSystemError)
     {
         try await call("select ls.release_worker($1, $2, $3)", name, reason, actor) { _ in }
     }
@@ -133,8 +133,8 @@ extension LedgerStore {
     /// - Parameter token: The attempt's token; nil when it could not be read.
     /// - Returns: Whether the worker is in quarantine now.
     public func refuseResult(
-        of worker: WorkerID, _ token: LeaseToken?, _ refusal: CoordinatorError
-    ) async throws(CoordinatorError) -> Bool {
+        of worker: WorkerID, _ token: LeaseToken?, _ refusal: LanguageSystemError
+    ) async throws(LanguageSystemError) -> Bool {
         try await call(
             "select ls.refuse_result($1, $2, $3, $4)", worker, token, refusal.code.rawValue,
             refusal.message
@@ -145,7 +145,7 @@ extension LedgerStore {
     /// name has joined again, another machine uses its identity, or the same process has a newer
     /// session.
     public func refusedSessions(of sessions: [WorkerSession])
-        async throws(CoordinatorError) -> [RefusedSession]
+        async throws(LanguageSystemError) -> [RefusedSession]
     {
         try await call(
             "select * from ls.refused_sessions($1, $2, $3, $4)", sessions.map(\.worker),
@@ -156,7 +156,7 @@ extension LedgerStore {
                 return RefusedSession(
                     worker: try row.decode("worker_id"), connection: try row.decode("connection"),
                     reason: try row.decode(String?.self, "message").map {
-                        CoordinatorError(.identityRefused, $0, hint: hint)
+                        LanguageSystemError(.identityRefused, $0, hint: hint)
                     })
             }
         }
@@ -173,7 +173,7 @@ extension LedgerStore {
     ///   or when another machine took over from this process.
     public func workerConnected(
         _ worker: WorkerID, _ hello: WorkerHello, to coordinator: String, serial: String? = nil
-    ) async throws(CoordinatorError) -> OpenedConnection {
+    ) async throws(LanguageSystemError) -> OpenedConnection {
         try await call(
             "select * from ls.worker_connected($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             worker, coordinator, hello.programVersion, hello.capacity, hello.taskKinds,
@@ -191,7 +191,7 @@ extension LedgerStore {
     /// - Returns: Whether it was the worker's newest connection.
     @discardableResult
     public func workerDisconnected(_ worker: WorkerID, connection: UUID)
-        async throws(CoordinatorError) -> Bool
+        async throws(LanguageSystemError) -> Bool
     {
         try await call("select ls.worker_disconnected($1, $2)", worker, connection) {
             try $0.one().decode()
@@ -201,7 +201,7 @@ extension LedgerStore {
     /// All workers, by name.
     ///
     /// - Parameter limit: The most workers to return, connected ones first; nil returns all.
-    public func workers(limit: Int? = nil) async throws(CoordinatorError) -> [WorkerStatus] {
+    public func workers(limit: Int? = nil) async throws(LanguageSystemError) -> [WorkerStatus] {
         try await call(
             "select * from ls.worker_status order by state <> 'connected', name limit $1", limit
         ) { try $0.map(WorkerStatus.init(row:)) }

@@ -72,7 +72,7 @@ public struct RefusedSession: Sendable, Equatable {
     public let worker: WorkerID
     public let connection: UUID
     /// The error that the worker gets; nil when the same process has a newer session.
-    public let reason: CoordinatorError?
+    public let reason: LanguageSystemError?
 }
 
 /// One row of `ls.worker_status`.

@@ -7,7 +7,7 @@ extension LedgerStore {
     /// It comes from the SQL function that knows the presets and refuses an unknown name.
     ///
     /// - Throws: `unknownBaseModel`.
-    public func hiddenSize(of baseModel: String) async throws(CoordinatorError) -> Int {
+    public func hiddenSize(of baseModel: String) async throws(LanguageSystemError) -> Int {
         try await call(
             """
             select (ls.default_ranker_configuration($1, 'listwise') ->> 'hidden_size')::integer

@@ -33,7 +33,7 @@ extension LedgerStore {
     /// - Throws: `invalidArgument` for a place that is not a `next`, or a count out of range;
     ///   `deadlineExceeded`, `busy`.
     public func models(for scope: KeyScope, after place: String? = nil, upTo countMax: Int)
-        async throws(CoordinatorError) -> ModelPage
+        async throws(LanguageSystemError) -> ModelPage
     {
         try await list(
             "select * from ls.list_models($1, $2, $3, $4, $5)", scope.users, scope.domains,

@@ -8,7 +8,7 @@ extension LedgerStore {
     @discardableResult
     public func registerBaseModel(
         _ name: String, hiddenSize: Int, contract: FeatureContract = FeatureContract()
-    ) async throws(CoordinatorError) -> BaseModelID {
+    ) async throws(LanguageSystemError) -> BaseModelID {
         try await call(
             "select ls.register_base_model($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             name, hiddenSize, contract.revision, contract.layer, contract.layerFraction,
@@ -18,14 +18,14 @@ extension LedgerStore {
 
     /// Registers a domain and all broader domains. Repeating it returns the same id.
     @discardableResult
-    public func registerDomain(_ name: DomainName) async throws(CoordinatorError) -> DomainID {
+    public func registerDomain(_ name: DomainName) async throws(LanguageSystemError) -> DomainID {
         try await call("select ls.register_domain($1)", name) { try $0.one().decode() }
     }
 
     /// The names among these that are not registered.
     public func unregistered(
         baseModels: some Sequence<String>, domains: some Sequence<DomainName>
-    ) async throws(CoordinatorError) -> (baseModels: [String], domains: [String]) {
+    ) async throws(LanguageSystemError) -> (baseModels: [String], domains: [String]) {
         try await call(
             "select * from ls.unregistered($1, $2)", Array(baseModels), domains.map(\.description)
         ) { rows in
@@ -55,7 +55,7 @@ extension LedgerStore {
     public func registerRanker(
         baseModel: String, kind: RankerKind, configuration: String, training: String,
         user: String? = nil, domain: DomainName? = nil, name: String? = nil, home: String? = nil
-    ) async throws(CoordinatorError) -> RegisteredRanker {
+    ) async throws(LanguageSystemError) -> RegisteredRanker {
         try await call(
             "select * from ls.register_ranker($1, $2, $3, $4, $5, $6, $7, $8)",
             baseModel, kind, configuration, training, user, domain, name, home
@@ -71,7 +71,7 @@ extension LedgerStore {
     public func addVersion(
         to ranker: String, digest: Digest, weights: [UInt8], report: String = "{}",
         parent: RankerVersionID? = nil, by actor: String? = nil
-    ) async throws(CoordinatorError) -> RankerVersionID {
+    ) async throws(LanguageSystemError) -> RankerVersionID {
         try await call(
             "select ls.add_version($1, $2, $3, $4, $5, $6)", ranker, digest, weights, report,
             parent, actor
@@ -82,7 +82,7 @@ extension LedgerStore {
     @discardableResult
     public func promote(
         _ version: RankerVersionID, because reason: String, by actor: String? = nil
-    ) async throws(CoordinatorError) -> Bool {
+    ) async throws(LanguageSystemError) -> Bool {
         try await call("select ls.promote($1, $2, $3)", version, reason, actor) {
             try $0.one().decode()
         }
@@ -93,7 +93,7 @@ extension LedgerStore {
     @discardableResult
     public func rollback(
         _ ranker: String, because reason: String, by actor: String? = nil
-    ) async throws(CoordinatorError) -> RankerVersionID {
+    ) async throws(LanguageSystemError) -> RankerVersionID {
         try await call("select ls.rollback($1, $2, $3)", ranker, reason, actor) {
             try $0.one().decode()
         }
@@ -104,14 +104,14 @@ extension LedgerStore {
     @discardableResult
     public func considerPromotion(
         _ version: RankerVersionID, configuration: String? = nil
-    ) async throws(CoordinatorError) -> Bool? {
+    ) async throws(LanguageSystemError) -> Bool? {
         try await call("select ls.consider_promotion($1, $2)", version, configuration) {
             try $0.one().decode()
         }
     }
 
     /// The rankers with these names, ordered by name; unknown names are left out.
-    public func rankers(named names: [String]) async throws(CoordinatorError) -> [RankerStatus] {
+    public func rankers(named names: [String]) async throws(LanguageSystemError) -> [RankerStatus] {
         try await call(
             """
             select *, accuracy_percent::float8 / 100 as accuracy,
@@ -124,7 +124,7 @@ extension LedgerStore {
     /// The names of the rankers of these domains that belong to no user, in order.
     ///
     /// - Parameter pattern: A domain, or `math/*` for all domains below it.
-    public func rankerNames(of pattern: String) async throws(CoordinatorError) -> [String] {
+    public func rankerNames(of pattern: String) async throws(LanguageSystemError) -> [String] {
         try await call(
             """
             select name from ls.ranker_status
@@ -134,7 +134,7 @@ extension LedgerStore {
     }
 
     /// The edge-only rankers whose champion's weights are lost, the earliest loss first.
-    public func lostRankers(limit: Int? = nil) async throws(CoordinatorError) -> [LostRanker] {
+    public func lostRankers(limit: Int? = nil) async throws(LanguageSystemError) -> [LostRanker] {
         try await call("select * from ls.lost_ranker limit $1", limit) { rows in
             try rows.map {
                 LostRanker(
@@ -145,7 +145,7 @@ extension LedgerStore {
     }
 
     /// The versions of a ranker, oldest first, without those that were forgotten.
-    public func versions(of ranker: String) async throws(CoordinatorError) -> [VersionLineage] {
+    public func versions(of ranker: String) async throws(LanguageSystemError) -> [VersionLineage] {
         try await call(
             """
             select * from ls.version_lineage where ranker = $1 and forgotten_at is null
@@ -160,7 +160,7 @@ extension LedgerStore {
     /// - Returns: The kinds of deleted objects, for people, with their counts; zeros for an unknown
     ///   user.
     public func forgetUser(_ user: String, because reason: String, by actor: String? = nil)
-        async throws(CoordinatorError) -> [(what: String, count: Int)]
+        async throws(LanguageSystemError) -> [(what: String, count: Int)]
     {
         try await call("select * from ls.forget_user($1, $2, $3)", user, reason, actor) { rows in
             try rows.map { (try $0.decode("deleted"), try $0.decode("count")) }
@@ -168,14 +168,14 @@ extension LedgerStore {
     }
 
     /// The weights among these that the database stores, or that it knows a worker to keep.
-    public func keptWeights(of digests: [Digest]) async throws(CoordinatorError) -> [Digest] {
+    public func keptWeights(of digests: [Digest]) async throws(LanguageSystemError) -> [Digest] {
         try await call("select ls.kept_weights($1)", digests) { rows in
             try rows.map { try $0.decode() }
         }
     }
 
     /// The moves of all aliases of a ranker, newest first.
-    public func aliasHistory(of ranker: String) async throws(CoordinatorError) -> [AliasMove] {
+    public func aliasHistory(of ranker: String) async throws(LanguageSystemError) -> [AliasMove] {
         try await call("select * from ls.alias_moves where ranker = $1", ranker) {
             try $0.map(AliasMove.init(row:))
         }

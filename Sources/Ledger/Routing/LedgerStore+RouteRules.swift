@@ -49,7 +49,7 @@ extension LedgerStore {
     public func addRouteRule(
         _ rule: RouteRule, because reason: String = "", by actor: String? = nil
     )
-        async throws(CoordinatorError)
+        async throws(LanguageSystemError)
     {
         try await call(
             "select ls.add_route_rule($1, $2, $3, $4, $5, $6, $7, $8, $9)", rule.name, rule.action,
@@ -60,7 +60,7 @@ extension LedgerStore {
     /// - Returns: Whether the rule existed.
     @discardableResult
     public func removeRouteRule(_ name: String, because reason: String, by actor: String? = nil)
-        async throws(CoordinatorError) -> Bool
+        async throws(LanguageSystemError) -> Bool
     {
         try await call("select ls.remove_route_rule($1, $2, $3)", name, reason, actor) {
             try $0.one().decode()
@@ -70,7 +70,7 @@ extension LedgerStore {
     /// Places a ranker on a worker, which scores its requests as long as it answers in time.
     public func placeRanker(
         _ ranker: String, on worker: String, because reason: String, by actor: String? = nil
-    ) async throws(CoordinatorError) {
+    ) async throws(LanguageSystemError) {
         try await call("select ls.place_ranker($1, $2, $3, $4)", ranker, worker, reason, actor) {
             _ in
         }
@@ -79,7 +79,7 @@ extension LedgerStore {
     /// - Returns: Whether the ranker was placed on a worker before.
     @discardableResult
     public func unplaceRanker(_ ranker: String, because reason: String, by actor: String? = nil)
-        async throws(CoordinatorError) -> Bool
+        async throws(LanguageSystemError) -> Bool
     {
         try await call("select ls.unplace_ranker($1, $2, $3)", ranker, reason, actor) {
             try $0.one().decode()

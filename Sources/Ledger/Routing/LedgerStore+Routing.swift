@@ -6,7 +6,7 @@ extension LedgerStore {
     /// Everything that may serve such a request, in order. For unknown users and domains, the later
     /// steps of the chain serve.
     public func routePlan(baseModel: String, user: String? = nil, domain: DomainName? = nil)
-        async throws(CoordinatorError) -> RoutePlan
+        async throws(LanguageSystemError) -> RoutePlan
     {
         try await call(
             """
@@ -25,7 +25,7 @@ extension LedgerStore {
     /// nil when the candidates keep their order.
     package func route(
         baseModel: String, user: String? = nil, domain: DomainName? = nil, request: String? = nil
-    ) async throws(CoordinatorError) -> (version: RankerVersionID, rule: String?)? {
+    ) async throws(LanguageSystemError) -> (version: RankerVersionID, rule: String?)? {
         try await call(
             "select version_id, rule from ls.route($1, $2, $3, $4)", baseModel, user, domain,
             request
@@ -35,14 +35,14 @@ extension LedgerStore {
     }
 
     /// The version that `ranker` (its champion), `ranker:alias` or `ranker@number` names.
-    public func resolve(_ reference: String) async throws(CoordinatorError) -> Route {
+    public func resolve(_ reference: String) async throws(LanguageSystemError) -> Route {
         try await call("select *, null::text as rule from ls.resolve($1)", reference) {
             try Route(row: $0.one())
         }
     }
 
     /// The width of a base model's features, and its feature contract.
-    public func servingContract(baseModel: String) async throws(CoordinatorError)
+    public func servingContract(baseModel: String) async throws(LanguageSystemError)
         -> ServingContract
     {
         try await call("select * from ls.base_model_contract($1)", baseModel) { rows in
@@ -59,7 +59,7 @@ extension LedgerStore {
     public func transferMatrix(
         baseModel: String, pattern: String = "math/*", kind: RankerKind? = nil,
         configuration: String? = nil
-    ) async throws(CoordinatorError) -> [TransferCell] {
+    ) async throws(LanguageSystemError) -> [TransferCell] {
         try await call(
             """
             select * from ls.transfer_matrix

@@ -90,7 +90,7 @@ extension LedgerStore {
     /// Records all of these decisions or none: when one cannot be kept, all are refused.
     ///
     /// - Returns: The number of kept decisions; those without space are left out.
-    public func recordDecisions(_ decisions: [Decision]) async throws(CoordinatorError) -> Int {
+    public func recordDecisions(_ decisions: [Decision]) async throws(LanguageSystemError) -> Int {
         let json = try jsonText(of: decisions.map(DecisionLine.init))
         return try await call(
             "select ls.record_decisions($1, $2)", json, decisions.map(\.features)
@@ -103,7 +103,7 @@ extension LedgerStore {
     /// - Throws: `unknownRequest` when nothing was kept of it, `invalidArgument` when several keys
     ///   used the id.
     public func decisions(of request: String, by key: String? = nil)
-        async throws(CoordinatorError) -> [KeptDecision]
+        async throws(LanguageSystemError) -> [KeptDecision]
     {
         try await call("select * from ls.read_decision($1, $2)", request, key) {
             try $0.map(KeptDecision.init(row:))

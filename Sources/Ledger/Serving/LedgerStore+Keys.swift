@@ -46,7 +46,7 @@ extension LedgerStore {
     public func createAPIKey(
         _ name: String, scope: KeyScope = KeyScope(), lasting: Duration? = nil,
         by actor: String? = nil
-    ) async throws(CoordinatorError) -> String {
+    ) async throws(LanguageSystemError) -> String {
         try await call(
             "select ls.create_api_key($1, $2, $3, $4, $5, $6)", name, scope.users, scope.domains,
             scope.baseModels, lasting, actor
@@ -55,13 +55,13 @@ extension LedgerStore {
 
     /// Revokes a key. Repeating it changes nothing.
     public func revokeAPIKey(_ name: String, because reason: String, by actor: String? = nil)
-        async throws(CoordinatorError)
+        async throws(LanguageSystemError)
     {
         try await call("select ls.revoke_api_key($1, $2, $3)", name, reason, actor) { _ in }
     }
 
     /// All keys that are valid now; a coordinator keeps them in memory.
-    public func validAPIKeys() async throws(CoordinatorError) -> [ValidKey] {
+    public func validAPIKeys() async throws(LanguageSystemError) -> [ValidKey] {
         try await call("select * from ls.valid_api_keys()") { rows in
             try rows.map { row in
                 let seconds: Double? = try row.decode("seconds_left")
@@ -74,7 +74,7 @@ extension LedgerStore {
     }
 
     /// All keys, also revoked and expired ones, ordered by name, up to `limit`.
-    public func apiKeys(limit: Int? = nil) async throws(CoordinatorError) -> [KeyStatus] {
+    public func apiKeys(limit: Int? = nil) async throws(LanguageSystemError) -> [KeyStatus] {
         try await call("select * from ls.api_key_status limit $1", limit) { rows in
             try rows.map { row in
                 KeyStatus(

@@ -14,7 +14,7 @@ extension LedgerStore {
     /// Moves up to `countMax` ended tasks to the archive, and drops months that are no longer kept.
     ///
     /// - Returns: What was done; nil while another coordinator does housekeeping.
-    public func housekeep(countMax: Int = 1_000) async throws(CoordinatorError)
+    public func housekeep(countMax: Int = 1_000) async throws(LanguageSystemError)
         -> HousekeepingReport?
     {
         try await call("select * from ls.housekeep($1)", countMax) { rows in

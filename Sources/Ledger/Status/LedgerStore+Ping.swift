@@ -5,7 +5,7 @@ extension LedgerStore {
     /// Checks that the database answers within the deadline.
     ///
     /// - Throws: `unavailable`, `deadlineExceeded`, `busy`.
-    public func ping(within deadline: Duration) async throws(CoordinatorError) {
+    public func ping(within deadline: Duration) async throws(LanguageSystemError) {
         do {
             try await pool.withConnection(deadline: deadline) { [schema] connection in
                 if let schema {
@@ -15,7 +15,7 @@ extension LedgerStore {
                 }
             }
         } catch {
-            throw CoordinatorError(database: error)
+            throw LanguageSystemError(database: error)
         }
         if let refusal { throw refusal }
     }

@@ -21,7 +21,7 @@ public struct StatusSummary: Sendable, Hashable {
 }
 
 extension LedgerStore {
-    public func statusSummary() async throws(CoordinatorError) -> StatusSummary {
+    public func statusSummary() async throws(LanguageSystemError) -> StatusSummary {
         try await call("select * from ls.status_summary()") { rows in
             let row = try rows.one()
             return StatusSummary(

@@ -21,7 +21,7 @@ extension LedgerStore {
         _ ranker: String, configurations: String? = nil, name: String? = nil,
         featureSets: [FeatureSetID]? = nil, seed: Int64? = nil, priority: Int = 0,
         by actor: String? = nil
-    ) async throws(CoordinatorError) -> SweepID {
+    ) async throws(LanguageSystemError) -> SweepID {
         try await call(
             "select ls.request_sweep($1, $2, $3, $4, $5, $6, $7)", ranker, configurations, name,
             featureSets, seed, priority, actor
@@ -29,12 +29,12 @@ extension LedgerStore {
     }
 
     /// - Throws: `unknownTask` when no sweep has this id.
-    public func sweepStatus(_ sweep: SweepID) async throws(CoordinatorError) -> SweepStatus {
+    public func sweepStatus(_ sweep: SweepID) async throws(LanguageSystemError) -> SweepStatus {
         let found = try await call("select * from ls.sweep_status where sweep_id = $1", sweep) {
             try $0.oneOrNone().map(SweepStatus.init(row:))
         }
         guard let found else {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .unknownTask, "cannot look at sweep \(sweep): no sweep has this id",
                 hint: "select sweep_id, ranker, sweep from ls.sweep_status lists them")
         }
@@ -42,7 +42,7 @@ extension LedgerStore {
     }
 
     /// The configurations of a sweep, by position.
-    public func sweepResults(_ sweep: SweepID) async throws(CoordinatorError) -> [SweepResult] {
+    public func sweepResults(_ sweep: SweepID) async throws(LanguageSystemError) -> [SweepResult] {
         try await call("select * from ls.sweep_result where sweep_id = $1 order by position", sweep)
         { try $0.map(SweepResult.init(row:)) }
     }

@@ -71,7 +71,7 @@ extension LedgerStore {
     /// - Parameter workers: The workers whose local tasks are counted, each separately.
     public func waitingTasks(
         of kinds: [TaskKind], countMax: Int, atHomeWith workers: [WorkerID] = []
-    ) async throws(CoordinatorError) -> [WaitingTasks] {
+    ) async throws(LanguageSystemError) -> [WaitingTasks] {
         try await call(
             "select * from ls.waiting_tasks($1, $2, $3)", kinds, countMax, workers
         ) { rows in
@@ -91,7 +91,7 @@ extension LedgerStore {
     /// - Parameter connections: The session of each worker; a worker without one is not checked.
     public func leaseTasks(
         for offers: [LeaseOffer], over connections: [WorkerID: UUID] = [:], lasting: Duration
-    ) async throws(CoordinatorError) -> [(worker: WorkerID, task: TaskLease)] {
+    ) async throws(LanguageSystemError) -> [(worker: WorkerID, task: TaskLease)] {
         try await call(
             "select * from ls.lease_tasks_for_workers($1, $2, $3, $4, $5, $6, $7)",
             offers.map(\.worker),
@@ -111,7 +111,7 @@ extension LedgerStore {
     public func renewLeases(
         _ leases: [WorkerID: [LeaseProgress]], seen: Set<WorkerID>,
         over connections: [WorkerID: UUID] = [:], lasting: Duration
-    ) async throws(CoordinatorError) -> RenewalAnswers {
+    ) async throws(LanguageSystemError) -> RenewalAnswers {
         let speakers = Array(connections)
         let listed = leases.flatMap { worker, leases in leases.map { (worker, $0) } }
         return try await call(
@@ -138,7 +138,7 @@ extension LedgerStore {
     /// - Returns: Whether each result counts, in order; it does not when its lease was lost.
     /// - Throws: The error of one of them, also when one waits for a lock; then none was recorded.
     public func completeEvaluations(_ results: [EvaluationResult])
-        async throws(CoordinatorError) -> [Bool]
+        async throws(LanguageSystemError) -> [Bool]
     {
         try await call(
             "select counted from ls.complete_evaluations($1, $2, $3, $4, $5) order by item",

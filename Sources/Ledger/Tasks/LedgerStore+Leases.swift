@@ -12,7 +12,7 @@ extension LedgerStore {
     public func leaseTasks(
         for worker: WorkerID, kinds: [TaskKind], countMax: Int, lasting: Duration,
         held: [Digest] = []
-    ) async throws(CoordinatorError) -> [TaskLease] {
+    ) async throws(LanguageSystemError) -> [TaskLease] {
         try await call(
             "select * from ls.lease_tasks($1, $2, $3, $4, $5)", worker, kinds, countMax,
             lasting.seconds, held
@@ -22,7 +22,7 @@ extension LedgerStore {
     /// The configuration of the ranker that this attempt trains, as JSON; nil when the worker has
     /// no such lease.
     public func leasedRankerConfiguration(of worker: WorkerID, _ token: LeaseToken)
-        async throws(CoordinatorError) -> String?
+        async throws(LanguageSystemError) -> String?
     {
         try await call("select ls.leased_ranker_configuration($1, $2)", worker, token) {
             try $0.one().decode()
@@ -39,7 +39,7 @@ extension LedgerStore {
     public func completeTraining(
         by worker: WorkerID, _ token: LeaseToken, digest: Digest, weights: [UInt8]?,
         report: String, byteCount: Int64? = nil
-    ) async throws(CoordinatorError) -> Completion {
+    ) async throws(LanguageSystemError) -> Completion {
         try await call(
             "select * from ls.complete_training($1, $2, $3, $4, $5, $6)", worker, token, digest,
             weights, report, byteCount
@@ -52,7 +52,7 @@ extension LedgerStore {
 
     /// The configurations of an open attempt of this worker; nil when it has no such lease.
     public func leasedWork(of worker: WorkerID, _ token: LeaseToken)
-        async throws(CoordinatorError) -> LeasedConfigurations?
+        async throws(LanguageSystemError) -> LeasedConfigurations?
     {
         try await call("select * from ls.leased_work($1, $2)", worker, token) { rows in
             try rows.first.map {
@@ -71,7 +71,7 @@ extension LedgerStore {
     public func failAttempt(
         by worker: WorkerID, _ token: LeaseToken, code: String, message: String, retryable: Bool,
         judgement: FailureJudgement? = nil
-    ) async throws(CoordinatorError) -> Bool {
+    ) async throws(LanguageSystemError) -> Bool {
         try await call(
             "select ls.fail_attempt($1, $2, $3, $4, $5, $6)", worker, token, code, message,
             retryable, judgement?.rawValue
@@ -80,7 +80,7 @@ extension LedgerStore {
 
     /// Ends leases that ran out, and sets their tasks back to waiting. Any coordinator may call it
     /// at any time.
-    public func expireLeases() async throws(CoordinatorError) -> [ExpiredLease] {
+    public func expireLeases() async throws(LanguageSystemError) -> [ExpiredLease] {
         try await call("select * from ls.expire_leases()") { rows in
             try rows.map { row in
                 ExpiredLease(
@@ -95,7 +95,7 @@ extension LedgerStore {
     /// - Returns: The number of leases that were given back; their tasks wait again.
     @discardableResult
     public func releaseLeases(of worker: WorkerID, keeping tokens: [LeaseToken])
-        async throws(CoordinatorError) -> Int
+        async throws(LanguageSystemError) -> Int
     {
         try await call("select ls.release_leases($1, $2)", worker, tokens) {
             try $0.one().decode()
@@ -134,7 +134,7 @@ extension TaskLease {
                     evaluationConfiguration: configuration))
         case (.evaluate, nil), (.matrix, _):
             // The schema forbids the one, and a matrix is never waiting.
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .internal, "cannot hand out this task: the ledger leased what nobody can do")
         }
         self.init(

@@ -14,7 +14,7 @@ extension LedgerStore {
         _ ranker: String, featureSets: [FeatureSetID]? = nil, seed: Int64? = nil,
         initial: RankerVersionID? = nil, priority: Int = 0, after needed: [TaskID] = [],
         by actor: String? = nil
-    ) async throws(CoordinatorError) -> TaskID {
+    ) async throws(LanguageSystemError) -> TaskID {
         try await call(
             "select ls.request_training($1, $2, $3, $4, $5, $6, p_after => $7)", ranker,
             featureSets, seed, initial, priority, actor, needed
@@ -29,7 +29,7 @@ extension LedgerStore {
     public func requestEvaluation(
         _ version: RankerVersionID, featureSets: [FeatureSetID]? = nil,
         configuration: String? = nil, priority: Int = 0, by actor: String? = nil
-    ) async throws(CoordinatorError) -> TaskID? {
+    ) async throws(LanguageSystemError) -> TaskID? {
         try await call(
             "select ls.request_evaluation($1, $2, $3, $4, $5)", version, featureSets,
             configuration, priority, actor
@@ -43,7 +43,7 @@ extension LedgerStore {
     public func requestTransferMatrix(
         baseModel: String, pattern: String, kind: RankerKind? = nil, configuration: String? = nil,
         by actor: String? = nil
-    ) async throws(CoordinatorError) -> [TaskID] {
+    ) async throws(LanguageSystemError) -> [TaskID] {
         try await call(
             "select task_id from ls.request_transfer_matrix($1, $2, $3, $4, $5)", baseModel,
             pattern, kind, configuration, actor
@@ -59,7 +59,7 @@ extension LedgerStore {
     public func requestMatrix(
         baseModel: String, pattern: String, after needed: [TaskID]? = nil,
         kind: RankerKind? = nil, by actor: String? = nil
-    ) async throws(CoordinatorError) -> TaskID {
+    ) async throws(LanguageSystemError) -> TaskID {
         try await call(
             "select ls.request_matrix($1, $2, $3, $4, p_by => $5)", baseModel, pattern, needed,
             kind, actor
@@ -69,7 +69,7 @@ extension LedgerStore {
     /// - Returns: Whether this call cancelled the task; false when it was cancelled before.
     @discardableResult
     public func cancelTask(_ task: TaskID, because reason: String, by actor: String? = nil)
-        async throws(CoordinatorError) -> Bool
+        async throws(LanguageSystemError) -> Bool
     {
         try await call("select ls.cancel_task($1, $2, $3)", task, reason, actor) {
             try $0.one().decode()
@@ -78,7 +78,7 @@ extension LedgerStore {
 
     /// Puts a dead task back to waiting, with fresh attempts.
     public func redrive(_ task: TaskID, because reason: String, by actor: String? = nil)
-        async throws(CoordinatorError)
+        async throws(LanguageSystemError)
     {
         try await call("select ls.redrive($1, $2, $3)", task, reason, actor) { _ in }
     }
@@ -86,7 +86,7 @@ extension LedgerStore {
     /// The progress of tasks in the given order. Without tasks: of up to `limit` open ones, running
     /// ones first.
     public func taskProgress(_ tasks: [TaskID]? = nil, limit: Int? = nil)
-        async throws(CoordinatorError) -> [TaskProgress]
+        async throws(LanguageSystemError) -> [TaskProgress]
     {
         try await call("select * from ls.task_progress($1, $2)", tasks, limit) {
             try $0.map(TaskProgress.init(row:))
@@ -94,7 +94,8 @@ extension LedgerStore {
     }
 
     /// The open tasks of these rankers.
-    public func openTasks(of rankers: [String]) async throws(CoordinatorError) -> [TaskProgress] {
+    public func openTasks(of rankers: [String]) async throws(LanguageSystemError) -> [TaskProgress]
+    {
         try await call(
             """
             select * from ls.task_progress(coalesce(

@@ -12,7 +12,7 @@ public struct ConnectionInfo: Sendable {
     private let options: [(keyword: String, value: String)]
 
     /// - Throws: `invalidSettings`.
-    public init(_ text: String) throws(CoordinatorError) {
+    public init(_ text: String) throws(LanguageSystemError) {
         let text = text.trimmingCharacters(in: .whitespacesAndNewlines)
         guard !text.isEmpty else { throw .unreadableDatabase("it is empty") }
         guard !text.utf8.contains(0) else { throw .unreadableDatabase("it has a zero byte") }
@@ -50,7 +50,7 @@ public struct ConnectionInfo: Sendable {
 
     /// Checks where a URL's parts begin and end. The first '@', '/' and '?' decide it; a further
     /// one belongs to a password, or is in the wrong place.
-    private static func checkURL(_ rest: Substring) throws(CoordinatorError) {
+    private static func checkURL(_ rest: Substring) throws(LanguageSystemError) {
         guard !rest.contains(where: \.isWhitespace) else {
             throw .unreadableDatabase("it has a blank in it", percentHint)
         }
@@ -71,7 +71,7 @@ public struct ConnectionInfo: Sendable {
         }
     }
 
-    private static func parse(_ text: String) throws(CoordinatorError)
+    private static func parse(_ text: String) throws(LanguageSystemError)
         -> [(keyword: String, value: String)]
     {
         var message: UnsafeMutablePointer<CChar>?
@@ -110,7 +110,7 @@ public struct ConnectionInfo: Sendable {
     }
 
     private static func check(_ options: [(keyword: String, value: String)])
-        throws(CoordinatorError)
+        throws(LanguageSystemError)
     {
         for (keyword, value) in options {
             switch keyword {
@@ -162,7 +162,7 @@ public struct ConnectionInfo: Sendable {
         """
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     /// The error for an unreadable connection string. It repeats nothing of the string, which may
     /// contain a password anywhere.
     static func unreadableDatabase(_ reason: String, _ hint: String? = nil) -> Self {

@@ -21,7 +21,7 @@ struct MigrationPlan: Equatable {
     init(
         known: [Migration], filesChecksum: String, applied: [Applied],
         appliedFilesChecksum: String?
-    ) throws(CoordinatorError) {
+    ) throws(LanguageSystemError) {
         if let newest = applied.last, newest.version > known.count {
             throw .schemaIsNewer(found: newest.version, known: known.count)
         }
@@ -38,7 +38,7 @@ struct MigrationPlan: Equatable {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func schemaIsNewer(found: Int, known: Int) -> Self {
         Self(
             .schemaMismatch,

@@ -58,7 +58,7 @@ public struct Migrator: Sendable {
 
     /// Applies the missing migrations and files, all or none.
     @discardableResult
-    public func migrate(_ pool: ConnectionPool) async throws(CoordinatorError) -> Report {
+    public func migrate(_ pool: ConnectionPool) async throws(LanguageSystemError) -> Report {
         try await pool.checkWritable()
         let watch = LockWatch(pool)
         // Ends with this call.
@@ -76,7 +76,7 @@ public struct Migrator: Sendable {
             {
                 throw .migrationWaited(deadline, watch.holders, error)
             } catch {
-                throw CoordinatorError(database: error)
+                throw LanguageSystemError(database: error)
             }
             failureCount += 1
             let pause = Backoff(first: .milliseconds(500), most: .seconds(5)).pause(
@@ -88,7 +88,7 @@ public struct Migrator: Sendable {
             do {
                 try await Task.sleep(for: pause)
             } catch {
-                throw CoordinatorError(database: error)
+                throw LanguageSystemError(database: error)
             }
         }
     }
@@ -122,14 +122,14 @@ public struct Migrator: Sendable {
     }
 
     /// Throws `schemaMismatch` unless the database has exactly this program's schema.
-    public func check(_ pool: ConnectionPool) async throws(CoordinatorError) {
+    public func check(_ pool: ConnectionPool) async throws(LanguageSystemError) {
         do {
             try await pool.withConnection { connection in
                 try checkEncoding(connection)
                 try check(connection)
             }
         } catch {
-            throw CoordinatorError(database: error)
+            throw LanguageSystemError(database: error)
         }
     }
 
@@ -138,13 +138,13 @@ public struct Migrator: Sendable {
         let found = try connection.execute(
             "select to_regclass($1) is not null as found", "\(schema).schema_migration")
         guard try found.one().decode(Bool.self, "found") else {
-            throw CoordinatorError.schemaIsOlder(found: 0, known: migrations.count)
+            throw LanguageSystemError.schemaIsOlder(found: 0, known: migrations.count)
         }
         let (plan, applied) = try plan(connection)
         guard plan.pending.isEmpty else {
-            throw CoordinatorError.schemaIsOlder(found: applied.count, known: migrations.count)
+            throw LanguageSystemError.schemaIsOlder(found: applied.count, known: migrations.count)
         }
-        if plan.appliesFiles { throw CoordinatorError.schemaFilesDiffer() }
+        if plan.appliesFiles { throw LanguageSystemError.schemaFilesDiffer() }
     }
 
     /// Takes the advisory lock. It logs that it waits, because another migration may take minutes.
@@ -168,7 +168,7 @@ public struct Migrator: Sendable {
     private func checkEncoding(_ connection: Connection) throws {
         let encoding = try connection.execute("select current_setting('server_encoding')")
             .one().decode(String.self)
-        guard encoding == "UTF8" else { throw CoordinatorError.encodingIsNotUTF8(encoding) }
+        guard encoding == "UTF8" else { throw LanguageSystemError.encodingIsNotUTF8(encoding) }
     }
 
     /// Creates the tables of applied migrations. The schema must be empty before the first
@@ -178,7 +178,7 @@ public struct Migrator: Sendable {
         if try !catalogue.hasTable("schema_migration") {
             let strangers = try catalogue.everything()
             guard strangers.isEmpty else {
-                throw CoordinatorError.schemaIsOthers(strangers, schema)
+                throw LanguageSystemError.schemaIsOthers(strangers, schema)
             }
         }
         try connection.executeScript(
@@ -224,7 +224,7 @@ public struct Migrator: Sendable {
             try connection.executeScript(sql)
         } catch {
             guard error.kind == .server, !error.isOfLock else { throw error }
-            throw CoordinatorError.migrationFailed(what, error)
+            throw LanguageSystemError.migrationFailed(what, error)
         }
     }
 

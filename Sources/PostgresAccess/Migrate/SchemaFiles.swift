@@ -38,7 +38,7 @@ struct SchemaFiles {
                 try connection.executeScript("release savepoint files")
                 let replaced = others.subtracting(try catalogue.objects())
                 guard replaced.isEmpty else {
-                    throw CoordinatorError.wouldReplaceOthers(replaced.map(\.words), schema)
+                    throw LanguageSystemError.wouldReplaceOthers(replaced.map(\.words), schema)
                 }
                 for grant in grants where try !catalogue.restore(grant, among: objects) {
                     logger.warning("a right is lost with what it was on: \(grant.words)")
@@ -107,9 +107,9 @@ struct SchemaFiles {
             let names = names(in: file)
             let namesakes = others.filter { names.contains($0.name) }
             if error.meansCannotReplace, !namesakes.isEmpty {
-                throw CoordinatorError.wouldReplaceOthers(namesakes.map(\.words), schema)
+                throw LanguageSystemError.wouldReplaceOthers(namesakes.map(\.words), schema)
             }
-            throw CoordinatorError.migrationFailed(file.name, error)
+            throw LanguageSystemError.migrationFailed(file.name, error)
         }
         return .made(objects.filter { !before.contains($0) })
     }
@@ -141,7 +141,7 @@ struct SchemaFiles {
             }
             edge = next
         }
-        guard strangers.isEmpty else { throw CoordinatorError.othersUse(strangers, schema) }
+        guard strangers.isEmpty else { throw LanguageSystemError.othersUse(strangers, schema) }
         return closure
     }
 
@@ -170,7 +170,7 @@ extension PostgresError {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func othersUse(_ dependents: Set<SchemaDependent>, _ schema: String) -> Self {
         let words = dependents.map { "\($0.words) uses \($0.uses)" }
         return Self(

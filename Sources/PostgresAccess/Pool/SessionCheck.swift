@@ -12,7 +12,7 @@ extension ConnectionPool {
     ///
     /// - Parameter deadline: For that wait; nil: the pool's own.
     /// - Throws: `invalidSettings` when it does not come back within two seconds.
-    public func checkSession(deadline: Duration? = nil) async throws(CoordinatorError) {
+    public func checkSession(deadline: Duration? = nil) async throws(LanguageSystemError) {
         let end = ContinuousClock.now + (deadline ?? configuration.acquireDeadline)
         var failureCount = 0
         while true {
@@ -24,9 +24,9 @@ extension ConnectionPool {
                 failureCount += 1
                 logger.warning("\(error.message); trying again")
                 try? await Task.sleep(for: Backoff.ofDatabase.pause(failureCount: failureCount))
-                if Task.isCancelled { throw CoordinatorError(database: error) }
+                if Task.isCancelled { throw LanguageSystemError(database: error) }
             } catch {
-                throw CoordinatorError(database: error)
+                throw LanguageSystemError(database: error)
             }
         }
     }
@@ -43,7 +43,7 @@ extension ConnectionPool {
                 guard error.kind == .deadline else { throw error }
                 // A server that answers the first one is neither stopped nor too busy.
                 try sender.executeScript("select 1")
-                throw CoordinatorError.connectionIsOnlyOne
+                throw LanguageSystemError.connectionIsOnlyOne
             }
             do throws(PostgresError) {
                 guard try Self.hears(listener, from: sender) else {
@@ -51,7 +51,7 @@ extension ConnectionPool {
                 }
             } catch {
                 guard error.meansSharedSession else { throw error }
-                throw CoordinatorError.sessionIsShared
+                throw LanguageSystemError.sessionIsShared
             }
         }
     }
@@ -60,15 +60,15 @@ extension ConnectionPool {
     /// but not for a read-only setting.
     ///
     /// - Throws: `invalidSettings` when a setting makes the server read-only.
-    public func checkWritable() async throws(CoordinatorError) {
+    public func checkWritable() async throws(LanguageSystemError) {
         do {
             try await withConnection { connection in
                 // (A parameter's status comes with the answer to a statement.)
                 try connection.executeScript("select 1")
-                if connection.isReadOnlyBySetting { throw CoordinatorError.databaseOnlyReads }
+                if connection.isReadOnlyBySetting { throw LanguageSystemError.databaseOnlyReads }
             }
         } catch {
-            throw CoordinatorError(database: error)
+            throw LanguageSystemError(database: error)
         }
     }
 
@@ -110,8 +110,8 @@ extension PostgresError {
     }
 }
 
-extension CoordinatorError {
-    static let databaseOnlyReads = CoordinatorError(
+extension LanguageSystemError {
+    static let databaseOnlyReads = LanguageSystemError(
         .invalidSettings,
         """
         cannot write to this database: its sessions only read, because \
@@ -125,7 +125,7 @@ extension CoordinatorError {
             """
     )
 
-    static let connectionIsOnlyOne = CoordinatorError(
+    static let connectionIsOnlyOne = LanguageSystemError(
         .invalidSettings,
         """
         cannot work on this database connection: a second one got no answer while the first was \
@@ -138,7 +138,7 @@ extension CoordinatorError {
             """
     )
 
-    static let sessionIsShared = CoordinatorError(
+    static let sessionIsShared = LanguageSystemError(
         .invalidSettings,
         """
         cannot work on this database connection: a notification to ourselves did not come back, so \

@@ -30,14 +30,14 @@ struct SecretsDirectory: ConfigSnapshot {
             let isThere = FileManager.default.fileExists(atPath: path)
             names = isThere ? Set(try FileManager.default.contentsOfDirectory(atPath: path)) : []
         } catch {
-            throw CoordinatorError.unreadableSecrets(path, cause: "\(error)")
+            throw LanguageSystemError.unreadableSecrets(path, cause: "\(error)")
         }
     }
 
     func value(forKey key: AbsoluteConfigKey, type: ConfigType) throws -> LookupResult {
         let result = try secrets.value(forKey: key, type: type)
         if result.value == nil, names.contains(result.encodedKey) {
-            throw CoordinatorError.irregularSecret(result.encodedKey, in: path)
+            throw LanguageSystemError.irregularSecret(result.encodedKey, in: path)
         }
         return result
     }
@@ -46,7 +46,7 @@ struct SecretsDirectory: ConfigSnapshot {
     /// none of them.
     ///
     /// - Throws: `invalidSettings`.
-    func refuseMistyped(known: Set<String>) throws(CoordinatorError) {
+    func refuseMistyped(known: Set<String>) throws(LanguageSystemError) {
         let mistyped = names.subtracting(known).filter { name in
             !name.hasPrefix(".") && known.contains { name.isNearly($0) }
         }

@@ -19,7 +19,7 @@ struct SettingsFile: ConfigSnapshot {
     private let values: [String: JSONValue]
 
     /// - Throws: `invalidSettings`.
-    init(path: String) throws(CoordinatorError) {
+    init(path: String) throws(LanguageSystemError) {
         self.path = path
         guard FileManager.default.fileExists(atPath: path) else {
             throw .unreadableSettings(path, found: "no such file")
@@ -45,7 +45,7 @@ struct SettingsFile: ConfigSnapshot {
     }
 
     /// - Throws: `invalidSettings` for a key that is no setting's.
-    func refuseUnknown(known: Set<String>) throws(CoordinatorError) {
+    func refuseUnknown(known: Set<String>) throws(LanguageSystemError) {
         guard let key = values.keys.filter({ !known.contains($0) }).min() else { return }
         throw .unknownSetting(key, in: "the settings file \(path)", known: known)
     }

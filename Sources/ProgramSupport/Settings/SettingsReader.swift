@@ -59,7 +59,7 @@ public struct SettingsReader {
 
     /// A text.
     public mutating func text(_ key: String, _ flag: String?, isSecret: Bool = false)
-        throws(CoordinatorError) -> String?
+        throws(LanguageSystemError) -> String?
     {
         try find(key, flag, isSecret: isSecret, expected: "text")?.value
     }
@@ -79,8 +79,8 @@ public struct SettingsReader {
         }
         do {
             return try parse(found.value, found.name)
-        } catch is CoordinatorError where found.isSecret && !isSecret {
-            throw CoordinatorError.unusableSetting(
+        } catch is LanguageSystemError where found.isSecret && !isSecret {
+            throw LanguageSystemError.unusableSetting(
                 found.name, found: found.shown, expected: expected)
         }
     }
@@ -103,8 +103,8 @@ public struct SettingsReader {
         for text in texts {
             do {
                 try check(text, found.name)
-            } catch is CoordinatorError where found.isSecret {
-                throw CoordinatorError.unusableSetting(
+            } catch is LanguageSystemError where found.isSecret {
+                throw LanguageSystemError.unusableSetting(
                     found.name, found: found.shown, expected: expected)
             }
         }
@@ -114,7 +114,7 @@ public struct SettingsReader {
     /// A whole number.
     public mutating func wholeNumber(
         _ key: String, _ flag: Int?, in range: ClosedRange<Int>, default value: Int
-    ) throws(CoordinatorError) -> Int {
+    ) throws(LanguageSystemError) -> Int {
         let expected = "a whole number from \(range.lowerBound) to \(range.upperBound)"
         return try number(key, flag, in: range, expected: expected) ?? value
     }
@@ -122,7 +122,7 @@ public struct SettingsReader {
     /// A number.
     public mutating func number(
         _ key: String, _ flag: Double?, in range: ClosedRange<Double>, default value: Double
-    ) throws(CoordinatorError) -> Double {
+    ) throws(LanguageSystemError) -> Double {
         let expected = String(
             format: "a number from %g to %g", range.lowerBound, range.upperBound)
         return try number(key, flag, in: range, expected: expected) ?? value
@@ -131,7 +131,7 @@ public struct SettingsReader {
     /// One of a few words.
     public mutating func choice<Choice: RawRepresentable<String> & CaseIterable>(
         _ key: String, _ flag: String?, default value: Choice
-    ) throws(CoordinatorError) -> Choice {
+    ) throws(LanguageSystemError) -> Choice {
         let expected =
             "one of " + Choice.allCases.map(\.rawValue).joined(separator: ", ")
         guard let found = try find(key, flag, expected: expected) else { return value }
@@ -145,7 +145,7 @@ public struct SettingsReader {
 
     private mutating func number<Number: SettingContent & Comparable>(
         _ key: String, _ flag: Number?, in range: ClosedRange<Number>, expected: String
-    ) throws(CoordinatorError) -> Number? {
+    ) throws(LanguageSystemError) -> Number? {
         guard let found = try find(key, flag, expected: expected) else { return nil }
         guard range.contains(found.value) else {
             throw .unusableSetting(found.name, found: found.shown, expected: expected)
@@ -157,7 +157,7 @@ public struct SettingsReader {
     private mutating func find<Value: SettingContent>(
         _ key: String, _ flag: Value?, flagName: String? = nil, isSecret: Bool = false,
         expected: String
-    ) throws(CoordinatorError) -> FoundSetting<Value>? {
+    ) throws(LanguageSystemError) -> FoundSetting<Value>? {
         keys.insert(key)
         let words = key.words
         if let flag {
@@ -176,7 +176,7 @@ public struct SettingsReader {
                 return FoundSetting(
                     value: try Value(found.content), name: name,
                     isSecret: isSecret || found.isSecret)
-            } catch let error as CoordinatorError {
+            } catch let error as LanguageSystemError {
                 throw error
             } catch let mistyped as SettingsFile.Mistyped {
                 throw .mistypedSetting(

@@ -10,13 +10,13 @@ public struct EarlyStopping: Codable, Sendable, Hashable {
     /// ends.
     public var patience: Int
 
-    public init(heldOut: Double = 0.2, patience: Int = 2) throws(CoordinatorError) {
+    public init(heldOut: Double = 0.2, patience: Int = 2) throws(LanguageSystemError) {
         self.heldOut = heldOut
         self.patience = patience
         try validate()
     }
 
-    func validate() throws(CoordinatorError) {
+    func validate() throws(LanguageSystemError) {
         guard heldOut > 0, heldOut <= 0.9 else {
             throw .impossibleConfiguration(
                 "found held_out \(heldOut), expected more than 0 and at most 0.9")
@@ -27,7 +27,7 @@ public struct EarlyStopping: Codable, Sendable, Hashable {
     }
 
     /// - Parameter epochs: The number of planned epochs; with one there is nothing to choose.
-    func validate(epochs: Int) throws(CoordinatorError) {
+    func validate(epochs: Int) throws(LanguageSystemError) {
         try validate()
         guard epochs > 1 else {
             throw .impossibleConfiguration(

@@ -13,7 +13,7 @@ public struct EvaluationConfiguration: Codable, Sendable, Hashable {
 
     public init(
         candidateCount: Int = 10, groupsPerQuery: Int = 20, seed: UInt64 = 1
-    ) throws(CoordinatorError) {
+    ) throws(LanguageSystemError) {
         self.candidateCount = candidateCount
         self.groupsPerQuery = groupsPerQuery
         self.seed = seed
@@ -25,7 +25,7 @@ public struct EvaluationConfiguration: Codable, Sendable, Hashable {
         do { return try Self() } catch { preconditionFailure("\(error)") }
     }
 
-    func validate() throws(CoordinatorError) {
+    func validate() throws(LanguageSystemError) {
         guard (1...Bounds.candidateCountMax).contains(candidateCount) else {
             throw .impossibleConfiguration(
                 "found candidate_count \(candidateCount), expected 1 to \(Bounds.candidateCountMax)"
@@ -45,7 +45,7 @@ extension EvaluationConfiguration {
         case groupsPerQuery = "groups_per_query"
     }
 
-    public init(json: String) throws(CoordinatorError) {
+    public init(json: String) throws(LanguageSystemError) {
         self = try StrictJSON.decode(Self.self, from: json, what: "evaluation configuration")
     }
 

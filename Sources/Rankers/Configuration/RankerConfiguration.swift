@@ -46,7 +46,7 @@ public struct RankerConfiguration: Codable, Sendable, Hashable {
         kind: RankerKind, hiddenSize: Int, projectionWidth: Int? = 64,
         instruction: Instruction = .feature, blocks: Int = 1, heads: Int = 4, mlpMultiple: Int = 4,
         activation: Activation = .gelu, residual: Bool = false, similarity: Similarity = .cosine
-    ) throws(CoordinatorError) {
+    ) throws(LanguageSystemError) {
         self.kind = kind
         self.hiddenSize = hiddenSize
         self.projectionWidth = projectionWidth
@@ -73,7 +73,7 @@ public struct RankerConfiguration: Codable, Sendable, Hashable {
     /// d, the width inside the ranker.
     public var width: Int { projectionWidth ?? hiddenSize }
 
-    func validate() throws(CoordinatorError) {
+    func validate() throws(LanguageSystemError) {
         try require(1...Bounds.hiddenSizeMax, hiddenSize, "hidden_size")
         if let projectionWidth { try require(1...4_096, projectionWidth, "projection_dim") }
         try require(0...16, blocks, "blocks")
@@ -90,7 +90,7 @@ public struct RankerConfiguration: Codable, Sendable, Hashable {
 
     private func require(
         _ range: ClosedRange<Int>, _ value: Int, _ name: String
-    ) throws(CoordinatorError) {
+    ) throws(LanguageSystemError) {
         guard range.contains(value) else {
             throw .impossibleConfiguration(
                 "found \(name) \(value), expected \(range.lowerBound) to \(range.upperBound)")
@@ -108,7 +108,7 @@ extension RankerConfiguration {
         case mlpMultiple = "mlp_multiple"
     }
 
-    public init(json: String) throws(CoordinatorError) {
+    public init(json: String) throws(LanguageSystemError) {
         self = try StrictJSON.decode(Self.self, from: json, what: "ranker configuration")
     }
 
@@ -130,7 +130,7 @@ extension RankerConfiguration {
             projectionWidth = width ?? 64
         } else {
             if let width, width != hiddenSize {
-                throw CoordinatorError.impossibleConfiguration(
+                throw LanguageSystemError.impossibleConfiguration(
                     "found projection_dim \(width) without projection, expected \(hiddenSize)")
             }
             projectionWidth = nil
@@ -161,7 +161,7 @@ extension RankerConfiguration {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func impossibleConfiguration(_ why: String) -> Self {
         Self(.invalidArgument, "cannot use this configuration: \(why)")
     }

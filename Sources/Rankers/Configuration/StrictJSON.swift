@@ -8,7 +8,7 @@ enum StrictJSON {
 
     static func decode<T: Decodable>(
         _ type: T.Type, from json: String, what: String
-    ) throws(CoordinatorError) -> T {
+    ) throws(LanguageSystemError) -> T {
         guard json.utf8.count <= byteCountMax else {
             throw .unreadableConfiguration(
                 what, "found \(json.utf8.count) bytes, at most 65536 fit")
@@ -16,7 +16,7 @@ enum StrictJSON {
         do {
             try JSONScan.check(Data(json.utf8))
             return try JSONDecoder().decode(type, from: Data(json.utf8))
-        } catch let error as CoordinatorError {
+        } catch let error as LanguageSystemError {
             throw error
         } catch let refusal as JSONScan.Refusal {
             throw .unreadableConfiguration(what, refusal.found)
@@ -43,7 +43,7 @@ enum StrictJSON {
         let known = Set(Key.allCases.map(\.stringValue))
         let found = try decoder.container(keyedBy: AnyKey.self).allKeys.map(\.stringValue)
         if let unknown = found.sorted().first(where: { !known.contains($0) }) {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .invalidArgument,
                 "cannot read the \(what): found the unknown key '\(unknown.printable())'",
                 hint: "known keys are \(known.sorted().joined(separator: ", "))")
@@ -74,7 +74,7 @@ private struct AnyKey: CodingKey {
     init?(intValue: Int) { nil }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func unreadableConfiguration(_ what: String, _ why: String) -> Self {
         Self(.invalidArgument, "cannot read the \(what): \(why)")
     }

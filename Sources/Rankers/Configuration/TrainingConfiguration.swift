@@ -41,7 +41,7 @@ public struct TrainingConfiguration: Codable, Sendable, Hashable {
         batchGroups: Int = 256, groupsPerQuery: Int = 100, candidateCount: Int = 10,
         epochs: Int = 1, seed: UInt64 = 1, start: Start = .uniform,
         precision: Precision = .float32
-    ) throws(CoordinatorError) {
+    ) throws(LanguageSystemError) {
         self.start = start
         self.loss = loss
         self.temperature = temperature
@@ -76,8 +76,8 @@ public struct TrainingConfiguration: Codable, Sendable, Hashable {
         }
     }
 
-    func validate() throws(CoordinatorError) {
-        func require(_ holds: Bool, _ why: String) throws(CoordinatorError) {
+    func validate() throws(LanguageSystemError) {
+        func require(_ holds: Bool, _ why: String) throws(LanguageSystemError) {
             guard holds else { throw .impossibleConfiguration(why) }
         }
         try require(
@@ -137,8 +137,8 @@ public struct OptimizerConfiguration: Codable, Sendable, Hashable {
             weightDecay: weightDecay, schedule: schedule)
     }
 
-    func validate() throws(CoordinatorError) {
-        func require(_ holds: Bool, _ why: String) throws(CoordinatorError) {
+    func validate() throws(LanguageSystemError) {
+        func require(_ holds: Bool, _ why: String) throws(LanguageSystemError) {
             guard holds else { throw .impossibleConfiguration(why) }
         }
         try require(rate > 0 && rate <= 100, "found lr \(rate), expected more than 0, at most 100")
@@ -168,7 +168,7 @@ extension TrainingConfiguration {
         case earlyStopping = "early_stopping"
     }
 
-    public init(json: String) throws(CoordinatorError) {
+    public init(json: String) throws(LanguageSystemError) {
         self = try StrictJSON.decode(Self.self, from: json, what: "training configuration")
     }
 

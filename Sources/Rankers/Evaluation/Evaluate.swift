@@ -54,7 +54,7 @@ final class PoolScorer {
     /// The query's mean labels, one value for each K of the plan.
     /// - Throws: `invalidFeatures` when a norm or a score is not finite, because then no candidate
     ///   is the best.
-    func evaluate(_ set: FeatureSet, query: Int) throws(CoordinatorError) -> [QueryResult] {
+    func evaluate(_ set: FeatureSet, query: Int) throws(LanguageSystemError) -> [QueryResult] {
         let pool = set.offsets[query]..<set.offsets[query + 1]
         project(set, query, pool)
         let groups = plan.groups(of: query, poolCount: pool.count)

@@ -40,11 +40,11 @@ struct PoolEvaluation {
     /// Unchecked: what changes is behind the lock.
     private final class Failures: @unchecked Sendable {
         private let lock = NSLock()
-        private var least: (place: Int, error: CoordinatorError)?
+        private var least: (place: Int, error: LanguageSystemError)?
 
-        var first: CoordinatorError? { lock.withLock { least?.error } }
+        var first: LanguageSystemError? { lock.withLock { least?.error } }
 
-        func note(_ error: CoordinatorError, at place: Int) {
+        func note(_ error: LanguageSystemError, at place: Int) {
             lock.withLock {
                 if place < least?.place ?? .max { least = (place, error) }
             }
@@ -69,7 +69,7 @@ struct PoolEvaluation {
             team.run { thread in
                 for index in team.share(of: count, for: thread) {
                     let place = places[first + index]
-                    do throws(CoordinatorError) {
+                    do throws(LanguageSystemError) {
                         let result = try scorers[thread].evaluate(
                             sets[place.set], query: place.query)
                         results.store(result, at: first + index)

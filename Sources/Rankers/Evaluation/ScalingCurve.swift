@@ -22,7 +22,7 @@ public func scalingCurve(
     threadCount: Int = 1, progress: (EvaluationProgress) throws -> Void = { _ in }
 ) throws -> [EvaluationReport] {
     guard !candidateCounts.isEmpty else {
-        throw CoordinatorError(
+        throw LanguageSystemError(
             .invalidArgument, "cannot draw a scaling curve: found no candidate count")
     }
     for count in candidateCounts {

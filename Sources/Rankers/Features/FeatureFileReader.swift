@@ -9,7 +9,7 @@ struct FeatureFileReader {
     let name: String
     let file: SafetensorsFile
 
-    init(bytes: UnsafeRawBufferPointer, name: String) throws(CoordinatorError) {
+    init(bytes: UnsafeRawBufferPointer, name: String) throws(LanguageSystemError) {
         self.bytes = bytes
         self.name = name
         file = try SafetensorsFile(parsing: bytes, name: name, code: .invalidFeatures)
@@ -22,7 +22,7 @@ struct FeatureFileReader {
         self.file = file
     }
 
-    func rowCount(_ tensorName: String) throws(CoordinatorError) -> Int {
+    func rowCount(_ tensorName: String) throws(LanguageSystemError) -> Int {
         let shape = try tensor(tensorName).shape
         guard shape.count == 2, shape[0] >= 1 else {
             throw refusal("found '\(tensorName)' of shape \(shape), expected rows")
@@ -30,7 +30,7 @@ struct FeatureFileReader {
         return shape[0]
     }
 
-    func metadata() throws(CoordinatorError) -> FeatureMetadata {
+    func metadata() throws(LanguageSystemError) -> FeatureMetadata {
         let format = try word("format")
         guard format == "features/1" else {
             throw refusal("found format '\(format.printable())', expected 'features/1'")
@@ -56,7 +56,7 @@ struct FeatureFileReader {
     }
 
     /// The rows of a matrix, in place, or copied when they are not aligned for their type.
-    func matrix(_ tensorName: String, width: Int) throws(CoordinatorError) -> FeatureMatrix {
+    func matrix(_ tensorName: String, width: Int) throws(LanguageSystemError) -> FeatureMatrix {
         let tensor = try tensor(tensorName)
         guard let type = FeatureType(rawValue: tensor.dtype.rawValue) else {
             throw refusal(
@@ -85,7 +85,7 @@ struct FeatureFileReader {
         return matrix
     }
 
-    func offsets(queryCount: Int, responseCount: Int) throws(CoordinatorError) -> [Int] {
+    func offsets(queryCount: Int, responseCount: Int) throws(LanguageSystemError) -> [Int] {
         let values = try vector("offsets", .i64, Int64.self, count: queryCount + 1)
         guard queryCount > 0 else { throw refusal("found no query") }
         guard values[0] == 0 else {
@@ -104,7 +104,7 @@ struct FeatureFileReader {
         return values.map(Int.init)
     }
 
-    func labels(count: Int, kind: LabelKind) throws(CoordinatorError) -> [Float] {
+    func labels(count: Int, kind: LabelKind) throws(LanguageSystemError) -> [Float] {
         let labels = try vector("labels", .f32, Float.self, count: count)
         for (row, label) in labels.enumerated() {
             guard abs(label) <= Bounds.magnitudeMax else {
@@ -122,7 +122,7 @@ struct FeatureFileReader {
         return labels
     }
 
-    func answers(count: Int) throws(CoordinatorError) -> [Int32]? {
+    func answers(count: Int) throws(LanguageSystemError) -> [Int32]? {
         guard file.tensors["answers"] != nil else { return nil }
         let answers = try vector("answers", .i32, Int32.self, count: count)
         if let row = answers.firstIndex(where: { $0 < -1 }) {
@@ -131,7 +131,7 @@ struct FeatureFileReader {
         return answers
     }
 
-    func logProbabilities(count: Int) throws(CoordinatorError) -> [Float]? {
+    func logProbabilities(count: Int) throws(LanguageSystemError) -> [Float]? {
         guard file.tensors["logprobs"] != nil else { return nil }
         let values = try vector("logprobs", .f32, Float.self, count: count)
         if let row = values.firstIndex(where: { !$0.isFinite }) {
@@ -142,7 +142,7 @@ struct FeatureFileReader {
 
     private func vector<T: BitwiseCopyable>(
         _ tensorName: String, _ dtype: SafetensorsFile.DType, _ type: T.Type, count: Int
-    ) throws(CoordinatorError) -> [T] {
+    ) throws(LanguageSystemError) -> [T] {
         let tensor = try tensor(tensorName)
         guard tensor.dtype == dtype else {
             throw refusal(
@@ -159,17 +159,17 @@ struct FeatureFileReader {
         }
     }
 
-    private func tensor(_ name: String) throws(CoordinatorError) -> SafetensorsFile.Tensor {
+    private func tensor(_ name: String) throws(LanguageSystemError) -> SafetensorsFile.Tensor {
         guard let tensor = file.tensors[name] else { throw refusal("found no tensor '\(name)'") }
         return tensor
     }
 
-    private func word(_ key: String) throws(CoordinatorError) -> String {
+    private func word(_ key: String) throws(LanguageSystemError) -> String {
         guard let word = file.metadata[key] else { throw refusal("found no metadata '\(key)'") }
         return word
     }
 
-    private func refusal(_ why: String) -> CoordinatorError {
-        CoordinatorError(.invalidFeatures, "cannot read \(name): \(why)")
+    private func refusal(_ why: String) -> LanguageSystemError {
+        LanguageSystemError(.invalidFeatures, "cannot read \(name): \(why)")
     }
 }

@@ -15,10 +15,10 @@ public struct FeatureFileSummary: Sendable, Hashable {
     /// Reads only the header of a file; `FeatureSet` checks the values.
     ///
     /// - Throws: `invalidFeatures`.
-    public init(contentsOf path: String) throws(CoordinatorError) {
+    public init(contentsOf path: String) throws(LanguageSystemError) {
         let (header, byteCount) = try Self.header(path)
         let parsed = header.withUnsafeBytes { bytes in
-            Result { () throws(CoordinatorError) in
+            Result { () throws(LanguageSystemError) in
                 try SafetensorsFile(
                     parsing: bytes, of: byteCount, name: path, code: .invalidFeatures)
             }
@@ -30,7 +30,7 @@ public struct FeatureFileSummary: Sendable, Hashable {
         responseCount = try reader.rowCount("responses")
     }
 
-    private static func header(_ path: String) throws(CoordinatorError) -> ([UInt8], Int) {
+    private static func header(_ path: String) throws(LanguageSystemError) -> ([UInt8], Int) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .unreadableFile(path, errno) }
         defer { close(descriptor) }

@@ -77,19 +77,19 @@ public struct FeatureSet: Sendable {
     /// Maps the file. It must not change while this value exists.
     ///
     /// - Parameter name: The name in errors; nil for the path.
-    public init(contentsOf path: String, name: String? = nil) throws(CoordinatorError) {
+    public init(contentsOf path: String, name: String? = nil) throws(LanguageSystemError) {
         let name = name ?? path
         try self.init(storage: try ByteStorage(mapping: path, name: name), name: name)
     }
 
     public init(
         safetensors bytes: [UInt8], name: String = "feature set"
-    ) throws(CoordinatorError) {
+    ) throws(LanguageSystemError) {
         try self.init(
             storage: bytes.withUnsafeBytes { ByteStorage(copying: $0) }, name: name)
     }
 
-    private init(storage: ByteStorage, name: String) throws(CoordinatorError) {
+    private init(storage: ByteStorage, name: String) throws(LanguageSystemError) {
         let reader = try FeatureFileReader(bytes: storage.bytes, name: name)
         metadata = try reader.metadata()
         let size = metadata.hiddenSize
@@ -161,17 +161,17 @@ final class ByteStorage: @unchecked Sendable {
         isMapped = false
     }
 
-    init(mapping path: String, name: String) throws(CoordinatorError) {
+    init(mapping path: String, name: String) throws(LanguageSystemError) {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { throw .unreadableFile(name, errno) }
         defer { close(file) }
         var status = stat()
         guard fstat(file, &status) == 0 else { throw .unreadableFile(name, errno) }
         guard status.st_mode & S_IFMT == S_IFREG else {
-            throw CoordinatorError(.invalidFeatures, "cannot read \(name): it is not a file")
+            throw LanguageSystemError(.invalidFeatures, "cannot read \(name): it is not a file")
         }
         guard status.st_size > 0 else {
-            throw CoordinatorError(.invalidFeatures, "cannot read \(name): found an empty file")
+            throw LanguageSystemError(.invalidFeatures, "cannot read \(name): found an empty file")
         }
         guard let start = mmap(nil, status.st_size, PROT_READ, MAP_PRIVATE, file, 0),
             start != MAP_FAILED
@@ -199,7 +199,7 @@ final class ByteStorage: @unchecked Sendable {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func unreadableFile(_ path: String, _ number: Int32) -> Self {
         Self(.invalidFeatures, "cannot read \(path): \(String(cString: strerror(number)))")
     }

@@ -26,9 +26,9 @@ public struct RankerWeights: Sendable, Hashable {
     ///   float32, of the right shapes and finite.
     public init(
         safetensors bytes: [UInt8], name: String = "weights"
-    ) throws(CoordinatorError) {
+    ) throws(LanguageSystemError) {
         let read = bytes.withUnsafeBytes { buffer in
-            Result<RankerWeights, CoordinatorError> { () throws(CoordinatorError) in
+            Result<RankerWeights, LanguageSystemError> { () throws(LanguageSystemError) in
                 try RankerWeights(safetensors: buffer, name: name)
             }
         }
@@ -38,7 +38,7 @@ public struct RankerWeights: Sendable, Hashable {
     /// Reads the bytes in place and keeps no reference to them.
     public init(
         safetensors bytes: UnsafeRawBufferPointer, name: String = "weights"
-    ) throws(CoordinatorError) {
+    ) throws(LanguageSystemError) {
         self.init(try WeightsInPlace(safetensors: bytes, name: name))
     }
 

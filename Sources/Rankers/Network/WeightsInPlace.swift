@@ -11,13 +11,13 @@ struct WeightsInPlace {
 
     /// - Throws: `invalidWeights` unless the file holds exactly the tensors of its configuration,
     ///   float32, of the right shapes and finite.
-    init(safetensors bytes: UnsafeRawBufferPointer, name: String) throws(CoordinatorError) {
+    init(safetensors bytes: UnsafeRawBufferPointer, name: String) throws(LanguageSystemError) {
         let file = try SafetensorsFile(parsing: bytes, name: name, code: .invalidWeights)
         guard let json = file.metadata["ranker"] else {
             throw .invalidWeights(name, "found no metadata 'ranker'")
         }
         let configuration: RankerConfiguration
-        do throws(CoordinatorError) {
+        do throws(LanguageSystemError) {
             configuration = try RankerConfiguration(json: json)
         } catch {
             throw .invalidWeights(name, error.message)
@@ -54,7 +54,7 @@ struct WeightsInPlace {
     var isAligned: Bool { starts.allSatisfy { UInt(bitPattern: $0) % 4 == 0 } }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func invalidWeights(_ name: String, _ why: String) -> Self {
         Self(.invalidWeights, "cannot read \(name): \(why)")
     }

@@ -54,11 +54,11 @@ public struct SafetensorsFile: Sendable {
     public init(
         parsing bytes: UnsafeRawBufferPointer, of byteCount: Int? = nil, name: String,
         code: ErrorCode
-    ) throws(CoordinatorError) {
+    ) throws(LanguageSystemError) {
         do {
             (metadata, tensors) = try Self.parse(bytes, of: byteCount ?? bytes.count)
         } catch {
-            throw CoordinatorError(code, "cannot read \(name): \(error.why)")
+            throw LanguageSystemError(code, "cannot read \(name): \(error.why)")
         }
     }
 

@@ -26,7 +26,7 @@ public struct GroupFeatures {
     /// - Parameter purpose: What cannot be done with bad features, as a verb for the error.
     /// - Throws: `invalidFeatures` for a number that is not finite or beyond `Bounds.magnitudeMax`;
     ///   names the candidate.
-    public func check(groupCount: Int = 1, to purpose: String) throws(CoordinatorError) {
+    public func check(groupCount: Int = 1, to purpose: String) throws(LanguageSystemError) {
         guard let start = bytes.baseAddress else { return }
         let rowCount = groupCount * (candidateCount + 1)
         guard !dtype.isWithin(Bounds.magnitudeMax, start, count: rowCount * width) else { return }
@@ -37,7 +37,7 @@ public struct GroupFeatures {
         let place = (row ?? 0) % (candidateCount + 1)
         let group = groupCount == 1 ? "" : " of group \((row ?? 0) / (candidateCount + 1))"
         let part = place == 0 ? "the instruction" : "candidate \(place - 1)"
-        throw CoordinatorError(
+        throw LanguageSystemError(
             .invalidFeatures,
             """
             cannot \(purpose): found a feature that is not finite or beyond \
@@ -46,7 +46,7 @@ public struct GroupFeatures {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     /// - Parameters:
     ///   - what: `the norm of candidate 3`
     ///   - purpose: What cannot be done, as a verb with its object.

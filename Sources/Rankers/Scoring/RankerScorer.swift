@@ -27,7 +27,7 @@ public final class RankerScorer: Sendable {
     public convenience init(
         safetensors bytes: UnsafeRawBufferPointer, name: String = "weights",
         precision: Precision = .float32
-    ) throws(CoordinatorError) {
+    ) throws(LanguageSystemError) {
         let weights = try WeightsInPlace(safetensors: bytes, name: name)
         self.init(
             weights.isAligned
@@ -59,7 +59,7 @@ public final class RankerScorer: Sendable {
     public func score(
         features: UnsafeRawBufferPointer, dtype: FeatureType, candidateCount: Int,
         groupCount: Int = 1, into scores: UnsafeMutableBufferPointer<Float>
-    ) throws(CoordinatorError) {
+    ) throws(LanguageSystemError) {
         try check(features, dtype, candidateCount, groupCount)
         precondition(scores.count >= groupCount * candidateCount, "no room for the scores")
         keepProductsOnThisThread()
@@ -84,11 +84,11 @@ public final class RankerScorer: Sendable {
 
     public func score(
         features: UnsafeRawBufferPointer, dtype: FeatureType, candidateCount: Int
-    ) throws(CoordinatorError) -> [Float] {
+    ) throws(LanguageSystemError) -> [Float] {
         try check(features, dtype, candidateCount, 1)
         var scores = [Float](repeating: 0, count: candidateCount)
         let result = scores.withUnsafeMutableBufferPointer { buffer in
-            Result<Void, CoordinatorError> { () throws(CoordinatorError) in
+            Result<Void, LanguageSystemError> { () throws(LanguageSystemError) in
                 try score(
                     features: features, dtype: dtype, candidateCount: candidateCount, into: buffer)
             }
@@ -100,7 +100,7 @@ public final class RankerScorer: Sendable {
     /// Scores the responses `rows` of a feature set's query.
     public func score(
         _ set: FeatureSet, query: Int, rows: [Int]
-    ) throws(CoordinatorError) -> [Float] {
+    ) throws(LanguageSystemError) -> [Float] {
         try checkWidth(configuration, set)
         precondition((0..<set.queryCount).contains(query), "there is no such query")
         let size = configuration.hiddenSize
@@ -114,7 +114,7 @@ public final class RankerScorer: Sendable {
             }
         }
         let result = features.withUnsafeBytes { bytes in
-            Result<[Float], CoordinatorError> { () throws(CoordinatorError) in
+            Result<[Float], LanguageSystemError> { () throws(LanguageSystemError) in
                 try score(features: bytes, dtype: .float32, candidateCount: rows.count)
             }
         }
@@ -124,9 +124,9 @@ public final class RankerScorer: Sendable {
     private func check(
         _ features: UnsafeRawBufferPointer, _ dtype: FeatureType, _ candidateCount: Int,
         _ groupCount: Int
-    ) throws(CoordinatorError) {
+    ) throws(LanguageSystemError) {
         guard (1...Self.candidateCountMax).contains(candidateCount) else {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .invalidFeatures,
                 "cannot score: found \(candidateCount) candidates, "
                     + "expected 1 to \(Self.candidateCountMax)")
@@ -134,7 +134,7 @@ public final class RankerScorer: Sendable {
         precondition(groupCount >= 1, "there is no group to score")
         let count = groupCount * (candidateCount + 1) * configuration.hiddenSize
         guard features.count == count * dtype.byteCount else {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .invalidFeatures,
                 "cannot score: found \(features.count) bytes of features, expected "
                     + "\(count * dtype.byteCount) for "

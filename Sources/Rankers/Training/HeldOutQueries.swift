@@ -15,7 +15,7 @@ struct HeldOutQueries {
     ///   where no choice among the held-out candidates could be better than another.
     init(
         _ stopping: EarlyStopping, _ training: TrainingConfiguration, of table: FeatureTable
-    ) throws(CoordinatorError) {
+    ) throws(LanguageSystemError) {
         let total = table.queryCount
         let count = Int(nearest: stopping.heldOut * Double(total))
         guard count >= 1, count < total else {
@@ -62,7 +62,7 @@ package struct EpochChoice: Sendable {
     package var isOver: Bool { accuracies.count - best >= patience }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     fileprivate static func nothingHeldOut(_ count: Int, of total: Int, share: Double) -> Self {
         Self(
             .invalidArgument,

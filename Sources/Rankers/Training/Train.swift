@@ -36,7 +36,7 @@ public func train(
     var run = try TrainingRun(table: table, training: training)
     let trained = try run.walk(trainer, team: team, progress: progress)
     guard trained.areOfSensibleSize else {
-        throw CoordinatorError.diverged(
+        throw LanguageSystemError.diverged(
             run.stepCount, "a weight was beyond \(RankerWeights.magnitudeMax)")
     }
     let parts = (clock.now - start).components
@@ -56,12 +56,12 @@ public func train(
 private func checkFit(
     _ configuration: RankerConfiguration, _ training: TrainingConfiguration, _ sets: [FeatureSet],
     _ initial: RankerWeights?
-) throws(CoordinatorError) {
+) throws(LanguageSystemError) {
     guard !sets.isEmpty else {
-        throw CoordinatorError(.invalidArgument, "cannot train: found no feature set")
+        throw LanguageSystemError(.invalidArgument, "cannot train: found no feature set")
     }
     if let initial, initial.configuration != configuration {
-        throw CoordinatorError(
+        throw LanguageSystemError(
             .invalidWeights,
             "cannot start from these weights: they are those of another configuration")
     }
@@ -70,13 +70,13 @@ private func checkFit(
         try checkWidth(configuration, set)
         let isBinaryLoss = training.loss == .pointBCE
         if isBinaryLoss, set.metadata.labelKind != .binary {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .invalidArgument,
                 "cannot train on \(set.name): found score labels, point_bce needs binary ones",
                 hint: "use point_mse or list_mse with the affine similarity")
         }
         if training.loss == .listKL, let row = set.labels.firstIndex(where: { $0 < 0 }) {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .invalidArgument,
                 "cannot train on \(set.name): found label \(set.labels[row]) in row \(row), "
                     + "list_kl needs 0 or more")
@@ -86,7 +86,7 @@ private func checkFit(
         if training.loss == .listMSE || training.loss == .pointMSE,
             let row = set.labels.firstIndex(where: { abs($0) > scoreMax })
         {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .invalidArgument,
                 "cannot train on \(set.name): found label \(set.labels[row]) in row \(row), "
                     + "\(training.loss.rawValue) takes labels of size \(scoreMax) or less",
@@ -99,7 +99,7 @@ private func checkFit(
 /// step.
 private func checkCount(
     _ training: TrainingConfiguration, _ sets: [FeatureSet]
-) throws(CoordinatorError) {
+) throws(LanguageSystemError) {
     let queries = sets.reduce(0) { $0 + $1.queryCount }
     let rows = sets.reduce(0) { $0 + $1.responseCount }
     // In Double: 64 bits would not hold the product of all bounds.
@@ -107,7 +107,7 @@ private func checkCount(
         Double(queries) * Double(training.groupsPerQuery) * Double(training.candidateCount + 1)
         * Double(training.epochs)
     guard places <= Double(Int32.max), queries + rows <= Int32.max else {
-        throw CoordinatorError(
+        throw LanguageSystemError(
             .invalidArgument,
             """
             cannot train: found \(queries) queries, \(rows) responses and \(places) candidates in \
@@ -119,16 +119,16 @@ private func checkCount(
 
 func checkWidth(
     _ configuration: RankerConfiguration, _ set: FeatureSet
-) throws(CoordinatorError) {
+) throws(LanguageSystemError) {
     guard set.hiddenSize == configuration.hiddenSize else {
-        throw CoordinatorError(
+        throw LanguageSystemError(
             .contractMismatch,
             "cannot use \(set.name): found features of width \(set.hiddenSize), "
                 + "the ranker takes \(configuration.hiddenSize)")
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     /// - Parameter what: The reason, such as `the loss was no longer finite`.
     static func diverged(_ step: Int, _ what: String) -> Self {
         Self(

@@ -15,7 +15,7 @@ struct TrainingRun {
     private(set) var firstLoss = 0.0
     private(set) var lastLoss = 0.0
 
-    init(table: FeatureTable, training: TrainingConfiguration) throws(CoordinatorError) {
+    init(table: FeatureTable, training: TrainingConfiguration) throws(LanguageSystemError) {
         self.table = table
         self.training = training
         if let stopping = training.earlyStopping {
@@ -66,7 +66,7 @@ struct TrainingRun {
         let total = epochs.map { ($0.count + batch - 1) / batch }.reduce(0, +)
         var best: RankerWeights?
         for (epoch, groups) in epochs.enumerated() {
-            guard groups.count > 0 else { throw CoordinatorError.nothingToLearn(training) }
+            guard groups.count > 0 else { throw LanguageSystemError.nothingToLearn(training) }
             count(groups, first: epoch == 0)
             try walk(groups, epoch: epoch, stepTotal: total, trainer, progress)
             guard let heldOut else { continue }
@@ -94,11 +94,11 @@ struct TrainingRun {
             if let found = trainer.notFinite {
                 // Before the first update it is not for the training to answer for.
                 throw stepCount == 0
-                    ? CoordinatorError.notFinite(found, to: "train")
+                    ? LanguageSystemError.notFinite(found, to: "train")
                     : .diverged(stepCount + 1, "\(found) was no longer finite")
             }
             guard lastLoss.isFinite else {
-                throw CoordinatorError.diverged(stepCount + 1, "the loss was no longer finite")
+                throw LanguageSystemError.diverged(stepCount + 1, "the loss was no longer finite")
             }
             if stepCount == 0 { firstLoss = lastLoss }
             stepCount += 1

@@ -3,7 +3,8 @@ import Foundation
 public import LanguageSystem
 
 extension BlobReference {
-    init(_ message: Languagesystem_V1_BlobReference, byteCountMax: Int) throws(CoordinatorError) {
+    init(_ message: Languagesystem_V1_BlobReference, byteCountMax: Int) throws(LanguageSystemError)
+    {
         guard (1...UInt64(byteCountMax)).contains(message.byteCount) else {
             throw .malformedOnTheWire(
                 "task", "found a blob of \(message.byteCount) bytes, expected 1 to \(byteCountMax)")
@@ -16,7 +17,7 @@ extension BlobReference {
 }
 
 extension [BlobReference] {
-    init(features: [Languagesystem_V1_BlobReference]) throws(CoordinatorError) {
+    init(features: [Languagesystem_V1_BlobReference]) throws(LanguageSystemError) {
         guard (1...WireLimits.featureSetCountMax).contains(features.count) else {
             throw .malformedOnTheWire(
                 "task",
@@ -43,7 +44,7 @@ extension Languagesystem_V1_BlobReference {
 }
 
 extension BlobChunk {
-    public init(_ message: Languagesystem_V1_BlobChunk) throws(CoordinatorError) {
+    public init(_ message: Languagesystem_V1_BlobChunk) throws(LanguageSystemError) {
         try WireLimits.check(
             "piece of a blob", count: message.bytes.count, max: WireLimits.chunkByteCount)
         guard let byteCount = Int64(exactly: message.byteCount),

@@ -2,7 +2,7 @@
 public import LanguageSystem
 
 extension CoordinatorCommand {
-    public init(_ message: Languagesystem_V1_CoordinatorMessage) throws(CoordinatorError) {
+    public init(_ message: Languagesystem_V1_CoordinatorMessage) throws(LanguageSystemError) {
         switch message.message {
         case .welcome(let welcome):
             let interval = Duration.milliseconds(welcome.heartbeatMilliseconds)
@@ -35,7 +35,7 @@ extension CoordinatorCommand {
 }
 
 extension [LeaseToken] {
-    init(wire tokens: [String]) throws(CoordinatorError) {
+    init(wire tokens: [String]) throws(LanguageSystemError) {
         try WireLimits.check("heartbeat reply", count: tokens.count, max: WireLimits.leaseCountMax)
         self = []
         for token in tokens { append(try LeaseToken(wire: token)) }

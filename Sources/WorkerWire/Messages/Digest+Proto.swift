@@ -3,7 +3,7 @@ public import Foundation
 public import LanguageSystem
 
 extension Digest {
-    public init(wire bytes: Data) throws(CoordinatorError) {
+    public init(wire bytes: Data) throws(LanguageSystemError) {
         guard let digest = Digest(bytes: bytes) else {
             throw .malformedOnTheWire(
                 "digest", "found \(bytes.count) bytes, expected \(Digest.byteCount)")

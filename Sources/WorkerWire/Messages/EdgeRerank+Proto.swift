@@ -3,7 +3,7 @@ import Foundation
 public import LanguageSystem
 
 extension EdgeRerankOrder {
-    public init(_ message: Languagesystem_V1_RerankWork) throws(CoordinatorError) {
+    public init(_ message: Languagesystem_V1_RerankWork) throws(LanguageSystemError) {
         guard message.hasWeights else {
             throw .malformedOnTheWire("rerank", "it names no weights")
         }
@@ -61,13 +61,13 @@ extension EdgeRerankOrder {
 // What ended without scores travels as a code; what only a coordinator can say has one, too.
 extension EdgeRerankReply {
     /// Takes the scores as they are; the caller knows how many to expect.
-    public init(_ message: Languagesystem_V1_RerankScores) throws(CoordinatorError) {
+    public init(_ message: Languagesystem_V1_RerankScores) throws(LanguageSystemError) {
         let number = message.requestNumber
         guard message.code.isEmpty else {
             // A newer worker may know codes that we do not.
             self.init(
                 number: number,
-                CoordinatorError(
+                LanguageSystemError(
                     ErrorCode(rawValue: message.code) ?? .internal,
                     WireLimits.line(message.message)))
             return

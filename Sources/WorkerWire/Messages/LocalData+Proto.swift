@@ -2,7 +2,7 @@
 import LanguageSystem
 
 extension LocalData {
-    init(_ message: Languagesystem_V1_LocalData) throws(CoordinatorError) {
+    init(_ message: Languagesystem_V1_LocalData) throws(LanguageSystemError) {
         try WireLimits.check(
             "offer of local data", count: message.featureSets.count,
             max: WireLimits.localSetCountMax)
@@ -13,7 +13,7 @@ extension LocalData {
 }
 
 extension FeatureSetDescription {
-    init(_ message: Languagesystem_V1_LocalFeatureSet) throws(CoordinatorError) {
+    init(_ message: Languagesystem_V1_LocalFeatureSet) throws(LanguageSystemError) {
         guard let split = Split(rawValue: message.split) else {
             throw .malformedOnTheWire(
                 "local feature set",
@@ -52,7 +52,7 @@ extension FeatureSetDescription {
 }
 
 extension [DataRefusal] {
-    init(_ message: Languagesystem_V1_LocalDataReply) throws(CoordinatorError) {
+    init(_ message: Languagesystem_V1_LocalDataReply) throws(LanguageSystemError) {
         try WireLimits.check(
             "answer to an offer", count: message.refusals.count, max: WireLimits.localSetCountMax)
         self = []

@@ -2,7 +2,7 @@
 public import LanguageSystem
 
 extension PeerRerank {
-    public init(_ message: Languagesystem_V1_PeerRerank) throws(CoordinatorError) {
+    public init(_ message: Languagesystem_V1_PeerRerank) throws(LanguageSystemError) {
         guard message.workerID > 0, message.hasWork else {
             throw .malformedOnTheWire(
                 "rerank for another coordinator", "it names no worker or no work")

@@ -2,7 +2,7 @@
 public import LanguageSystem
 
 extension TaskLease {
-    public init(_ message: Languagesystem_V1_TaskLease) throws(CoordinatorError) {
+    public init(_ message: Languagesystem_V1_TaskLease) throws(LanguageSystemError) {
         let work: Work
         switch message.work {
         case .train(let train): work = .train(try TrainWork(train))
@@ -23,7 +23,7 @@ extension TaskLease {
 }
 
 extension TrainWork {
-    init(_ message: Languagesystem_V1_TrainWork) throws(CoordinatorError) {
+    init(_ message: Languagesystem_V1_TrainWork) throws(LanguageSystemError) {
         self.init(
             rankerName: WireLimits.line(message.rankerName),
             rankerConfiguration: try WireLimits.json(
@@ -40,7 +40,7 @@ extension TrainWork {
 }
 
 extension EvaluateWork {
-    init(_ message: Languagesystem_V1_EvaluateWork) throws(CoordinatorError) {
+    init(_ message: Languagesystem_V1_EvaluateWork) throws(LanguageSystemError) {
         guard message.hasWeights else { throw .malformedOnTheWire("task", "it names no weights") }
         self.init(
             rankerName: WireLimits.line(message.rankerName),

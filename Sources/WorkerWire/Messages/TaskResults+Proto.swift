@@ -2,7 +2,7 @@
 public import LanguageSystem
 
 extension TrainingResultHeader {
-    public init(_ message: Languagesystem_V1_TrainingHeader) throws(CoordinatorError) {
+    public init(_ message: Languagesystem_V1_TrainingHeader) throws(LanguageSystemError) {
         guard (1...UInt64(WireLimits.weightsByteCountMax)).contains(message.byteCount) else {
             throw .tooLargeOnTheWire(
                 "version's weights", found: Int(clamping: message.byteCount),
@@ -33,7 +33,7 @@ extension Languagesystem_V1_TrainingUpload {
 }
 
 extension [EvaluationResultReport] {
-    public init(_ message: Languagesystem_V1_EvaluationResult) throws(CoordinatorError) {
+    public init(_ message: Languagesystem_V1_EvaluationResult) throws(LanguageSystemError) {
         guard (1...WireLimits.featureSetCountMax).contains(message.reports.count) else {
             throw .malformedOnTheWire(
                 "evaluation",
@@ -67,7 +67,7 @@ extension Languagesystem_V1_EvaluationResult {
 }
 
 extension Languagesystem_V1_FailAttemptRequest {
-    public init(token: LeaseToken, error: CoordinatorError, retryable: Bool) {
+    public init(token: LeaseToken, error: LanguageSystemError, retryable: Bool) {
         self.init()
         leaseToken = token.description
         code = error.code.rawValue

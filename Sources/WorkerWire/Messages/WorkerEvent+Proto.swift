@@ -3,7 +3,7 @@ import Foundation
 public import LanguageSystem
 
 extension WorkerEvent {
-    public init(_ message: Languagesystem_V1_WorkerMessage) throws(CoordinatorError) {
+    public init(_ message: Languagesystem_V1_WorkerMessage) throws(LanguageSystemError) {
         switch message.message {
         case .hello(let hello): self = .hello(try WorkerHello(hello))
         case .heartbeat(let heartbeat):
@@ -23,7 +23,7 @@ extension WorkerEvent {
 }
 
 extension LeaseProgress {
-    public init(_ message: Languagesystem_V1_LeaseProgress) throws(CoordinatorError) {
+    public init(_ message: Languagesystem_V1_LeaseProgress) throws(LanguageSystemError) {
         guard message.progress.isFinite, (0...1).contains(message.progress) else {
             throw .malformedOnTheWire(
                 "heartbeat", "found progress \(message.progress), expected 0 to 1")
@@ -35,7 +35,7 @@ extension LeaseProgress {
 }
 
 extension [Digest] {
-    init(wire digests: [Data]) throws(CoordinatorError) {
+    init(wire digests: [Data]) throws(LanguageSystemError) {
         try WireLimits.check(
             "inventory", count: digests.count, max: WireLimits.heldDigestCountMax)
         self = []

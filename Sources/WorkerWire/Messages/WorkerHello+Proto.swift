@@ -2,7 +2,7 @@
 public import LanguageSystem
 
 extension WorkerHello {
-    public init(_ message: Languagesystem_V1_Hello) throws(CoordinatorError) {
+    public init(_ message: Languagesystem_V1_Hello) throws(LanguageSystemError) {
         guard (1...WireLimits.capacityMax).contains(Int(clamping: message.capacity)) else {
             throw .malformedOnTheWire(
                 "hello",

@@ -30,7 +30,7 @@ final class CoordinatorProcess: @unchecked Sendable {
             .deletingLastPathComponent().appendingPathComponent("lscoord").path
         let path = program ?? beside
         guard FileManager.default.isExecutableFile(atPath: path) else {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .invalidArgument, "cannot start \(path): found no such program",
                 hint: "build it, or name another one with --lscoord")
         }
@@ -72,7 +72,7 @@ final class CoordinatorProcess: @unchecked Sendable {
                 return
             }
             guard process.isRunning, ContinuousClock.now < deadline else {
-                throw CoordinatorError(
+                throw LanguageSystemError(
                     .unavailable, "lscoord did not start: \(text.suffix(500))")
             }
             try await Task.sleep(for: .milliseconds(50))

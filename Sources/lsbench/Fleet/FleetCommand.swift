@@ -138,14 +138,14 @@ struct FleetCommand: AsyncParsableCommand {
             defer { group.cancelAll() }
             while let found = try await group.next() {
                 guard let found else {
-                    throw CoordinatorError(.unavailable, "a worker's session ended")
+                    throw LanguageSystemError(.unavailable, "a worker's session ended")
                 }
                 return found
             }
             preconditionFailure("the driver is one of the group")
         }
         let violations = try await load.violations(of: tasks, in: database)
-        guard violations.isEmpty else { throw CoordinatorError.miscounted(violations) }
+        guard violations.isEmpty else { throw LanguageSystemError.miscounted(violations) }
         // What was leased before the clock ran is not counted.
         let count = Double(tasks - workers * capacity)
         let seconds = (await progress.endedAt - progress.openedAt).inSeconds
@@ -190,7 +190,7 @@ struct FleetCommand: AsyncParsableCommand {
             defer { group.cancelAll() }
             while let found = try await group.next() {
                 guard let found else {
-                    throw CoordinatorError(.unavailable, "a worker ended")
+                    throw LanguageSystemError(.unavailable, "a worker ended")
                 }
                 return found
             }
@@ -205,7 +205,7 @@ struct FleetCommand: AsyncParsableCommand {
         let connected = "select count(*) from ls.worker_status where state = 'connected'"
         while try await database.count(connected) < workers {
             guard ContinuousClock.now - connecting < .seconds(120) else {
-                throw CoordinatorError(.unavailable, "not all workers connected within 120 s")
+                throw LanguageSystemError(.unavailable, "not all workers connected within 120 s")
             }
             try await Task.sleep(for: .milliseconds(200))
         }
@@ -217,7 +217,7 @@ struct FleetCommand: AsyncParsableCommand {
         let after = coordinator.usage()
         let stillConnected = try await database.count(connected)
         guard stillConnected == workers else {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .unavailable, "\(stillConnected) of \(workers) workers are still connected")
         }
         let passed = (after.time - before.time).inSeconds

@@ -200,7 +200,7 @@ actor SimulatedWorker {
 
     private nonisolated func handIn(_ work: TaskLease) async throws {
         guard case .evaluate(let evaluate) = work.work else {
-            throw CoordinatorError(.internal, "got a task that was not asked for: \(work.kind)")
+            throw LanguageSystemError(.internal, "got a task that was not asked for: \(work.kind)")
         }
         let report = TaskLoad.report(for: evaluate.evaluationConfiguration)
         let message = Languagesystem_V1_EvaluationResult(

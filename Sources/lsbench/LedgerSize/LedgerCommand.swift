@@ -91,7 +91,7 @@ struct LedgerCommand: AsyncParsableCommand {
             await small.pool.close()
             await large.pool.close()
             if strict && readInSequence > 0 {
-                throw CoordinatorError(
+                throw LanguageSystemError(
                     .internal,
                     """
                     cannot call the plans sound: \(readInSequence) rows of big tables were read in \

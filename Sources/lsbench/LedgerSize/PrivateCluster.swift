@@ -27,7 +27,7 @@ struct PrivateCluster {
                 atPath: path, withIntermediateDirectories: true,
                 attributes: [.posixPermissions: 0o711])
         } catch {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .invalidSettings,
                 "cannot make a cluster in \(parent): \(error.localizedDescription)",
                 hint: "--directory names a place that can be written")

@@ -58,7 +58,7 @@ struct BenchDatabase: Sendable {
             return value
         } catch {
             await pool.close()
-            throw error is PostgresError ? CoordinatorError(database: error) : error
+            throw error is PostgresError ? LanguageSystemError(database: error) : error
         }
     }
 

@@ -76,12 +76,12 @@ struct PeerQueue: Sendable {
         process.waitUntilExit()
         guard process.terminationStatus == 0,
             let match = text.firstMatch(of: /(?m)^tps = ([0-9.]+)/), let rate = Double(match.1)
-        else { throw CoordinatorError.noPgbench(complaint) }
+        else { throw LanguageSystemError.noPgbench(complaint) }
         return rate
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     fileprivate static func noPgbench(_ complaint: String) -> Self {
         Self(
             .unavailable, "pgbench gave no figure: \(complaint.prefix(300))",

@@ -92,7 +92,7 @@ struct QueueCommand: AsyncParsableCommand {
             try await peer.remove()
         }
         let violations = try await load.violations(of: tasks * rounds, in: database)
-        guard violations.isEmpty else { throw CoordinatorError.miscounted(violations) }
+        guard violations.isEmpty else { throw LanguageSystemError.miscounted(violations) }
         return (ours, peers)
     }
 
@@ -120,7 +120,7 @@ struct QueueCommand: AsyncParsableCommand {
                             let piece = results.dropFirst(start).prefix(resultCount)
                             let counted = try await ledger.completeEvaluations(Array(piece))
                             guard counted.allSatisfy({ $0 }) else {
-                                throw CoordinatorError.miscounted(["a lease was lost"])
+                                throw LanguageSystemError.miscounted(["a lease was lost"])
                             }
                         }
                     }
@@ -152,7 +152,7 @@ struct QueueCommand: AsyncParsableCommand {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func miscounted(_ violations: [String]) -> Self {
         Self(.internal, "not every task counted once: \(violations.joined(separator: "; "))")
     }

@@ -127,7 +127,7 @@ struct ServeCommand: AsyncParsableCommand {
                     kind: kind.rawValue, servingPrecision: servingPrecision, cases: results)))
         for complaint in coordinator.complaints.prefix(5) { print("lscoord: \(complaint)") }
         if let failed = results.first(where: { $0.failed > 0 }) {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .internal,
                 "\(failed.failed) requests failed: \(failed.failure ?? "-")")
         }

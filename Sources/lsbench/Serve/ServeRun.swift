@@ -168,7 +168,7 @@ struct ServeRun: Sendable {
                     for result in reply.results {
                         let score = Float(2 * result.relevance_score - 1)
                         guard abs(score - expected[result.index]) < 2e-2 else {
-                            throw CoordinatorError(
+                            throw LanguageSystemError(
                                 .internal,
                                 """
                                 user \(user)'s candidate \(result.index) scored \(score), expected \
@@ -251,7 +251,7 @@ struct ServeRun: Sendable {
         let response = try await client.execute(request, timeout: .seconds(30))
         let body = try await response.body.collect(upTo: 1 << 20)
         guard response.status == .ok else {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .internal, "a request was answered \(response.status): \(String(buffer: body))")
         }
         return try JSONDecoder().decode(Reply.self, from: Data(buffer: body))

@@ -35,7 +35,7 @@ struct Download: Sendable {
             defer { group.cancelAll() }
             while let found = try await group.next() {
                 guard let found else {
-                    throw CoordinatorError(.unavailable, "a worker's connection ended")
+                    throw LanguageSystemError(.unavailable, "a worker's connection ended")
                 }
                 return found
             }

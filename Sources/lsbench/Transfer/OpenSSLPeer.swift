@@ -20,7 +20,7 @@ struct OpenSSLPeer: Sendable {
             ], output: FileHandle.nullDevice)
         request.waitUntilExit()
         guard request.terminationStatus == 0 else {
-            throw CoordinatorError.noOpenSSL("it makes no certificate")
+            throw LanguageSystemError.noOpenSSL("it makes no certificate")
         }
     }
 
@@ -69,7 +69,7 @@ struct OpenSSLPeer: Sendable {
         for (file, handle) in zip(files, received) {
             let (expected, found) = (try Self.byteCount(file), try handle.seekToEnd())
             guard expected == found else {
-                throw CoordinatorError.noOpenSSL("it moved \(found) of \(expected) bytes")
+                throw LanguageSystemError.noOpenSSL("it moved \(found) of \(expected) bytes")
             }
         }
         return Times(
@@ -109,7 +109,7 @@ struct OpenSSLPeer: Sendable {
             }
             process.terminate()
         }
-        throw CoordinatorError.noOpenSSL("it does not listen")
+        throw LanguageSystemError.noOpenSSL("it does not listen")
     }
 
     private func start(
@@ -131,7 +131,7 @@ struct OpenSSLPeer: Sendable {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     fileprivate static func noOpenSSL(_ complaint: String) -> Self {
         Self(
             .unavailable, "openssl gave no figure: \(complaint)",

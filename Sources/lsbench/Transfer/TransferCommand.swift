@@ -160,7 +160,7 @@ struct StoredSet: Sendable {
             ).json, training: "{}", domain: sets[0].domain)
         let workers = try await database.ledger.workers()
         guard let id = workers.first(where: { $0.name == worker })?.id else {
-            throw CoordinatorError(.unknownWorker, "cannot find worker \(worker)")
+            throw LanguageSystemError(.unknownWorker, "cannot find worker \(worker)")
         }
         _ = try await database.ledger.requestTraining(
             ranker.name, featureSets: sets.map(\.id), seed: id.rawValue)

@@ -33,7 +33,7 @@ struct AuthorityStatusCommand: AsyncParsableCommand {
         let status = try await Database.withLedgerAtRest(settings) {
             try await $0.authorityStatus()
         }
-        guard let status else { throw CoordinatorError.noAuthorityYet("show") }
+        guard let status else { throw LanguageSystemError.noAuthorityYet("show") }
         var table = TextTable(["authority", "key", "what hangs on it"])
         table.add(["present", status.publicKeySHA256.short, "signs since \(status.since)"])
         if let previous = status.previousPublicKeySHA256 {
@@ -45,7 +45,7 @@ struct AuthorityStatusCommand: AsyncParsableCommand {
 
     /// An admin may ask from a machine that has no files at all.
     private static func sayWhereFilesDiffer(from status: AuthorityStatus, in directory: String)
-        throws(CoordinatorError)
+        throws(LanguageSystemError)
     {
         guard FileManager.default.fileExists(atPath: directory + "/ca-key.pem") else { return }
         let authority = try CertificateAuthority.load(in: directory)
@@ -103,7 +103,7 @@ struct AuthorityRotate: AsyncParsableCommand {
         let (reason, force, directory) = (reason, force, settings.authorityDirectory)
         let now = try await Database.withLedgerAtRest(settings) { ledger in
             guard let status = try await ledger.authorityStatus() else {
-                throw CoordinatorError.noAuthorityYet("rotate")
+                throw LanguageSystemError.noAuthorityYet("rotate")
             }
             let before = DecidedKeys(status)
             // Decided already, and interrupted then.
@@ -156,7 +156,7 @@ struct AuthorityRetire: AsyncParsableCommand {
         let (reason, force, directory) = (reason, force, settings.authorityDirectory)
         try await Database.withLedgerAtRest(settings) { ledger in
             guard let status = try await ledger.authorityStatus() else {
-                throw CoordinatorError.noAuthorityYet("retire")
+                throw LanguageSystemError.noAuthorityYet("retire")
             }
             // Decided already, and interrupted then.
             if try CertificateAuthority.follow(DecidedKeys(status), in: directory) == .retirement {
@@ -176,7 +176,7 @@ extension DecidedKeys {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func noAuthorityYet(_ what: String) -> Self {
         Self(
             .unavailable, "cannot \(what) the certificate authority: there is none yet",

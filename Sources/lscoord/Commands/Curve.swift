@@ -50,7 +50,7 @@ struct Curve: AsyncParsableCommand {
             let points = try await ledger.scalingCurve(
                 of: version.versionID, candidateCounts: counts, pattern: pattern)
             guard !points.isEmpty else {
-                throw CoordinatorError(
+                throw LanguageSystemError(
                     .unknownVersion,
                     """
                     cannot print a scaling curve of \

@@ -39,7 +39,7 @@ struct FeaturesImport: AsyncParsableCommand {
         let user = user
         try await Database.withLedger(settings) { ledger in
             // All are checked before the first is stored, and all that is missing is said at once.
-            let files = try paths.map { path throws(CoordinatorError) in
+            let files = try paths.map { path throws(LanguageSystemError) in
                 try FeatureFile(path: path, user: user)
             }
             try await Self.checkRegistry(files.map(\.description), ledger)
@@ -60,7 +60,7 @@ struct FeaturesImport: AsyncParsableCommand {
     /// - Throws: `unknownDomain`, `unknownBaseModel`, naming all that is not registered, with the
     ///   commands for it.
     private static func checkRegistry(_ sets: [FeatureSetDescription], _ ledger: LedgerStore)
-        async throws(CoordinatorError)
+        async throws(LanguageSystemError)
     {
         let missing = try await ledger.unregistered(
             baseModels: Set(sets.map(\.baseModel)), domains: Set(sets.map(\.domain)))
@@ -83,7 +83,7 @@ struct FeaturesImport: AsyncParsableCommand {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     /// The first ten of each by name.
     static func unregistered(
         baseModels: [String], domains: [String], files: Int, commands: [String]
@@ -147,12 +147,12 @@ struct FeaturesList: AsyncParsableCommand {
 
 enum FeatureFiles {
     /// The `.safetensors` files meant by `paths`, each directory searched, in one stable order.
-    static func find(_ paths: [String]) throws(CoordinatorError) -> [String] {
+    static func find(_ paths: [String]) throws(LanguageSystemError) -> [String] {
         var files: [String] = []
         for path in paths {
             var isDirectory: ObjCBool = false
             guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
-                throw CoordinatorError(
+                throw LanguageSystemError(
                     .invalidArgument, "cannot import \(path): found no such file or directory")
             }
             guard isDirectory.boolValue else {
@@ -163,7 +163,7 @@ enum FeatureFiles {
                 (FileManager.default.enumerator(atPath: path)?.compactMap { $0 as? String } ?? [])
                 .filter { $0.hasSuffix(".safetensors") }.sorted()
             guard !beneath.isEmpty else {
-                throw CoordinatorError(
+                throw LanguageSystemError(
                     .invalidArgument,
                     "cannot import \(path): found no .safetensors file in this directory")
             }
@@ -180,7 +180,7 @@ struct FeatureFile: Sendable {
     private let set: FeatureSet
 
     /// - Throws: `invalidFeatures`, naming the file, for whatever is wrong with it.
-    init(path: String, user: String?) throws(CoordinatorError) {
+    init(path: String, user: String?) throws(LanguageSystemError) {
         let set = try FeatureSet(contentsOf: path)
         self.set = set
         let metadata = set.metadata
@@ -210,7 +210,7 @@ struct FeatureFile: Sendable {
     }
 
     /// The JSONL file of the same name: one line a query. Nil when there is none.
-    private static func readNotes(beside path: String, queryCount: Int) throws(CoordinatorError)
+    private static func readNotes(beside path: String, queryCount: Int) throws(LanguageSystemError)
         -> [Note]?
     {
         let jsonl = path.replacing(/\.safetensors$/, with: ".jsonl")
@@ -219,7 +219,7 @@ struct FeatureFile: Sendable {
         }
         let lines = text.split(separator: "\n", omittingEmptySubsequences: true)
         guard lines.count == queryCount else {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .invalidFeatures,
                 """
                 cannot import \(path): \(jsonl) has \(lines.count) lines, expected \(queryCount), \
@@ -234,7 +234,7 @@ struct FeatureFile: Sendable {
                     as? [String: Any],
                 let id = object["query_id"] as? String
             else {
-                throw CoordinatorError(
+                throw LanguageSystemError(
                     .invalidFeatures,
                     """
                     cannot import \(path): line \(index + 1) of \(jsonl) is not a JSON object with \

@@ -30,7 +30,9 @@ struct Psql: AsyncParsableCommand {
         let connection = try ConnectionInfo(Database.connectionInfo(settings))
         // ps shows arguments to everybody, the environment to nobody else.
         if let password = connection["password"] { setenv("PGPASSWORD", password, 1) }
-        guard connection["sslpassword"] == nil else { throw CoordinatorError.psqlWithKeyPassword }
+        guard connection["sslpassword"] == nil else {
+            throw LanguageSystemError.psqlWithKeyPassword
+        }
         setenv("PGAPPNAME", "lscoord psql", 1)
         // Else a script whose statements failed ends with 0. Before theirs: of two the later
         // counts, and so does what ~/.psqlrc says. At the prompt it changes nothing.
@@ -38,15 +40,15 @@ struct Psql: AsyncParsableCommand {
         var pointers: [UnsafeMutablePointer<CChar>?] = values.map { strdup($0) }
         pointers.append(nil)
         execvp("psql", pointers)
-        throw CoordinatorError(
+        throw LanguageSystemError(
             .unavailable, "cannot start psql: \(String(cString: strerror(errno)))",
             hint: "apt-get install postgresql-client")
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     /// libpq takes it from the connection string alone, and that would be an argument of psql's.
-    static let psqlWithKeyPassword = CoordinatorError(
+    static let psqlWithKeyPassword = LanguageSystemError(
         .invalidSettings,
         """
         cannot start psql: the database's URL has an sslpassword, which would stand in its arguments

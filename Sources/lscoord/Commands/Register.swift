@@ -105,7 +105,7 @@ struct RegisterRanker: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try await Settings.resolve(common)
-        let domain = try domain.map { text throws(CoordinatorError) in try DomainName(text) }
+        let domain = try domain.map { text throws(LanguageSystemError) in try DomainName(text) }
         let (baseModel, kind, user, name, home) = (baseModel, kind, user, name, home)
         let (configurationChanges, trainingChanges) = (configuration, training)
         let registered = try await Database.withLedger(settings) { ledger in

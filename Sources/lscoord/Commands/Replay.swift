@@ -55,13 +55,13 @@ struct Replay: AsyncParsableCommand {
         guard decision.isCentral else { return nil }
         guard let precision = Precision(rawValue: decision.arithmetic),
             let dtype = FeatureType(rawValue: decision.dtype)
-        else { throw CoordinatorError.strangeDecision(decision.requestID) }
+        else { throw LanguageSystemError.strangeDecision(decision.requestID) }
         let scorer = try await ledger.readWeights(decision.digest) {
-            bytes throws(CoordinatorError) in
+            bytes throws(LanguageSystemError) in
             try RankerScorer(safetensors: bytes, precision: precision)
         }
         let result = decision.features.withUnsafeBytes { bytes in
-            Result<[Float], CoordinatorError> { () throws(CoordinatorError) in
+            Result<[Float], LanguageSystemError> { () throws(LanguageSystemError) in
                 try scorer.score(
                     features: bytes, dtype: dtype, candidateCount: decision.candidateCount)
             }
@@ -103,7 +103,7 @@ struct Replay: AsyncParsableCommand {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func strangeDecision(_ request: String) -> Self {
         Self(
             .internal,

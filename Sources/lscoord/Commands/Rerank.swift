@@ -65,17 +65,17 @@ struct Rerank: AsyncParsableCommand {
         }
         let settings = try await Settings.resolve(common)
         let address =
-            try coordinator.map { text throws(CoordinatorError) in
+            try coordinator.map { text throws(LanguageSystemError) in
                 try HostPort(text, setting: "--coordinator", defaultPort: 8_443)
             } ?? settings.restAddress
         if coordinator != nil, let fault = HostAddress.fault(in: address.host) {
-            throw CoordinatorError.unusableHost(
+            throw LanguageSystemError.unusableHost(
                 address.host, setting: "--coordinator", because: fault)
         }
         let authority = ca ?? settings.dataDirectory + "/ca/ca.pem"
         let (status, reply) = try await post(
             body, to: address, trusting: authority, key: try apiKey())
-        guard status == 200 else { throw CoordinatorError.refusedByServer(status, reply) }
+        guard status == 200 else { throw LanguageSystemError.refusedByServer(status, reply) }
         if json {
             print(String(decoding: reply, as: UTF8.self))
         } else {
@@ -85,7 +85,7 @@ struct Rerank: AsyncParsableCommand {
 
     private func requestBody(_ set: FeatureSet) throws -> Data {
         guard (0..<set.queryCount).contains(query) else {
-            throw CoordinatorError.noSuchQuery(query, in: features, count: set.queryCount)
+            throw LanguageSystemError.noSuchQuery(query, in: features, count: set.queryCount)
         }
         let rows = set.offsets[query]..<set.offsets[query + 1]
         let count = min(candidates ?? rows.count, rows.count)
@@ -115,7 +115,7 @@ struct Rerank: AsyncParsableCommand {
     /// The instruction, then the responses, as the file stores them.
     private func rowBytes(_ set: FeatureSet, query: Int, rows: Range<Int>) throws -> Data {
         guard set.instructionType == set.responseType else {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .invalidFeatures,
                 "cannot rerank from \(features): instructions and responses are of two types")
         }
@@ -137,14 +137,14 @@ struct Rerank: AsyncParsableCommand {
     private func apiKey() throws -> String {
         if let keyFile {
             guard let text = try? String(contentsOfFile: keyFile, encoding: .utf8) else {
-                throw CoordinatorError.noAPIKey("found no readable file \(keyFile)")
+                throw LanguageSystemError.noAPIKey("found no readable file \(keyFile)")
             }
             return text.trimmingCharacters(in: .whitespacesAndNewlines)
         }
         let written = ProcessInfo.processInfo.environment["LSCOORD_API_KEY"]
         guard let key = written?.trimmingCharacters(in: .whitespacesAndNewlines), !key.isEmpty
         else {
-            throw CoordinatorError.noAPIKey("found neither --key-file nor LSCOORD_API_KEY")
+            throw LanguageSystemError.noAPIKey("found neither --key-file nor LSCOORD_API_KEY")
         }
         return key
     }
@@ -156,7 +156,7 @@ struct Rerank: AsyncParsableCommand {
         do {
             tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(authority))
         } catch {
-            throw CoordinatorError.unreadableAuthority(authority)
+            throw LanguageSystemError.unreadableAuthority(authority)
         }
         // The server's certificate always names localhost, not every loopback address.
         let host = address.host == "127.0.0.1" ? "localhost" : address.host
@@ -173,7 +173,7 @@ struct Rerank: AsyncParsableCommand {
             let reply = try await response.body.collect(upTo: 16 << 20)
             return (UInt(response.status.code), Data(buffer: reply))
         } catch {
-            let failure = CoordinatorError.unreachable(address, cause: error)
+            let failure = LanguageSystemError.unreachable(address, cause: error)
             guard TLSDiagnosis.concerns("\(error)"),
                 let roots = try? String(contentsOfFile: authority, encoding: .utf8),
                 let fault = await TLSDiagnosis.fault(
@@ -214,7 +214,7 @@ struct Rerank: AsyncParsableCommand {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func noAPIKey(_ found: String) -> Self {
         Self(
             .keyRefused, "cannot ask for a rerank: \(found), expected an API key",

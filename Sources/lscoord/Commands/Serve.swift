@@ -62,7 +62,7 @@ struct Serve: AsyncParsableCommand {
         _ logger: Logger
     ) async throws {
         guard let connection = cluster?.connectionInfo ?? settings.database else {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .internal, "cannot serve: found neither a database nor a cluster of our own")
         }
         let pool = ConnectionPool(PoolConfiguration(connection), logger: logger)
@@ -91,13 +91,13 @@ struct Serve: AsyncParsableCommand {
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         do {
             try await group.run()
-        } catch let error as CoordinatorError {
+        } catch let error as LanguageSystemError {
             throw error
         } catch is CancellationError {
             return  // asked to stop
         } catch {
             // Of ours, only the REST listener reports what the system said.
-            throw CoordinatorError.cannotListen(
+            throw LanguageSystemError.cannotListen(
                 "\(settings.restAddress)", what: "HTTPS", cause: error)
         }
     }

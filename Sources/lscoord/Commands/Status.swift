@@ -43,7 +43,7 @@ struct Status: AsyncParsableCommand {
         let deadline = ContinuousClock.now + .seconds(60)
         while try await ledger.statusSummary().connectedWorkerCount < count {
             guard ContinuousClock.now < deadline else {
-                throw CoordinatorError(
+                throw LanguageSystemError(
                     .deadlineExceeded,
                     """
                     cannot see \(count) workers: found \

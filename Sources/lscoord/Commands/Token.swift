@@ -78,7 +78,7 @@ struct TokenCreate: AsyncParsableCommand {
             guard let equals = text.firstIndex(of: "="), equals != text.startIndex,
                 labels[String(text[..<equals])] == nil
             else {
-                throw CoordinatorError(
+                throw LanguageSystemError(
                     .invalidArgument,
                     "cannot use label '\(text.printable(80))': expected key=text, each key once")
             }

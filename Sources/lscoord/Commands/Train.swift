@@ -71,7 +71,7 @@ struct Train: AsyncParsableCommand {
     func run() async throws {
         let settings = try await Settings.resolve(common)
         let (rankers, patterns, features, seed) = (rankers, domain, features, seed)
-        let list = try sweep.map { text throws(CoordinatorError) in try SweepList(text) }
+        let list = try sweep.map { text throws(LanguageSystemError) in try SweepList(text) }
         let wait = wait ?? (list != nil)
         let after = after.map { TaskID($0) }
         try await Database.withLedger(settings) { ledger in
@@ -108,7 +108,7 @@ struct Train: AsyncParsableCommand {
             for pattern in patterns {
                 let found = try await ledger.rankerNames(of: pattern)
                 guard !found.isEmpty else {
-                    throw CoordinatorError(
+                    throw LanguageSystemError(
                         .unknownRanker, "cannot train: no ranker's domain matches '\(pattern)'",
                         hint: "register one: lscoord register ranker --domain …")
                 }
@@ -124,10 +124,10 @@ struct Train: AsyncParsableCommand {
     {
         guard !domains.isEmpty else { return nil }
         let known = try await ledger.featureSets().filter { $0.split == .train && $0.isCurrent }
-        return try domains.flatMap { name throws(CoordinatorError) -> [FeatureSetID] in
+        return try domains.flatMap { name throws(LanguageSystemError) -> [FeatureSetID] in
             let found = known.filter { $0.domain.matches(name) }.map(\.id)
             guard !found.isEmpty else {
-                throw CoordinatorError(
+                throw LanguageSystemError(
                     .unknownFeatureSet,
                     "cannot train on '\(name)': no current train set is of this domain",
                     hint: "lscoord features list")

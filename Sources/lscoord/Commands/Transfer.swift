@@ -56,7 +56,7 @@ struct Transfer: AsyncParsableCommand {
             let cells = try await ledger.transferMatrix(
                 baseModel: baseModel, pattern: pattern, kind: kind)
             guard !cells.isEmpty else {
-                throw CoordinatorError(
+                throw LanguageSystemError(
                     .unknownVersion,
                     "cannot print a transfer matrix of \(baseModel): nothing is measured yet",
                     hint: "lscoord transfer --base-model \(baseModel) --wait")

@@ -22,7 +22,7 @@ enum SweepList: Sendable {
     }
 
     /// `paper`, or the path of a JSON file.
-    init(_ argument: String) throws(CoordinatorError) {
+    init(_ argument: String) throws(LanguageSystemError) {
         guard argument != "paper" else {
             self = .paper
             return
@@ -54,7 +54,7 @@ enum SweepList: Sendable {
             entries: try Self.entries(of: list, argument), text: text)
     }
 
-    private static func entries(of list: [Any], _ file: String) throws(CoordinatorError)
+    private static func entries(of list: [Any], _ file: String) throws(LanguageSystemError)
         -> [String]
     {
         guard (1...entryCountMax).contains(list.count) else {
@@ -75,14 +75,14 @@ enum SweepList: Sendable {
     ///
     /// - Parameter training: The ranker's own training configuration, as JSON.
     /// - Returns: Nil for the paper's grid, which the database knows, too; a test compares the two.
-    func configurations(training: String) throws(CoordinatorError) -> String? {
+    func configurations(training: String) throws(LanguageSystemError) -> String? {
         guard case .file(let name, let entries, let text) = self else { return nil }
         for (index, entry) in entries.enumerated() {
             do {
                 _ = try TrainingConfiguration(
                     json: try JSONMerge.replacingKeys(of: training, with: entry))
             } catch {
-                throw CoordinatorError(
+                throw LanguageSystemError(
                     error.code, "cannot use --sweep \(name), entry \(index + 1): \(error.message)",
                     hint: error.hint)
             }
@@ -91,7 +91,7 @@ enum SweepList: Sendable {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func unusableSweep(_ argument: String, _ why: String) -> Self {
         Self(
             .invalidArgument, "cannot use --sweep \(argument): \(why)",

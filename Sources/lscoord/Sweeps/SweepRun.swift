@@ -16,7 +16,7 @@ struct SweepRun {
         var asked: [(ranker: String, configurations: String?)] = []
         for name in rankers {
             guard let ranker = known.first(where: { $0.name == name }) else {
-                throw CoordinatorError(
+                throw LanguageSystemError(
                     .unknownRanker, "cannot sweep ranker '\(name)': it is not registered",
                     hint: "select name from ls.ranker_status lists the rankers")
             }
@@ -60,7 +60,7 @@ struct SweepRun {
         let results = try await ledger.sweepResults(sweep)
         print("\nsweep \(sweep) (\(status.name)) of \(status.ranker)\n\(SweepTable(results).text)")
         guard let best = results.first(where: \.isBest), let number = best.versionNumber else {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .internal,
                 """
                 cannot find the best of sweep \(sweep): none of its \(results.count) \

@@ -52,7 +52,7 @@ struct Join: AsyncParsableCommand {
             guard token != nil, known.certificate.isExpired(at: Date()) else { return known }
             do {
                 return try await known.recovered(savedIn: settings.state)
-            } catch let refusal as CoordinatorError where refusal.code == .identityRefused {
+            } catch let refusal as LanguageSystemError where refusal.code == .identityRefused {
                 logger.warning(
                     "cannot come back with the identity from before: joining with the token",
                     metadata: ["error": "\(refusal.message)"])
@@ -61,9 +61,9 @@ struct Join: AsyncParsableCommand {
                 return known
             }
         }
-        guard let token else { throw CoordinatorError.neverJoined(settings.state.path) }
+        guard let token else { throw LanguageSystemError.neverJoined(settings.state.path) }
         guard let address = settings.coordinator else {
-            throw CoordinatorError.tokenWithoutCoordinator()
+            throw LanguageSystemError.tokenWithoutCoordinator()
         }
         return try await joinPatiently(
             Joining(address: address, token: token, name: settings.name, logger: logger),
@@ -78,7 +78,7 @@ struct Join: AsyncParsableCommand {
         for _ in 1...6 {
             do {
                 return try await joining.join(state)
-            } catch let error as CoordinatorError where error.code == .unavailable {
+            } catch let error as LanguageSystemError where error.code == .unavailable {
                 logger.warning(
                     "cannot join yet",
                     metadata: [

@@ -19,7 +19,7 @@ struct Status: ParsableCommand {
     func run() throws {
         let state = Settings.stateDirectory(common)
         guard let report = try state.status() else {
-            throw CoordinatorError.neverJoined(state.path)
+            throw LanguageSystemError.neverJoined(state.path)
         }
         if json {
             print(String(decoding: try state.statusJSON(), as: UTF8.self))

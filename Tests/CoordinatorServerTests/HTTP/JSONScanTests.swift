@@ -44,7 +44,7 @@ import Testing
             ),
         ] {
             let body = Self.good.replacing(before, with: json + before)
-            let error = #expect(throws: CoordinatorError.self) {
+            let error = #expect(throws: LanguageSystemError.self) {
                 try RerankBody.parse(Data(body.utf8))
             }
             #expect(error?.field == path && error?.code == .invalidArgument)
@@ -63,7 +63,7 @@ import Testing
     ])
     func `a number that is no count is said`(number: String, expected: String) throws {
         let body = Self.good.replacing("{\"model\"", with: #"{"top_n":\#(number),"model""#)
-        let error = #expect(throws: CoordinatorError.self) {
+        let error = #expect(throws: LanguageSystemError.self) {
             try RerankBody.parse(Data(body.utf8))
         }
         #expect(error?.field == "top_n")
@@ -134,11 +134,11 @@ import Testing
     }
 
     @Test func `a refusal says the field to programs, too`() throws {
-        let error = CoordinatorError.malformedRerank("top_n is 0", field: "top_n")
+        let error = LanguageSystemError.malformedRerank("top_n is 0", field: "top_n")
         let json = ErrorBody(error, requestID: "r").json
         #expect(
             String(decoding: json.bytes, as: UTF8.self).contains(#""param":"top_n","code""#))
-        let unknown = ErrorBody(CoordinatorError(.unknownRanker, "no"), requestID: "r").json
+        let unknown = ErrorBody(LanguageSystemError(.unknownRanker, "no"), requestID: "r").json
         #expect(String(decoding: unknown.bytes, as: UTF8.self).contains(#""param":"model""#))
         let none = ErrorBody(.bodyTooLarge(), requestID: "r").json
         #expect(String(decoding: none.bytes, as: UTF8.self).contains(#""param":null,"code""#))
@@ -146,7 +146,7 @@ import Testing
 
     @Test(arguments: ["nan", "inf", "-inf", "-infinity"])
     func `a fraction in metadata is finite`(text: String) throws {
-        let error = #expect(throws: CoordinatorError.self) {
+        let error = #expect(throws: LanguageSystemError.self) {
             try RerankCall(.safetensors, Self.safetensors(text), query: "model=m")
         }
         #expect(error?.code == .invalidArgument && error?.field == "layer_fraction")

@@ -33,7 +33,7 @@ import Testing
     func `what is no query string is refused in a sentence that names the parameter`(
         text: String, says: String
     ) {
-        let error = #expect(throws: CoordinatorError.self) { _ = try QueryString(text) }
+        let error = #expect(throws: LanguageSystemError.self) { _ = try QueryString(text) }
         #expect(error?.code == .invalidArgument && error?.message.contains(says) == true)
     }
 
@@ -61,7 +61,7 @@ import Testing
     }
 
     @Test func `a user of two words is that user`() throws {
-        func call(_ query: String) throws(CoordinatorError) -> RerankCall {
+        func call(_ query: String) throws(LanguageSystemError) -> RerankCall {
             try RerankCall(
                 .safetensors, `Damaged rerank bodies`.safetensors,
                 query: "model=m&\(query)")
@@ -70,7 +70,7 @@ import Testing
         #expect(try call("user=a%2Bb").request.user == "a+b")
         #expect(
             try call("domain=math%2Falgebra&fallbacks=a+b,c").request.fallbacks == ["a b", "c"])
-        let twice = #expect(throws: CoordinatorError.self) { try call("user=a&user=b") }
+        let twice = #expect(throws: LanguageSystemError.self) { try call("user=a&user=b") }
         #expect(twice?.message.contains("'user' twice") == true)
     }
 
@@ -93,7 +93,7 @@ import Testing
     func `a wrong page of models is refused in a sentence that names the parameter`(
         text: String, says: String
     ) {
-        let error = #expect(throws: CoordinatorError.self) { try ModelQuery(QueryString(text)) }
+        let error = #expect(throws: LanguageSystemError.self) { try ModelQuery(QueryString(text)) }
         #expect(error?.code == .invalidArgument && error?.message.contains(says) == true)
     }
 

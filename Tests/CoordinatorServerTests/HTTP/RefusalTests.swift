@@ -29,7 +29,7 @@ import Testing
         let logger = Logger(label: "test") { _ in Recorder(lines: lines) }
         func refusal(_ code: ErrorCode) -> Refusal {
             Refusal(
-                CoordinatorError(code, "cannot answer", cause: "a broken disk"),
+                LanguageSystemError(code, "cannot answer", cause: "a broken disk"),
                 RequestIdentity(id: "my-request", traceParent: nil), path: "/v1/rerank")
         }
         let ours = refusal(.internal)
@@ -47,7 +47,7 @@ import Testing
     @Test func `a refusal says in its headers what to do next`() {
         func headers(_ code: ErrorCode) -> [String] {
             Refusal(
-                CoordinatorError(code, "no"), RequestIdentity(id: "r", traceParent: nil),
+                LanguageSystemError(code, "no"), RequestIdentity(id: "r", traceParent: nil),
                 path: "/v1/models"
             ).headers.map { "\($0.0.canonicalName): \($0.1)" }
         }

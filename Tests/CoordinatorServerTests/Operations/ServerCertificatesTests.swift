@@ -126,7 +126,7 @@ import Testing
             #expect(try shown() == last)
         }
         #expect(site.count("reissue") == 1)
-        let error = #expect(throws: CoordinatorError.self) {
+        let error = #expect(throws: LanguageSystemError.self) {
             try ServerCertificates(
                 authority: authority, names: ["localhost"],
                 logger: Logger(label: "test") { _ in site }, clock: { site.now })

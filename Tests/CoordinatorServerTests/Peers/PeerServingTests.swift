@@ -69,16 +69,17 @@ import WorkerWire
             }
             #expect(await ask() == .answered(.unreachable))
             _ = try await site.connect(to: site.one.hub) { _ in
-                .refused(CoordinatorError(.unavailable, "cannot rerank: it fetches the weights"))
+                .refused(LanguageSystemError(.unavailable, "cannot rerank: it fetches the weights"))
             }
             #expect(
                 await ask()
                     == .answered(
                         .refused(
-                            CoordinatorError(.unavailable, "cannot rerank: it fetches the weights"))
+                            LanguageSystemError(
+                                .unavailable, "cannot rerank: it fetches the weights"))
                     ))
             _ = try await site.connect(to: site.one.hub) { _ in
-                .refused(CoordinatorError(.busy, "too much"))
+                .refused(LanguageSystemError(.busy, "too much"))
             }
             #expect(await ask() == .answered(.busy))
             _ = try await site.connect(to: site.one.hub) { _ in nil }
@@ -207,7 +208,7 @@ import WorkerWire
                 _ = try await Languagesystem_V1_CoordinatorService.Client(wrapping: client)
                     .rerank(message, options: options)
             }
-            #expect(CoordinatorError(error).code == .identityRefused)
+            #expect(LanguageSystemError(error).code == .identityRefused)
             #expect(error.code == .permissionDenied)
             #expect(error.message.hasPrefix("cannot accept this certificate as a coordinator's"))
 
@@ -235,7 +236,7 @@ import WorkerWire
                 error = try await site.refusal(coordinator.chain, coordinator.keyPEM) {
                     try await call(Calls(wrapping: $0), $1)
                 }
-                #expect(CoordinatorError(error).code == .identityRefused)
+                #expect(LanguageSystemError(error).code == .identityRefused)
                 #expect(error.message.hasPrefix("cannot accept this certificate as a worker's"))
             }
 

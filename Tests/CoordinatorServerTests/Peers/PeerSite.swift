@@ -174,6 +174,6 @@ struct PeerSite: Sendable {
         } catch let error as RPCError {
             return error
         }
-        throw CoordinatorError(.internal, "it was served")
+        throw LanguageSystemError(.internal, "it was served")
     }
 }

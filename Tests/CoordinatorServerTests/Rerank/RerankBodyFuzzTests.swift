@@ -76,7 +76,7 @@ import Testing
                 continue
             }
             readCount += 1
-            check { () throws(CoordinatorError) in try RerankCall(message) }
+            check { () throws(LanguageSystemError) in try RerankCall(message) }
         }
         #expect(readCount > Self.inputCount / 100)
         let whole = try RerankCall(Languagesystem_V1_RerankRequest(serializedBytes: sample))
@@ -94,11 +94,11 @@ import Testing
 
     private func check(_ type: RerankMediaType, _ body: [UInt8], _ uri: String) {
         let query = URI(uri).query ?? ""
-        check { () throws(CoordinatorError) in try RerankCall(type, body, query: query) }
+        check { () throws(LanguageSystemError) in try RerankCall(type, body, query: query) }
     }
 
-    private func check(_ read: () throws(CoordinatorError) -> RerankCall) {
-        do throws(CoordinatorError) {
+    private func check(_ read: () throws(LanguageSystemError) -> RerankCall) {
+        do throws(LanguageSystemError) {
             let request = try read().request
             #expect(
                 request.features.count

@@ -42,7 +42,7 @@ import Testing
             if kind == "large" || kind == "huge", valid.contains("fraction") { continue }
             for batch in [false, true] {
                 let body = Self.body(path, json)
-                let error = #expect(throws: CoordinatorError.self, "\(path): \(json)") {
+                let error = #expect(throws: LanguageSystemError.self, "\(path): \(json)") {
                     if batch {
                         let batch = #"{"requests": [\#(body)]}"#
                         _ = try BatchBody.parse(Data(batch.utf8)).requests[0].body.get()
@@ -66,7 +66,7 @@ import Testing
 
     @Test(arguments: ["model", "features", "features.dtype", "features.shape", "features.data"])
     func `a field that is missing is named`(path: String) {
-        let error = #expect(throws: CoordinatorError.self) {
+        let error = #expect(throws: LanguageSystemError.self) {
             try RerankBody.parse(Data(Self.body(path, nil).utf8))
         }
         #expect(error?.message.contains("'\(path)' is missing") == true)

@@ -425,7 +425,7 @@ private final class Absence: ChannelOutboundHandler {
         let admission = Admission(inFlightMax: 8)
         try await admission.admit {
             try admission.enter(4)
-            let error = await #expect(throws: CoordinatorError.self) {
+            let error = await #expect(throws: LanguageSystemError.self) {
                 try await admission.admitRest(of: 5) {}
             }
             #expect(error?.code == .busy && admission.inFlightCount == 5)
@@ -599,7 +599,7 @@ private final class Absence: ChannelOutboundHandler {
             try await line.send(bytes)
             #expect(try await line.answers(1).map(\.status) == [202])
         }
-        let error = #expect(throws: CoordinatorError.self) {
+        let error = #expect(throws: LanguageSystemError.self) {
             try RequestHead([.transferEncoding: encoding] as HTTPFields).checkTransferEncoding()
         }
         #expect(error?.code == .invalidArgument && error?.message.contains(encoding) == true)

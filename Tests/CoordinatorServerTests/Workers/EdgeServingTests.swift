@@ -210,7 +210,7 @@ extension EdgeRerankResult {
             for type in FeatureType.allCases {
                 let work = site.work(site.central, type)
                 let expected = try work.features.withUnsafeBytes { bytes in
-                    Result { () throws(CoordinatorError) in
+                    Result { () throws(LanguageSystemError) in
                         try scorer.score(features: bytes, dtype: type, candidateCount: 10)
                     }
                 }.get()

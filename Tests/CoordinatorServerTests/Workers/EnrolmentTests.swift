@@ -57,7 +57,7 @@ import WorkerWire
             }
             #expect(try await recorded() == 3)
             for other in [thief, second] {
-                let error = await #expect(throws: CoordinatorError.self) {
+                let error = await #expect(throws: LanguageSystemError.self) {
                     try await renew(worker, other)
                 }
                 #expect(error?.code == .identityRefused)
@@ -67,7 +67,7 @@ import WorkerWire
 
             // The name joins again elsewhere: from then on the other key is the worker's.
             #expect(try await join(second).id == worker.id)
-            let error = await #expect(throws: CoordinatorError.self) {
+            let error = await #expect(throws: LanguageSystemError.self) {
                 try await renew(worker, first)
             }
             #expect(error?.code == .identityRefused)

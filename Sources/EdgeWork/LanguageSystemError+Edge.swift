@@ -2,7 +2,7 @@
 import Foundation
 import LanguageSystem
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func notAllowed(_ kind: TaskKind) -> Self {
         Self(
             .forbiddenTransition, "cannot take this \(kind.rawValue) task: this worker does none",

@@ -2,7 +2,7 @@
 import Foundation
 import LanguageSystem
 
-extension CoordinatorError {
+extension LanguageSystemError {
     static func authorityEnded(at end: Date, now: Date) -> Self {
         Self(
             .identityRefused,

@@ -1,7 +1,7 @@
 // How the programs refuse a setting: the same words, whichever of them reads it.
 public import LanguageSystem
 
-extension CoordinatorError {
+extension LanguageSystemError {
     /// A value that has the right type and is none of those expected.
     ///
     /// - Parameters:

@@ -8,7 +8,7 @@ private let codeKey = "ls-code"
 private let hintKey = "ls-hint-bin"
 
 extension RPCError {
-    public init(_ error: CoordinatorError) {
+    public init(_ error: LanguageSystemError) {
         // A code it did not know, or success, would be our own mistake: it is told as one.
         let status = Status.Code(rawValue: error.code.grpcStatus) ?? .internalError
         var metadata: Metadata = [:]
@@ -22,7 +22,7 @@ extension RPCError {
     }
 }
 
-extension CoordinatorError {
+extension LanguageSystemError {
     /// - Parameter rpc: An error of the other side, or of the transport.
     public init(_ rpc: RPCError) {
         let named = rpc.metadata[stringValues: codeKey].first { _ in true }

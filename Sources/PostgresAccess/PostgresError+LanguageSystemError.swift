@@ -4,27 +4,27 @@
 public import LanguageSystem
 
 extension PostgresError {
-    /// This error as a `CoordinatorError`; a SQLSTATE of class `LS` gives its own code.
-    public var coordinatorError: CoordinatorError {
+    /// This error as a `LanguageSystemError`; a SQLSTATE of class `LS` gives its own code.
+    public var coordinatorError: LanguageSystemError {
         switch kind {
         case .server: serverError(sqlState ?? "")
-        case .connection, .closed: CoordinatorError(.unavailable, message, hint: hint)
-        case .refused: CoordinatorError(.invalidSettings, message, hint: hint)
-        case .deadline: CoordinatorError(.deadlineExceeded, message, hint: hint)
-        case .cancelled: CoordinatorError(.cancelled, message, hint: hint)
-        case .busy: CoordinatorError(.busy, message, hint: hint)
-        case .unsendable: CoordinatorError(.invalidArgument, message, hint: hint)
+        case .connection, .closed: LanguageSystemError(.unavailable, message, hint: hint)
+        case .refused: LanguageSystemError(.invalidSettings, message, hint: hint)
+        case .deadline: LanguageSystemError(.deadlineExceeded, message, hint: hint)
+        case .cancelled: LanguageSystemError(.cancelled, message, hint: hint)
+        case .busy: LanguageSystemError(.busy, message, hint: hint)
+        case .unsendable: LanguageSystemError(.invalidArgument, message, hint: hint)
         case .usage:
-            CoordinatorError(
+            LanguageSystemError(
                 .internal, "the database layer was used wrongly: \(message)", hint: hint)
         }
     }
 
-    private func serverError(_ sqlState: String) -> CoordinatorError {
+    private func serverError(_ sqlState: String) -> LanguageSystemError {
         if let code = ErrorCode(sqlState: sqlState) {
-            return CoordinatorError(code, message, hint: hint, cause: detail)
+            return LanguageSystemError(code, message, hint: hint, cause: detail)
         }
-        return CoordinatorError(
+        return LanguageSystemError(
             Self.code(ofForeign: sqlState), "PostgreSQL refused: \(message)", hint: hint,
             cause: cause)
     }
@@ -61,11 +61,11 @@ extension PostgresError {
     }
 }
 
-extension CoordinatorError {
-    /// Turns any error of a database call into a `CoordinatorError`.
+extension LanguageSystemError {
+    /// Turns any error of a database call into a `LanguageSystemError`.
     public init(database error: any Error) {
         switch error {
-        case let error as CoordinatorError: self = error
+        case let error as LanguageSystemError: self = error
         case let error as PostgresError: self = error.coordinatorError
         case is CancellationError:
             self.init(.cancelled, "the request was cancelled before it was finished")

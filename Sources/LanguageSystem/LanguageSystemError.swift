@@ -1,10 +1,10 @@
 // The one error that a person reads. What could not be done: what was found, what was expected;
 // then, if we know it, what to do. Each case is built by a named function beside the code that
-// meets it (`extension CoordinatorError`), so that wording and values live in one place.
+// meets it (`extension LanguageSystemError`), so that wording and values live in one place.
 // How a code looks on each surface (SQLSTATE, gRPC, HTTP, exit status) is ErrorCode's table.
 
 /// An error with a code, one sentence for people, and often a hint.
-public struct CoordinatorError: Error, Sendable, Equatable, CustomStringConvertible {
+public struct LanguageSystemError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The kind of error, which decides SQLSTATE, gRPC status, HTTP status and exit status.
     public let code: ErrorCode
     /// One sentence without a full stop, which says what could not be done, what was found and what
