@@ -140,11 +140,11 @@ let package = Package(
             name: "RankerMath", dependencies: ["CKernels", "COneDNN", "LanguageSystem"],
             swiftSettings: optimised),
         .target(
-            name: "Rankers", dependencies: ["LanguageSystem", "RankerMath", crypto],
+            name: "Rankers", dependencies: ["Concurrency", "LanguageSystem", "RankerMath", crypto],
             swiftSettings: optimised),
         .testTarget(
             name: "RankerMathTests", dependencies: ["CKernels", "LanguageSystem", "RankerMath"],
-            swiftSettings: strict),
+            exclude: ["Golden"], swiftSettings: strict),
         .target(name: "CountedAllocations", path: "Tests/CountedAllocations"),
         .testTarget(
             name: "RankersTests",
@@ -187,7 +187,8 @@ let package = Package(
         .target(
             name: "ProgramSupport",
             dependencies: [
-                "LanguageSystem", arguments, configuration, coreMetrics, logging, signals, system,
+                "Concurrency", "LanguageSystem", arguments, configuration, coreMetrics, logging,
+                signals, system,
             ],
             swiftSettings: strict),
         .testTarget(

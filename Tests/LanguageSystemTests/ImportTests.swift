@@ -7,9 +7,9 @@ import Testing
     static let allowed: [String: Set<String>] = [
         "Concurrency": [],
         "LanguageSystem": [],
-        "ProgramSupport": ["LanguageSystem"],
+        "ProgramSupport": ["Concurrency", "LanguageSystem"],
         "RankerMath": ["CKernels", "COneDNN", "LanguageSystem"],
-        "Rankers": ["LanguageSystem", "RankerMath"],
+        "Rankers": ["Concurrency", "LanguageSystem", "RankerMath"],
         "PostgresAccess": ["CLibPQ", "Concurrency", "LanguageSystem"],
         "EmbeddedPostgres": ["CLibPQ", "Concurrency", "LanguageSystem", "PostgresAccess"],
         "Ledger": ["LanguageSystem", "LedgerSchema", "PostgresAccess"],

@@ -20,7 +20,7 @@ import Testing
             }
         }
         // Fewer is better: lower the number. More wants a thought whether there is no other way.
-        #expect(count <= 24)
+        #expect(count <= 17)
     }
 
     /// How many tasks without a parent each file starts. A task group, or a service's `run()`, is

@@ -1,11 +1,18 @@
 // The back end of swift-metrics: counters, gauges and histograms in memory, written as Prometheus
 // reads them (text format 0.0.4). What is cheap to ask for is asked for when somebody scrapes; what
 // happens often is counted as it happens.
+import Concurrency
 public import CoreMetrics
 import Foundation
 
-// Unchecked: what changes is behind the lock.
-public final class PrometheusMetrics: MetricsFactory, @unchecked Sendable {
+public final class PrometheusMetrics: MetricsFactory, Sendable {
+    private typealias Collector = @Sendable (inout MetricSamples) async -> Void
+
+    private struct State {
+        var families: [String: Family] = [:]
+        var collectors: [Collector] = []
+    }
+
     /// Of one name. A label with unbounded values is a mistake: what is beyond shares one series.
     public static let seriesCountMax = 1_000
     /// In seconds.
@@ -16,24 +23,23 @@ public final class PrometheusMetrics: MetricsFactory, @unchecked Sendable {
     ]
 
     private let help: [String: String]
-    private let lock = NSLock()
-    private var families: [String: Family] = [:]
-    private var collectors: [@Sendable (inout MetricSamples) async -> Void] = []
+    private let state = Locked(State())
 
     /// - Parameter help: What each name means.
     public init(help: [String: String]) { self.help = help }
 
     /// `collect` runs at each scrape and says how things are then.
     public func onScrape(_ collect: @escaping @Sendable (inout MetricSamples) async -> Void) {
-        lock.withLock { collectors.append(collect) }
+        state.withLock { $0.collectors.append(collect) }
     }
 
     /// Everything, by name.
     public func render() async -> String {
         var samples = MetricSamples()
-        for collect in lock.withLock({ collectors }) { await collect(&samples) }
-        var texts = lock.withLock { families }.mapValues(\.lines)
-        var kinds = lock.withLock { families }.mapValues(\.kind)
+        for collect in state.withLock({ $0.collectors }) { await collect(&samples) }
+        let families = state.withLock { $0.families }
+        var texts = families.mapValues(\.lines)
+        var kinds = families.mapValues(\.kind)
         for sample in samples.all {
             texts[sample.name, default: []].append(
                 "\(sample.name)\(Self.text(of: sample.labels)) \(Self.text(of: sample.value))")
@@ -71,8 +77,8 @@ public final class PrometheusMetrics: MetricsFactory, @unchecked Sendable {
     private func series(
         _ name: String, _ kind: MetricKind, _ labels: [(String, String)]
     ) -> Series {
-        lock.withLock {
-            families[name, default: Family(name: name, kind: kind)].series(labels)
+        state.withLock {
+            $0.families[name, default: Family(name: name, kind: kind)].series(labels)
         }
     }
 
@@ -134,7 +140,7 @@ public struct MetricSamples: Sendable {
 }
 
 /// All series of one name.
-private struct Family {
+private struct Family: Sendable {
     let name: String
     let kind: MetricKind
     private var known: [String: Series] = [:]
@@ -166,15 +172,17 @@ private struct Family {
 }
 
 /// One name with one set of labels. Its lock is held for an addition.
-/// Unchecked: what changes is behind the lock.
-private final class Series: CounterHandler, RecorderHandler, TimerHandler, @unchecked Sendable {
+private final class Series: CounterHandler, RecorderHandler, TimerHandler, Sendable {
+    private struct Figures {
+        var count: Int64 = 0
+        var sum = 0.0
+        var buckets = [Int64](repeating: 0, count: PrometheusMetrics.bounds.count)
+    }
+
     private let name: String
     private let kind: MetricKind
     private let labels: [(String, String)]
-    private let lock = NSLock()
-    private var count: Int64 = 0
-    private var sum = 0.0
-    private var buckets = [Int64](repeating: 0, count: PrometheusMetrics.bounds.count)
+    private let figures = Locked(Figures())
 
     init(name: String, kind: MetricKind, labels: [(String, String)]) {
         self.name = name
@@ -182,42 +190,42 @@ private final class Series: CounterHandler, RecorderHandler, TimerHandler, @unch
         self.labels = labels
     }
 
-    func increment(by amount: Int64) { lock.withLock { count &+= amount } }
-    func reset() { lock.withLock { count = 0 } }
+    func increment(by amount: Int64) { figures.withLock { $0.count &+= amount } }
+    func reset() { figures.withLock { $0.count = 0 } }
     func recordNanoseconds(_ duration: Int64) { record(Double(duration) / 1e9) }
     func record(_ value: Int64) { record(Double(value)) }
 
     func record(_ value: Double) {
-        lock.withLock {
+        figures.withLock { figures in
             guard kind == .histogram else {
-                sum = value
+                figures.sum = value
                 return
             }
-            count += 1
-            sum += value
+            figures.count += 1
+            figures.sum += value
             if let place = PrometheusMetrics.bounds.firstIndex(where: { value <= $0 }) {
-                buckets[place] += 1
+                figures.buckets[place] += 1
             }
         }
     }
 
     var lines: [String] {
-        let (count, sum, buckets) = lock.withLock { (self.count, self.sum, self.buckets) }
+        let figures = figures.withLock { $0 }
         let text = PrometheusMetrics.text(of: labels)
         switch kind {
-        case .counter: return ["\(name)\(text) \(count)"]
-        case .gauge: return ["\(name)\(text) \(PrometheusMetrics.text(of: sum))"]
+        case .counter: return ["\(name)\(text) \(figures.count)"]
+        case .gauge: return ["\(name)\(text) \(PrometheusMetrics.text(of: figures.sum))"]
         case .histogram:
             var reached: Int64 = 0
             var lines: [String] = []
-            for (bound, more) in zip(PrometheusMetrics.bounds, buckets) {
+            for (bound, more) in zip(PrometheusMetrics.bounds, figures.buckets) {
                 reached += more
                 let upTo = PrometheusMetrics.text(of: bound)
                 lines.append(line("_bucket", [("le", upTo)], "\(reached)"))
             }
-            lines.append(line("_bucket", [("le", "+Inf")], "\(count)"))
-            lines.append(line("_sum", [], PrometheusMetrics.text(of: sum)))
-            lines.append(line("_count", [], "\(count)"))
+            lines.append(line("_bucket", [("le", "+Inf")], "\(figures.count)"))
+            lines.append(line("_sum", [], PrometheusMetrics.text(of: figures.sum)))
+            lines.append(line("_count", [], "\(figures.count)"))
             return lines
         }
     }

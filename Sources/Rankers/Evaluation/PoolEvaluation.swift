@@ -1,6 +1,6 @@
 // The walk over queries that evaluation, the scaling curve and early stopping share: whole pools,
 // a few queries a thread, then a word to the caller. Which thread takes a query changes no result.
-internal import Foundation
+internal import Concurrency
 internal import LanguageSystem
 internal import RankerMath
 
@@ -36,21 +36,6 @@ struct PoolEvaluation {
     /// The number of queries of each thread between two calls of `progress`.
     private static let queriesPerRound = 4
 
-    /// What went wrong in one round; whichever thread meets it, the first query's is told.
-    /// Unchecked: what changes is behind the lock.
-    private final class Failures: @unchecked Sendable {
-        private let lock = NSLock()
-        private var least: (place: Int, error: LanguageSystemError)?
-
-        var first: LanguageSystemError? { lock.withLock { least?.error } }
-
-        func note(_ error: LanguageSystemError, at place: Int) {
-            lock.withLock {
-                if place < least?.place ?? .max { least = (place, error) }
-            }
-        }
-    }
-
     /// Measures the queries at `places`.
     /// - Throws: As `PoolScorer.evaluate`, and what `progress` throws.
     func run(
@@ -63,7 +48,8 @@ struct PoolEvaluation {
             PoolScorer(frozen, plan, poolCountMax: poolCountMax)
         }
         let round = team.count * Self.queriesPerRound
-        let failures = Failures()
+        // What went wrong in one round: whichever thread meets it, the first query's is thrown.
+        let failure = Locked<(place: Int, error: LanguageSystemError)?>(nil)
         for first in stride(from: 0, to: places.count, by: round) {
             let count = min(round, places.count - first)
             team.run { thread in
@@ -74,11 +60,11 @@ struct PoolEvaluation {
                             sets[place.set], query: place.query)
                         results.store(result, at: first + index)
                     } catch {
-                        failures.note(error, at: index)
+                        failure.withLock { if index < $0?.place ?? .max { $0 = (index, error) } }
                     }
                 }
             }
-            if let failure = failures.first { throw failure }
+            if let error = failure.withLock({ $0?.error }) { throw error }
             try progress(EvaluationProgress(query: first + count, queryCount: places.count))
         }
         return results

@@ -1,19 +1,21 @@
 // Where a call of a scorer computes, kept for the next call of any ranker of the same shape.
-internal import Foundation
+internal import Concurrency
 internal import LanguageSystem
 internal import RankerMath
 
 /// The idle workspaces of one shape of ranker: as many as were ever used at once, up to a bound.
-/// Unchecked: the idle ones are behind the lock.
-final class WorkspacePool: @unchecked Sendable {
+final class WorkspacePool: Sendable {
     static let idleCountMax = 64
-    private let lock = NSLock()
-    private var idle: [Workspace] = []
+    private let idle: Locked<[Workspace]>
 
-    init() { idle.reserveCapacity(Self.idleCountMax) }
+    init() {
+        var idle: [Workspace] = []
+        idle.reserveCapacity(Self.idleCountMax)
+        self.idle = Locked(idle)
+    }
 
     func borrow(_ weights: FrozenWeights, tokenCount: Int, groupTokenCount: Int) -> Workspace {
-        let kept = lock.withLock { idle.popLast() }
+        let kept = idle.withLock { $0.popLast() }
         if let kept, kept.fits(tokenCount: tokenCount, groupTokenCount: groupTokenCount) {
             return kept
         }
@@ -23,33 +25,23 @@ final class WorkspacePool: @unchecked Sendable {
     }
 
     func giveBack(_ workspace: Workspace) {
-        lock.withLock { if idle.count < Self.idleCountMax { idle.append(workspace) } }
+        idle.withLock { if $0.count < Self.idleCountMax { $0.append(workspace) } }
     }
 
     /// The pool of all rankers of this shape.
     static func shared(for configuration: RankerConfiguration) -> WorkspacePool {
-        directory.pool(for: configuration)
-    }
-
-    private static let directory = Directory()
-
-    /// References pools weakly, so that the pool of a shape without rankers is freed.
-    /// Unchecked: the entries are behind the lock.
-    private final class Directory: @unchecked Sendable {
-        private struct Entry { weak var pool: WorkspacePool? }
-        private let lock = NSLock()
-        private var entries: [RankerConfiguration: Entry] = [:]
-
-        func pool(for configuration: RankerConfiguration) -> WorkspacePool {
-            lock.withLock {
-                if let pool = entries[configuration]?.pool { return pool }
-                entries = entries.filter { $0.value.pool != nil }
-                let pool = WorkspacePool()
-                entries[configuration] = Entry(pool: pool)
-                return pool
-            }
+        entries.withLock { entries in
+            if let pool = entries[configuration]?.pool { return pool }
+            entries = entries.filter { $0.value.pool != nil }
+            let pool = WorkspacePool()
+            entries[configuration] = Entry(pool: pool)
+            return pool
         }
     }
+
+    /// Referenced weakly, so that the pool of a shape without rankers is freed.
+    private struct Entry { weak var pool: WorkspacePool? }
+    private static let entries = Locked<[RankerConfiguration: Entry]>([:])
 }
 
 /// The memory of one call.
