@@ -1,5 +1,5 @@
-// What the promotion gate does in the long run, counted over many simulated or retrained lines of
-// versions, beside the bars that it has to hold. (Gate in the documentation says why these.)
+// What a gate that promotes on evidence does in the long run, counted over many simulated or
+// retrained lines of versions, beside the bars that it has to hold and two rules that people use.
 import RankerMath
 
 /// One line of the table.
@@ -212,11 +212,11 @@ public struct GateSimulation: Sendable {
 
 /// A rule by which one version after the other meets the champion.
 enum PromotionLine: CaseIterable, Hashable {
-    /// Ours: an e-value of 20.
+    /// An e-value of 20.
     case evidence
     /// A paired t test, one-sided, at 5 %.
     case tTest
-    /// The greater figure wins: what the gate did before.
+    /// The greater figure wins: what the coordinator's gate does.
     case estimate
 
     var words: String {

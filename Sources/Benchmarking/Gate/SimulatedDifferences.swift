@@ -1,5 +1,5 @@
-// Paired differences as they come: of two versions, on one query after the other. Simulated, so that
-// what is true is known.
+// Paired differences as they come: of two versions, on one query after the other. They are
+// simulated, so that what is true is known.
 import RankerMath
 
 /// How the differences of two versions are spread around their mean.
@@ -29,8 +29,8 @@ func twentieth(mean: Double, deviation: Double, using generator: inout Generator
     return min(1, max(-1, (value * 20).rounded() / 20))
 }
 
-/// What versions of one ranker get on the same test set: each query has a difficulty that all share,
-/// each version its own luck on it.
+/// What versions of one ranker get on the same test set: each query has a difficulty that all
+/// share, each version its own luck on it.
 struct SimulatedTestSet {
     private let difficulties: [Double]
     /// So that two versions differ by a standard deviation of 0.21.

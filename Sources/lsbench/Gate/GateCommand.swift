@@ -1,6 +1,6 @@
-// `lsbench gate`: what the promotion gate does in the long run. No clock is read: the figures are
-// the same on every machine for the same seed, but for those of real retrains, whose last bits
-// depend on the processor.
+// `lsbench gate`: what a gate that promotes on evidence does in the long run, beside a t test and
+// the greater figure. No clock is read: the figures are the same on every machine for the same
+// seed, but for those of real retrains, whose last bits depend on the processor.
 import ArgumentParser
 import Benchmarking
 import Foundation
@@ -11,12 +11,15 @@ import Rankers
 struct GateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gate",
-        abstract:
-            "Simulate what the promotion gate does with equal, better and retrained versions.",
+        abstract: "Simulate promotions on evidence, of equal, better and retrained versions.",
         discussion: """
-            Ends with status 1 when a bar is not held. With --features also trains real versions \
-            of one recipe
-            on the train sets beneath a directory, and measures them on its test sets.
+            Counts how often a version is promoted that is not better: by an e-value of 20, by a \
+            t test and by
+            the greater figure. The coordinator's gate goes by the greater figure. Ends with \
+            status 1 when a
+            bar is not held. With --features also trains real versions of one recipe on the train \
+            sets beneath
+            a directory, and measures them on its test sets.
 
             Examples:
               lsbench gate --seed 7
@@ -92,7 +95,7 @@ struct GateCommand: ParsableCommand {
             sets.filter { $0.metadata.split == .train }, sets.filter { $0.metadata.split == .test }
         )
         guard !train.isEmpty, !test.isEmpty else {
-            throw CoordinatorError(
+            throw LanguageSystemError(
                 .invalidArgument,
                 """
                 cannot retrain: found \(train.count) train sets and \(test.count) test sets in \
