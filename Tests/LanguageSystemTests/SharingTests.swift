@@ -34,7 +34,6 @@ import Testing
         "CoordinatorServer/HTTP/RestService.swift": 1,
         "PostgresAccess/Pool/ConnectionPool.swift": 5,
         "lsbench/Interruption.swift": 1,
-        "lsbench/Serve/ServeRun.swift": 1,
     ]
 
     @Test func `a task without a parent starts only where it is known`() {

@@ -76,23 +76,26 @@ struct ServeRun: Sendable {
     func soak(for duration: Duration, perSecond: Double, connectionCount: Int) async throws
         -> ServeResult
     {
-        let watch = Task {
-            var seen: [Double] = []
-            while !Task.isCancelled {
-                seen.append(Double(coordinator.usage().coordinatorResidentBytes) / 1e6)
-                try? await Task.sleep(for: .seconds(10))
+        try await withThrowingTaskGroup(of: [Double].self) { group in
+            group.addTask {
+                var seen: [Double] = []
+                while !Task.isCancelled {
+                    seen.append(Double(coordinator.usage().coordinatorResidentBytes) / 1e6)
+                    try? await Task.sleep(for: .seconds(10))
+                }
+                return seen
             }
-            return seen
+            defer { group.cancelAll() }
+            var result = try await drive(
+                "\(label(.binary)), \(text(duration.inSeconds, 0)) s at \(text(perSecond, 0))/s",
+                .binary,
+                Load(
+                    connectionCount: connectionCount, pace: .open(perSecond: perSecond),
+                    duration: duration))
+            group.cancelAll()
+            result.residentMegabytesOverTime = try await group.next() ?? []
+            return result
         }
-        var result = try await drive(
-            "\(label(.binary)), \(text(duration.inSeconds, 0)) s at \(text(perSecond, 0))/s",
-            .binary,
-            Load(
-                connectionCount: connectionCount, pace: .open(perSecond: perSecond),
-                duration: duration))
-        watch.cancel()
-        result.residentMegabytesOverTime = await watch.value
-        return result
     }
 
     private func label(_ body: ServeCommand.Body) -> String {
