@@ -71,4 +71,13 @@ import Testing
         let known = Set(Self.allowed.keys).union(["CKernels", "CMalloc", "COneDNN", "CLibPQ"])
         #expect(Set(folders).subtracting(known).isEmpty)
     }
+
+    @Test func `every target has its line in CONTRIBUTING, Where things are`() throws {
+        let page = try String(
+            contentsOf: Self.sources.deletingLastPathComponent().appending(path: "CONTRIBUTING.md"),
+            encoding: .utf8)
+        for folder in try FileManager.default.contentsOfDirectory(atPath: Self.sources.path) {
+            #expect(page.contains("`Sources/\(folder)/`"), "CONTRIBUTING.md names no \(folder)")
+        }
+    }
 }
