@@ -38,7 +38,7 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
             elements[head] = nil
             head += 1
             // Now and then, which makes it O(1) an element.
-            if head == elements.count || head > 256 {
+            if head == elements.count || head > max(256, elements.count / 2) {
                 elements.removeFirst(head)
                 head = 0
             }

@@ -6,7 +6,7 @@
 ///
 /// - Parameter interruption: One that throws does not come: `body` alone is waited for. It is
 ///   cancelled when `body` has ended, and has to heed that, too.
-/// - Returns: Nil when the interruption came first.
+/// - Returns: Nil when the interruption came first; what `body` brings then is thrown away.
 /// - Throws: What `body` throws.
 public func withInterruption<Value: Sendable>(
     by interruption: @escaping @Sendable () async throws -> Void,

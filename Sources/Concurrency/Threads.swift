@@ -71,7 +71,8 @@ public final class ThreadPool: Sendable {
         queue.append(job, countMax: depthMax)
     }
 
-    /// Runs `body` on one of the threads, and waits without blocking.
+    /// Runs `body` on one of the threads, and waits without blocking. A caller that is cancelled
+    /// waits, too: what `body` holds is held until it has run.
     ///
     /// - Returns: Nil, and `body` never runs, when `depthMax` others wait already.
     /// - Throws: What `body` throws.

@@ -80,9 +80,11 @@ struct PeerDirectory: Sendable {
     /// Says whom to ask for a rerank by `worker`. `ended` gives the place back.
     mutating func ask(for worker: WorkerID, at now: ContinuousClock.Instant) -> Asked {
         guard let peer = locations[worker]?.peer,
-            locations[worker]?.breaker.admits(at: now) == true
+            locations[worker]?.breaker.isOpen(at: now) == false
         else { return .unreachable }
         guard underWay[peer, default: 0] < Self.peerCountMax else { return .busy }
+        // Last: who is admitted after a cooldown has to ask, or nobody learns how it ends.
+        guard locations[worker]?.breaker.admits(at: now) == true else { return .unreachable }
         underWay[peer, default: 0] += 1
         return .ask(peer)
     }

@@ -68,6 +68,11 @@ public final class PeerReranks: Service {
             return .busy
         case .ask(let found): peer = found
         }
+        guard deadline > .zero else {
+            // Nobody is to blame for an answer that there was no time for.
+            directory.withLock { $0.ended(worker, at: peer, nil, at: clock.now) }
+            return .late
+        }
         let answer = await ask(peer, for: worker, work, until: until)
         directory.withLock { $0.ended(worker, at: peer, answer, at: clock.now) }
         guard let answer else { return .refused(.rerankCancelled()) }
@@ -96,10 +101,14 @@ public final class PeerReranks: Service {
     public func run() async throws {
         await cancelWhenGracefulShutdown { await self.follow() }
         // Ten seconds later it is the same: a database that is away is not waited for.
-        let wasHere = try? await withDeadline(within: .seconds(2)) { [ledger, name] in
-            try await ledger.coordinatorLeft(name)
+        // It goes on when this service is cancelled: others would ask here in vain meanwhile.
+        let wasTold = try? await SingleFlight<String, Bool>().value(
+            for: name, within: .seconds(2)
+        ) { [ledger, name] in
+            _ = try await ledger.coordinatorLeft(name)
+            return true
         }
-        if wasHere == nil {
+        if wasTold == nil {
             logger.notice("the database was not told that this coordinator stops")
         }
         await transport.keep(only: [])

@@ -23,6 +23,13 @@ final class RouteCache: Sendable {
         var counts = Counts()
     }
 
+    /// What is asked since the last change: who asks after a change does not share the answer to a
+    /// question from before.
+    private struct Question: Hashable {
+        let key: RouteKey
+        let generation: UInt64
+    }
+
     /// How long a request waits for the database when there is an outdated answer.
     private static let patience: Duration = .milliseconds(250)
     /// How long it waits when there is none.
@@ -32,7 +39,7 @@ final class RouteCache: Sendable {
     private let hints: LedgerNotifications
     private let clock = ContinuousClock()
     private let moves = Counter(label: "ls_alias_moves_total")
-    private let questions = SingleFlight<RouteKey, RouteAnswer>()
+    private let questions = SingleFlight<Question, RouteAnswer>()
     // Held for look-ups only: a hit does not wait for an actor.
     private let state = Locked(State())
 
@@ -50,19 +57,20 @@ final class RouteCache: Sendable {
     /// used. The one look-up of a request: `answer(_:found:)` goes on from it.
     func look(up key: RouteKey) -> Found {
         let now = clock.now
-        let (found, isToAsk) = state.withLock { state in
+        let (found, question) = state.withLock { state -> (Found, Question?) in
             let found = state.table.answer(to: key, at: now)
             switch found {
             case .fresh:
                 state.counts.hits += 1
-                return (found, false)
+                return (found, nil)
             case .aged:
                 state.counts.hits += 1
-                return (found, !state.database.isOpen(at: now))
-            case .outdated, .unknown: return (found, false)
+                guard !state.database.isOpen(at: now) else { return (found, nil) }
+                return (found, Question(key: key, generation: state.table.generation))
+            case .outdated, .unknown: return (found, nil)
             }
         }
-        if isToAsk { questions.start(key) { try await self.ask(key) } }
+        if let question { questions.start(question) { try await self.ask(question) } }
         return found
     }
 
@@ -108,7 +116,7 @@ final class RouteCache: Sendable {
     private func beginAsking() -> ContinuousClock.Instant? {
         state.withLock { state in
             let now = clock.now
-            guard state.database.admits(at: now) else { return nil }
+            guard !state.database.isOpen(at: now) else { return nil }
             state.counts.misses += 1
             return now
         }
@@ -159,15 +167,16 @@ final class RouteCache: Sendable {
     /// The database's answer: one question for all who ask it at the same time, which goes on when
     /// they leave.
     private func asked(_ key: RouteKey, within patience: Duration) async throws -> RouteAnswer {
-        let answer = try await questions.value(for: key, within: patience) {
-            try await self.ask(key)
+        let question = state.withLock { Question(key: key, generation: $0.table.generation) }
+        let answer = try await questions.value(for: question, within: patience) {
+            try await self.ask(question)
         }
         guard let answer else { throw LanguageSystemError.routesAway() }
         return answer
     }
 
-    private func ask(_ key: RouteKey) async throws -> RouteAnswer {
-        let generation = state.withLock { $0.table.generation }
+    private func ask(_ question: Question) async throws -> RouteAnswer {
+        let key = question.key
         do {
             let answer = try await find(key)
             state.withLock { state in
@@ -175,7 +184,7 @@ final class RouteCache: Sendable {
                 state.database.succeeded(at: now)
                 state.table.store(
                     answer, for: key, naming: answer.plan.entries.map(\.route.rankerID),
-                    asOf: generation, at: now)
+                    asOf: question.generation, at: now)
             }
             return answer
         } catch let error as LanguageSystemError where !error.isOfDatabase {

@@ -73,6 +73,8 @@ public struct RouteTable<Answer: Sendable>: Sendable {
     /// Counts changes; an answer is as of one.
     public private(set) var generation: UInt64 = 0
     private var changedAll: UInt64 = 0
+    /// When a user was last forgotten: what was asked before is not stored.
+    private var forgottenAt: UInt64 = 0
     private var changedRankers: [RankerID: UInt64] = [:]
     private var changedUsers: [String: UInt64] = [:]
     private var entries: [RouteKey: Entry] = [:]
@@ -91,11 +93,14 @@ public struct RouteTable<Answer: Sendable>: Sendable {
         return now < entry.expiry ? .fresh(entry.answer) : .aged(entry.answer)
     }
 
+    /// Stores an answer, unless a user was forgotten since it was asked for: it may be theirs.
+    ///
     /// - Parameter rankers: What the answer names: when one of them changes, it is outdated.
     public mutating func store(
         _ answer: Answer, for key: RouteKey, naming rankers: [RankerID],
         asOf generation: UInt64, at now: ContinuousClock.Instant
     ) {
+        guard generation >= forgottenAt else { return }
         // Full of distinct users: start again rather than keep an order nobody needs.
         if entries.count >= entryCountMax, entries[key] == nil { entries.removeAll() }
         entries[key] = Entry(
@@ -113,6 +118,7 @@ public struct RouteTable<Answer: Sendable>: Sendable {
         changedUsers[user] = nil
         generation += 1
         changedAll = generation
+        forgottenAt = generation
     }
 
     /// Outdates all answers: anything may have changed.

@@ -106,7 +106,7 @@ final class RankerCache: Sendable {
     ) throws(LanguageSystemError) -> Look {
         if let scorer = state.known(digest, of: ranker) { return .found(scorer) }
         let now = clock.now
-        guard state.database.admits(at: now) else { throw .weightsAway() }
+        guard !state.database.isOpen(at: now) else { throw .weightsAway() }
         state.missCount += 1
         return .missing(at: now, auditCount: state.auditCount)
     }
@@ -117,7 +117,14 @@ final class RankerCache: Sendable {
         // It may have come since it was looked for.
         if let scorer = state.withLock({ $0.memory.scorer(for: digest) }) { return scorer }
         let began = clock.now
-        let scorer = try await source(digest)
+        let scorer: RankerScorer
+        do {
+            scorer = try await source(digest)
+        } catch let error as LanguageSystemError where !error.isOfDatabase {
+            // The database answered, if not with a ranker.
+            state.withLock { $0.database.succeeded(at: clock.now) }
+            throw error
+        }
         state.withLock { state in
             let now = clock.now
             state.database.succeeded(at: now)

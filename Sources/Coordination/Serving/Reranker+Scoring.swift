@@ -56,9 +56,8 @@ extension Reranker {
         _ attempt: inout RerankAttempt
     ) async -> Result<[Float], EdgeMiss> {
         let began = clock.now
-        let deadline = attempt.edgeDeadline ?? began + settings.edgeDeadline
-        attempt.edgeDeadline = deadline
-        let patience = deadline - began
+        let patience = attempt.edgeTimeLeft ?? settings.edgeDeadline
+        let deadline = began + patience
         guard patience > .zero else {
             return .failure(EdgeMiss(why: "which there was no time left to ask"))
         }
@@ -69,6 +68,8 @@ extension Reranker {
         }
         metrics.count(answer)
         let waited = clock.now - began
+        // What else the request waits for does not count.
+        attempt.edgeTimeLeft = patience - waited
         attempt.timings.queue += waited
         switch answer {
         case .scored(let scores, let said):

@@ -291,8 +291,8 @@ struct RerankAttempt: Sendable {
     var missed: [String] = []
     /// Whether weights that the plan names are not stored any more.
     var isOutdated = false
-    /// When the request stops waiting for workers; set when it asks the first.
-    var edgeDeadline: ContinuousClock.Instant?
+    /// How long the request still waits for workers; nil before it asks the first.
+    var edgeTimeLeft: Duration?
 
     init(request: RerankRequest) { self.request = request }
 }

@@ -29,7 +29,10 @@ struct RequestHead: Sendable {
     private init(_ fields: Fields) {
         identity = RequestIdentity(requestID: fields.requestID, traceParent: fields.traceParent)
         keepsDecision = fields.keep == "true"
-        expectsContinue = fields.expect?.lowercased() == "100-continue"
+        expectsContinue =
+            fields.expect?.lowercased().split(separator: ",").contains {
+                $0.drop { $0 == " " } == "100-continue"
+            } ?? false
         self.fields = fields
     }
 
