@@ -119,4 +119,19 @@ import Testing
         directory.ended(Self.ada, at: Self.one, nil, at: start)
         #expect(directory.ask(for: Self.ben, at: start) == .ask(Self.one))
     }
+
+    @Test func `a busy peer does not use up the one try after a cooldown`() {
+        var directory = directory
+        for _ in 0..<PeerDirectory.silentCountMax {
+            #expect(directory.ask(for: Self.ada, at: start) == .ask(Self.one))
+            directory.ended(Self.ada, at: Self.one, .silent, at: start)
+        }
+        for _ in 0..<PeerDirectory.peerCountMax {
+            #expect(directory.ask(for: Self.ben, at: start) == .ask(Self.one))
+        }
+        let later = start + PeerDirectory.cooldown
+        #expect(directory.ask(for: Self.ada, at: later) == .busy)
+        directory.ended(Self.ben, at: Self.one, nil, at: later)
+        #expect(directory.ask(for: Self.ada, at: later) == .ask(Self.one))
+    }
 }

@@ -44,6 +44,17 @@ import Testing
         #expect(found(table, key) == .fresh(8))
     }
 
+    @Test func `an answer that was asked for before a user was forgotten is not stored`() {
+        var table = table()
+        let asked = table.generation
+        table.forget(user: "ada") { _ in false }
+        #expect(found(table, key) == .unknown)
+        table.store(7, for: key, naming: [], asOf: asked, at: start)
+        #expect(found(table, key) == .unknown)
+        table.store(8, for: key, naming: [], asOf: table.generation, at: start)
+        #expect(found(table, key) == .fresh(8))
+    }
+
     @Test func `a user's ranker outdates that user's answers and those that name it, no others`() {
         var table = table()
         let ben = RouteKey(model: "m", user: "ben", domain: nil)

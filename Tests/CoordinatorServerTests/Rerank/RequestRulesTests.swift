@@ -364,6 +364,19 @@ private final class RestHandler: ChannelInboundHandler {
 }
 
 @Suite(.timeLimit(.minutes(20))) struct `Rules of a request` {
+    @Test(
+        arguments: [
+            (["100-continue"], true), (["100-Continue", "100-continue"], true),
+            (["a, 100-continue"], true),
+            (["100-continued"], false), ([], false),
+        ] as [([String], Bool)])
+    func `a caller waits for 100 Continue however often it says so`(
+        values: [String], isExpected: Bool
+    ) {
+        let head = RequestHead(HTTPHeaders(values.map { ("expect", $0) }))
+        #expect(head.expectsContinue == isExpected)
+    }
+
     @Test func `a bad request is refused alike the short way, through the router and over gRPC`()
         async throws
     {
