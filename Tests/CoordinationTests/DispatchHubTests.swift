@@ -184,6 +184,8 @@ actor Inbox {
             let (session, stream) = try await dispatch.hub.open(worker, dispatch.hello())
             let inbox = Inbox(stream)
             await dispatch.hub.setAvailability(session, takesTasks: false)
+            // A question to the queue may have been under way when the worker said so.
+            try await Task.sleep(for: .seconds(1))
             let task = try await dispatch.requestTraining(1)
             // Several looks at the queue, by hint and by poll.
             try await Task.sleep(for: .seconds(1))
