@@ -105,8 +105,12 @@ import Testing
 
     @Test func `who waits no longer than the patience leaves without a value`() async throws {
         let source = Source(), flight = FreshFlight<Int>(spacing: .zero)
+        // While one run is under way, the next cannot begin.
+        let first = Task { try await flight.value { await source.read() } }
+        await begun(1, source)
         #expect(try await flight.value(within: .milliseconds(20)) { await source.read() } == nil)
         await source.letOn()
+        #expect(try await first.value == 1)
         #expect(try await flight.value(within: .seconds(600)) { 7 } == 7)
     }
 }
