@@ -149,8 +149,11 @@ public enum LedgerSchema {
 
         // promotion
         File("choose_champion", SQL.choose_champion_sql),
+        File("claims_that_hold", SQL.claims_that_hold_sql),
         File("consider_promotion", SQL.consider_promotion_sql),
         File("is_withheld", SQL.is_withheld_sql),
+        File("log_e", SQL.log_e_sql),
+        File("log_sums", SQL.log_sums_sql),
         File("made_in_quarantine", SQL.made_in_quarantine_sql),
         File("may_be_champion", SQL.may_be_champion_sql),
         File("mover", SQL.mover_sql),

@@ -1,0 +1,22 @@
+-- ls.log_sums, log_e, claims_that_hold: the e-value of paired differences. The reference's values are a test in Swift.
+begin;
+select plan(12);
+
+select is(ls.log_e(ls.log_sums('{}')), 0::double precision, 'before the first difference the e-value is 1');
+select is(ls.log_e(ls.log_sums(null)), 0::double precision, 'and of nothing');
+select is(ls.log_e(ls.log_sums('{0,0,-0}')), 0::double precision, 'equal queries say nothing');
+select ok(abs(ls.log_e(ls.log_sums('{1}')) - ln(7.2 / 5)) < 1e-15, 'a win, by hand: (1.9 + 1.6 + 1.4 + 1.2 + 1.1) / 5');
+select ok(abs(ls.log_e(ls.log_sums('{-1}')) - ln(2.8 / 5)) < 1e-15, 'a loss, by hand: (0.1 + 0.4 + 0.6 + 0.8 + 0.9) / 5');
+select ok(abs(ls.log_e(array(select a + b from unnest(ls.log_sums('{0.5,-0.25}'), ls.log_sums('{0.1,1}')) s (a, b)))
+    - ls.log_e(ls.log_sums('{1,0.1,-0.25,0.5}'))) < 1e-15, 'sums of parts add up, in any order');
+select ok(abs(ls.log_e(ls.log_sums(array_fill(1::double precision, array[100000]))) - (100000 * ln(1.9::double precision) - ln(5::double precision))) < 1e-6,
+    'a hundred thousand wins are a finite number');
+select ok(ls.log_e(ls.log_sums(array_fill(-1::double precision, array[100000]))) > -20000, 'and so many losses');
+select throws_ok($$ select ls.log_sums('{0.5,1.5}') $$, 'LS001', 'cannot weigh differences: found one below -1 or above 1', 'a difference out of range is refused');
+select throws_ok($$ select ls.log_sums('{NaN}') $$, 'LS001', null, 'and one that is no number');
+
+select is(ls.claims_that_hold(array[ln(11), ln(1e6)], 0.1), '{1,2}', 'a strong claim takes a weaker one along');
+select is(ls.claims_that_hold(array[ln(11), 0]::double precision[], 0.1) || ls.claims_that_hold('{}', 0.1), '{}', 'alone it does not hold');
+
+select * from finish();
+rollback;
