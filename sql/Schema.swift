@@ -35,6 +35,7 @@ public enum LedgerSchema {
         File("v0015_weights_by_home", SQL.v0015_weights_by_home_sql),
         File("v0016_check_evaluations", SQL.v0016_check_evaluations_sql),
         File("v0017_tell_machines_apart", SQL.v0017_tell_machines_apart_sql),
+        File("v0018_weigh_evidence", SQL.v0018_weigh_evidence_sql),
     ]
 
     /// Functions by area, then views (after the views they read), then what their columns mean.
@@ -54,10 +55,12 @@ public enum LedgerSchema {
         File("evaluate_new_version", SQL.evaluate_new_version_sql),
         File("figures_agree", SQL.figures_agree_sql),
         File("insert_evaluation", SQL.insert_evaluation_sql),
+        File("keep_baseline", SQL.keep_baseline_sql),
         File("open_evaluation_check", SQL.open_evaluation_check_sql),
         File("pooled_accuracy", SQL.pooled_accuracy_sql),
         File("reopen_evaluation_check", SQL.reopen_evaluation_check_sql),
         File("report_figure", SQL.report_figure_sql),
+        File("report_query_values", SQL.report_query_values_sql),
         File("request_evaluation", SQL.request_evaluation_sql),
         File("request_matrix", SQL.request_matrix_sql),
         File("request_scaling_curve", SQL.request_scaling_curve_sql),
@@ -148,10 +151,16 @@ public enum LedgerSchema {
         File("without_name", SQL.without_name_sql),
 
         // promotion
+        File("ask_for_evidence", SQL.ask_for_evidence_sql),
         File("choose_champion", SQL.choose_champion_sql),
         File("claims_that_hold", SQL.claims_that_hold_sql),
         File("consider_promotion", SQL.consider_promotion_sql),
+        File("differences", SQL.differences_sql),
+        File("guard_champion", SQL.guard_champion_sql),
+        File("incumbent", SQL.incumbent_sql),
+        File("is_only_swept", SQL.is_only_swept_sql),
         File("is_withheld", SQL.is_withheld_sql),
+        File("judge", SQL.judge_sql),
         File("log_e", SQL.log_e_sql),
         File("log_sums", SQL.log_sums_sql),
         File("made_in_quarantine", SQL.made_in_quarantine_sql),
@@ -159,12 +168,17 @@ public enum LedgerSchema {
         File("mover", SQL.mover_sql),
         File("notify_alias", SQL.notify_alias_sql),
         File("percentage", SQL.percentage_sql),
+        File("points", SQL.points_sql),
         File("promote", SQL.promote_sql),
         File("reconsider", SQL.reconsider_sql),
         File("remove_alias", SQL.remove_alias_sql),
         File("rollback", SQL.rollback_sql),
         File("serves_others", SQL.serves_others_sql),
         File("set_alias", SQL.set_alias_sql),
+        File("set_promotion_policy", SQL.set_promotion_policy_sql),
+        File("settle_promotions", SQL.settle_promotions_sql),
+        File("words_of_e", SQL.words_of_e_sql),
+        File("words_of_judgement", SQL.words_of_judgement_sql),
 
         // registry
         File("add_note", SQL.add_note_sql),

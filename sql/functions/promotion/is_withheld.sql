@@ -6,10 +6,6 @@ create or replace function ls.is_withheld(p_version_id bigint)
 returns boolean
 language sql stable
 as $$
-    select exists (select from ls.sweep_entry e where e.task_id = v.task_id)
-        and not exists (select from ls.attempt a where a.version_id = v.version_id
-            and not exists (select from ls.sweep_entry e where e.task_id = a.task_id))
-        and not exists (select from ls.sweep s where s.best_version_id = v.version_id)
-    from ls.ranker_version v where v.version_id = p_version_id;
+    select ls.is_only_swept(p_version_id) and not exists (select from ls.sweep s where s.best_version_id = p_version_id);
 $$;
 comment on function ls.is_withheld(bigint) is 'Whether a version is one of a sweep that was not its best.';

@@ -7,8 +7,8 @@ create function fixture.base_model() returns void language sql as $$
     select ls.register_domain(d) from unnest(array['math/algebra', 'math/geometry', 'code']) d;
 $$;
 
--- A feature set of p_queries queries of four responses; p_salt makes other bytes.
-create function fixture.feature_set(p_domain text, p_split text, p_salt text default '', p_queries integer default 3,
+-- A feature set of p_queries queries of four responses; p_salt makes other bytes. So many queries prove a difference of two points.
+create function fixture.feature_set(p_domain text, p_split text, p_salt text default '', p_queries integer default 400,
     p_user text default null) returns bigint language plpgsql as $$
 declare
     v_bytes bytea := convert_to(p_domain || p_split || p_salt, 'UTF8');
@@ -33,10 +33,14 @@ create function fixture.worker(p_name text) returns bigint language sql as $$
     insert into ls.worker (name, public_key_sha256) values (p_name, sha256(convert_to(p_name, 'UTF8'))) returning worker_id;
 $$;
 
-create function fixture.report(p_accuracy double precision, p_extra jsonb default '{}') returns jsonb language sql as $$
+-- Each query is worth the same.
+create function fixture.report(p_accuracy double precision, p_extra jsonb default '{}', p_queries integer default 400) returns jsonb language sql as $$
     select ls.default_evaluation_configuration() || jsonb_build_object('accuracy', p_accuracy, 'standard_error', 0.02,
         'first_sample', 0.38, 'majority', null, 'highest_log_probability', null, 'oracle', 0.96,
-        'group_count', 60, 'query_count', 3) || p_extra;
+        'group_count', 20 * p_queries, 'query_count', p_queries,
+        'query_values', array_fill(p_accuracy, array[p_queries]), 'label_range', '{0,1}'::integer[],
+        'method_query_values', jsonb_build_object('first_sample', array_fill(0.38, array[p_queries]),
+            'oracle', array_fill(0.96, array[p_queries]))) || p_extra;
 $$;
 
 -- Leases the oldest waiting task of the kind and completes it.
@@ -53,6 +57,11 @@ $$;
 -- A version with the given accuracy on its own test sets, straight through the gate.
 create function fixture.version(p_ranker text, p_weights text) returns bigint language sql as $$
     select ls.add_version(p_ranker, sha256(convert_to(p_weights, 'UTF8')), convert_to(p_weights, 'UTF8'));
+$$;
+-- As a person makes one champion of which nothing was measured.
+create function fixture.champion(p_ranker text, p_weights text) returns bigint language sql as $$
+    with v as materialized (select fixture.version(p_ranker, p_weights) as id)
+    select id from v where ls.promote(id, 'there is no test set');
 $$;
 -- The lease of an open attempt ran out an hour ago.
 create function fixture.let_expire(p_task bigint) returns void language sql as $$
