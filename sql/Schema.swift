@@ -152,6 +152,7 @@ public enum LedgerSchema {
 
         // promotion
         File("ask_for_evidence", SQL.ask_for_evidence_sql),
+        File("await_incumbent", SQL.await_incumbent_sql),
         File("choose_champion", SQL.choose_champion_sql),
         File("claims_that_hold", SQL.claims_that_hold_sql),
         File("consider_promotion", SQL.consider_promotion_sql),
@@ -172,6 +173,7 @@ public enum LedgerSchema {
         File("promote", SQL.promote_sql),
         File("reconsider", SQL.reconsider_sql),
         File("remove_alias", SQL.remove_alias_sql),
+        File("request_incumbent", SQL.request_incumbent_sql),
         File("rollback", SQL.rollback_sql),
         File("serves_others", SQL.serves_others_sql),
         File("set_alias", SQL.set_alias_sql),

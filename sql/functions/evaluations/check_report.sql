@@ -11,6 +11,8 @@ declare
     v_key text;
     v_oracle double precision := (p_report ->> 'oracle')::double precision;
     v_oracles real[];
+    v_low double precision;
+    v_high double precision;
 begin
     select * into strict v_set from ls.feature_set where feature_set_id = p_feature_set_id;
     -- Of a set at home the worker's own description is all there is.
@@ -46,10 +48,11 @@ begin
         then
             perform ls.refuse('LS001', 'cannot take an evaluation: expected label_range to be the least and the greatest label');
         end if;
-        if exists (select from jsonb_each(jsonb_build_object('accuracy', p_report -> 'query_values')
-                || coalesce(nullif(p_report -> 'method_query_values', 'null'), '{}')) m, jsonb_array_elements_text(nullif(m.value, 'null')) v
-            where v::double precision < (p_report #>> '{label_range,0}')::double precision - 1e-6 * greatest(1, abs((p_report #>> '{label_range,0}')::double precision))
-                or v::double precision > (p_report #>> '{label_range,1}')::double precision + 1e-6 * greatest(1, abs((p_report #>> '{label_range,1}')::double precision)))
+        v_low := (p_report #>> '{label_range,0}')::double precision;
+        v_high := (p_report #>> '{label_range,1}')::double precision;
+        if exists (select from unnest(array['accuracy', 'first_sample', 'majority', 'highest_log_probability', 'oracle']) m (key),
+                unnest(ls.report_query_values(p_report, m.key, v_set.label_kind)) v
+            where v < v_low - 1e-6 * greatest(1, abs(v_low)) or v > v_high + 1e-6 * greatest(1, abs(v_high)))
         then
             perform ls.refuse('LS001', 'cannot take an evaluation: found a pick whose label is outside of label_range');
         end if;

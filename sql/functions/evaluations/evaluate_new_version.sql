@@ -22,7 +22,7 @@ begin
     if v_incumbent is not null then
         select array_agg(c.feature_set_id order by c.domain collate "C", c.feature_set_id) into v_sets
         from ls.current_feature_sets(v_ranker.base_model_id, v_domain, 'test', v_ranker.user_name) c;
-        perform ls.request_evaluation(v_incumbent, v_sets, p_by => p_by);
+        perform ls.request_incumbent(v_incumbent, v_sets, ls.default_evaluation_configuration(), p_by);
     end if;
     if ls.request_evaluation(p_version_id, p_by => p_by) is null then  -- measured before: the bytes are not new
         perform ls.consider_promotion(p_version_id);

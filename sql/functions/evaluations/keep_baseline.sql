@@ -1,6 +1,6 @@
--- ls.keep_baseline(feature set, configuration, label kind, report, evaluation, confirmed at): what needs no ranker, as the report says it, is kept for the
--- set and configuration. A coordinator's word (confirmed) takes the place of what was there; a worker's only fills what
--- nobody said yet. Called by: compare_with_baseline, decide_evaluation_check.
+-- ls.keep_baseline(feature set, configuration, label kind, report, evaluation, confirmed at): what needs no ranker, as the report says
+-- it, is kept for the set and configuration. A coordinator's word (confirmed) takes the place of what was there; a worker's only
+-- fills what nobody said yet. Called by: compare_with_baseline, decide_evaluation_check.
 create or replace function ls.keep_baseline(p_feature_set_id bigint, p_configuration jsonb, p_label_kind text, p_report jsonb,
     p_evaluation_id bigint, p_confirmed_at timestamptz)
 returns void
@@ -32,4 +32,5 @@ begin
         and ls.figures_agree(b.highest_log_probability, excluded.highest_log_probability) and ls.figures_agree(b.oracle, excluded.oracle);
 end
 $$;
-comment on function ls.keep_baseline(bigint, jsonb, text, jsonb, bigint, timestamptz) is 'Keeps what needs no ranker of one feature set and configuration, as a report says it.';
+comment on function ls.keep_baseline(bigint, jsonb, text, jsonb, bigint, timestamptz) is
+    'Keeps what needs no ranker of one feature set and configuration, as a report says it.';

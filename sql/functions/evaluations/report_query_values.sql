@@ -37,4 +37,5 @@ begin
     return v_values::real[];
 end
 $$;
-comment on function ls.report_query_values(jsonb, text, text) is 'What a method picked in each query, as a report says, checked; null where it does not say.';
+comment on function ls.report_query_values(jsonb, text, text) is
+    'What a method picked in each query, as a report says, checked; null where it does not say.';

@@ -15,17 +15,11 @@ begin
         from ls.evaluation e left join ls.baseline b using (feature_set_id, configuration)
         where e.version_id = p_asked_id and e.feature_set_id = any (p_feature_set_ids) and e.configuration = p_configuration
             and (e.query_values is null or b.first_sample_values is null or b.label_high is null);
-        if not ls.waits_for_check(array[p_asked_id], p_feature_set_ids, p_configuration) then
-            return false;
-        end if;
-    elsif p_asked_id <> p_version_id then
-        perform ls.request_evaluation(p_asked_id, p_feature_set_ids, p_configuration, p_by => 'promotion gate');
+        return ls.waits_for_check(array[p_asked_id], p_feature_set_ids, p_configuration);
     end if;
-    if p_asked_id <> p_version_id then
-        insert into ls.promotion_wait (version_id, incumbent_version_id) values (p_version_id, p_asked_id)
-        on conflict (incumbent_version_id, version_id) do nothing;
-    end if;
-    return true;
+    -- The version itself was asked for when it was made.
+    return p_asked_id = p_version_id or ls.request_incumbent(p_asked_id, p_feature_set_ids, p_configuration, 'promotion gate');
 end
 $$;
-comment on function ls.ask_for_evidence(bigint, bigint, bigint[], jsonb) is 'Has measured what a decision of the promotion gate needs, and returns whether it waits for that.';
+comment on function ls.ask_for_evidence(bigint, bigint, bigint[], jsonb) is
+    'Has measured what a decision of the promotion gate needs, and returns whether it waits for that.';

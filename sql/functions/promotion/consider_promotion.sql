@@ -51,10 +51,10 @@ begin
         return null;
     end if;
     select * into v_judged from ls.judge(p_version_id, v_configuration);
-    if ls.waits_for_check(array[p_version_id, v_judged.incumbent_version_id], v_judged.feature_set_ids, v_configuration) then
-        return null;
-    end if;
-    if v_judged.asks_for is not null and ls.ask_for_evidence(p_version_id, v_judged.asks_for, v_judged.feature_set_ids, v_configuration) then
+    if ls.waits_for_check(array[p_version_id, v_judged.incumbent_version_id], v_judged.feature_set_ids, v_configuration)
+        or (v_judged.asks_for is not null and ls.ask_for_evidence(p_version_id, v_judged.asks_for, v_judged.feature_set_ids, v_configuration))
+    then
+        perform ls.await_incumbent(p_version_id, v_judged.incumbent_version_id, v_configuration);
         return null;
     end if;
 
@@ -65,6 +65,7 @@ begin
         v_reason := format('not by itself: worker ''%s'', which trained it, is in quarantine',
             (select name from ls.worker where worker_id = v_version.worker_id));
     elsif v_promoted and ls.check_own_word(p_version_id, v_judged.incumbent_version_id, v_judged.feature_set_ids, v_configuration) then
+        perform ls.await_incumbent(p_version_id, v_judged.incumbent_version_id, v_configuration);
         return null;
     end if;
     insert into ls.promotion_decision (version_id, champion_version_id, promoted, reason, policy, margin, incumbent, incumbent_version_id,

@@ -1,5 +1,5 @@
 -- ls.guard_champion(): trigger of ls.alias_history. A champion that the gate moves has a decision of the gate that promotes it,
--- on evidence that is enough (LS021). What a person does, or a check of evaluations, is theirs to answer for.
+-- on evidence that is enough, and each decision moves it once (LS021). What a person does, or a check of evaluations, is theirs to answer for.
 create or replace function ls.guard_champion()
 returns trigger
 language plpgsql
@@ -11,7 +11,10 @@ begin
         return new;
     end if;
     select * into v_decision from ls.promotion_decision d where d.version_id = new.to_version_id order by d.promotion_decision_id desc limit 1;
-    if not coalesce(v_decision.promoted and v_decision.log_e >= ln(20::double precision), false) then
+    if not coalesce(v_decision.promoted and v_decision.log_e >= ln(20::double precision), false)
+        or exists (select from ls.alias_history h where h.ranker_id = new.ranker_id and h.alias = 'champion'
+            and h.to_version_id = new.to_version_id and h.moved_at > v_decision.decided_at)
+    then
         perform ls.refuse('LS021', format('cannot make version %s champion by the gate: found no decision with e of 20 or more', new.to_version_id),
             'ls.consider_promotion decides; ls.promote is by hand');
     end if;

@@ -1,8 +1,8 @@
 -- ls.judge(version, configuration) -> the evidence for the version against its incumbent, in one row. Reads only.
 -- On each query of the current test sets of the ranker's domain: the mean label of the version's picks minus that of the
 -- incumbent's, divided by the width of the labels' range (ls.differences). log_e is of what the ranker's policy asks for
--- ('better', or 'not_worse' by more than margin than the anchor: the last version promoted as better, so that margins do not
--- add up), less ln(tried_count): the best of so many versions of a sweep has to pay for having been chosen. It is enough from
+-- ('better', or 'not_worse' by more than margin than the anchor: the champion, or whom that one had only to be not worse than, so
+-- that margins do not add up), less ln(tried_count): the best of so many versions of a sweep has to pay for having been chosen. It is enough from
 -- threshold on. missing says what keeps the gate from deciding, null when nothing does; asks_for the version whose figures
 -- would help. version_values and incumbent_values are query by query, in the order of feature_set_ids, of which the first has
 -- query_counts[1] queries.
@@ -19,6 +19,7 @@ declare
     v_configuration jsonb := coalesce(p_configuration, ls.default_evaluation_configuration());
     v_ranker ls.ranker;
     v_domain text;
+    v_champion_id bigint;
     v_set record;
     v_differences double precision[];
     c_query_count_min constant integer := 30;
@@ -32,13 +33,18 @@ begin
     select i.version_id, i.reason into incumbent_version_id, incumbent from ls.incumbent(p_version_id) i;
     if policy = 'not_worse' and incumbent = 'champion' then
         incumbent := 'anchor';
-        -- The one that a person named, else the last that the gate promoted as better, else the champion.
+        v_champion_id := incumbent_version_id;
+        -- The one that a person named, else whom the champion had only to be not worse than, else the champion: so it is the last that was
+        -- better, or that a person put there. What a check of evaluations put there stands for itself: those before it may be found out.
         incumbent_version_id := coalesce(
             (select a.version_id from ls.ranker_alias a where a.ranker_id = v_ranker.ranker_id and a.alias = 'anchor'),
-            (select d.version_id from ls.ranker_version v join ls.promotion_decision d on d.version_id = v.version_id
-                where v.ranker_id = v_ranker.ranker_id and v.forgotten_at is null and d.promoted and d.policy = 'better'
-                order by d.promotion_decision_id desc limit 1),
-            incumbent_version_id);
+            (select v.version_id from (select l.policy, l.incumbent_version_id from ls.promotion_decision l
+                    where l.version_id = v_champion_id and l.promoted order by l.promotion_decision_id desc limit 1) d
+                join ls.ranker_version v on v.version_id = d.incumbent_version_id and v.ranker_id = v_ranker.ranker_id
+            where d.policy = 'not_worse' and v.forgotten_at is null
+                and (select ls.mover(h.moved_by, h.reason) from ls.alias_history h
+                    where h.ranker_id = v_ranker.ranker_id and h.alias = 'champion' order by h.alias_history_id desc limit 1) <> 'check'),
+            v_champion_id);
     end if;
     select coalesce(max(n.tried), 1) into tried_count from ls.sweep s
         cross join lateral (select count(*)::integer as tried from ls.sweep_entry e where e.sweep_id = s.sweep_id) n
@@ -69,7 +75,8 @@ begin
         widths := widths || v_set.width::double precision;
         continue when missing is not null;
         if v_set.query_count > c_query_count_max then
-            missing := format('the test set of ''%s'' has %s queries, the gate compares at most %s', v_set.domain, v_set.query_count, c_query_count_max);
+            missing := format('the test set of ''%s'' has %s queries, the gate compares at most %s', v_set.domain, v_set.query_count,
+                c_query_count_max);
         elsif not v_set.is_measured then
             missing := format('the version has not been measured on the test set of ''%s''', v_set.domain);
             asks_for := p_version_id;
@@ -84,7 +91,8 @@ begin
                 case when incumbent_version_id is null then 'first sample' else 'incumbent' end, v_set.domain);
             asks_for := coalesce(incumbent_version_id, p_version_id);
         elsif v_set.width is null then
-            missing := format('the labels of the test set of ''%s'' are scores, and all are the same or nobody said between which bounds they lie', v_set.domain);
+            missing := format('the labels of the test set of ''%s'' are scores, and all are the same or nobody said between which bounds '
+                'they lie', v_set.domain);
             asks_for := p_version_id;
         elsif cardinality(v_set.mine) <> v_set.query_count or cardinality(v_set.theirs) <> v_set.query_count then
             missing := format('the figures on the test set of ''%s'' are not of its %s queries', v_set.domain, v_set.query_count);

@@ -6,7 +6,7 @@
 -- Called by: judge, broken_rules, an analyst.
 create or replace function ls.log_sums(p_differences double precision[])
 returns double precision[]
-language plpgsql immutable parallel safe
+language plpgsql immutable parallel safe security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_sums double precision[];

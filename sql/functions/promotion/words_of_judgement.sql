@@ -18,12 +18,12 @@ as $$
         when missing is not null then format('not proven: %s', missing)
         when policy = 'manual' then format('its policy is manual: a person decides; %s points against %s on %s queries, e = %s',
             ls.points(mean_difference), other, query_count, ls.words_of_e(log_e))
-        else format('%s%s than %s: %s points on %s queries, e = %s, %s asked for%s',
+        else format('%s%s than %s: %s points on %s queries, e = %s%s, 20 asked for%s',
             case when log_e >= threshold then '' else 'not proven ' end,
-            case when policy = 'not_worse' then format('not worse by more than %s points', trim_scale(round((100 * margin)::numeric, 2))) else 'better' end,
+            case when policy = 'not_worse' then format('not worse by more than %s points', trim_scale(round((100 * margin)::numeric, 2)))
+                else 'better' end,
             other, ls.points(mean_difference), query_count, ls.words_of_e(log_e),
-            case when tried_count > 1 then format('%s (20 for each of the %s that the sweep compared)', 20 * tried_count, tried_count) else '20' end
-            || case when policy = 'better' and log_e_worse >= threshold then '' else '' end,
+            case when tried_count > 1 then format(' (divided by the %s of which the sweep chose it)', tried_count) else '' end,
             case when log_e_worse >= threshold then format('; it is worse, e = %s', ls.words_of_e(log_e_worse)) else '' end) end
     from judged;
 $$;

@@ -2,7 +2,8 @@
 -- user (null: of nobody) and one of these domains (null: of no domain), best first, up to the first whose weights
 -- are here. The nearest domain comes first; within one the ranker that did better on its own test sets, then listwise.
 -- Rankers whose weights cannot be read, here or at home, are not among them. One index look-up a domain.
--- The ranker p_without is left out: who would be there but for it. Planned once: planning these joins costs more than running them. Called by: route_plan.
+-- The ranker p_without is left out: who would be there but for it. Planned once: planning these joins costs more than running
+-- them. Called by: route_plan.
 create or replace function ls.ordered_champions(p_base_model_id bigint, p_user text, p_domain_ids bigint[], p_without bigint default null)
 returns table (version_id bigint, is_central boolean)
 language plpgsql stable set plan_cache_mode = force_generic_plan

@@ -12,7 +12,8 @@
 -- A row with a worker is scored there; when the worker does not answer in time, here if is_central, else the next row is
 -- tried. No serving row left: the candidates keep their order. Which row of a share a request takes is
 -- ls.request_bucket(rule, request); a split is by user, and decided here.
--- The ranker p_without is left out of the plan: who would answer but for it (ls.incumbent). Each step is an index look-up, and is made only when the ones before found nobody. Two kinds in one step: the one that
+-- The ranker p_without is left out of the plan: who would answer but for it (ls.incumbent).
+-- Each step is an index look-up, and is made only when the ones before found nobody. Two kinds in one step: the one that
 -- did better on its own test sets, then listwise. A domain or a user nobody has heard of is not an error: the later
 -- steps serve it. Called by: route, LedgerStore.routePlan.
 create or replace function ls.route_plan(p_base_model text, p_user text default null, p_domain text default null,
