@@ -1,6 +1,6 @@
 -- ls.consider_promotion, promote, rollback, set_alias: which version is champion, and why.
 begin;
-select plan(41);
+select plan(42);
 select fixture.base_model();
 select fixture.ranker('code');
 select fixture.worker('w');
@@ -26,6 +26,9 @@ select fixture.evaluate(1, 0.42);
 select is(pg_temp.champion(), 3, 'a version that is proven better is promoted');
 select is((select reason from ls.alias_moves limit 1), 'better than the champion, version 1: +2.0 points on 400 queries, e = 281, 20 asked for', 'the evidence is the reason');
 select is((select moved_by from ls.alias_moves limit 1), 'promotion gate', 'and the gate is who');
+select results_eq('select version, champion_then, promoted, policy, incumbent, queries, e, points, round(log_e::numeric, 2), round(log_e_worse::numeric, 2) from ls.promotion_status',
+    $$ values (3, 1, true, 'better', 'champion', 400, '281', '+2.0', 5.64, -1.97), (2, 1, false, 'better', 'champion', null, null, null, null, null),
+        (1, null, false, 'better', 'first sample', null, null, null, null, null) $$, 'the view shows what each decision rests on, newest first');
 
 select fixture.version('code.listwise', 'd'), fixture.evaluate(1, 0.42);
 select is(pg_temp.champion(), 3, 'one that is as good is not');
