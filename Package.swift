@@ -144,7 +144,7 @@ let package = Package(
             swiftSettings: optimised),
         .testTarget(
             name: "RankerMathTests", dependencies: ["CKernels", "LanguageSystem", "RankerMath"],
-            swiftSettings: strict),
+            exclude: ["Golden"], swiftSettings: strict),
         .target(name: "CountedAllocations", path: "Tests/CountedAllocations"),
         .testTarget(
             name: "RankersTests",

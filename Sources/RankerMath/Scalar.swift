@@ -2,6 +2,7 @@
 internal import Foundation
 
 func logarithm(_ x: Double) -> Double { log(x) }
+func logarithmOfOnePlus(_ x: Double) -> Double { log1p(x) }
 func exponential(_ x: Double) -> Double { exp(x) }
 
 /// Softplus, log(1 + exp(x)), without overflow.
