@@ -109,8 +109,11 @@ public enum EvaluationComparison {
 
 extension FeatureSet {
     /// The greatest label minus the least.
-    public var labelRange: Double {
-        guard let least = labels.min(), let greatest = labels.max() else { return 0 }
-        return Double(greatest) - Double(least)
+    public var labelRange: Double { labelBounds.map { $0[1] - $0[0] } ?? 0 }
+
+    /// The least label and the greatest; nil without any.
+    var labelBounds: [Double]? {
+        guard let least = labels.min(), let greatest = labels.max() else { return nil }
+        return [Double(least), Double(greatest)]
     }
 }
