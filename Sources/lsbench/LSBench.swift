@@ -22,12 +22,13 @@ struct LSBench: AsyncParsableCommand {
               lsbench fleet --workers 500 --idle 60
               lsbench transfer
               lsbench serve --rate 0.5 --overload 1.5
+              lsbench gate --features deploy/examples/math
             """,
         version: "lsbench \(ProductVersion.current)",
         subcommands: [
             TrainCommand.self, GenerateCommand.self, ScoreCommand.self, KernelsCommand.self,
             LedgerCommand.self, QueueCommand.self, FleetCommand.self, TransferCommand.self,
-            ServeCommand.self,
+            ServeCommand.self, GateCommand.self,
         ])
 
     static func main() async {

@@ -1,0 +1,125 @@
+// `lsbench gate`: what the promotion gate does in the long run. No clock is read: the figures are
+// the same on every machine for the same seed, but for those of real retrains, whose last bits
+// depend on the processor.
+import ArgumentParser
+import Benchmarking
+import Foundation
+import LanguageSystem
+import RankerMath
+import Rankers
+
+struct GateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "gate",
+        abstract:
+            "Simulate what the promotion gate does with equal, better and retrained versions.",
+        discussion: """
+            Ends with status 1 when a bar is not held. With --features also trains real versions \
+            of one recipe
+            on the train sets beneath a directory, and measures them on its test sets.
+
+            Examples:
+              lsbench gate --seed 7
+              lsbench gate --features deploy/examples/math --json
+            """)
+
+    @Option(help: "The same seed gives the same figures.") var seed: UInt64 = 1
+    @Option(help: "How often each row is played.") var lines = 5_000
+    @Option(
+        help: ArgumentHelp("Directory of feature files, train and test.", valueName: "dir"))
+    var features: String?
+    @Option(help: "How many versions are trained with --features.") var retrains = 40
+    @Option(help: "listwise or pointwise, with --features.") var kind: RankerKind = .listwise
+    @Option(help: "Threads that train.") var threads = 2
+    @Flag(help: "One JSON line a row.") var json = false
+
+    func validate() throws {
+        guard (1...1_000_000).contains(lines), (2...1_000).contains(retrains),
+            (1...256).contains(threads)
+        else {
+            throw ValidationError(
+                "expected 1 to 1000000 lines, 2 to 1000 retrains and 1 to 256 threads")
+        }
+    }
+
+    func run() throws {
+        let simulation = GateSimulation(seed: seed, lineCount: lines)
+        let columns =
+            json
+            ? nil
+            : Columns([("what is counted", 78), ("measured", 9), ("bar", 8), ("of", 8), ("", 6)])
+        var areAllHeld = true
+        func show(_ rows: [GateRow]) throws {
+            for row in rows {
+                areAllHeld = areAllHeld && row.holds
+                if let columns { columns.row(Self.cells(row)) } else { print(try oneLine(row)) }
+            }
+        }
+        for (index, shape) in DifferenceShape.allCases.enumerated() {
+            try show([simulation.nullLookedAtAlways(shape, stream: UInt64(index))])
+        }
+        try show(simulation.equalCandidates(stream: 10))
+        try show(simulation.retrainedCandidates(stream: 11))
+        try show([simulation.power(deviation: 0.21, atLeast: 0.85, stream: 12)])
+        try show([simulation.power(deviation: 0.27, atLeast: 0.6, stream: 13)])
+        try show(simulation.harmedStrata(points: 30, queryCount: 50, stream: 14))
+        try show(simulation.harmedStrata(points: 20, queryCount: 100, stream: 15))
+        if let features {
+            try show(simulation.realRetrains(try retrained(features), stream: 16))
+        }
+        if !areAllHeld { throw ExitCode(1) }
+    }
+
+    private static func cells(_ row: GateRow) -> [String] {
+        let percent = text(100 * row.measured, 2) + " %"
+        let bar =
+            switch row.bar {
+            case .atMost(let most): "<= \(text(100 * most, 0)) %"
+            case .atLeast(let least): ">= \(text(100 * least, 0)) %"
+            case .none: ""
+            }
+        return [
+            row.name, percent, bar, "\(row.count)",
+            row.bar == .none ? "" : row.holds ? "holds" : "BROKEN",
+        ]
+    }
+
+    /// The mean labels of versions that differ by their seed alone, query by query over all test
+    /// sets.
+    private func retrained(_ directory: String) throws -> [[Double]] {
+        let sets = try featureSets(beneath: directory)
+        let (train, test) = (
+            sets.filter { $0.metadata.split == .train }, sets.filter { $0.metadata.split == .test }
+        )
+        guard !train.isEmpty, !test.isEmpty else {
+            throw CoordinatorError(
+                .invalidArgument,
+                """
+                cannot retrain: found \(train.count) train sets and \(test.count) test sets in \
+                \(directory), expected some of both
+                """)
+        }
+        let configuration = RankerConfiguration.preset(
+            kind: kind, hiddenSize: train[0].hiddenSize)
+        return try (0..<retrains).map { index in
+            var plan = TrainingConfiguration.preset(kind: kind)
+            plan.seed = seed &* 1_000 &+ UInt64(index)
+            let weights = try Rankers.train(
+                configuration, plan, on: train, threadCount: threads
+            ).weights
+            return try test.flatMap { set in
+                let report = try evaluate(weights, on: set, threadCount: threads)
+                return (report.queryValues ?? []).map(Double.init)
+            }
+        }
+    }
+}
+
+/// All feature sets beneath a directory, by path.
+private func featureSets(beneath directory: String) throws -> [FeatureSet] {
+    let names =
+        FileManager.default.enumerator(atPath: directory)?.compactMap { $0 as? String } ?? []
+    return try names.filter { $0.hasSuffix(".safetensors") }.sorted().map {
+        try FeatureSet(contentsOf: "\(directory)/\($0)")
+    }
+}
