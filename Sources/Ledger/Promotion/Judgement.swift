@@ -13,8 +13,6 @@ public enum PromotionPolicy: String, Sendable, CaseIterable, Codable, Hashable {
     case manual
 }
 
-extension PromotionPolicy: PostgresEncodable, PostgresDecodable {}
-
 /// One row of `ls.judge`.
 public struct Judgement: Sendable, Hashable {
     /// Of the version that was judged, as people write it: `math.listwise@3`.
@@ -88,6 +86,7 @@ extension LedgerStore {
         of ranker: String, _ policy: PromotionPolicy, margin: Double = 0.02, by actor: String? = nil
     ) async throws(CoordinatorError) {
         try await call(
-            "select ls.set_promotion_policy($1, $2, $3, $4)", ranker, policy, margin, actor)
+            "select ls.set_promotion_policy($1, $2, $3, $4)", ranker, policy, margin, actor
+        ) { _ in }
     }
 }

@@ -49,23 +49,23 @@ struct GateCommand: ParsableCommand {
             ? nil
             : Columns([("what is counted", 78), ("measured", 9), ("bar", 8), ("of", 8), ("", 6)])
         var areAllHeld = true
-        func show(_ rows: [GateRow]) throws {
+        func show(_ rows: [GateRow]) {
             for row in rows {
                 areAllHeld = areAllHeld && row.holds
-                if let columns { columns.row(Self.cells(row)) } else { print(try oneLine(row)) }
+                if let columns { columns.row(Self.cells(row)) } else { print(oneLine(row)) }
             }
         }
         for (index, shape) in DifferenceShape.allCases.enumerated() {
-            try show([simulation.nullLookedAtAlways(shape, stream: UInt64(index))])
+            show([simulation.nullLookedAtAlways(shape, stream: UInt64(index))])
         }
-        try show(simulation.equalCandidates(stream: 10))
-        try show(simulation.retrainedCandidates(stream: 11))
-        try show([simulation.power(deviation: 0.21, atLeast: 0.85, stream: 12)])
-        try show([simulation.power(deviation: 0.27, atLeast: 0.6, stream: 13)])
-        try show(simulation.harmedStrata(points: 30, queryCount: 50, stream: 14))
-        try show(simulation.harmedStrata(points: 20, queryCount: 100, stream: 15))
+        show(simulation.equalCandidates(stream: 10))
+        show(simulation.retrainedCandidates(stream: 11))
+        show([simulation.power(deviation: 0.21, atLeast: 0.85, stream: 12)])
+        show([simulation.power(deviation: 0.27, atLeast: 0.6, stream: 13)])
+        show(simulation.harmedStrata(points: 30, queryCount: 50, stream: 14))
+        show(simulation.harmedStrata(points: 20, queryCount: 100, stream: 15))
         if let features {
-            try show(simulation.realRetrains(try retrained(features), stream: 16))
+            show(simulation.realRetrains(try retrained(features), stream: 16))
         }
         if !areAllHeld { throw ExitCode(1) }
     }
