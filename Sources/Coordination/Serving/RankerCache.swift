@@ -136,6 +136,11 @@ final class RankerCache: Sendable {
         return scorer
     }
 
+    /// Whether this version is in memory; no use of it.
+    func holds(_ digest: Digest) -> Bool {
+        state.withLock { $0.memory.rankers.byteCount(of: digest) != nil }
+    }
+
     /// Keeps the ranker's version in memory for a key, as `RankerMemory.pin` says.
     func pin(
         _ ranker: RankerID, _ digest: Digest, takes byteCount: Int? = nil, for holder: String,

@@ -34,6 +34,10 @@ extension Reranker {
             }
         switch pin {
         case true?:
+            // A read during which the memory was compared with the ledger is not kept: once more.
+            if !cache.holds(route.digest) {
+                _ = try await cache.scorer(for: route.digest, of: champion)
+            }
             try cache.pin(
                 route.rankerID, route.digest, takes: scorer.byteCount, for: holder,
                 follows: champion != nil)
