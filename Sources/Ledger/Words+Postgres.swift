@@ -2,6 +2,7 @@
 public import LanguageSystem
 public import PostgresAccess
 
+extension PromotionPolicy: PostgresEncodable, PostgresDecodable {}
 extension RankerKind: PostgresEncodable, PostgresDecodable {}
 extension Split: PostgresEncodable, PostgresDecodable {}
 extension TaskKind: PostgresEncodable, PostgresDecodable {}

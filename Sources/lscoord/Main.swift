@@ -33,7 +33,8 @@ struct Coordinator: AsyncParsableCommand {
             Serve.self, Migrate.self, Register.self, Features.self, Token.self,
             KeyCommand.self, Replay.self,
             WorkerCommand.self, AuthorityCommand.self, Train.self,
-            Transfer.self, Curve.self, Status.self, Rerank.self, Forget.self, Psql.self,
+            Transfer.self, Curve.self, Judge.self, Promote.self, Status.self, Rerank.self,
+            Forget.self, Psql.self,
         ])
 
     static func main() async {

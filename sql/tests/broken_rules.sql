@@ -1,7 +1,7 @@
 -- ls.broken_rules: silent on a good history, and one sentence for each rule when somebody breaks it. Broken
 -- by hand here, with triggers, constraints and unique indexes out of the way; each break is taken back.
 begin;
-select plan(27);
+select plan(38);
 select fixture.base_model();
 select fixture.feature_set('code', 'train'), fixture.feature_set('code', 'test'), fixture.feature_set('math/algebra', 'test');
 select fixture.ranker('code'), fixture.ranker('math/algebra');
@@ -82,5 +82,18 @@ select pg_temp.says('update ls.alias_history set from_version_id = null where is
     'starts at version none, the one before ended at 2', 'a move that starts elsewhere');
 select pg_temp.says($$ update ls.ranker_alias set version_id = 2 where alias = 'champion' $$, 'is at version 2, its history ends at 1', 'an alias moved without a trace');
 select pg_temp.says('delete from ls.ranker_alias', 'is at version none', 'an alias that is gone');
+-- The evidence of the gate.
+select is((select count(*) from ls.promotion_decision where promoted and log_e > ln(20)), 1::bigint, 'the gate promoted one');
+select pg_temp.says('update ls.promotion_decision set log_e = 2.99', '^the gate promoted version 1 on an e-value below 20$', 'a promotion on too little');
+select pg_temp.says('update ls.promotion_decision set log_e = null', '^the gate promoted version 1 on an e-value below 20$', 'or on none');
+select pg_temp.says('update ls.promotion_decision set log_e = log_e + 0.00000001', '^decision 1: its values are of log_e ', 'an e-value that is not what its values say');
+select pg_temp.says('update ls.promotion_decision set promoted = false, log_e_worse = 0', '^decision 1: its values are of log_e ', 'nor how much worse it is, also where nobody was promoted');
+select pg_temp.says('update ls.promotion_decision set version_values[400] = 0.25', '^decision 1: its values are of log_e ', 'a value that was changed');
+select pg_temp.says('update ls.promotion_decision set version_values = version_values[:399], incumbent_values = incumbent_values[:399]', '^decision 1: its values are of log_e ', 'values that are lost');
+select pg_temp.says('update ls.promotion_decision set incumbent_values = null', '^decision 1 keeps no values', 'all of them');
+select is_empty($$ select pg_temp.broken('update ls.promotion_decision set policy = null, log_e = null, log_e_worse = null, version_values = null, incumbent_values = null') $$,
+    'decisions of before there was evidence have none');
+select pg_temp.says('delete from ls.promotion_decision', '^move \d+: the gate made version 1 champion and decided no such thing$', 'a champion of the gate without its decision');
+select pg_temp.says($$ update ls.promotion_decision set decided_at = decided_at + interval '1 day' $$, '^move \d+: the gate made version 1 champion', 'or before it');
 select * from finish();
 rollback;

@@ -25,7 +25,7 @@ select throws_ok($$ select pg_temp.hand_in(fixture.report(0.5, '{"group_count": 
 select throws_ok($$ select pg_temp.hand_in(fixture.report(0.5, '{"group_count": 4294967296}')) $$, 'LS001', null, 'a count that fits no column is refused');
 select throws_ok($$ select pg_temp.hand_in(fixture.report(0.5) - 'group_count') $$, 'LS001', 'cannot take an evaluation: found group_count missing, expected a number', 'an absent count is refused');
 select throws_ok($$ select pg_temp.hand_in(fixture.report(0.5, '{"standard_error": 1e-400}')) $$, 'LS001', null, 'nearer to 0 than a number can be is refused');
-select throws_ok($$ select pg_temp.hand_in(fixture.report(0.5, '{"query_values": [0.5, 1, 1e-60]}')) $$, 'LS001', 'cannot take an evaluation: expected query_values to be 3 numbers that labels can have', 'of each query, too');
+select throws_ok($$ select pg_temp.hand_in(fixture.report(0.5, jsonb_build_object('query_values', '[1, 1e-60]' || fixture.picks('0.5', 398)))) $$, 'LS001', 'cannot take an evaluation: expected query_values to be 400 numbers that labels can have', 'of each query, too');
 select throws_ok($$ select pg_temp.hand_in('[]') $$, 'LS001', null, 'a report is an object');
 select throws_ok($$ insert into ls.evaluation (version_id, feature_set_id, configuration, accuracy, standard_error, first_sample, oracle, group_count, query_count,
     candidate_count, groups_per_query, seed, report) values (1, 1, '{}', 'NaN', 0, 0, 0, 1, 1, 1, 1, 1, '{}') $$, '23514', null, 'the table itself takes no NaN');
@@ -33,7 +33,7 @@ select is((select count(*) from ls.evaluation), 0::bigint, 'nothing of all this 
 select is(pg_temp.hand_in(fixture.report(0.5, '{"majority": 0.6}')), true, 'the figures count');
 select is(pg_temp.hand_in(fixture.report(0.9)), true, 'twice: counted');
 select results_eq('select accuracy, standard_error, first_sample, majority, highest_log_probability, oracle, group_count, query_count, candidate_count, groups_per_query, seed from ls.evaluation',
-    $$ values (0.5::float8, 0.02::float8, 0.38::float8, 0.6::float8, null::float8, 0.96::float8, 60::bigint, 3, 10, 20, 1::bigint) $$, 'once, in columns');
+    $$ values (0.5::float8, 0.02::float8, 0.38::float8, 0.6::float8, null::float8, 0.96::float8, 8000::bigint, 400, 10, 20, 1::bigint) $$, 'once, in columns');
 select results_eq('select state from ls.task', $$ values ('done') $$, 'the task is done');
 select is((select accuracy_percent from ls.ranker_status), 50.00, 'the status view shows it');
 select throws_ok('update ls.evaluation set accuracy = 1', 'LS021', null, 'evaluations are immutable');

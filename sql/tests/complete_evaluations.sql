@@ -28,12 +28,12 @@ select is((select count(*) from ls.evaluation), 0::bigint, 'and nothing of it is
 
 select throws_ok($$ select * from pg_temp.hand_in('{2,2}', '{1,3}', array[fixture.report(0.9), fixture.report(0.3)]) $$, 'LS001',
     'cannot take a result: its lease is another worker''s', 'so does another worker''s lease');
-select results_eq($$ select * from pg_temp.hand_in('{2,1,1}', '{3,2,1}', array[fixture.report(0.3), fixture.report(0.2), fixture.report(0.1)]) $$,
+select results_eq($$ select * from pg_temp.hand_in('{2,1,1}', '{3,2,1}', array[fixture.report(0.7), fixture.report(0.6), fixture.report(0.5)]) $$,
     $$ values (1, true), (2, true), (3, true) $$, 'each hears of its own, in the order given');
 select results_eq($$ select counted from ls.complete_evaluations('{1}', array[gen_random_uuid()], '{1}', array[sha256('x')], '{"{}"}') $$,
     $$ values (false) $$, 'a lease that is gone counts for nothing');
 select results_eq($$ select l.n, e.accuracy from lease l join ls.task t using (task_id) join ls.evaluation e using (task_id) order by 1 $$,
-    $$ values (1::bigint, 0.1::float8), (2, 0.2), (3, 0.3) $$, 'each has its own figures');
+    $$ values (1::bigint, 0.5::float8), (2, 0.6), (3, 0.7) $$, 'each has its own figures');
 select is((select count(*) from ls.task where state = 'done'), 3::bigint, 'the tasks are done');
 select is((select count(*) from ls.attempt where state = 'succeeded'), 3::bigint, 'by one attempt each');
 select is((select count(*) from ls.ranker_alias where alias = 'champion'), 3::bigint, 'the gate was asked for each');

@@ -75,7 +75,7 @@ create temporary table v as select ls.request_training('void.listwise') as train
 select fixture.train(1, 'v1');
 select results_eq($$ select pg_temp.state(training), pg_temp.state(id) from v $$, $$ values ('done', 'dead') $$, 'a matrix that fails does not undo the training');
 select matches((select ended_because from v, ls.task where task_id = id), '^cannot ask for a transfer matrix: no test feature set', 'and says why');
-select fixture.feature_set('void', 'test');
+select fixture.feature_set('void', 'test'), ls.promote(max(version_id), 'there was no test set') from ls.ranker_version;
 select ls.redrive(id, 'imported') from v;
 select is((select pg_temp.state(id) from v), 'blocked', 'redriven it looks again');
 select is((select count(*) from v, ls.task_dependency where task_id = id and met_at is null), 1::bigint, 'and waits for the figures');

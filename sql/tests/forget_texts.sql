@@ -1,7 +1,7 @@
 -- ls.forget_user and a user's name wherever it may stand; ls.kept_weights. The functions that only forget_user calls:
 -- without_name, json_without_name, free_texts, names_with, user_lock.
 begin;
-select plan(67);
+select plan(68);
 -- A word of its own, and nothing else.
 select is(ls.without_name(t, 'al'), w, t) from (values
     ('al', '(forgotten)'), ('asked by al.', 'asked by (forgotten).'), ('al, al-a and (al)', '(forgotten), (forgotten)-a and ((forgotten))'),
@@ -27,6 +27,7 @@ create temporary table decided as select relation, column_name from ls.free_text
         -- words, digests and numbers of ours; what a base model is
         'alias_history.alias', 'ranker_alias.alias', 'api_key.api_key_id', 'attempt.state', 'audit_log.action', 'audit_log.role', 'base_model.revision', 'base_model.norm', 'base_model.pooling',
         'base_model.dtype', 'base_model.template_digest', 'certificate.serial', 'certificate_authority.certificate_pem', 'certificate_authority.previous_certificate_pem',
+        'promotion_decision.policy', 'promotion_decision.incumbent', 'promotion_decision.configuration', 'promotion_policy.policy',
         'decision.role', 'decision.reason', 'decision.arithmetic', 'decision.dtype', 'evaluation.configuration', 'feature_set.split', 'feature_set.label_kind',
         'join_token.join_token_id', 'ranker.kind', 'ranker.configuration', 'ranker.training', 'retention.what', 'route_rule.action', 'sweep.request_key', 'sweep.evaluation',
         'sweep_entry.configuration', 'task.kind', 'task.state', 'task.configuration', 'task.request_key', 'task_archive.kind', 'task_archive.state', 'task_archive.configuration',
@@ -62,6 +63,7 @@ update ls.worker set labels = '{"user": "quill"}' where name = 'quill-laptop';
 update ls.worker set labels = '{"user": "quill,ben", "of": "quill"}' where name = 'v';
 select ls.add_route_rule('hers', 'pin', 'code.listwise@1', 1, 'quill', p_reason => 'quill asked'), ls.add_route_rule('to-hers', 'pin', '~quill/code.listwise@1'), ls.add_route_rule('other', 'pin', 'code.listwise@1');
 select ls.set_tag('code.listwise', 'owner', 'team of quill'), ls.set_tag('code.listwise', 'quill', 'x'), ls.add_note('code.listwise@1', 'quill likes it', 'quill');
+select ls.set_promotion_policy('code.listwise', 'better', p_by => 'quill'), ls.set_promotion_policy('~quill/code.listwise', 'manual');
 select ls.set_alias(1, 'challenger', 'for quill', 'quill'), ls.set_alias(1, 'best', 'quills and goose quills');
 select ls.request_training('code.listwise', p_seed => s) from generate_series(2, 3) s;
 create temporary table failed as select * from ls.lease_tasks(1, '{train}', 1, 60);
@@ -78,6 +80,7 @@ select is((select count(*) from ls.valid_api_keys()), 2::bigint, 'two keys are l
 select results_eq('select name from ls.route_rule', $$ values ('other') $$, 'rules for her and to her rankers are gone');
 select results_eq('select name, labels from ls.worker order by 1', $$ values ('quill-laptop', '{}'::jsonb), ('v', '{"of": "(forgotten)", "user": "ben"}'), ('w', '{}') $$, 'labels do not name her');
 select results_eq('select labels, expires_at <= clock_timestamp() from ls.join_token order by worker_name nulls last', $$ values ('{"note": "for (forgotten)"}'::jsonb, true), ('{"user": "ben"}', false) $$, 'nor do invitations, and hers has expired');
+select results_eq('select policy, set_by from ls.promotion_policy', $$ values ('better', '(forgotten)') $$, 'policies, and that of her ranker is gone');
 select results_eq('select key, value from ls.tag', $$ values ('owner', 'team of (forgotten)') $$, 'tags');
 select results_eq('select text, written_by from ls.note', $$ values ('(forgotten) likes it', '(forgotten)') $$, 'notes');
 select results_eq($$ select alias, reason, moved_by = '(forgotten)' from ls.alias_history where alias <> 'champion' order by 1 $$, $$ values ('best', 'quills and goose quills', false), ('challenger', 'for (forgotten)', true) $$, 'moves of aliases');

@@ -4,7 +4,7 @@ select plan(23);
 select fixture.base_model();
 select ls.register_base_model('other', 4);
 create function pg_temp.add(p_domain text, p_user text default null, p_kind text default 'listwise') returns bigint language sql as $$
-    select fixture.version(fixture.ranker(p_domain, p_kind, p_user), concat(p_domain, p_kind, p_user)) $$;
+    select fixture.champion(fixture.ranker(p_domain, p_kind, p_user), concat(p_domain, p_kind, p_user)) $$;
 select pg_temp.add(d, u) from unnest(array[null, 'math/algebra', 'math/geometry', 'code']) d, unnest(array[null, 'ada', 'ben', 'eve']) u;
 select fixture.ranker('code', 'pointwise');  -- no champion
 -- All pages one after the other; each page's size.

@@ -10,7 +10,7 @@ select ls.worker_connected(w, 'test', 'test', 4, '{train,evaluate}') from genera
 create function pg_temp.local(p_name text, p_domain text, p_split text, p_user text default null, p_extra jsonb default '{}')
 returns jsonb language sql as $$
     select jsonb_build_object('digest', encode(sha256(convert_to(p_name, 'UTF8')), 'hex'), 'byte_count', 1000, 'base_model', 'tiny', 'domain', p_domain,
-        'split', p_split, 'user', p_user, 'label_kind', 'binary', 'hidden_size', 4, 'query_count', 2, 'response_count', 8) || p_extra;
+        'split', p_split, 'user', p_user, 'label_kind', 'binary', 'hidden_size', 4, 'query_count', 400, 'response_count', 1600) || p_extra;
 $$;
 create function pg_temp.id(p_name text) returns bigint language sql as
     'select feature_set_id from ls.feature_set where digest = sha256(convert_to(p_name, ''UTF8''))';

@@ -4,7 +4,7 @@ select plan(coalesce((
     select 4 * (3 * count(*) filter (where relkind in ('r', 'p')) + 2 * count(*) filter (where relkind = 'v')) from pg_class where relnamespace = 'ls'::regnamespace), 0)::integer
     + (select count(*)::integer from pg_proc p cross join unnest('{ls_reader,ls_operator,ls_admin,ls_service}'::text[]) r
         where pronamespace = 'ls'::regnamespace and prorettype <> 'trigger'::regtype and not proisstrict and not has_function_privilege(r, p.oid, 'execute'))
-    + 31);
+    + 34);
 select fixture.base_model();
 select fixture.feature_set('code', 'train', 'secret-of-features'), fixture.feature_set('code', 'test');
 select fixture.ranker('code');
@@ -98,6 +98,10 @@ select isnt_empty($$ select pg_temp.shows('code.listwise') $$, 'and this test wo
 
 -- What each is for.
 select lives_ok($$ select pg_temp.as_role('ls_reader', 'select * from ls.route(''tiny'')') $$, 'a reader asks the router');
+select lives_ok($$ select pg_temp.as_role('ls_reader', 'select ls.words_of_judgement(1), i.reason, ls.words_of_e(j.log_e), ls.points(j.mean_difference),
+    ls.log_e(ls.log_sums(ls.differences(j.version_values, j.incumbent_values, j.query_counts, j.widths))), ls.claims_that_hold(array[j.log_e], 0.1) from ls.judge(1) j, ls.incumbent(1) i') $$, 'and weighs evidence');
+select throws_ok($$ select pg_temp.as_role('ls_reader', 'select ls.set_promotion_policy(''code.listwise'', ''manual'')') $$, '42501', null, 'but says not what is enough');
+select lives_ok($$ select pg_temp.as_role('ls_operator', 'select ls.set_promotion_policy(''code.listwise'', ''manual'')') $$, 'as an operator does');
 select lives_ok($$ select pg_temp.as_role('ls_operator', 'select ls.request_training(''code.listwise'', p_seed => 2), ls.promote(1, ''why'')') $$, 'an operator asks for work and promotes');
 select lives_ok($$ select pg_temp.as_role('ls_operator', 'select ls.request_sweep(''code.listwise''), ls.request_scaling_curve(''code.listwise'')') $$, 'asks for sweeps and curves');
 select lives_ok($$ select pg_temp.as_role('ls_admin', 'select ls.create_join_token()') $$, 'an admin invites');

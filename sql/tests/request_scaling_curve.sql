@@ -10,7 +10,7 @@ create function pg_temp.measure(p_accuracy double precision) returns boolean lan
         array(select fixture.report(p_accuracy, l.configuration || '{"smaller_pool_count": 2}') from jsonb_array_elements(l.features) f))
     from ls.lease_tasks(1, '{evaluate}', 1, 60) l $$;
 select throws_ok($$ select * from ls.request_scaling_curve('code.listwise') $$, 'LS013', null, 'no version, no curve');
-select fixture.version('code.listwise', 'a');
+select fixture.champion('code.listwise', 'a');
 select throws_ok($$ select * from ls.request_scaling_curve('code.listwise') $$, 'LS014', 'cannot ask for a scaling curve of ''code.listwise'': there is no test feature set of domain ''code''', 'no test set, no curve');
 select fixture.feature_set('code', 'test'), fixture.feature_set('math/algebra', 'test'), fixture.feature_set('math/geometry', 'test');
 select throws_ok($$ select * from ls.request_scaling_curve('code.listwise', '{0}') $$, 'LS001', 'cannot ask for a scaling curve: found K 0, expected 1 to 32 different numbers from 1 to 1024', 'K of none');
@@ -31,8 +31,8 @@ select is((select count(*) from ls.promotion_decision where version_id = 2), 0::
 select is((select version from ls.scaling_curve where is_champion group by version), 1, 'the champion is the same');
 select is_empty($$ select * from ls.request_scaling_curve('code.listwise') $$, 'complete: nothing to wait for');
 select results_eq($$ select k, round(accuracy::numeric, 2), standard_error, first_sample, oracle, query_count, smaller_pools::integer from ls.scaling_curve where version = 1 $$,
-    $$ values (1, 0.31, 0.02::float8, 0.38::float8, 0.96::float8, 3, 2), (2, 0.32, 0.02, 0.38, 0.96, 3, 2), (4, 0.33, 0.02, 0.38, 0.96, 3, 2),
-        (8, 0.34, 0.02, 0.38, 0.96, 3, 2), (16, 0.35, 0.02, 0.38, 0.96, 3, 2), (32, 0.36, 0.02, 0.38, 0.96, 3, 2) $$, 'the curve, K by K');
+    $$ values (1, 0.31, 0.02::float8, 0.38::float8, 0.96::float8, 400, 2), (2, 0.32, 0.02, 0.38, 0.96, 400, 2), (4, 0.33, 0.02, 0.38, 0.96, 400, 2),
+        (8, 0.34, 0.02, 0.38, 0.96, 400, 2), (16, 0.35, 0.02, 0.38, 0.96, 400, 2), (32, 0.36, 0.02, 0.38, 0.96, 400, 2) $$, 'the curve, K by K');
 -- The gate's own K is one of a longer list: then it decides, as any evaluation with it does.
 select count(*) from ls.request_scaling_curve('code.listwise', '{10}');
 select count(*) from ls.request_scaling_curve('code.listwise@2', '{10}');

@@ -11,9 +11,9 @@ select throws_ok($$ select * from ls.request_transfer_matrix('tiny', 'math/*') $
 select throws_ok($$ select * from ls.request_transfer_matrix('tiny', 'music/*') $$, 'LS011', null, 'no domain, no matrix');
 select throws_ok($$ select * from ls.request_transfer_matrix('tiny', 'math/number_theory') $$, 'LS014', null, 'no test set, no matrix');
 select throws_ok($$ select * from ls.request_transfer_matrix('tiny', 'math/*', 'wide') $$, 'LS001', null, 'an unknown kind');
--- Each champion is measured on its own domain: 0.5, 0.6, 0.7 …
+-- Each is measured on its own domain, and champion: better than the first sample, the pointwise one than the listwise.
 select fixture.version(r, r), fixture.evaluate(1, a)
-from (values ('math/algebra.listwise', 0.5), ('math/geometry.listwise', 0.6), ('math.listwise', 0.55), ('math/algebra.pointwise', 0.3), ('code.listwise', 0.9)) v (r, a);
+from (values ('math/algebra.listwise', 0.5), ('math/geometry.listwise', 0.6), ('math.listwise', 0.55), ('math/algebra.pointwise', 0.65), ('code.listwise', 0.9)) v (r, a);
 create temporary table asked as select * from ls.request_transfer_matrix('tiny', 'math/*', 'listwise');
 select is((select array_agg(ranker order by ranker) from asked), '{math/algebra.listwise,math/geometry.listwise}', 'only what is missing is asked for: math was measured on both');
 select results_eq('select task_id from asked', $$ select task_id from ls.request_transfer_matrix('tiny', 'math/*', 'listwise') $$, 'asked again while open: the same tasks');

@@ -7,7 +7,7 @@ select fixture.worker('w');
 create function pg_temp.ask(p_user text, p_domain text) returns text language sql as $$
     select coalesce((select ranker_name || ', ' || reason from ls.route('tiny', p_user, p_domain)), 'first sample') $$;
 create function pg_temp.add(p_domain text, p_kind text default 'listwise', p_user text default null) returns bigint language sql as $$
-    select fixture.version(fixture.ranker(p_domain, p_kind, p_user), concat(p_domain, p_kind, p_user)) $$;
+    select fixture.champion(fixture.ranker(p_domain, p_kind, p_user), concat(p_domain, p_kind, p_user)) $$;
 select is(pg_temp.ask(null, null), 'first sample', 'no ranker: the candidates keep their order');
 select is(pg_temp.ask('ada', 'math/algebra'), 'first sample', 'for anyone');
 select fixture.ranker('math/algebra');

@@ -4,7 +4,7 @@ select plan(144);
 select fixture.base_model();
 select fixture.worker('edge-1');
 create function pg_temp.add(p_domain text, p_kind text default 'listwise', p_user text default null) returns bigint language sql as $$
-    select fixture.version(fixture.ranker(p_domain, p_kind, p_user), concat(p_domain, p_kind, p_user)) $$;
+    select fixture.champion(fixture.ranker(p_domain, p_kind, p_user), concat(p_domain, p_kind, p_user)) $$;
 create function pg_temp.ask(p_user text, p_domain text, p_request text default null) returns text language sql as $$
     select coalesce((select concat_ws(', ', ranker_name || '@' || version_number, reason, rule, worker) from ls.route('tiny', p_user, p_domain, p_request)), 'first sample') $$;
 create function pg_temp.plan_of(p_user text, p_domain text) returns text[] language sql as $$

@@ -3,7 +3,7 @@ begin;
 select plan(19);
 select fixture.base_model();
 select fixture.ranker('code');
-select fixture.version('code.listwise', 'w1'), fixture.version('code.listwise', 'w2');
+select fixture.champion('code.listwise', 'w1'), fixture.version('code.listwise', 'w2');
 select lives_ok($$ select ls.set_tag('code.listwise', 'team', 'search'), ls.set_tag('code.listwise@1', 'stage', 'old'), ls.set_tag('code.listwise:champion', 'stage', 'live') $$, 'rankers, versions and aliases are tagged');
 select lives_ok($$ select ls.set_tag('code.listwise', 'team', 'rank', 'ada') $$, 'again: the value is replaced');
 select results_eq($$ select version, key, value from ls.ranker_tag order by version nulls first $$,

@@ -7,14 +7,16 @@ select fixture.feature_set('code', 'train');
 select fixture.worker('hers'), fixture.worker('his'), fixture.worker('central');
 create function pg_temp.register(p_name text, p_user text, p_home text) returns void language sql as $$
     select ls.register_ranker('tiny', 'listwise', '{"kind": "listwise", "hidden_size": 4}', '{"epochs": 1, "seed": 7}', p_user, 'code', p_name, p_home); $$;
--- Trains the ranker on the worker, which hands in what is said: bytes, or their digest and a size.
+-- Trains the ranker on the worker, which hands in what is said: bytes, or their digest and a size. A person promotes it: nothing is measured.
 create function pg_temp.train(p_ranker text, p_worker bigint, p_digest bytea, p_weights bytea, p_byte_count bigint, p_seed bigint default 1)
 returns bigint language plpgsql as $$
-declare v_token uuid;
+declare v_token uuid; v_id bigint;
 begin
     perform ls.request_training(p_ranker, p_seed => p_seed);
     select token into strict v_token from ls.lease_tasks(p_worker, '{train}', 1, 60);
-    return (select version_id from ls.complete_training(p_worker, v_token, p_digest, p_weights, '{}', p_byte_count));
+    select version_id into v_id from ls.complete_training(p_worker, v_token, p_digest, p_weights, '{}', p_byte_count);
+    perform ls.promote(v_id, 'there is no test set');
+    return v_id;
 end $$;
 create function pg_temp.weights(p_text text, out byte_count bigint, out bytes text) language sql as $$
     select byte_count, convert_from(bytes, 'UTF8') from ls.ranker_weights where digest = sha256(convert_to(p_text, 'UTF8')); $$;
@@ -42,7 +44,7 @@ select is_empty($$ select * from ls.route_plan('tiny', null, 'code') $$, 'and se
 select is((select is_central from ls.resolve('shared')), false, 'also when it is named');
 select pg_temp.register('global', null, null);
 update ls.ranker set domain_id = null where name = 'global';
-select isnt(fixture.version('global', 'global'), null, 'a broader ranker');
+select isnt(fixture.champion('global', 'global'), null, 'a broader ranker');
 select results_eq($$ select ranker_name from ls.route_plan('tiny', null, 'code') $$, $$ values ('global') $$, 'is the next of the chain');
 select ls.add_route_rule('pinned', 'pin', 'shared', p_reason => 'test');
 select results_eq($$ select ranker_name, is_central from ls.route_plan('tiny', null, 'code') order by place $$, $$ values ('shared', false), ('global', true) $$,

@@ -123,7 +123,9 @@ struct AttemptRunner: Sendable {
                     report(
                         .working, (Double(index) + progress.fraction) / Double(paths.count), place)
                 }
-                return EvaluationResultReport(featureSet: blob.digest, report: figures.json)
+                return EvaluationResultReport(
+                    featureSet: blob.digest,
+                    report: figures.json(byteCountMax: WireLimits.jsonByteCountMax))
             }
         }
         report(.handingIn, 1, "handing in \(reports.count) reports")

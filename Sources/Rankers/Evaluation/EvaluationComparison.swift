@@ -112,8 +112,11 @@ public enum EvaluationComparison {
 
 extension FeatureSet {
     /// The largest label minus the smallest.
-    public var labelRange: Double {
-        guard let least = labels.min(), let greatest = labels.max() else { return 0 }
-        return Double(greatest) - Double(least)
+    public var labelRange: Double { labelBounds.map { $0[1] - $0[0] } ?? 0 }
+
+    /// The smallest label and the largest; nil without any.
+    var labelBounds: [Double]? {
+        guard let least = labels.min(), let greatest = labels.max() else { return nil }
+        return [Double(least), Double(greatest)]
     }
 }

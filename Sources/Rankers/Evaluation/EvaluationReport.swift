@@ -41,6 +41,10 @@ public struct EvaluationReport: Codable, Sendable, Hashable {
     /// The mean label of the ranker's picks for each query; `accuracy` is their mean. Nil for sets
     /// of more than `queryValueCountMax` queries, and from earlier workers.
     public var queryValues: [Float]? = nil
+    /// The same of what needs no ranker; nil where `queryValues` are.
+    public var methodQueryValues: MethodQueryValues? = nil
+    /// The set's least and greatest label: by how much picks can differ.
+    public var labelRange: [Double]? = nil
 
     /// The most query values that fit into a report on the wire.
     static let queryValueCountMax = 10_000
@@ -56,8 +60,44 @@ public struct EvaluationReport: Codable, Sendable, Hashable {
         case groupsPerQuery = "groups_per_query"
         case smallerPoolCount = "smaller_pool_count"
         case queryValues = "query_values"
+        case methodQueryValues = "method_query_values"
+        case labelRange = "label_range"
     }
 
     /// The report as JSON on one line with sorted keys.
     public var json: String { StrictJSON.encode(self) }
+
+    /// As `json`, without what single queries say where that makes it too long: first of the
+    /// methods that no decision needs, last of the ranker.
+    public func json(byteCountMax: Int) -> String {
+        var report = self
+        let steps: [(inout Self) -> Void] = [
+            { $0.methodQueryValues?.highestLogProbability = nil },
+            { $0.methodQueryValues?.majority = nil },
+            { $0.methodQueryValues = nil },
+            { $0.queryValues = nil },
+        ]
+        var text = report.json
+        for shorten in steps where text.utf8.count > byteCountMax {
+            shorten(&report)
+            text = report.json
+        }
+        return text
+    }
+}
+
+/// The mean label of the picks of each method that needs no ranker, query by query.
+public struct MethodQueryValues: Codable, Sendable, Hashable {
+    public var firstSample: [Float]
+    /// Nil where answers are not known.
+    public var majority: [Float]?
+    /// Nil where log-probabilities are not known.
+    public var highestLogProbability: [Float]?
+    public var oracle: [Float]
+
+    enum CodingKeys: String, CodingKey {
+        case majority, oracle
+        case firstSample = "first_sample"
+        case highestLogProbability = "highest_log_probability"
+    }
 }

@@ -39,6 +39,9 @@ final class QueryResults: @unchecked Sendable {
     func report(on set: FeatureSet, at index: Int, seconds: Double) -> EvaluationReport {
         let k = plan.candidateCounts[index]
         let isKept = queryCount <= EvaluationReport.queryValueCountMax
+        func kept(_ method: KeyPath<QueryResult, Double>) -> [Float] {
+            values(of: method, at: index).map(Float.init)
+        }
         return EvaluationReport(
             accuracy: mean(of: \.ranker, at: index),
             standardError: bootstrapStandardError(
@@ -50,7 +53,15 @@ final class QueryResults: @unchecked Sendable {
             oracle: mean(of: \.oracle, at: index), groupCount: queryCount * plan.groupsPerQuery,
             queryCount: queryCount, candidateCount: k, groupsPerQuery: plan.groupsPerQuery,
             smallerPoolCount: set.poolCounts.count { $0 < k }, seed: plan.seed, seconds: seconds,
-            queryValues: isKept ? values(of: \.ranker, at: index).map(Float.init) : nil)
+            queryValues: isKept ? kept(\.ranker) : nil,
+            methodQueryValues: isKept
+                ? MethodQueryValues(
+                    firstSample: kept(\.firstSample),
+                    majority: set.answers == nil ? nil : kept(\.majority),
+                    highestLogProbability: set.logProbabilities == nil
+                        ? nil : kept(\.highestLogProbability),
+                    oracle: kept(\.oracle)) : nil,
+            labelRange: set.labelBounds)
     }
 }
 

@@ -1,43 +1,52 @@
--- ls.compare_with_baseline(evaluation): what needs no ranker must be what other evaluations of the same set and configuration say. The
--- first to say it is believed for now. Who disagrees with what a coordinator measured is refused (LS001); who disagrees with another
--- worker may be the honest one of the two: both are measured again, and no promotion rests on either before that. Sets at home
--- are measured by their home alone. Called by: insert_evaluation.
-create or replace function ls.compare_with_baseline(p_evaluation_id bigint)
+-- ls.compare_with_baseline(evaluation, report): what needs no ranker must be what other evaluations of the same set and configuration
+-- say, in all and in each query. The first to say it is believed for now. Who disagrees with what a coordinator measured is refused
+-- (LS001); who disagrees with another worker may be the honest one of the two: both are measured again, and no promotion rests on
+-- either before that. Sets at home are measured by their home alone: its first word stands. Called by: insert_evaluation.
+create or replace function ls.compare_with_baseline(p_evaluation_id bigint, p_report jsonb)
 returns void
 language plpgsql
 as $$
 declare
     v_mine ls.evaluation;
     v_known ls.baseline;
+    v_label_kind text;
+    v_is_at_home boolean;
     v_key text;
+    v_is_same_in_all boolean;
 begin
     select * into strict v_mine from ls.evaluation where evaluation_id = p_evaluation_id;
-    if exists (select from ls.feature_set where feature_set_id = v_mine.feature_set_id and home_worker_id is not null) then
+    select label_kind, home_worker_id is not null into strict v_label_kind, v_is_at_home
+    from ls.feature_set where feature_set_id = v_mine.feature_set_id;
+    -- Another's that came meanwhile is there then, and is compared with.
+    perform ls.keep_baseline(v_mine.feature_set_id, v_mine.configuration, v_label_kind, p_report, p_evaluation_id, null);
+    select * into strict v_known from ls.baseline
+    where feature_set_id = v_mine.feature_set_id and configuration = v_mine.configuration;
+    if v_is_at_home then
         return;
     end if;
-    select * into v_known from ls.baseline where feature_set_id = v_mine.feature_set_id and configuration = v_mine.configuration;
-    if not found then
-        insert into ls.baseline (feature_set_id, configuration, first_sample, majority, highest_log_probability, oracle, evaluation_id)
-        values (v_mine.feature_set_id, v_mine.configuration, v_mine.first_sample, v_mine.majority, v_mine.highest_log_probability,
-            v_mine.oracle, p_evaluation_id)
-        on conflict (feature_set_id, configuration) do nothing;
-        -- Another's that came meanwhile is there now, and is compared with.
-        select * into strict v_known from ls.baseline
-        where feature_set_id = v_mine.feature_set_id and configuration = v_mine.configuration;
-    end if;
-    select d.key into v_key from (values ('first_sample', v_mine.first_sample, v_known.first_sample),
-        ('majority', v_mine.majority, v_known.majority),
-        ('highest_log_probability', v_mine.highest_log_probability, v_known.highest_log_probability),
-        ('oracle', v_mine.oracle, v_known.oracle)) d (key, mine, known)
-    where not ls.figures_agree(d.mine, d.known) limit 1;
+    select d.key, ls.figures_agree(d.mine, d.known) into v_key, v_is_same_in_all
+    from (values ('first_sample', v_mine.first_sample, v_known.first_sample, v_known.first_sample_values),
+        ('majority', v_mine.majority, v_known.majority, v_known.majority_values),
+        ('highest_log_probability', v_mine.highest_log_probability, v_known.highest_log_probability, v_known.highest_log_probability_values),
+        ('oracle', v_mine.oracle, v_known.oracle, v_known.oracle_values),
+        ('label_range', (p_report #>> '{label_range,0}')::double precision, v_known.label_low, null),
+        ('label_range', (p_report #>> '{label_range,1}')::double precision, v_known.label_high, null)) d (key, mine, known, known_values)
+    where not ls.figures_agree(d.mine, d.known)
+        or exists (select from unnest(ls.report_query_values(p_report, d.key, v_label_kind), d.known_values) q (mine, known)
+            where not ls.figures_agree(q.mine, q.known))
+    limit 1;
     if not found then
         return;
     end if;
     if v_known.confirmed_at is not null then
-        perform ls.refuse('LS001', format('cannot take an evaluation: found %s %s, which needs no ranker and was measured here as %s', v_key,
-            to_jsonb(v_mine) ->> v_key, to_jsonb(v_known) ->> v_key));
+        perform ls.refuse('LS001', case when v_is_same_in_all
+            then format('cannot take an evaluation: found a query whose %s, which needs no ranker, was measured here as another', v_key)
+            else format('cannot take an evaluation: found %s %s, which needs no ranker and was measured here as %s', v_key,
+                coalesce(to_jsonb(v_mine) ->> v_key, p_report ->> v_key),
+                coalesce(to_jsonb(v_known) ->> v_key, format('[%s, %s]', v_known.label_low, v_known.label_high))) end);
     end if;
     perform ls.open_evaluation_check(e, 'dispute', true) from unnest(array[v_known.evaluation_id, p_evaluation_id]) e;
 end
 $$;
-comment on function ls.compare_with_baseline(bigint) is 'Compares what needs no ranker with other evaluations of the same groups; those that differ are measured again.';
+comment on function ls.compare_with_baseline(bigint, jsonb) is
+    'Compares what needs no ranker with other evaluations of the same groups; those that differ are measured again.';

@@ -36,15 +36,12 @@ begin
     end if;
     select r.* into strict v_ranker from ls.ranker r
     where r.ranker_id = ls.version_ranker(v_check.version_id) for no key update;
-    update ls.evaluation_check set decided_at = v_now, verdict = p_verdict, because = p_because, found = p_found - 'query_values'
+    update ls.evaluation_check set decided_at = v_now, verdict = p_verdict, because = p_because,
+        found = p_found - '{query_values,method_query_values}'::text[]
     where evaluation_check_id = p_check_id;
     if p_verdict <> 'failed' then
-        insert into ls.baseline as b (feature_set_id, configuration, first_sample, majority, highest_log_probability, oracle, confirmed_at)
-        values (v_check.feature_set_id, v_check.configuration, (p_found ->> 'first_sample')::double precision,
-            (p_found ->> 'majority')::double precision, (p_found ->> 'highest_log_probability')::double precision,
-            (p_found ->> 'oracle')::double precision, v_now)
-        on conflict (feature_set_id, configuration) do update set first_sample = excluded.first_sample, majority = excluded.majority,
-            highest_log_probability = excluded.highest_log_probability, oracle = excluded.oracle, confirmed_at = excluded.confirmed_at;
+        perform ls.keep_baseline(v_check.feature_set_id, v_check.configuration,
+            (select label_kind from ls.feature_set where feature_set_id = v_check.feature_set_id), p_found, null, v_now);
     end if;
     if p_verdict = 'refuted' then
         perform ls.record_audit('lscoord', 'refute evaluation', (select format('%s@%s, feature set %s', v_ranker.name, v.number, v_check.feature_set_id)
@@ -64,7 +61,7 @@ begin
             insert into ls.evaluation overriding system value
             select (jsonb_populate_record(v_old, coalesce((select jsonb_object_agg(key, value) from jsonb_each(p_found)
                 where key in ('accuracy', 'standard_error', 'first_sample', 'majority', 'highest_log_probability', 'oracle', 'query_values')), '{}')
-                || jsonb_build_object('report', p_found - 'query_values'))).*;
+                || jsonb_build_object('report', p_found - '{query_values,method_query_values}'::text[]))).*;
             update ls.evaluation_check set evaluation_id = v_old.evaluation_id where evaluation_check_id = p_check_id;
         end if;
     end if;

@@ -11,6 +11,7 @@ language plpgsql
 as $$
 declare
     v_key text;
+    v_label_kind text;
     v_binary boolean;
     v_id bigint;
     v_accuracy double precision;
@@ -33,7 +34,7 @@ begin
         end if;
         perform ls.report_figure(p_report, v_key, false);
     end loop;
-    select label_kind = 'binary' into strict v_binary from ls.feature_set where feature_set_id = p_feature_set_id;
+    select label_kind, label_kind = 'binary' into strict v_label_kind, v_binary from ls.feature_set where feature_set_id = p_feature_set_id;
     v_accuracy := ls.report_figure(p_report, 'accuracy', v_binary);
     foreach v_key in array array['standard_error', 'first_sample', 'oracle'] loop
         perform ls.report_figure(p_report, v_key, v_binary);
@@ -54,8 +55,8 @@ begin
         ls.report_figure(p_report, 'oracle', v_binary),
         (p_report ->> 'group_count')::bigint, (p_report ->> 'query_count')::integer,
         (p_report ->> 'candidate_count')::integer, (p_report ->> 'groups_per_query')::integer,
-        (p_report ->> 'seed')::bigint, p_report - 'query_values', p_task_id, p_worker_id,
-        (select array_agg(v::real) from jsonb_array_elements_text(nullif(p_report -> 'query_values', 'null')) v))
+        (p_report ->> 'seed')::bigint, p_report - '{query_values,method_query_values}'::text[], p_task_id, p_worker_id,
+        ls.report_query_values(p_report, 'accuracy', v_label_kind))
     on conflict on constraint evaluation_is_made_once do nothing
     returning e.evaluation_id into v_id;
     if v_id is null then
@@ -65,7 +66,7 @@ begin
             and e.worker_id is distinct from p_worker_id and not ls.figures_agree(e.accuracy, v_accuracy);
         return;
     end if;
-    perform ls.compare_with_baseline(v_id);
+    perform ls.compare_with_baseline(v_id, p_report);
     if p_worker_id is not null and random() < (select share from ls.check_policy)
         and ls.serves_others(ls.version_ranker(p_version_id), p_worker_id)
     then

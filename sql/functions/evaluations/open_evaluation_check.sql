@@ -3,7 +3,7 @@
 -- are not looked at for it), and a worker said it (what a coordinator measured itself is not asked
 -- twice). Asked twice, it is one check, which holds promotions when one of the two does; one that
 -- is decided stays decided (ls.reopen_evaluation_check).
--- Called by: insert_evaluation, compare_with_baseline, check_own_word, decide_evaluation_check.
+-- Called by: insert_evaluation, compare_with_baseline, check_own_word, ask_for_evidence, decide_evaluation_check.
 create or replace function ls.open_evaluation_check(p_evaluation_id bigint, p_reason text, p_holds boolean)
 returns void
 language sql

@@ -1,6 +1,6 @@
 -- ls.pooled_accuracy(version, feature_sets, configuration) -> accuracy over all groups of the sets, or
 -- null unless the version was measured on every one of them.
--- Called by: choose_champion, consider_promotion, route.
+-- Called by: choose_champion, ordered_champions, best_transfer.
 create or replace function ls.pooled_accuracy(p_version_id bigint, p_feature_set_ids bigint[], p_configuration jsonb)
 returns double precision
 language sql stable

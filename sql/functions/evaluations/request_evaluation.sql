@@ -3,7 +3,7 @@
 -- configuration and no open task is about to measure it. Nothing left to measure: null when all
 -- figures are there, otherwise the open task. Without feature sets it takes the current test sets
 -- of the ranker's domain and everything beneath it.
--- Called by: evaluate_new_version, consider_promotion, request_transfer_matrix,
+-- Called by: evaluate_new_version, request_incumbent, request_transfer_matrix,
 -- LedgerStore.requestEvaluation, an operator.
 create or replace function ls.request_evaluation(p_version_id bigint, p_feature_set_ids bigint[] default null,
     p_configuration jsonb default null, p_priority smallint default 0, p_by text default null,

@@ -1,6 +1,7 @@
 -- ls.waits_for_check(versions, feature sets, configuration) -> whether some of their figures are to be measured again before anything is
 -- decided by them. One that could not be measured holds on while promotions wait (ls.check_policy): a person decides, or has
--- it measured again (ls.reopen_evaluation_check). Called by: check_own_word, consider_promotion.
+-- it measured again (ls.reopen_evaluation_check). Called by: check_own_word, ask_for_evidence,
+-- consider_promotion.
 create or replace function ls.waits_for_check(p_version_ids bigint[], p_feature_set_ids bigint[], p_configuration jsonb)
 returns boolean
 language sql stable

@@ -9,11 +9,12 @@ declare
         'request_bucket', 'rule_version', 'base_model_contract', 'resolve', 'task_progress',
         'status_summary', 'default_evaluation_configuration',
         'domain_matches', 'domain_is_within', 'short_digest', 'current_feature_sets', 'paper_grid', 'broken_rules',
-        'default_ranker_configuration', 'default_training_configuration', 'wait_for_tasks'];
+        'default_ranker_configuration', 'default_training_configuration', 'wait_for_tasks',
+        'judge', 'words_of_judgement', 'incumbent', 'log_sums', 'log_e', 'claims_that_hold', 'words_of_e', 'points'];
     v_operators text[] := array['request_training', 'request_evaluation', 'request_transfer_matrix', 'request_sweep',
         'request_scaling_curve', 'request_matrix', 'set_tag', 'remove_tag', 'add_note',
-        'set_alias', 'remove_alias', 'promote', 'rollback', 'consider_promotion', 'reopen_evaluation_check', 'cancel_task', 'redrive',
-        'add_route_rule', 'remove_route_rule', 'place_ranker', 'unplace_ranker'];
+        'set_alias', 'remove_alias', 'promote', 'rollback', 'consider_promotion', 'set_promotion_policy', 'reopen_evaluation_check',
+        'cancel_task', 'redrive', 'add_route_rule', 'remove_route_rule', 'place_ranker', 'unplace_ranker'];
     v_admins text[] := array['register_base_model', 'register_domain', 'register_ranker', 'add_version', 'import_feature_file',
         'drop_feature_set',
         'create_join_token', 'revoke_worker', 'release_worker', 'forget_user', 'set_task_limits', 'set_retention', 'set_check_policy',

@@ -1,7 +1,7 @@
 -- ls.broken_rules(read_weights) -> one sentence for each rule that does not hold; no row is the good answer.
 -- Looks at the whole history that the database holds. Every rule holds after every transaction, whoever did
 -- what and whatever was killed, so it may be asked at any time, on a database in use: it is one statement and
--- sees one moment. Reads every task, attempt, version, alias move and evaluation; with read_weights also
+-- sees one moment. Reads every task, attempt, version, alias move, evaluation and decision; with read_weights also
 -- every weight, and compares its SHA-256. An archived task is only looked for at hand.
 -- Called by: the tests, deploy/develop/chaos, an admin who wants to know.
 create or replace function ls.broken_rules(p_read_weights boolean default false)
@@ -115,6 +115,31 @@ as $$
     union all select format('the gate promoted version %s and no alias moved there', version_id)
         from ls.promotion_decision d where promoted and not exists (
             select from ls.alias_history h where h.to_version_id = d.version_id and h.alias = 'champion')
+    union all select format('move %s: the gate made version %s champion and decided no such thing', h.alias_history_id, h.to_version_id)
+        from ls.alias_history h
+        where h.alias = 'champion' and h.to_version_id is not null and ls.mover(h.moved_by, h.reason) = 'gate' and not exists (
+            select from ls.promotion_decision d where d.version_id = h.to_version_id and d.promoted and d.decided_at <= h.moved_at)
+
+    -- The evidence: enough where the gate promoted, and what is kept of it says the same again. Decisions without a policy were made before
+    -- there was evidence; of versions that are forgotten it is not kept what they picked.
+    union all select format('the gate promoted version %s on an e-value below 20', version_id)
+        from ls.promotion_decision where promoted and policy is not null and coalesce(log_e < ln(20::double precision), true)
+    union all select format('decision %s keeps no values that it could be decided by again', d.promotion_decision_id)
+        from ls.promotion_decision d join ls.ranker_version v using (version_id)
+            left join ls.ranker_version i on i.version_id = d.incumbent_version_id
+        where d.log_e is not null and (d.version_values is null and v.forgotten_at is null
+            or d.incumbent_values is null and (d.incumbent = 'first sample' or (i.version_id is not null and i.forgotten_at is null)))
+    union all select format('decision %s: its values are of log_e %s, worse %s; it says %s and %s', d.promotion_decision_id,
+            r.log_e, r.log_e_worse, coalesce(d.log_e::text, 'none'), coalesce(d.log_e_worse::text, 'none'))
+        from ls.promotion_decision d
+            cross join lateral (select ls.differences(d.version_values, d.incumbent_values, d.query_counts, d.widths) as found) x
+            cross join lateral (select ls.log_e(ls.log_sums(case when d.policy = 'not_worse'
+                    then array(select (f + d.margin) / (1 + d.margin) from unnest(x.found) f) else x.found end))
+                    - ln(d.tried_count::double precision) as log_e,
+                ls.log_e(ls.log_sums(array(select -f from unnest(x.found) f))) as log_e_worse) r
+        where d.version_values is not null and d.incumbent_values is not null
+            and not coalesce(abs(r.log_e - d.log_e) <= 1e-9 and abs(r.log_e_worse - d.log_e_worse) <= 1e-9
+                and cardinality(x.found) = (select sum(n) from unnest(d.query_counts) n), false)
 
     -- The archive: nothing is in both places, or twice.
     union all select format('task %s is at hand and in the archive', task_id)
@@ -129,4 +154,5 @@ as $$
             select from ls.sweep_result r where r.sweep_id = s.sweep_id and r.state in ('waiting', 'training'));
 $$;
 comment on function ls.broken_rules(boolean) is
-    'Checks the whole history: tasks, attempts, versions, evaluations, aliases, sweeps. Returns one sentence for each broken rule, and no row when there is none; with true it also reads all weights.';
+    'Checks the whole history: tasks, attempts, versions, evaluations, aliases, decisions, sweeps. One sentence for each rule that '
+    'is broken, none when all is well; with true it also reads all weights.';

@@ -7,7 +7,7 @@ returns table (relation text, column_name text)
 language sql immutable
 as $$
     values ('audit_log', 'actor'), ('audit_log', 'subject'), ('audit_log', 'reason'),
-        ('alias_history', 'reason'), ('alias_history', 'moved_by'), ('promotion_decision', 'reason'),
+        ('alias_history', 'reason'), ('alias_history', 'moved_by'), ('promotion_decision', 'reason'), ('promotion_policy', 'set_by'),
         ('attempt', 'note'), ('attempt', 'error_code'), ('attempt', 'error_message'),
         ('task', 'owner'), ('task', 'requested_by'), ('task', 'ended_because'),
         ('task_archive', 'owner'), ('task_archive', 'requested_by'), ('task_archive', 'ended_because'), ('task_archive', 'attempts'),

@@ -15,6 +15,9 @@ begin
     perform ls.prune_decisions();
     perform ls.prune_identities(p_limit);
     return query select ls.archive_tasks(p_limit), ls.prune_archive();
+    perform ls.settle_promotions();
 end
 $$;
-comment on function ls.housekeep(integer) is 'Archives tasks that ended a while ago and deletes what is too old of the archive, the decisions, the certificates and the tokens, unless another coordinator does so.';
+comment on function ls.housekeep(integer) is
+    'Archives tasks that ended a while ago, prunes the archive, the decisions, and certificates and tokens that are long over, and '
+    'lets the promotion gate look at what waits though nothing is missing, unless another coordinator is at it.';

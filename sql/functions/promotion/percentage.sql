@@ -1,7 +1,7 @@
 -- ls.percentage(figure, beside) -> a fraction as a percentage, with two decimals, or with all there
 -- are where the one beside it would read the same and is not: "70.00%, the champion has 70.00%"
 -- explains nothing. Of scores it may be any number.
--- Called by: consider_promotion, choose_champion.
+-- Called by: choose_champion.
 create or replace function ls.percentage(p_figure double precision,
     p_beside double precision default null)
 returns text

@@ -1,6 +1,7 @@
 -- ls.reconsider(version): its figures of the promotion gate's configuration came in, or were measured again. The gate looks at the
--- version, and when it is the champion, at the newer ones that waited for its figures. Versions of a sweep wait for its
--- end instead. Called by: complete_evaluation, decide_evaluation_check, choose_champion.
+-- version, and when it is the champion, at the newer ones that waited for its figures. So does it at versions of other
+-- rankers that waited for these (ls.settle_promotions). Versions of a sweep wait for its end instead.
+-- Called by: complete_evaluation, decide_evaluation_check, choose_champion.
 create or replace function ls.reconsider(p_version_id bigint)
 returns void
 language plpgsql
@@ -8,6 +9,7 @@ as $$
 declare
     v_candidate bigint;
 begin
+    perform ls.settle_promotions(p_version_id);
     if not ls.is_withheld(p_version_id) then
         perform ls.consider_promotion(p_version_id);
     end if;

@@ -2,8 +2,9 @@
 -- user (null: of nobody) and one of these domains (null: of no domain), best first, up to the first whose weights
 -- are here. The nearest domain comes first; within one the ranker that did better on its own test sets, then listwise.
 -- Rankers whose weights cannot be read, here or at home, are not among them. One index look-up a domain.
--- Planned once: planning these joins costs more than running them. Called by: route_plan.
-create or replace function ls.ordered_champions(p_base_model_id bigint, p_user text, p_domain_ids bigint[])
+-- The ranker p_without is left out: who would be there but for it. Planned once: planning these joins costs more than running
+-- them. Called by: route_plan.
+create or replace function ls.ordered_champions(p_base_model_id bigint, p_user text, p_domain_ids bigint[], p_without bigint default null)
 returns table (version_id bigint, is_central boolean)
 language plpgsql stable set plan_cache_mode = force_generic_plan
 as $$
@@ -14,7 +15,7 @@ begin
     -- An owner of nothing is '' and 0 in ls.ranker_by_owner_and_domain.
     select count(*) into v_count from unnest(coalesce(p_domain_ids, '{0}')) n (domain_id)
         join ls.ranker r on r.base_model_id = p_base_model_id and coalesce(r.user_name, '') = coalesce(p_user, '')
-            and coalesce(r.domain_id, 0) = n.domain_id
+            and coalesce(r.domain_id, 0) = n.domain_id and r.ranker_id is distinct from p_without
         join ls.ranker_alias a on a.ranker_id = r.ranker_id and a.alias = 'champion';
     if v_count = 0 then
         return;
@@ -23,7 +24,7 @@ begin
         select v.version_id, r.home_worker_id is null
         from unnest(coalesce(p_domain_ids, '{0}')) n (domain_id)
             join ls.ranker r on r.base_model_id = p_base_model_id and coalesce(r.user_name, '') = coalesce(p_user, '')
-                and coalesce(r.domain_id, 0) = n.domain_id
+                and coalesce(r.domain_id, 0) = n.domain_id and r.ranker_id is distinct from p_without
             join ls.ranker_alias a on a.ranker_id = r.ranker_id and a.alias = 'champion'
             join ls.ranker_version v on v.version_id = a.version_id
             join ls.ranker_weights x on x.digest = v.digest
@@ -43,5 +44,5 @@ begin
     end loop;
 end
 $$;
-comment on function ls.ordered_champions(bigint, text, bigint[]) is
+comment on function ls.ordered_champions(bigint, text, bigint[], bigint) is
     'The champions that may answer among the rankers of one user and some domains, best first, up to the first whose weights are here.';

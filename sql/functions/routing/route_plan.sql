@@ -12,10 +12,12 @@
 -- A row with a worker is scored there; when the worker does not answer in time, here if is_central, else the next row is
 -- tried. No serving row left: the candidates keep their order. Which row of a share a request takes is
 -- ls.request_bucket(rule, request); a split is by user, and decided here.
+-- The ranker p_without is left out of the plan: who would answer but for it (ls.incumbent).
 -- Each step is an index look-up, and is made only when the ones before found nobody. Two kinds in one step: the one that
 -- did better on its own test sets, then listwise. A domain or a user nobody has heard of is not an error: the later
 -- steps serve it. Called by: route, LedgerStore.routePlan.
-create or replace function ls.route_plan(p_base_model text, p_user text default null, p_domain text default null)
+create or replace function ls.route_plan(p_base_model text, p_user text default null, p_domain text default null,
+    p_without bigint default null)
 returns table (place integer, role text, rule text, share integer, reason text,
     ranker_id bigint, ranker_name text, base_model text, user_name text, domain text, kind text, configuration jsonb,
     version_id bigint, version_number integer, digest bytea, byte_count bigint, worker_id bigint, worker text, is_central boolean)
@@ -33,6 +35,7 @@ declare
     v_step record;
     v_shadow_count integer := 0;
     v_is_served boolean := false;
+    v_target bigint;
     c_all constant integer := 10000;
 begin
     place := 0;
@@ -46,8 +49,10 @@ begin
     loop
         continue when v_rule.action <> 'shadow' and v_is_served;
         continue when v_rule.action = 'shadow' and v_shadow_count = 4;
-        version_id := ls.rule_version(v_rule.target);
+        v_target := ls.rule_version(v_rule.target);
+        version_id := v_target;
         continue when version_id is null;  -- its target is gone
+        continue when p_without = (select v.ranker_id from ls.ranker_version v where v.version_id = v_target);
         select c.* into ranker_id, ranker_name, base_model, user_name, domain, kind, configuration, version_id, version_number,
             digest, byte_count, worker_id, worker, is_central from ls.route_choice(version_id) c;
         role := case when v_rule.action = 'shadow' then 'shadow' else 'serve' end;
@@ -91,10 +96,10 @@ begin
             continue when v_sets is null;
         end if;
         for version_id in
-            select o.version_id from ls.ordered_champions(v_base_model_id, v_step.user_name, v_step.domain_ids) o
+            select o.version_id from ls.ordered_champions(v_base_model_id, v_step.user_name, v_step.domain_ids, p_without) o
             where v_step.reason <> 'best transfer'
             union all
-            select t.version_id from ls.best_transfer(v_base_model_id, v_sets) t where v_step.reason = 'best transfer'
+            select t.version_id from ls.best_transfer(v_base_model_id, v_sets, p_without) t where v_step.reason = 'best transfer'
         loop
             select c.* into ranker_id, ranker_name, base_model, user_name, domain, kind, configuration, version_id, version_number,
                 digest, byte_count, worker_id, worker, is_central from ls.route_choice(version_id) c;
@@ -107,6 +112,7 @@ begin
     end loop;
 end
 $$;
-comment on function ls.route_plan(text, text, text) is
-    'Everything that may serve a request of a user and a domain, in order: rules with their shares, then the chain up to the first ranker whose weights are in the database; shadows are scored and not served. An unknown user or domain is served by the '
+comment on function ls.route_plan(text, text, text, bigint) is
+    'Everything that may answer a request of a user and a domain, in order: rules with their shares, then the chain up to the '
+    'first ranker whose weights are here; shadows are scored and not served. An unknown user or domain is served by the '
     'broader rankers; an unknown base model is refused (LS010).';

@@ -1,6 +1,6 @@
 -- ls.task_home(ranker_id, initial version, feature sets) -> the one worker that has what such a task needs, or null:
 -- any worker will do. What is at home with two workers cannot meet in one task (LS001); what was at home with a
--- worker that is revoked is gone (LS021). Called by: insert_task.
+-- worker that is revoked is gone (LS021). Called by: insert_task, request_incumbent.
 create or replace function ls.task_home(p_ranker_id bigint, p_initial_version_id bigint, p_feature_set_ids bigint[])
 returns bigint
 language plpgsql stable

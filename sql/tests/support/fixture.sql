@@ -7,15 +7,15 @@ create function fixture.base_model() returns void language sql as $$
     select ls.register_domain(d) from unnest(array['math/algebra', 'math/geometry', 'code']) d;
 $$;
 
--- A feature set of p_queries queries of four responses; p_salt makes other bytes.
-create function fixture.feature_set(p_domain text, p_split text, p_salt text default '', p_queries integer default 3,
-    p_user text default null) returns bigint language plpgsql as $$
+-- A feature set of p_queries queries of four responses; p_salt makes other bytes. So many queries prove a difference of two points.
+create function fixture.feature_set(p_domain text, p_split text, p_salt text default '', p_queries integer default 400,
+    p_user text default null, p_label_kind text default 'binary') returns bigint language plpgsql as $$
 declare
     v_bytes bytea := convert_to(p_domain || p_split || p_salt, 'UTF8');
     v_id bigint;
 begin
     select feature_set_id into v_id from ls.begin_feature_set(sha256(v_bytes), octet_length(v_bytes), 'tiny', p_domain, p_split,
-        p_user, 'binary', 4, p_queries, 4 * p_queries);
+        p_user, p_label_kind, 4, p_queries, 4 * p_queries);
     insert into ls.feature_chunk values (v_id, 0, v_bytes);
     insert into ls.query select v_id, i, 'q' || i, null, 4 * i, 4, 1 from generate_series(0, p_queries - 1) i;
     perform ls.finish_feature_set(v_id);
@@ -33,10 +33,17 @@ create function fixture.worker(p_name text) returns bigint language sql as $$
     insert into ls.worker (name, public_key_sha256) values (p_name, sha256(convert_to(p_name, 'UTF8'))) returning worker_id;
 $$;
 
-create function fixture.report(p_accuracy double precision, p_extra jsonb default '{}') returns jsonb language sql as $$
-    select ls.default_evaluation_configuration() || jsonb_build_object('accuracy', p_accuracy, 'standard_error', 0.02,
+-- In each query a method picks what it does in all. Figures that are no numbers say nothing of single queries.
+create function fixture.picks(p_figure jsonb, p_queries integer) returns jsonb language sql as $$
+    select case when jsonb_typeof(p_figure) = 'number' then to_jsonb(array_fill(p_figure, array[p_queries])) else 'null' end;
+$$;
+create function fixture.report(p_accuracy double precision, p_extra jsonb default '{}', p_queries integer default 400) returns jsonb language sql as $$
+    select r || jsonb_build_object('query_values', fixture.picks(r -> 'accuracy', p_queries), 'label_range', '{0,1}'::integer[],
+        'method_query_values', (select jsonb_object_agg(m, fixture.picks(r -> m, p_queries))
+            from unnest('{first_sample,majority,highest_log_probability,oracle}'::text[]) m)) || p_extra
+    from (select ls.default_evaluation_configuration() || jsonb_build_object('accuracy', p_accuracy, 'standard_error', 0.02,
         'first_sample', 0.38, 'majority', null, 'highest_log_probability', null, 'oracle', 0.96,
-        'group_count', 60, 'query_count', 3) || p_extra;
+        'group_count', 20 * p_queries, 'query_count', p_queries) || p_extra as r) x;
 $$;
 
 -- The heartbeat of one worker, as a coordinator hands it on.
@@ -54,12 +61,18 @@ $$;
 create function fixture.evaluate(p_worker bigint, p_accuracy double precision) returns boolean language sql as $$
     select ls.complete_evaluation(p_worker, l.token,
         (select array_agg(decode(f ->> 'digest', 'hex')) from jsonb_array_elements(l.features) f),
-        (select array_agg(fixture.report(p_accuracy)) from jsonb_array_elements(l.features) f))
+        (select array_agg(fixture.report(p_accuracy, '{}', (select min(s.query_count) from ls.feature_set s where s.digest = decode(f ->> 'digest', 'hex'))))
+            from jsonb_array_elements(l.features) f))
     from ls.lease_tasks(p_worker, '{evaluate}', 1, 60) l;
 $$;
 -- A version with the given accuracy on its own test sets, straight through the gate.
 create function fixture.version(p_ranker text, p_weights text) returns bigint language sql as $$
     select ls.add_version(p_ranker, sha256(convert_to(p_weights, 'UTF8')), convert_to(p_weights, 'UTF8'));
+$$;
+-- As a person makes one champion of which nothing was measured.
+create function fixture.champion(p_ranker text, p_weights text) returns bigint language sql as $$
+    with v as materialized (select fixture.version(p_ranker, p_weights) as id)
+    select id from v where ls.promote(id, 'there is no test set');
 $$;
 -- The lease of an open attempt ran out an hour ago.
 create function fixture.let_expire(p_task bigint) returns void language sql as $$

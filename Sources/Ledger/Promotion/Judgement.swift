@@ -1,0 +1,91 @@
+// The evidence for a version against who would serve without it: asking for it, and what it says.
+// The rule is SQL (ls.judge); what is added here is the interval that people want to see.
+public import LanguageSystem
+import PostgresAccess
+
+/// What a version of a ranker has to prove before the gate makes it champion.
+public enum PromotionPolicy: String, Sendable, CaseIterable, Codable, Hashable {
+    /// It is better than its incumbent.
+    case better
+    /// It is not worse than the anchor by more than a margin.
+    case notWorse = "not_worse"
+    /// Nothing: a person decides.
+    case manual
+}
+
+/// One row of `ls.judge`.
+public struct Judgement: Sendable, Hashable {
+    /// Of the version that was judged, as people write it: `math.listwise@3`.
+    public let version: String
+    public let policy: PromotionPolicy
+    /// By how much it may be worse, a share of the labels' range; nil where the policy has none.
+    public let margin: Double?
+    /// Why the incumbent is who it is: `champion`, `anchor`, a reason of the route, `first sample`.
+    public let incumbentReason: String
+    /// The incumbent, `ranker@number`; nil: the first sample.
+    public let incumbent: String?
+    /// How many queries its test sets have.
+    public let queryCount: Int
+    /// Of so many versions of a sweep it is the best; 1 without a sweep.
+    public let triedCount: Int
+    /// The version's reward minus the incumbent's of each query, -1 to 1; empty while figures are
+    /// missing.
+    public let differences: [Double]
+    /// Natural logarithm of the e-value of what the policy asks for; nil while figures are missing.
+    public let logE: Double?
+    /// Of the claim that the version is worse.
+    public let logEWorse: Double?
+    /// What `logE` has to reach.
+    public let threshold: Double
+    /// What keeps the gate from deciding, in words; nil: nothing.
+    public let missing: String?
+    /// All of it in one sentence.
+    public let words: String
+
+    /// Whether the evidence is enough for the gate.
+    public var isProven: Bool {
+        missing == nil && policy != .manual && logE.map { $0 >= threshold } ?? false
+    }
+}
+
+extension LedgerStore {
+    /// Reads only: nothing is asked for, nothing decided.
+    ///
+    /// - Parameter reference: `ranker` (its champion), `ranker:alias` or `ranker@number`.
+    /// - Throws: `unknownRanker`, `unknownVersion`.
+    public func judge(_ reference: String) async throws(LanguageSystemError) -> Judgement {
+        let version = try await resolve(reference)
+        return try await call(
+            """
+            select j.*, ls.words_of_judgement($1) as words,
+                r.name || '@' || i.number as incumbent_name
+            from ls.judge($1) j
+                left join ls.ranker_version i on i.version_id = j.incumbent_version_id
+                left join ls.ranker r on r.ranker_id = i.ranker_id
+            """, version.versionID
+        ) { rows in
+            let row = try rows.one()
+            return Judgement(
+                version: "\(version.rankerName)@\(version.versionNumber)",
+                policy: try row.decode("policy"), margin: try row.decode("margin"),
+                incumbentReason: try row.decode("incumbent"),
+                incumbent: try row.decode("incumbent_name"),
+                queryCount: try row.decode("query_count"),
+                triedCount: try row.decode("tried_count"),
+                differences: try row.decode("differences"), logE: try row.decode("log_e"),
+                logEWorse: try row.decode("log_e_worse"), threshold: try row.decode("threshold"),
+                missing: try row.decode("missing"), words: try row.decode("words"))
+        }
+    }
+
+    /// What versions of `ranker` have to prove from now on.
+    ///
+    /// - Parameter margin: For `notWorse`: a share of the labels' range, 0 to 0.5.
+    public func setPromotionPolicy(
+        of ranker: String, _ policy: PromotionPolicy, margin: Double = 0.02, by actor: String? = nil
+    ) async throws(LanguageSystemError) {
+        try await call(
+            "select ls.set_promotion_policy($1, $2, $3, $4)", ranker, policy, margin, actor
+        ) { _ in }
+    }
+}

@@ -1,0 +1,90 @@
+import ArgumentParser
+import LanguageSystem
+import Ledger
+
+struct Promote: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Have the promotion gate look at a version, or make it champion by hand.",
+        discussion: """
+            Without --anyway the gate decides, as it does when figures come in: the version \
+            becomes champion if
+            the evidence against its incumbent is enough (lscoord judge). With --anyway it becomes \
+            champion
+            whatever the evidence; the reason is kept. The gate never promotes again what a person \
+            took away.
+            To go back: select ls.rollback('ranker', 'reason').
+
+            --policy changes what versions of this ranker have to prove from now on.
+
+            Examples:
+              lscoord promote math/algebra.listwise@3
+              lscoord promote math/algebra.listwise@3 --anyway --reason 'no test set yet'
+              lscoord promote math/algebra.listwise --policy not_worse --margin 0.02
+            """)
+
+    @Argument(help: "ranker:alias or ranker@number; with --policy: the ranker.") var version: String
+    @Flag(help: "Whatever the evidence.") var anyway = false
+    @Option(help: "Why; kept in the ledger.") var reason: String?
+    @Option(help: "better, not_worse or manual.") var policy: String?
+    @Option(
+        help: ArgumentHelp(
+            "For not_worse: a share of the labels' range, 0 to 0.5. Default 0.02.",
+            valueName: "share"))
+    var margin: Double?
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        if let policy, PromotionPolicy(rawValue: policy) == nil {
+            throw ValidationError("found --policy \(policy), expected better, not_worse or manual")
+        }
+        if policy != nil, anyway || reason != nil {
+            throw ValidationError("--policy is set by itself, without --anyway and --reason")
+        }
+        if margin != nil, policy != PromotionPolicy.notWorse.rawValue {
+            throw ValidationError("--margin goes with --policy not_worse")
+        }
+        if anyway, reason?.isEmpty ?? true {
+            throw ValidationError("--anyway wants --reason: somebody will ask")
+        }
+        if !anyway, reason != nil {
+            throw ValidationError("--reason goes with --anyway: the gate gives its own")
+        }
+    }
+
+    func run() async throws {
+        let settings = try await Settings.resolve(common)
+        let (reference, reason, margin) = (version, reason, margin)
+        let policy = policy.flatMap(PromotionPolicy.init(rawValue:))
+        let line = try await Database.withLedger(settings) { ledger -> String in
+            if let policy {
+                try await ledger.setPromotionPolicy(of: reference, policy, margin: margin ?? 0.02)
+                return "versions of \(reference) have to prove: \(policy.rawValue)"
+            }
+            let version = try await ledger.resolve(reference)
+            let name = "\(version.rankerName)@\(version.versionNumber)"
+            if let reason {
+                let hasMoved = try await ledger.promote(version.versionID, because: reason)
+                return hasMoved ? "\(name) is champion" : "\(name) was champion already"
+            }
+            return try await Self.ask(ledger, version.versionID, name)
+        }
+        print(line)
+    }
+
+    /// - Throws: `forbiddenTransition`, with what the gate said, when it does not promote.
+    private static func ask(
+        _ ledger: LedgerStore, _ version: RankerVersionID, _ name: String
+    ) async throws -> String {
+        let answer = try await ledger.considerPromotion(version)
+        let words = try await ledger.judge(name).words
+        switch answer {
+        case true?: return "\(name) is champion: \(words)"
+        case false?:
+            throw LanguageSystemError(
+                .forbiddenTransition, "cannot promote \(name): \(words)",
+                hint: "lscoord judge \(name) shows the figures; --anyway --reason promotes by hand")
+        case nil:
+            return "\(name) is not decided on: it is champion, was taken away, or waits: \(words)"
+        }
+    }
+}
