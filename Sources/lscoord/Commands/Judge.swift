@@ -94,14 +94,10 @@ struct JudgementText {
                 ))
         }
         if let logE = judgement.logE, let logEWorse = judgement.logEWorse {
+            let claim = judgement.policy == .notWorse ? "not worse" : "better"
+            let worse = Self.eValue(logEWorse)
             rows.append(
-                (
-                    "e",
-                    """
-                    \(Self.eValue(logE)) for \(judgement.policy == .notWorse ? "not worse" : "better"\
-                    ), \(Self.eValue(logEWorse)) for worse; 20 is enough
-                    """
-                ))
+                ("e", "\(Self.eValue(logE)) for \(claim), \(worse) for worse; 20 is enough"))
         }
         let width = rows.map(\.0.count).max() ?? 0
         let table = rows.map {
