@@ -1,7 +1,8 @@
--- ls.incumbent_of_ranker(ranker_id, version) -> who serves the requests of a ranker, but for that version, and why: one row
--- (ls.incumbent has the reasons). Without a version: who serves them now.
+-- ls.incumbent_of_ranker(ranker_id, version, is_without_ranker) -> who serves the requests of a ranker, but for that version, and why:
+-- one row (ls.incumbent has the reasons). Without a version: who serves them now. Without the ranker: none of its versions.
 -- Called by: incumbent, start_from_incumbent.
-create or replace function ls.incumbent_of_ranker(p_ranker_id bigint, p_version_id bigint default null)
+create or replace function ls.incumbent_of_ranker(p_ranker_id bigint, p_version_id bigint default null,
+    p_is_without_ranker boolean default false)
 returns table (version_id bigint, reason text)
 language plpgsql stable
 as $$
@@ -11,7 +12,8 @@ declare
 begin
     select * into v_ranker from ls.ranker r where r.ranker_id = p_ranker_id;
     select a.version_id, 'champion' into version_id, reason from ls.ranker_alias a
-    where a.ranker_id = p_ranker_id and a.alias = 'champion' and a.version_id is distinct from p_version_id;
+    where a.ranker_id = p_ranker_id and a.alias = 'champion' and a.version_id is distinct from p_version_id
+        and not p_is_without_ranker;
     if version_id is null then
         select p.version_id, p.reason into version_id, reason
         from ls.route_plan((select b.name from ls.base_model b where b.base_model_id = v_ranker.base_model_id), v_ranker.user_name,
@@ -23,4 +25,4 @@ begin
     return next;
 end
 $$;
-comment on function ls.incumbent_of_ranker(bigint, bigint) is 'Who serves the requests of a ranker but for one version, and why.';
+comment on function ls.incumbent_of_ranker(bigint, bigint, boolean) is 'Who serves the requests of a ranker but for one version, and why.';
