@@ -6,7 +6,7 @@ import PostgresAccess
 import PostgresTesting
 import Testing
 
-@Suite struct `Ledger notifications` {
+@Suite(.timeLimit(.minutes(20))) struct `Ledger notifications` {
     @Test func `notifications say what changed: a task, alias, lease, rule, key or connection`()
         async throws
     {
