@@ -41,8 +41,80 @@ alter table ls.promotion_decision
     add column log_e_worse double precision,
     add column mean_difference double precision,
     add column standard_error double precision,
+    -- Against whom the version is compared on each set, where that is not the incumbent everywhere: an exempt stratum has its own.
+    add column incumbent_version_ids bigint[],
+    -- How many queries are in strata that it would harm.
+    add column harmed_count integer,
+    -- It was about the champion, which was proven worse than who would serve without its ranker, and is champion no more.
+    add column withdrawn boolean not null default false,
+    add constraint promotion_decision_is_of_one_kind check (not (promoted and withdrawn)),
     add constraint promotion_decision_policy_is_known check (policy in ('better', 'not_worse', 'manual'));
 create index promotion_decision_by_incumbent on ls.promotion_decision (incumbent_version_id) where incumbent_version_id is not null;
+create index promotion_decision_by_incumbents on ls.promotion_decision using gin (incumbent_version_ids)
+    where incumbent_version_ids is not null;
+
+-- The parts of a decision's queries that nobody may be left behind in.
+create table ls.promotion_stratum (
+    promotion_decision_id bigint not null references ls.promotion_decision on delete cascade,
+    ordinal integer not null,
+    user_name text,
+    domain_id bigint references ls.domain,
+    set_places integer[] not null,
+    query_count integer not null,
+    mean_difference double precision not null,
+    log_e_worse double precision not null,
+    is_harmed boolean not null,
+    primary key (promotion_decision_id, ordinal),
+    -- Neither: its user was forgotten.
+    constraint promotion_stratum_is_of_a_user_or_a_domain check (num_nonnulls(user_name, domain_id) <= 1)
+);
+create index promotion_stratum_by_user on ls.promotion_stratum (user_name) where user_name is not null;
+comment on table ls.promotion_stratum is 'The users and narrower domains that a promotion decision looked at one by one, and whether it would harm them.';
+
+-- Who keeps the version of before, because the champion would harm them.
+create table ls.exemption (
+    exemption_id bigint generated always as identity primary key,
+    ranker_id bigint not null references ls.ranker on delete cascade,
+    user_name text,
+    domain_id bigint references ls.domain,
+    version_id bigint,
+    promotion_decision_id bigint not null references ls.promotion_decision on delete cascade,
+    since timestamptz not null default clock_timestamp(),
+    constraint exemption_is_of_a_user_or_a_domain check (num_nonnulls(user_name, domain_id) = 1),
+    constraint exemption_keeps_its_own_ranker foreign key (ranker_id, version_id) references ls.ranker_version (ranker_id, version_id)
+);
+create unique index exemption_is_one_a_stratum on ls.exemption (ranker_id, coalesce(user_name, ''), coalesce(domain_id, 0));
+create index exemption_by_version on ls.exemption (ranker_id, version_id) where version_id is not null;
+create index exemption_by_user on ls.exemption (user_name) where user_name is not null;
+create index exemption_by_decision on ls.exemption (promotion_decision_id);
+comment on table ls.exemption is 'The users and domains whose requests a ranker''s champion does not serve, because it was proven worse for them, and the version that does.';
+
+-- The champions that a person did not put there, and who would serve without each when that was looked at last.
+create table ls.champion_watch (
+    ranker_id bigint primary key references ls.ranker on delete cascade,
+    fallback_version_id bigint references ls.ranker_version on delete set null,
+    asked_version_id bigint references ls.ranker_version on delete set null,
+    asked_at timestamptz,
+    looked_at timestamptz not null default '-infinity'
+);
+create index champion_watch_by_fallback on ls.champion_watch (fallback_version_id) where fallback_version_id is not null;
+create index champion_watch_by_asked on ls.champion_watch (asked_version_id) where asked_version_id is not null;
+create index champion_watch_in_order on ls.champion_watch (looked_at, ranker_id);
+comment on table ls.champion_watch is 'Champions that the promotion gate put there, with who would serve without them: when that changes, they are judged anew.';
+insert into ls.champion_watch (ranker_id)
+select a.ranker_id from ls.ranker_alias a
+    cross join lateral (select h.moved_by from ls.alias_history h
+        where h.ranker_id = a.ranker_id and h.alias = a.alias order by h.alias_history_id desc limit 1) m
+where a.alias = 'champion' and m.moved_by in ('promotion gate', 'promotion (forgotten)', '(forgotten) gate');
+
+-- Moves of champions of which not all who fall back on them were looked at. Two who write here never wait for each other.
+create table ls.champion_move (
+    champion_move_id bigint generated always as identity primary key,
+    ranker_id bigint not null,
+    from_version_id bigint,
+    moved_at timestamptz not null default clock_timestamp()
+);
+comment on table ls.champion_move is 'Moves of champions after which others that fall back on them are still to be judged anew.';
 
 -- Versions whose decision waits for the figures of another ranker's version.
 create table ls.promotion_wait (

@@ -1,7 +1,7 @@
 -- ls.broken_rules: silent on a good history, and one sentence for each rule when somebody breaks it. Broken
 -- by hand here, with triggers, constraints and unique indexes out of the way; each break is taken back.
 begin;
-select plan(38);
+select plan(50);
 select fixture.base_model();
 select fixture.feature_set('code', 'train'), fixture.feature_set('code', 'test'), fixture.feature_set('math/algebra', 'test');
 select fixture.ranker('code'), fixture.ranker('math/algebra');
@@ -95,5 +95,22 @@ select is_empty($$ select pg_temp.broken('update ls.promotion_decision set polic
     'decisions of before there was evidence have none');
 select pg_temp.says('delete from ls.promotion_decision', '^move \d+: the gate made version 1 champion and decided no such thing$', 'a champion of the gate without its decision');
 select pg_temp.says($$ update ls.promotion_decision set decided_at = decided_at + interval '1 day' $$, '^move \d+: the gate made version 1 champion', 'or before it');
+-- Strata, exemptions, champions that the gate took away.
+insert into ls.promotion_stratum (promotion_decision_id, ordinal, domain_id, set_places, query_count, mean_difference, log_e_worse, is_harmed)
+select promotion_decision_id, 1, 1, '{1}', 400, mean_difference, log_e_worse, false from ls.promotion_decision where promoted;
+select is_empty('select * from ls.broken_rules()', 'a stratum that says what its values say');
+select pg_temp.says('update ls.promotion_stratum set log_e_worse = log_e_worse + 0.00000001', '^decision 1, stratum 1: its values are of log_e ', 'one that does not');
+select pg_temp.says('update ls.promotion_stratum set is_harmed = true', '^decision 1 names other strata as harmed than its figures do$', 'one named as harmed that is not');
+select pg_temp.says('update ls.promotion_stratum set is_harmed = true', '^decision 1 counts 0 queries that would be harmed, its strata have 400$', 'and not counted');
+select pg_temp.says('update ls.promotion_decision set harmed_count = 41', '^the gate promoted version 1, which would harm 41 of its 400 queries$', 'too many harmed');
+select pg_temp.says($$ insert into ls.exemption (ranker_id, domain_id, version_id, promotion_decision_id) values (1, 1, null, 1) $$, '^exemption \d+ is of no stratum that its decision found harmed$', 'an exemption of who is not harmed');
+select pg_temp.says($$ insert into ls.exemption (ranker_id, domain_id, version_id, promotion_decision_id) values (1, 1, 1, 1) $$, '^exemption \d+ is from no champion of the gate$', 'or that keeps the champion');
+select pg_temp.says($$ insert into ls.exemption (ranker_id, domain_id, version_id, promotion_decision_id) values (1, 1, 1, 1); update ls.ranker_version set forgotten_at = now(), digest = null where version_id = 1 $$,
+    '^exemption \d+ keeps version 1, which is forgotten$', 'or what is forgotten');
+select pg_temp.says('update ls.promotion_decision set promoted = false, withdrawn = true', '^the gate withdrew version 1, which is not proven worse$', 'a champion taken away without proof');
+select pg_temp.says('update ls.promotion_decision set promoted = false, withdrawn = true, log_e_worse = 5', '^the gate withdrew version 1 and no alias moved$', 'or not taken away');
+select pg_temp.says($$ insert into ls.alias_history (ranker_id, alias, from_version_id, reason, moved_by) values (1, 'champion', 1, 'x', 'promotion gate') $$,
+    '^move \d+: the gate took champion 1 away and decided no such thing$', 'or taken away without a decision');
+select pg_temp.says('insert into ls.champion_watch (ranker_id) values (2)', '^ranker 2 is watched and has no champion$', 'one that is watched and is not there');
 select * from finish();
 rollback;

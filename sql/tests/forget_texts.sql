@@ -20,7 +20,7 @@ create temporary table decided as select relation, column_name from ls.free_text
     union all select split_part(c, '.', 1), split_part(c, '.', 2) from unnest(array[
         -- deleted with the user, or taken care of one by one
         'worker_presence.instance', 'worker_presence.place', 'worker_presence.replaced_instances', 'worker_presence.domains',
-        'api_key.users', 'api_key.name', 'route_rule.user_name', 'route_rule.target', 'feature_set.user_name', 'ranker.user_name', 'decision.user_name', 'tag.key',
+        'api_key.users', 'api_key.name', 'route_rule.user_name', 'route_rule.target', 'feature_set.user_name', 'ranker.user_name', 'decision.user_name', 'tag.key', 'exemption.user_name', 'promotion_stratum.user_name',
         -- names that something is registered under
         'base_model.name', 'domain.name', 'ranker.name', 'worker.name', 'join_token.worker_name', 'coordinator.name', 'route_rule.name', 'route_rule.domain_pattern', 'api_key.domains',
         'api_key.base_models', 'worker_presence.coordinator', 'coordinator.address',

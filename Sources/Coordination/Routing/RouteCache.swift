@@ -200,7 +200,7 @@ final class RouteCache: Sendable {
     /// ranker.
     private func find(_ key: RouteKey) async throws -> RouteAnswer {
         guard key.model.isPossibleName else { throw LanguageSystemError.unknownModel(key.model) }
-        if key.model.contains(":") || key.model.contains("@") { return try await named(key.model) }
+        if key.model.contains(":") || key.model.contains("@") { return try await named(key) }
         do {
             return RouteAnswer(
                 plan: try await ledger.routePlan(
@@ -210,14 +210,14 @@ final class RouteCache: Sendable {
             // No base model: then it may be a ranker's name.
         }
         do {
-            return try await named(key.model)
+            return try await named(key)
         } catch let error as LanguageSystemError where error.code == .unknownRanker {
             throw LanguageSystemError.unknownModel(key.model)
         }
     }
 
-    private func named(_ reference: String) async throws -> RouteAnswer {
-        let route = try await ledger.resolve(reference)
+    private func named(_ key: RouteKey) async throws -> RouteAnswer {
+        let route = try await ledger.resolve(key.model, user: key.user, domain: key.domain)
         return RouteAnswer(
             plan: RoutePlan(entries: [RoutePlan.Entry(route: route)]), baseModel: route.baseModel,
             contract: try await contract(of: route.baseModel), isNamed: true)

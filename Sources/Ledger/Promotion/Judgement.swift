@@ -26,7 +26,7 @@ public struct Judgement: Sendable, Hashable {
     public let incumbent: String?
     /// How many queries its test sets have.
     public let queryCount: Int
-    /// Of so many versions of a sweep it is the best; 1 without a sweep.
+    /// Of so many versions of a sweep it is one; 1 without a sweep.
     public let triedCount: Int
     /// The version's reward minus the incumbent's of each query, -1 to 1; empty while figures are
     /// missing.
@@ -39,12 +39,16 @@ public struct Judgement: Sendable, Hashable {
     public let threshold: Double
     /// What keeps the gate from deciding, in words; nil: nothing.
     public let missing: String?
+    /// Whether it would harm users and domains that have more of the queries together than may keep
+    /// the version before.
+    public let isTooHarmful: Bool
     /// All of it in one sentence.
     public let words: String
 
     /// Whether the evidence is enough for the gate.
     public var isProven: Bool {
-        missing == nil && policy != .manual && logE.map { $0 >= threshold } ?? false
+        missing == nil && policy != .manual && !isTooHarmful
+            && logE.map { $0 >= threshold } ?? false
     }
 }
 
@@ -57,8 +61,7 @@ extension LedgerStore {
         let version = try await resolve(reference)
         return try await call(
             """
-            select j.*, ls.words_of_judgement($1) as words,
-                r.name || '@' || i.number as incumbent_name
+            select j.*, r.name || '@' || i.number as incumbent_name
             from ls.judge($1) j
                 left join ls.ranker_version i on i.version_id = j.incumbent_version_id
                 left join ls.ranker r on r.ranker_id = i.ranker_id
@@ -74,7 +77,9 @@ extension LedgerStore {
                 triedCount: try row.decode("tried_count"),
                 differences: try row.decode("differences"), logE: try row.decode("log_e"),
                 logEWorse: try row.decode("log_e_worse"), threshold: try row.decode("threshold"),
-                missing: try row.decode("missing"), words: try row.decode("words"))
+                missing: try row.decode("missing"),
+                isTooHarmful: try row.decode(Bool?.self, "is_too_harmful") ?? false,
+                words: try row.decode("words"))
         }
     }
 

@@ -34,11 +34,14 @@ extension LedgerStore {
         }
     }
 
-    /// The version that `ranker` (its champion), `ranker:alias` or `ranker@number` names.
-    public func resolve(_ reference: String) async throws(LanguageSystemError) -> Route {
-        try await call("select *, null::text as rule from ls.resolve($1)", reference) {
-            try Route(row: $0.one())
-        }
+    /// The version that `ranker` (its champion), `ranker:alias` or `ranker@number` names. A user or
+    /// a domain that a champion was proven worse for gets the version that they keep.
+    public func resolve(_ reference: String, user: String? = nil, domain: DomainName? = nil)
+        async throws(LanguageSystemError) -> Route
+    {
+        try await call(
+            "select *, null::text as rule from ls.resolve($1, $2, $3)", reference, user, domain
+        ) { try Route(row: $0.one()) }
     }
 
     /// The width of a base model's features, and its feature contract.

@@ -128,18 +128,65 @@ as $$
         from ls.promotion_decision d join ls.ranker_version v using (version_id)
             left join ls.ranker_version i on i.version_id = d.incumbent_version_id
         where d.log_e is not null and (d.version_values is null and v.forgotten_at is null
-            or d.incumbent_values is null and (d.incumbent = 'first sample' or (i.version_id is not null and i.forgotten_at is null)))
+            or d.incumbent_values is null and (d.incumbent = 'first sample' or (i.version_id is not null and i.forgotten_at is null))
+                and not exists (select from unnest(d.incumbent_version_ids) k left join ls.ranker_version o on o.version_id = k
+                    where k is not null and (o.version_id is null or o.forgotten_at is not null)))
     union all select format('decision %s: its values are of log_e %s, worse %s; it says %s and %s', d.promotion_decision_id,
             r.log_e, r.log_e_worse, coalesce(d.log_e::text, 'none'), coalesce(d.log_e_worse::text, 'none'))
         from ls.promotion_decision d
-            cross join lateral (select ls.differences(d.version_values, d.incumbent_values, d.query_counts, d.widths) as found) x
-            cross join lateral (select ls.log_e(ls.log_sums(case when d.policy = 'not_worse'
-                    then array(select (f + d.margin) / (1 + d.margin) from unnest(x.found) f) else x.found end))
-                    - ln(d.tried_count::double precision) as log_e,
-                ls.log_e(ls.log_sums(array(select -f from unnest(x.found) f))) as log_e_worse) r
+            cross join lateral (select ls.log_e(ls.added(array_agg(w.log_better))) - ln(d.tried_count::double precision) as log_e,
+                    ls.log_e(ls.added(array_agg(w.log_worse))) as log_e_worse
+                from ls.weigh(d.version_values, d.incumbent_values, d.query_counts, d.widths, case when d.policy = 'not_worse' then d.margin else 0 end) w) r
         where d.version_values is not null and d.incumbent_values is not null
             and not coalesce(abs(r.log_e - d.log_e) <= 1e-9 and abs(r.log_e_worse - d.log_e_worse) <= 1e-9
-                and cardinality(x.found) = (select sum(n) from unnest(d.query_counts) n), false)
+                and array[cardinality(d.version_values), cardinality(d.incumbent_values)]
+                    = array_fill((select sum(n)::integer from unnest(d.query_counts) n), array[2]), false)
+
+    -- Nobody is left behind: each stratum's evidence, whom it names as harmed, how many that may be, and who is exempt from whom.
+    union all select format('decision %s, stratum %s: its values are of log_e %s; it says %s', d.promotion_decision_id, s.ordinal, r.log_e, s.log_e_worse)
+        from ls.promotion_stratum s join ls.promotion_decision d using (promotion_decision_id)
+            cross join lateral (select ls.log_e(ls.added(array_agg(w.log_harm))) as log_e
+                from ls.weigh(d.version_values, d.incumbent_values, d.query_counts, d.widths, case when d.policy = 'not_worse' then d.margin else 0 end) w
+                where w.place = any (s.set_places)) r
+        where d.version_values is not null and d.incumbent_values is not null and not coalesce(abs(r.log_e - s.log_e_worse) <= 1e-9, false)
+    union all select format('decision %s names other strata as harmed than its figures do', promotion_decision_id)
+        from ls.promotion_stratum group by promotion_decision_id
+        having array_agg(ordinal order by ordinal) filter (where is_harmed) is distinct from
+            (select nullif(array_agg(o order by o), '{}') from unnest(ls.claims_that_hold(array_agg(log_e_worse order by ordinal), 0.1)) o)
+    union all select format('decision %s counts %s queries that would be harmed, its strata have %s', d.promotion_decision_id, d.harmed_count, h.count)
+        from ls.promotion_decision d
+            cross join lateral (select coalesce(sum(n.count), 0) as count from unnest(d.query_counts) with ordinality n (count, place)
+                where n.place in (select unnest(s.set_places) from ls.promotion_stratum s
+                    where s.promotion_decision_id = d.promotion_decision_id and s.is_harmed)) h
+        where d.harmed_count <> h.count
+    union all select format('the gate promoted version %s, which would harm %s of its %s queries', d.version_id, d.harmed_count, n.count)
+        from ls.promotion_decision d cross join lateral (select sum(c) as count from unnest(d.query_counts) c) n
+        where d.promoted and d.harmed_count > 0.1 * n.count
+    union all select format('exemption %s is of no stratum that its decision found harmed', x.exemption_id)
+        from ls.exemption x where not exists (select from ls.promotion_stratum s join ls.promotion_decision d using (promotion_decision_id)
+            where s.promotion_decision_id = x.promotion_decision_id and s.is_harmed and d.promoted
+                and (s.user_name = x.user_name or s.domain_id = x.domain_id)
+                and ls.version_ranker(d.version_id) = x.ranker_id)
+    union all select format('exemption %s keeps version %s, which is forgotten', x.exemption_id, x.version_id)
+        from ls.exemption x join ls.ranker_version v using (version_id) where v.forgotten_at is not null
+    union all select format('exemption %s is from no champion of the gate', x.exemption_id)
+        from ls.exemption x left join ls.ranker_alias a on a.ranker_id = x.ranker_id and a.alias = 'champion'
+        where a.version_id is null or a.version_id is not distinct from x.version_id
+            or not exists (select from ls.promotion_decision d where d.version_id = a.version_id and d.promoted)
+
+    -- Champions that the gate took away, and those that it watches.
+    union all select format('move %s: the gate took champion %s away and decided no such thing', h.alias_history_id, h.from_version_id)
+        from ls.alias_history h
+        where h.alias = 'champion' and h.to_version_id is null and ls.mover(h.moved_by, h.reason) = 'gate' and not exists (
+            select from ls.promotion_decision d where d.version_id = h.from_version_id and d.withdrawn and d.decided_at <= h.moved_at)
+    union all select format('the gate withdrew version %s, which is not proven worse', version_id)
+        from ls.promotion_decision where withdrawn and coalesce(log_e_worse < ln(20::double precision), true)
+    union all select format('the gate withdrew version %s and no alias moved', version_id)
+        from ls.promotion_decision d where withdrawn and not exists (
+            select from ls.alias_history h where h.from_version_id = d.version_id and h.alias = 'champion' and h.to_version_id is null)
+    union all select format('ranker %s is watched and has no champion', w.ranker_id)
+        from ls.champion_watch w where not exists (
+            select from ls.ranker_alias a where a.ranker_id = w.ranker_id and a.alias = 'champion')
 
     -- The archive: nothing is in both places, or twice.
     union all select format('task %s is at hand and in the archive', task_id)

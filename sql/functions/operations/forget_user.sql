@@ -147,12 +147,15 @@ begin
     delete from ls.decision where user_name = p_user or version_id = any (v_versions);
     get diagnostics v_count = row_count; v_counts := v_counts || v_count;
     delete from ls.promotion_wait where version_id = any (v_versions);
+    delete from ls.exemption where ranker_id = any (v_rankers) or user_name = p_user or version_id = any (v_versions);
+    update ls.promotion_stratum set user_name = null where user_name = p_user;
     delete from ls.promotion_decision where version_id in (select version_id from ls.ranker_version where ranker_id = any (v_rankers));
     -- What was decided stays, not what those versions picked.
     update ls.promotion_decision set version_values = null where version_id = any (v_versions);
     update ls.promotion_decision set incumbent_values = null, incumbent_version_id = (select v.version_id from ls.ranker_version v
         where v.version_id = incumbent_version_id and v.ranker_id <> all (v_rankers))
     where incumbent_version_id = any (v_versions);
+    update ls.promotion_decision set incumbent_values = null where incumbent_version_ids && v_versions;
     delete from ls.ranker_alias where ranker_id = any (v_rankers);
     delete from ls.alias_history where ranker_id = any (v_rankers);
     delete from ls.ranker_version where ranker_id = any (v_rankers);

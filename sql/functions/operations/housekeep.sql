@@ -16,8 +16,9 @@ begin
     perform ls.prune_identities(p_limit);
     return query select ls.archive_tasks(p_limit), ls.prune_archive();
     perform ls.settle_promotions();
+    perform ls.judge_champions();
 end
 $$;
 comment on function ls.housekeep(integer) is
     'Archives tasks that ended a while ago, prunes the archive, the decisions, and certificates and tokens that are long over, and '
-    'lets the promotion gate look at what waits though nothing is missing, unless another coordinator is at it.';
+    'lets the promotion gate look at what waits though nothing is missing, and at champions that may be worse than who would serve without them, unless another coordinator is at it.';

@@ -5,6 +5,8 @@
 --   it is not its figure that sank
 --   otherwise                                           any version that may be champion: the best accuracy on the current test
 --                                                       sets; of equals the champion, then the newest
+--                                                       (never one that is proven worse, log_e_worse of 20, than who would serve
+--                                                       without the ranker; where all are, nobody is champion)
 --   none has figures                                    a champion that may stay does; another goes, and the last one that may be
 --                                                       champion is measured (without test sets it is champion again)
 -- Called by: decide_evaluation_check.
@@ -22,6 +24,8 @@ declare
     v_may_stay boolean;
     v_is_open boolean;
     v_candidate record;
+    v_judged record;
+    v_refused integer := 0;
     v_reason text;
     c_by constant text := 'evaluation check';
 begin
@@ -53,6 +57,12 @@ begin
                 and ls.may_be_champion(v.version_id)
             order by a.accuracy desc, v.version_id is not distinct from v_champion desc, v.number desc
         loop
+            select j.missing, j.log_e_worse, j.threshold into v_judged from ls.judge(v_candidate.version_id, v_configuration, true) j;
+            if v_judged.missing is null and v_judged.log_e_worse >= v_judged.threshold then
+                v_refused := v_refused + 1;
+                v_may_stay := v_may_stay and v_candidate.version_id is distinct from v_champion;
+                continue;
+            end if;
             -- What is to be measured again before it may be promoted is decided then.
             continue when v_candidate.version_id is distinct from v_champion
                 and ls.check_own_word(v_candidate.version_id, null, v_sets, v_configuration);
@@ -73,7 +83,8 @@ begin
         where h.ranker_id = v_ranker.ranker_id and h.alias = 'champion' and ls.may_be_champion(h.to_version_id)
         order by h.alias_history_id desc limit 1;
         if cardinality(v_sets) > 0 or v_chosen is null then
-            perform ls.remove_alias(v_ranker.name, 'champion', format('%s; no version that may be champion has figures', v_reason), c_by);
+            perform ls.remove_alias(v_ranker.name, 'champion', format(case when v_refused = 0 then '%s; no version that may be champion has figures'
+                else '%s; all versions with figures are proven worse than who serves without the ranker' end, v_reason), c_by);
             if v_chosen is not null then
                 perform ls.request_evaluation(v_chosen, v_sets, v_configuration, p_by => c_by);
             end if;

@@ -1,6 +1,6 @@
 -- ls.reconsider(version): its figures of the promotion gate's configuration came in, or were measured again. The gate looks at the
 -- version, and when it is the champion, at the newer ones that waited for its figures. So does it at versions of other
--- rankers that waited for these (ls.settle_promotions). Versions of a sweep wait for its end instead.
+-- rankers that waited for these (ls.settle_promotions), and at champions that may be worse than it (ls.judge_champions). Versions of a sweep wait for its end instead.
 -- Called by: complete_evaluation, decide_evaluation_check, choose_champion.
 create or replace function ls.reconsider(p_version_id bigint)
 returns void
@@ -10,6 +10,7 @@ declare
     v_candidate bigint;
 begin
     perform ls.settle_promotions(p_version_id);
+    perform ls.judge_champions(p_asked_version_id => p_version_id);
     if not ls.is_withheld(p_version_id) then
         perform ls.consider_promotion(p_version_id);
     end if;

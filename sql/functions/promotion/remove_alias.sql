@@ -1,6 +1,6 @@
 -- ls.remove_alias(ranker, alias, reason, by) -> whether it was there.
 -- Takes an alias away: what it named is named no more, and without a champion the ranker serves nobody.
--- Recorded as a move to no version. Called by: choose_champion, forget_user, an operator.
+-- Recorded as a move to no version. Exemptions from a champion end with it. Called by: choose_champion, judge_champion, forget_user, an operator.
 create or replace function ls.remove_alias(p_ranker text, p_alias text, p_reason text, p_by text default null)
 returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -20,6 +20,10 @@ begin
     insert into ls.alias_history (ranker_id, alias, from_version_id, to_version_id, reason, moved_by)
     values (v_ranker_id, p_alias, v_from, null, p_reason, coalesce(p_by, session_user));
     perform ls.record_audit(p_by, 'remove alias', format('%s:%s', p_ranker, p_alias), p_reason);
+    if p_alias = 'champion' then
+        delete from ls.exemption where ranker_id = v_ranker_id;
+        perform ls.watch_champion(v_ranker_id, v_from);
+    end if;
     perform ls.notify_alias(v_ranker_id);
     return true;
 end

@@ -1,5 +1,6 @@
 -- ls.set_alias(version, alias, reason, by) -> whether the alias moved.
 -- Points the alias of the version's ranker at the version; already there: nothing happens.
+-- With the champion all exemptions from it end (ls.exemption), and who falls back on it is judged anew (ls.watch_champion).
 -- Every coordinator hears of it on channel ls_alias (ls.notify_alias), after the commit.
 -- Called by: promote, rollback, consider_promotion, choose_champion, LedgerStore.setAlias, an admin.
 create or replace function ls.set_alias(p_version_id bigint, p_alias text, p_reason text,
@@ -36,6 +37,10 @@ begin
     perform ls.record_audit(p_by, 'set alias',
         (select format('%s:%s -> version %s', v_name, p_alias, number) from ls.ranker_version where version_id = p_version_id),
         p_reason);
+    if p_alias = 'champion' then
+        delete from ls.exemption where ranker_id = v_ranker_id;
+        perform ls.watch_champion(v_ranker_id, v_from);
+    end if;
     perform ls.notify_alias(v_ranker_id);
     return true;
 end

@@ -10,9 +10,9 @@ returns void
 language plpgsql
 as $$
 begin
-    perform from ls.ranker where ranker_id = p_ranker_id
-        or ranker_id in (select ranker_id from ls.ranker_version
-            where version_id = any (p_version_ids))
+    perform from ls.ranker where ranker_id = any (p_ranker_id || array(
+        -- A list, not a subquery beside an "or": that one reads every ranker.
+        select ranker_id from ls.ranker_version where version_id = any (p_version_ids)))
     order by ranker_id for key share;
     if not exists (select from ls.ranker where ranker_id = p_ranker_id) then
         perform ls.refuse('LS012', 'cannot use this ranker: its user was forgotten meanwhile');

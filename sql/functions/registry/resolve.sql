@@ -1,7 +1,8 @@
--- ls.resolve(reference) -> the version that a name means: 'ranker' (its champion), 'ranker:alias' or
--- 'ranker@number'. An unknown ranker is LS012, an unknown alias or number LS013.
+-- ls.resolve(reference, user, domain) -> the version that a name means: 'ranker' (its champion), 'ranker:alias' or
+-- 'ranker@number'. Asked for by a user and for a domain that the champion was proven worse for, 'ranker' is the version that they keep
+-- (ls.exemption), where they keep one. An unknown ranker is LS012, an unknown alias or number LS013.
 -- Called by: LedgerStore.resolve, when a request names a ranker; an operator.
-create or replace function ls.resolve(p_reference text)
+create or replace function ls.resolve(p_reference text, p_user text default null, p_domain text default null)
 returns table (reason text, ranker_id bigint, ranker_name text, base_model text, user_name text, domain text, kind text, configuration jsonb,
     version_id bigint, version_number integer, digest bytea, byte_count bigint, worker_id bigint, worker text, is_central boolean)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -23,6 +24,9 @@ begin
             perform ls.refuse('LS013', format('cannot use ''%s'': the ranker has no version with alias ''%s''',
                 p_reference, coalesce(v_parts[2], 'champion')), 'train it first: lscoord train');
         end if;
+        if v_parts[2] is null and (p_user is not null or p_domain is not null) then
+            v_version_id := coalesce(ls.served_version(v_ranker_id, v_version_id, p_user, ls.broader_domains(p_domain)), v_version_id);
+        end if;
     else
         select v.version_id into v_version_id from ls.ranker_version v
         where v.ranker_id = v_ranker_id and v.number::text = v_parts[3];
@@ -35,5 +39,5 @@ begin
     return query select 'named', c.* from ls.route_choice(v_version_id) c;
 end
 $$;
-comment on function ls.resolve(text) is
-    'The version that ''ranker'' (its champion), ''ranker:alias'' or ''ranker@number'' names, in one row. Refuses an unknown ranker (LS012), alias or number (LS013).';
+comment on function ls.resolve(text, text, text) is
+    'The version that ''ranker'' (its champion), ''ranker:alias'' or ''ranker@number'' names, in one row; whom the champion was proven worse for gets the version that they keep. Refuses an unknown ranker (LS012), alias or number (LS013).';

@@ -8,6 +8,8 @@
 --   best transfer   no ranker there, but the domain is known: the domain ranker that was measured
 --                   best on this domain's current test set (transfer matrix)
 --   global          the ranker of nobody and nothing in particular
+-- A champion that was proven worse for the user or the domain does not serve them: the version that they keep does, or, where they keep
+-- none, the chain goes on past its ranker, and a rule that names the champion past the rule (ls.exemption).
 -- Weights whose bytes are nowhere serve nobody: the chain goes on past them, a rule's row is not central.
 -- A row with a worker is scored there; when the worker does not answer in time, here if is_central, else the next row is
 -- tried. No serving row left: the candidates keep their order. Which row of a share a request takes is
@@ -38,6 +40,14 @@ declare
     v_target bigint;
     c_all constant integer := 10000;
 begin
+    if p_domain is not null then
+        -- As ls.broader_domains, which would be a call.
+        select coalesce(array_agg(d.domain_id), '{}'), min(d.domain_id) filter (where d.name = p_domain) into v_within, v_domain_id
+        from ls.domain d
+        where d.name = any (select array_to_string((string_to_array(p_domain, '/'))[:n], '/')
+            from generate_series(1, least(length(p_domain) - length(replace(p_domain, '/', '')) + 1, 60)) n);
+        v_broader := array_remove(v_within, v_domain_id);
+    end if;
     place := 0;
     for v_rule in
         select u.* from ls.route_rule u
@@ -53,6 +63,12 @@ begin
         version_id := v_target;
         continue when version_id is null;  -- its target is gone
         continue when p_without = (select v.ranker_id from ls.ranker_version v where v.version_id = v_target);
+        if v_rule.action <> 'shadow' and v_rule.target !~ '@|:(?!champion$)' then
+            version_id := (select case when exists (select from ls.exemption e where e.ranker_id = v.ranker_id)
+                then ls.served_version(v.ranker_id, v_target, p_user, v_within) else v_target end
+                from ls.ranker_version v where v.version_id = v_target);
+            continue when version_id is null;
+        end if;
         select c.* into ranker_id, ranker_name, base_model, user_name, domain, kind, configuration, version_id, version_number,
             digest, byte_count, worker_id, worker, is_central from ls.route_choice(version_id) c;
         role := case when v_rule.action = 'shadow' then 'shadow' else 'serve' end;
@@ -73,13 +89,6 @@ begin
     role := 'serve';
     rule := null;
     share := c_all;
-    if p_domain is not null then
-        select coalesce(array_agg(d.domain_id), '{}'), min(d.domain_id) filter (where d.name = p_domain) into v_within, v_domain_id
-        from ls.domain d
-        where d.name = any (select array_to_string((string_to_array(p_domain, '/'))[:n], '/')
-            from generate_series(1, least(length(p_domain) - length(replace(p_domain, '/', '')) + 1, 60)) n);
-        v_broader := array_remove(v_within, v_domain_id);
-    end if;
     for v_step in
         select s.* from (values
             (1, 'user+domain', p_user, v_within, p_user is not null),
@@ -96,10 +105,10 @@ begin
             continue when v_sets is null;
         end if;
         for version_id in
-            select o.version_id from ls.ordered_champions(v_base_model_id, v_step.user_name, v_step.domain_ids, p_without) o
+            select o.version_id from ls.ordered_champions(v_base_model_id, v_step.user_name, v_step.domain_ids, p_without, p_user, v_within) o
             where v_step.reason <> 'best transfer'
             union all
-            select t.version_id from ls.best_transfer(v_base_model_id, v_sets, p_without) t where v_step.reason = 'best transfer'
+            select t.version_id from ls.best_transfer(v_base_model_id, v_sets, p_without, p_user, v_within) t where v_step.reason = 'best transfer'
         loop
             select c.* into ranker_id, ranker_name, base_model, user_name, domain, kind, configuration, version_id, version_number,
                 digest, byte_count, worker_id, worker, is_central from ls.route_choice(version_id) c;
