@@ -47,7 +47,7 @@ extension TrainCommand {
     func orderedGroups(
         _ sets: [FeatureSet], _ plan: TrainingConfiguration
     ) throws -> OrderedGroups {
-        guard plan.start == .uniform || initial != nil else {
+        guard plan.start.fresh(for: kind) == .uniform || initial != nil else {
             throw LanguageSystemError(
                 .invalidArgument,
                 "cannot time steps over given groups from a standardised start: it is training's "

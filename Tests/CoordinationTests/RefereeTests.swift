@@ -101,6 +101,12 @@ private final class TestRefereeing: Sendable {
             try await database.pool.execute(
                 "select ls.register_ranker('tiny', 'pointwise', p_domain => 'code')")
             try await database.pool.execute("update ls.check_policy set share = 1")
+            // The incumbent of every version is the first sample: no other version is measured.
+            try await database.pool.execute(
+                """
+                select ls.remove_alias(r.name, 'champion', 'nobody else serves')
+                from ls.ranker_alias join ls.ranker r using (ranker_id) where alias = 'champion'
+                """)
             let worker: WorkerID = try await database.pool.execute(
                 """
                 insert into ls.worker (name, public_key_sha256) values ('w', sha256('key'))

@@ -22,9 +22,7 @@ import Testing
         let loud = RankerWeights(
             configuration: quiet.configuration,
             values: quiet.allValues.map { $0 * RankerWeights.magnitudeMax })
-        let bytes = loud.safetensors()
-        _ = try await serving.ledger.addVersion(
-            to: name, digest: Digest(bytes: SHA256.hash(data: bytes))!, weights: bytes)
+        try await TestServing.addVersion(loud.safetensors(), to: name, serving.ledger)
     }
 
     /// Candidate 1 of three is of size 1e14: projected by eve's ranker, its norm overflows.

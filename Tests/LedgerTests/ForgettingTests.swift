@@ -210,6 +210,7 @@ extension TestLedger {
                 select ls.create_api_key('hers', array[\(quoted)]), ls.create_api_key('shared', \
                 array['ben', \(quoted)]), ls.create_api_key('x');
                 select ls.revoke_api_key('x', 'y');
+                select ls.set_promotion_policy('bens', 'manual', p_by => 'x');
                 select ls.create_join_token('home', '1 hour', 'me', jsonb_build_object('user', \
                 \(quoted)));
                 select ls.create_join_token('else', '1 hour', 'me', jsonb_build_object('user', \
@@ -289,8 +290,7 @@ extension TestLedger {
     fileprivate func servedVersion() async throws -> RankerVersionID {
         try await featureSet("code", .train)
         try await ranker("code")
-        return try await database.pool.execute("select fixture.version('code.listwise', 'w')")
-            .one().decode()
+        return try await champion(of: "code.listwise")
     }
 }
 

@@ -67,6 +67,7 @@ import Testing
             let second = try await store.addVersion(
                 to: ranker, digest: .sha256([2]), weights: [2], parent: first, by: "ada")
             #expect(try await store.considerPromotion(second) == false)
+            #expect(try await store.promote(first, because: "there is no test set"))
             #expect(try await store.promote(second, because: "by hand", by: "ada"))
             #expect(try await store.promote(second, because: "by hand", by: "ada") == false)
             try await ledger.database.pool.execute(

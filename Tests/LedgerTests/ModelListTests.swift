@@ -10,9 +10,7 @@ import Testing
         try await TestLedger.with { ledger in
             for domain in ["math/algebra", "code"] {
                 let name = try await ledger.ranker(domain)
-                let weights = Array(domain.utf8)
-                _ = try await ledger.store.addVersion(
-                    to: name, digest: .sha256(weights), weights: weights)
+                try await ledger.champion(of: name, weights: Array(domain.utf8))
             }
             var models: [Model] = []
             var next: String?

@@ -25,9 +25,7 @@ import Testing
             #expect(
                 await events.next()
                     == .notification(channel: "ls_cancel", payload: lease.token.description))
-            // Without a test set the first version is champion at once.
-            _ = try await ledger.store.addVersion(
-                to: "code.listwise", digest: .sha256([1]), weights: [1])
+            try await ledger.champion(of: "code.listwise")
             #expect(await events.next() == .notification(channel: "ls_alias", payload: "1"))
             try await ledger.store.addRouteRule(
                 RouteRule(name: "r", action: .pin, target: "code.listwise"))

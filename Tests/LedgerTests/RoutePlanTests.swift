@@ -20,9 +20,7 @@ import Testing
         var names: [String] = []
         for (place, domain) in ["math/algebra", "math/geometry", "code"].enumerated() {
             let name = try await ledger.ranker(domain)
-            let weights: [UInt8] = [UInt8(place), 7]
-            _ = try await ledger.store.addVersion(
-                to: name, digest: .sha256(weights), weights: weights)
+            try await ledger.champion(of: name, weights: [UInt8(place), 7])
             names.append(name)
         }
         return names
@@ -93,7 +91,7 @@ import Testing
             try await ledger.database.pool.execute(
                 "update ls.share_secret set secret = sha256('another')")
             let name = try await ledger.ranker("code")
-            _ = try await ledger.store.addVersion(to: name, digest: .sha256([1]), weights: [1])
+            try await ledger.champion(of: name)
             return try await ledger.store.routePlan(
                 baseModel: "tiny", domain: try DomainName("code")
             ).shares
@@ -143,7 +141,7 @@ import Testing
     @Test func `a decision is read as it was kept, its scores to the bit`() async throws {
         try await TestLedger.with { ledger in
             let name = try await ledger.ranker("code")
-            _ = try await ledger.store.addVersion(to: name, digest: .sha256([1]), weights: [1])
+            try await ledger.champion(of: name)
             let route = try await ledger.store.resolve(name)
             let scores: [Float] = [0.1, -1.0 / 3, .leastNonzeroMagnitude, 1]
             let decision = Decision(
@@ -172,7 +170,7 @@ import Testing
     @Test func `rankers are placed and taken off`() async throws {
         try await TestLedger.with { ledger in
             let name = try await ledger.ranker("code")
-            _ = try await ledger.store.addVersion(to: name, digest: .sha256([1]), weights: [1])
+            try await ledger.champion(of: name)
             let worker = try await ledger.worker("edge-1")
             try await ledger.store.placeRanker(name, on: "edge-1", because: "near its user")
             #expect(

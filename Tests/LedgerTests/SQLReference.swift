@@ -133,18 +133,23 @@ extension SQLReference {
     private static func functions(_ pool: ConnectionPool) async throws -> [Function] {
         let rows = try await pool.execute(
             #"""
-            with recursive routine as (
+            with recursive routine as materialized (
                 select p.oid, proname, prokind, pg_get_functiondef(p.oid) as source,
                     regexp_replace(pg_get_functiondef(p.oid), '''(?:[^'']|'''')*''|--[^\n]*', '', \#
             'g') as code
                 from pg_proc p
                 where pronamespace = 'ls'::regnamespace and prorettype <> 'trigger'::regtype),
+            calls (caller, called) as materialized (
+                select distinct f.oid, g.oid from routine f
+                    cross join regexp_matches(f.code, 'ls\.(\w+)\(', 'g') m
+                    join routine g on g.proname = m[1]),
             reaches (start, oid) as (
                 select oid, oid from routine
                 union
-                select r.start, g.oid from reaches r
-                    join routine f on f.oid = r.oid
-                    join routine g on f.code ~ ('ls\.' || g.proname || '\('))
+                select r.start, c.called from reaches r join calls c on c.caller = r.oid),
+            raised (oid, state) as materialized (
+                select distinct r.oid, m[1]
+                from routine r cross join regexp_matches(r.source, '''(LS\d\d\d)''', 'g') m)
             select r.proname as name,
                 'ls.' || r.proname || '(' || pg_get_function_arguments(r.oid) || ')' as signature,
                 case when r.prokind = 'f' then pg_get_function_result(r.oid) end as result,
@@ -155,8 +160,7 @@ extension SQLReference {
                     where has_function_privilege('ls_' || o.role, r.oid, 'execute')
                     order by o.place), ',') as roles,
                 array_to_string(array(
-                    select distinct m[1] from reaches x join routine g on g.oid = x.oid,
-                        regexp_matches(g.source, '''(LS\d\d\d)''', 'g') m
+                    select distinct s.state from reaches x join raised s on s.oid = x.oid
                     where x.start = r.oid order by 1), ',') as states
             from routine r order by r.proname collate "C", 2
             """#)

@@ -195,11 +195,18 @@ private struct Player {
     }
 }
 
-/// What a worker reports for the default evaluation configuration.
+/// What a worker reports for the default evaluation configuration on one of the fixture's sets: in
+/// each query the same.
 func evaluationReport(accuracy: Double) -> String {
-    """
-    {"accuracy": \(accuracy), "standard_error": 0.02, "first_sample": 0.38, "majority": null,
-     "highest_log_probability": null, "oracle": 0.96, "group_count": 60, "query_count": 3,
-     "candidate_count": 10, "groups_per_query": 20, "seed": 1}
-    """
+    func picks(_ figure: Double) -> String {
+        "[\(Array(repeating: "\(figure)", count: 400).joined(separator: ", "))]"
+    }
+    return """
+        {"accuracy": \(accuracy), "standard_error": 0.02, "first_sample": 0.38, "majority": null,
+         "highest_log_probability": null, "oracle": 0.96, "group_count": 8000, "query_count": 400,
+         "candidate_count": 10, "groups_per_query": 20, "seed": 1, "label_range": [0, 1],
+         "query_values": \(picks(accuracy)), "method_query_values": {
+         "first_sample": \(picks(0.38)), "oracle": \(picks(0.96)),
+         "majority": null, "highest_log_probability": null}}
+        """
 }

@@ -59,7 +59,7 @@ struct TestLedger: Sendable {
         try await LedgerStore.migrator(logger: quiet).migrate(pool)
     }
 
-    /// A ready feature set of three queries.
+    /// A ready feature set of 400 queries.
     @discardableResult
     func featureSet(_ domain: String, _ split: Split, salt: String = "") async throws
         -> FeatureSetID
@@ -72,6 +72,15 @@ struct TestLedger: Sendable {
     @discardableResult
     func ranker(_ domain: String) async throws -> String {
         try await database.pool.execute("select fixture.ranker($1)", domain).one().decode()
+    }
+
+    /// A version that a person makes champion, as long as nothing was measured.
+    @discardableResult
+    func champion(of ranker: String, weights: [UInt8] = [1]) async throws -> RankerVersionID {
+        let version = try await store.addVersion(
+            to: ranker, digest: .sha256(weights), weights: weights)
+        try await store.promote(version, because: "there is no test set")
+        return version
     }
 
     func worker(_ name: String) async throws -> WorkerID {

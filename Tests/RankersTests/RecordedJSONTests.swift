@@ -31,6 +31,15 @@ import Testing
         #expect(json + "\n" == text)
     }
 
+    /// The preset of before rankers started from their incumbent.
+    private static func preset(
+        _ kind: RankerKind, from start: TrainingConfiguration.Start
+    ) -> TrainingConfiguration {
+        var preset = TrainingConfiguration.preset(kind: kind)
+        preset.start = start
+        return preset
+    }
+
     static let cases: [Case] = [
         Case(
             name: "ranker_configuration",
@@ -47,11 +56,15 @@ import Testing
             reread: { try RankerConfiguration(json: $0).json }),
         Case(
             name: "training_configuration_listwise",
-            json: { TrainingConfiguration.preset(kind: .listwise).json },
+            json: { preset(.listwise, from: .uniform).json },
             reread: { try TrainingConfiguration(json: $0).json }),
         Case(
             name: "training_configuration_pointwise",
-            json: { TrainingConfiguration.preset(kind: .pointwise).json },
+            json: { preset(.pointwise, from: .standardised).json },
+            reread: { try TrainingConfiguration(json: $0).json }),
+        Case(
+            name: "training_configuration_preset",
+            json: { TrainingConfiguration.preset(kind: .listwise).json },
             reread: { try TrainingConfiguration(json: $0).json }),
         Case(
             name: "evaluation_configuration", json: { EvaluationConfiguration.preset.json },

@@ -1,7 +1,7 @@
 -- ls.log_sums, log_e, claims_that_hold: the e-value of paired differences. The reference's values are a test in Swift.
 -- ls.words_of_e, points: how people read them.
 begin;
-select plan(25);
+select plan(28);
 
 select is(ls.log_e(ls.log_sums('{}')), 0::double precision, 'before the first difference the e-value is 1');
 select is(ls.log_e(ls.log_sums(null)), 0::double precision, 'and of nothing');
@@ -23,6 +23,7 @@ select is(ls.words_of_e(ln(e)), w, 'an e-value of ' || e) from (values (1::float
 select is(ls.words_of_e(null), null, 'none reads as none');
 select is(ls.words_of_e(-1e5) || ' ' || ls.words_of_e(1e5), 'less than 0.01 10^43429', 'and none is too small or too large');
 select is(array(select ls.points(d) from unnest(array[0.052, -0.003, 0, 0.0004, -0.0004, 1, null]::float8[]) d), '{+5.2,-0.3,0.0,0.0,0.0,+100.0,null}'::text[], 'points have a sign');
+select throws_ok(format('select ls.claims_that_hold(%L, %s)', '{1}', r), 'LS001', null, 'no rate: ' || r) from unnest(array['0', '1.5', 'null']) r;
 set local role ls_reader;
 select throws_ok($$ select ls.log_sums('{2}') $$, 'LS001', null, 'a reader who weighs hears what is wrong');
 reset role;

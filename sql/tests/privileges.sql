@@ -99,7 +99,7 @@ select isnt_empty($$ select pg_temp.shows('code.listwise') $$, 'and this test wo
 -- What each is for.
 select lives_ok($$ select pg_temp.as_role('ls_reader', 'select * from ls.route(''tiny'')') $$, 'a reader asks the router');
 select lives_ok($$ select pg_temp.as_role('ls_reader', 'select ls.words_of_judgement(1), i.reason, ls.words_of_e(j.log_e), ls.points(j.mean_difference),
-    ls.log_e(ls.log_sums(ls.differences(j.version_values, j.incumbent_values, j.query_counts, j.widths))), ls.claims_that_hold(array[j.log_e], 0.1) from ls.judge(1) j, ls.incumbent(1) i') $$, 'and weighs evidence');
+    ls.log_e(ls.log_sums(j.differences)), ls.claims_that_hold(array[j.log_e], 0.1) from ls.judge(1) j, ls.incumbent(1) i') $$, 'and weighs evidence');
 select throws_ok($$ select pg_temp.as_role('ls_reader', 'select ls.set_promotion_policy(''code.listwise'', ''manual'')') $$, '42501', null, 'but says not what is enough');
 select lives_ok($$ select pg_temp.as_role('ls_operator', 'select ls.set_promotion_policy(''code.listwise'', ''manual'')') $$, 'as an operator does');
 select lives_ok($$ select pg_temp.as_role('ls_operator', 'select ls.request_training(''code.listwise'', p_seed => 2), ls.promote(1, ''why'')') $$, 'an operator asks for work and promotes');

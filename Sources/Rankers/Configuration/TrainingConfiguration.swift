@@ -6,13 +6,22 @@ public import RankerMath
 /// The recipe of a training: everything that determines its result, except the features and the
 /// ranker's shape.
 public struct TrainingConfiguration: Codable, Sendable, Hashable {
-    /// The initial projection of a new ranker.
+    /// Where training starts.
     public enum Start: String, Codable, Sendable, Hashable, CaseIterable {
+        /// The weights of whoever serves these requests now, when they are of the same
+        /// configuration: `ls.start_from_incumbent` hands them to the training as its initial
+        /// weights. Without them, fresh weights as the preset of the kind was measured with.
+        case incumbent
         /// Uniform in +-1/sqrt(D), as in the reference.
         case uniform
         /// Uniform, then shifted and scaled as if the training responses had mean 0 and deviation
         /// 1. (E14)
         case standardised
+
+        /// The same for fresh weights, as `ls.fresh_start` has it.
+        public func fresh(for kind: RankerKind) -> Start {
+            self == .incumbent ? (kind == .pointwise ? .standardised : .uniform) : self
+        }
     }
 
     public var loss: Loss
@@ -64,12 +73,12 @@ public struct TrainingConfiguration: Codable, Sendable, Hashable {
             case .listwise:
                 return try Self(
                     loss: .listKL, optimizer: .sgd(rate: 0.5, momentum: 0, schedule: .cosine),
-                    batchGroups: 64)
+                    batchGroups: 64, start: .incumbent)
             case .pointwise:
                 return try Self(
                     loss: .pointBCE, temperature: 5,
                     optimizer: .adamW(rate: 3e-3, schedule: .cosine), batchGroups: 32,
-                    groupsPerQuery: 30, candidateCount: 8, start: .standardised)
+                    groupsPerQuery: 30, candidateCount: 8, start: .incumbent)
             }
         } catch {
             preconditionFailure("\(error)")

@@ -29,7 +29,7 @@ public func train(
     let table = FeatureTable(sets)
     let team = ThreadTeam(count: threadCount)
     var weights = initial ?? RankerWeights(fresh: configuration, seed: training.seed)
-    if initial == nil, training.start == .standardised {
+    if initial == nil, training.start.fresh(for: configuration.kind) == .standardised {
         weights = weights.standardised(for: table)
     }
     let trainer = Trainer(weights, training, on: table, team: team)

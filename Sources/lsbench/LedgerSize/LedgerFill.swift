@@ -21,6 +21,8 @@ struct LedgerSize {
 
     /// The number of domains, each with its own ranker, a train set and a test set.
     static let domainCount = 60
+    /// The number of queries of the test set on which the promotion gate judges a version.
+    static let judgedQueryCount = 10_000
     /// The number of waiting tasks in both databases, which differ only in what they have archived.
     static let waitingCount = 300
     static let endedCount = 2_000
@@ -135,6 +137,46 @@ struct LedgerSize {
             from ls.ranker r join ls.ranker_alias a using (ranker_id) join ls.feature_set f on \
             f.split = 'test'
             where r.user_name is null and r.domain_id is not null on conflict do nothing
+            """,
+            // A version and its champion, measured query by query on the largest set that the
+            // promotion gate compares.
+            "insert into ls.domain (name) values ('judged')",
+            """
+            insert into ls.feature_set (base_model_id, domain_id, split, digest, byte_count, \
+            label_kind, query_count, response_count, imported_by, ready_at)
+            select 1, domain_id, 'test', sha256('judged'), 1000000, 'binary', \
+            \(Self.judgedQueryCount), \(10 * Self.judgedQueryCount), 'bench', now()
+            from ls.domain where name = 'judged'
+            """,
+            """
+            insert into ls.ranker (name, base_model_id, domain_id, kind, configuration, training)
+            select 'judged.listwise', 1, domain_id, 'listwise', \
+            '{"kind": "listwise", "hidden_size": 4096}', '{"epochs": 1}'
+            from ls.domain where name = 'judged'
+            """,
+            """
+            insert into ls.ranker_version (ranker_id, number, digest, report, added_by)
+            select r.ranker_id, n, d.digest, '{}', 'bench'
+            from ls.ranker r, generate_series(1, 2) n join digest d on d.i = n
+            where r.name = 'judged.listwise'
+            """,
+            """
+            insert into ls.ranker_alias (ranker_id, alias, version_id)
+            select ranker_id, 'champion', version_id from ls.ranker_version join ls.ranker using \
+            (ranker_id) where name = 'judged.listwise' and number = 1
+            """,
+            """
+            insert into ls.evaluation (version_id, feature_set_id, configuration, accuracy, \
+            standard_error, first_sample, oracle,
+                group_count, query_count, candidate_count, groups_per_query, seed, report, \
+            query_values)
+            select v.version_id, f.feature_set_id, ls.default_evaluation_configuration(), 0.5, \
+            0.01, 0.4, 0.8, f.query_count, f.query_count, 10, 1, 1, '{}',
+                array(select abs(hashint8(v.number * 100000 + q)) % 21 / 20.0 \
+            from generate_series(1, f.query_count) q)
+            from ls.ranker_version v join ls.ranker r using (ranker_id)
+                join ls.feature_set f on f.digest = sha256('judged')
+            where r.name = 'judged.listwise'
             """,
             "select ls.ensure_archive_partitions(now() - interval '365 days', now())",
             """

@@ -108,6 +108,13 @@ struct LedgerOperation {
         LedgerOperation(name: "promotion_status: 50") { _, _, _ in
             "select * from ls.promotion_status limit 50"
         },
+        LedgerOperation(name: "judge: 10,000 queries") { _, _, _ in
+            """
+            select j.* from ls.ranker r join ls.ranker_version v using (ranker_id),
+                ls.judge(v.version_id) j
+            where r.name = 'judged.listwise' and v.number = 2
+            """
+        },
         LedgerOperation(name: "transfer_matrix: all", readsWidely: true) { _, _, _ in
             "select count(*) from ls.transfer_matrix"
         },

@@ -7,8 +7,13 @@ struct Train: AsyncParsableCommand {
         abstract: "Have workers train rankers.",
         discussion: """
             Each training makes a new version. It is then measured on the test sets of its own \
-            domain, and becomes champion if it is not worse than the present one. While a training \
-            is open, requesting it again returns the same task.
+            domain, and becomes champion when the evidence is enough (lscoord judge). While a \
+            training is open, requesting it again returns the same task.
+
+            Training starts from the weights that serve the ranker's requests now, its champion's \
+            or those of the next ranker of the route, when they have the same shape. A ranker \
+            registered with "start": "uniform" or "standardised" in its training configuration \
+            starts afresh each time. So do the trainings of a sweep.
 
             --sweep trains many configurations of each ranker side by side, waits, and prints a \
             table like the paper's Table 5. The versions stay candidates; only the best is offered \

@@ -26,9 +26,10 @@ struct RerankSite: Sendable {
         let weights = RankerWeights(
             fresh: .preset(kind: .pointwise, hiddenSize: width), seed: 1
         ).safetensors()
-        _ = try await ledger.addVersion(
+        let version = try await ledger.addVersion(
             to: "~ada.pointwise", digest: Digest(bytes: SHA256.hash(data: weights))!,
             weights: weights)
+        try await ledger.promote(version, because: "there is no test set")
     }
 
     let reranker: Reranker

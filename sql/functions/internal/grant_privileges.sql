@@ -10,7 +10,7 @@ declare
         'status_summary', 'default_evaluation_configuration',
         'domain_matches', 'domain_is_within', 'short_digest', 'current_feature_sets', 'paper_grid', 'broken_rules',
         'default_ranker_configuration', 'default_training_configuration', 'wait_for_tasks',
-        'judge', 'words_of_judgement', 'incumbent', 'log_sums', 'log_e', 'differences', 'claims_that_hold', 'words_of_e', 'points', 'exemption_holds'];
+        'judge', 'words_of_judgement', 'incumbent', 'log_sums', 'log_e', 'claims_that_hold', 'words_of_e', 'points', 'exemption_holds'];
     v_operators text[] := array['request_training', 'request_evaluation', 'request_transfer_matrix', 'request_sweep',
         'request_scaling_curve', 'request_matrix', 'set_tag', 'remove_tag', 'add_note',
         'set_alias', 'remove_alias', 'promote', 'rollback', 'consider_promotion', 'set_promotion_policy', 'reopen_evaluation_check',

@@ -10,7 +10,8 @@ as $$
 declare
     v_seed jsonb := case when p_seed is null then '{}' else jsonb_build_object('seed', p_seed) end;
     v_list jsonb := coalesce(p_list, ls.paper_grid(p_ranker.kind));
-    v_own jsonb := case when p_list is null then '{}' else p_ranker.training end;
+    -- Recipes are compared from fresh weights: what serves was made by one of them.
+    v_own jsonb := case when p_list is null then '{}' else ls.fresh_start(p_ranker.training, p_ranker.kind) end;
     v_entries jsonb[] := '{}';
     v_entry jsonb;
     v_position integer := 0;

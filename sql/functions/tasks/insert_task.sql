@@ -42,6 +42,7 @@ begin
                 v_is_blocked := false;
             end if;
             if not v_is_blocked then
+                perform ls.start_from_incumbent(v_id);
                 perform pg_notify('ls_task', p_kind);
             end if;
             return v_id;

@@ -113,7 +113,7 @@ begin
     select array_agg(o.token) into v_tokens from opened o;
 
     return query
-        select a.token, t.task_id, a.number, a.leased_until, t.kind, r.name, r.configuration, t.configuration,
+        select a.token, t.task_id, a.number, a.leased_until, t.kind, r.name, r.configuration, ls.fresh_start(t.configuration, r.kind),
             (select jsonb_agg(jsonb_build_object('digest', encode(f.digest, 'hex'), 'byte_count', f.byte_count,
                     'name', d.name || ' ' || f.split, 'domain', d.name) order by tf.ordinal)
                 from ls.task_feature_set tf join ls.feature_set f using (feature_set_id) join ls.domain d using (domain_id)

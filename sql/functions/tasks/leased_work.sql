@@ -5,7 +5,7 @@ create or replace function ls.leased_work(p_worker_id bigint, p_token uuid)
 returns table (kind text, ranker_configuration jsonb, configuration jsonb)
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
-    select t.kind, r.configuration, t.configuration
+    select t.kind, r.configuration, ls.fresh_start(t.configuration, r.kind)
     from ls.attempt a join ls.task t using (task_id) join ls.ranker r using (ranker_id)
     where a.token = p_token and a.worker_id = p_worker_id and a.state = 'open';
 $$;

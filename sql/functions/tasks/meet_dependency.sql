@@ -33,6 +33,7 @@ begin
         else
             update ls.task set state = 'waiting', turn = ls.next_turn(v_blocked.owner, v_blocked.kind, v_blocked.priority)
             where task_id = v_blocked.task_id;
+            perform ls.start_from_incumbent(v_blocked.task_id);
             perform pg_notify('ls_task', v_blocked.kind);
         end if;
     end loop;
