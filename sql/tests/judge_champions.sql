@@ -99,7 +99,8 @@ select is(pg_temp.champion('math/algebra.listwise'), 5, 'with policy manual the 
 
 -- Two rankers that fall back on each other (best transfer): one goes, and the other then falls back on nobody.
 select fixture.feature_set('x', 'test'), fixture.feature_set('y', 'test'), fixture.ranker('x'), fixture.ranker('y');
-select is(pg_temp.made('x.listwise', 0.5), 1, 'one'), is(pg_temp.made('y.listwise', 0.5), 1, 'and the other');
+select is(pg_temp.made('x.listwise', 0.5), 1, 'one');
+select is(pg_temp.made('y.listwise', 0.5), 1, 'and the other');
 select ls.request_evaluation(pg_temp.id('x.listwise@1'), array[(select feature_set_id from ls.current_feature_sets(1, 'y', 'test', null))]);
 select ls.request_evaluation(pg_temp.id('y.listwise@1'), array[(select feature_set_id from ls.current_feature_sets(1, 'x', 'test', null))]);
 select pg_temp.measure('x.listwise@1', 0.7), pg_temp.measure('y.listwise@1', 0.7);

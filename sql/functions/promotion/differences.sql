@@ -1,6 +1,6 @@
 -- ls.differences(version values, incumbent values, query counts, widths) -> the paired differences of a decision, query by query: the
 -- version's value minus the incumbent's, divided by the width of the labels' range of their set. Rounding may have left a hair
--- more than 1: it is cut off. Called by: judge, an analyst.
+-- more than 1: it is cut off. Called by: judge.
 create or replace function ls.differences(p_version_values real[], p_incumbent_values real[], p_query_counts integer[], p_widths double precision[])
 returns double precision[]
 language sql immutable parallel safe
