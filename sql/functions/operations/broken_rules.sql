@@ -164,9 +164,9 @@ as $$
         where d.promoted and d.harmed_count > 0.1 * n.count
     union all select format('exemption %s is of no stratum that its decision found harmed', x.exemption_id)
         from ls.exemption x where not exists (select from ls.promotion_stratum s join ls.promotion_decision d using (promotion_decision_id)
+                join ls.ranker_version v on v.version_id = d.version_id
             where s.promotion_decision_id = x.promotion_decision_id and s.is_harmed and d.promoted
-                and (s.user_name = x.user_name or s.domain_id = x.domain_id)
-                and ls.version_ranker(d.version_id) = x.ranker_id)
+                and (s.user_name = x.user_name or s.domain_id = x.domain_id) and v.ranker_id = x.ranker_id)
     union all select format('exemption %s keeps version %s, which is forgotten', x.exemption_id, x.version_id)
         from ls.exemption x join ls.ranker_version v using (version_id) where v.forgotten_at is not null
     union all select format('exemption %s is from no champion of the gate', x.exemption_id)
