@@ -7,9 +7,11 @@ import Rankers
 /// Figures over all files, each file weighted by its queries, in percent.
 struct Accuracy {
     let candidateCount: Int
-    /// The accuracy of each run's ranker.
+    /// The accuracy of each run's ranker alone.
     let rankers: [Double]
-    /// The standard error of the first run's accuracy, bootstrapped by query.
+    /// The mean accuracy of what the runs' versions serve; nil where that is the ranker's pick.
+    let served: Double?
+    /// The standard error of the first run's served accuracy, bootstrapped by query.
     let standardError: Double
     let firstSample, oracle: Double
     /// The baselines; nil when they are unknown in one of the files.
@@ -30,7 +32,11 @@ struct Accuracy {
             return values.count == first.count ? mean(values) : nil
         }
         self.candidateCount = candidateCount
-        rankers = reports.map { mean($0.map(\.accuracy)) }
+        rankers = reports.map { mean($0.map { $0.ranker ?? $0.accuracy }) }
+        let isCombined = reports.joined().contains { $0.ranker != nil }
+        served =
+            isCombined
+            ? reports.map { mean($0.map(\.accuracy)) }.reduce(0, +) / Double(reports.count) : nil
         let squares = zip(first, queries).map { report, count in
             report.standardError * report.standardError * count * count
         }
@@ -44,7 +50,8 @@ struct Accuracy {
     }
 
     static let heading: [(name: String, width: Int)] = [
-        ("K", 4), ("ranker", 6), ("over runs", 12), ("error", 5), ("first", 5), ("majority", 8),
+        ("K", 4), ("ranker", 6), ("over runs", 12), ("served", 6), ("error", 5), ("first", 5),
+        ("majority", 8),
         ("log-prob", 8), ("oracle", 6), ("groups", 7),
     ]
 
@@ -53,7 +60,8 @@ struct Accuracy {
         let mean = rankers.reduce(0, +) / Double(rankers.count)
         let range = "\(text(rankers.min() ?? mean, 1)) to \(text(rankers.max() ?? mean, 1))"
         return [
-            "\(candidateCount)", text(mean, 1), range, text(standardError, 1),
+            "\(candidateCount)", text(mean, 1), range, served.map { text($0, 1) } ?? "-",
+            text(standardError, 1),
             text(firstSample, 1), majority.map { text($0, 1) } ?? "-",
             highestLogProbability.map { text($0, 1) } ?? "-", text(oracle, 1), "\(groupCount)",
         ]

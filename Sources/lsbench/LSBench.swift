@@ -23,12 +23,13 @@ struct LSBench: AsyncParsableCommand {
               lsbench transfer
               lsbench serve --rate 0.5 --overload 1.5
               lsbench gate --features deploy/examples/math
+              lsbench signals --features deploy/examples/math
             """,
         version: "lsbench \(ProductVersion.current)",
         subcommands: [
             TrainCommand.self, GenerateCommand.self, ScoreCommand.self, KernelsCommand.self,
             LedgerCommand.self, QueueCommand.self, FleetCommand.self, TransferCommand.self,
-            ServeCommand.self, GateCommand.self,
+            ServeCommand.self, GateCommand.self, SignalsCommand.self,
         ])
 
     static func main() async {

@@ -105,6 +105,7 @@ private struct ProgressTimes {
     private var last: ContinuousClock.Instant?
 
     mutating func note(_ progress: TrainingProgress) {
+        guard progress.fold == 0 else { return }
         let now = ContinuousClock.now
         if let last { stepSeconds.append((now - last).inSeconds) }
         last = now

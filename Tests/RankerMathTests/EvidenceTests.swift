@@ -26,11 +26,11 @@ private struct GoldenEvidence: Decodable {
     let e_bh: Selection
 
     static func read() throws -> Self {
-        try JSONDecoder().decode(Self.self, from: Data(contentsOf: golden("evidence.json")))
+        try JSONDecoder().decode(Self.self, from: Data(contentsOf: goldenLearning("evidence.json")))
     }
 }
 
-private func golden(_ name: String) -> URL {
+func goldenLearning(_ name: String) -> URL {
     let named = ProcessInfo.processInfo.environment["LS_GOLDEN_LEARNING"] ?? ""
     let folder =
         named.isEmpty
@@ -39,7 +39,7 @@ private func golden(_ name: String) -> URL {
     return folder.appending(path: name)
 }
 
-private func isClose(_ found: Double, _ expected: Double, _ tolerance: Double) -> Bool {
+func isClose(_ found: Double, _ expected: Double, _ tolerance: Double) -> Bool {
     abs(found - expected) <= tolerance * max(1, abs(expected))
 }
 
@@ -147,7 +147,7 @@ private func isClose(_ found: Double, _ expected: Double, _ tolerance: Double) -
 
     @Test func `is the reference's mean and interval, on the reference's resamples`() throws {
         let reference = try JSONDecoder().decode(
-            Golden.self, from: Data(contentsOf: golden("paired.json")))
+            Golden.self, from: Data(contentsOf: goldenLearning("paired.json")))
         let given = reference.paired.filter { $0.indices != nil }
         #expect(!given.isEmpty)
         for paired in given {

@@ -15,6 +15,9 @@ struct FeatureBuilder {
     var labels: [Float]
     var answers: [Int32]?
     var logProbabilities: [Float]?
+    var tokenCounts: [Int32]?
+    var finished: [UInt8]?
+    var numbers: [String: [Float]] = [:]
     var without: String?
 
     /// `queries` pools of `pool` responses whose label shows in one direction of the feature.
@@ -42,7 +45,25 @@ struct FeatureBuilder {
         if let logProbabilities {
             add("logprobs", .f32, [logProbabilities.count], logProbabilities)
         }
+        if let tokenCounts { add("token_counts", .i32, [tokenCounts.count], tokenCounts) }
+        if let finished { add("finished", .u8, [finished.count], finished) }
+        for (name, values) in numbers { add("scores.\(name)", .f32, [values.count], values) }
         return writer.bytes()
+    }
+
+    /// Adds signals of every kind; an answer is right more often than not.
+    mutating func addSignals(seed: UInt64 = 1) {
+        var generator = Generator(seed: seed)
+        answers = labels.map { label in
+            let isKnown = generator.below(8) > 0
+            return isKnown ? (label == 1 ? 0 : Int32(1 + generator.below(4))) : -1
+        }
+        tokenCounts = labels.map { _ in Int32(1 + generator.below(60)) }
+        logProbabilities = zip(labels, tokenCounts ?? []).map { label, count in
+            Float(count) * Float(-0.5 + 0.1 * Double(label) + 0.2 * generator.normal())
+        }
+        finished = labels.map { label in label == 1 || generator.below(4) > 0 ? 1 : 0 }
+        numbers["judge"] = labels.map { $0 + Float(generator.normal()) }
     }
 
     func set() throws -> FeatureSet { try FeatureSet(safetensors: bytes(), name: "tiny") }

@@ -1,7 +1,7 @@
 -- ls.check_report, compare_with_baseline, claim_evaluation_check, decide_evaluation_check, leaves_to_another: one worker's word, and what
 -- becomes of it when a coordinator measures again.
 begin;
-select plan(215);
+select plan(217);
 select fixture.base_model();
 select fixture.feature_set('code', 'train'), fixture.feature_set('code', 'test');
 select fixture.ranker('code');
@@ -30,6 +30,8 @@ select is(pg_temp.refusal('{"accuracy": 1.0, "oracle": 0.0, "first_sample": 0.0}
 select is(pg_temp.refusal('{"first_sample": 0.97}'), 'LS001 cannot take an evaluation: found first_sample 0.97, more than the oracle''s 0.96', 'nor does the first sample');
 select is(pg_temp.refusal('{"majority": 0.97}'), 'LS001 cannot take an evaluation: found majority 0.97, more than the oracle''s 0.96', 'nor the majority');
 select is(pg_temp.refusal('{"highest_log_probability": 1}'), 'LS001 cannot take an evaluation: found highest_log_probability 1, more than the oracle''s 0.96', 'nor the likeliest');
+select is(pg_temp.refusal('{"ranker": 0.97}'), 'LS001 cannot take an evaluation: found ranker 0.97, more than the oracle''s 0.96', 'nor the ranker without its combiner');
+select is(pg_temp.refusal('{"weighted_vote": "many"}'), 'LS001 cannot take an evaluation: found weighted_vote "many", expected a number', 'and what signals pick is a number');
 select is(pg_temp.refusal('{"query_count": 4, "group_count": 80}'), 'LS001 cannot take an evaluation: found query_count 4, the feature set has 400', 'the set has so many queries');
 select is(pg_temp.refusal('{"query_values": "0.5"}'), 'LS001 cannot take an evaluation: expected query_values to be 400 numbers that labels can have', 'query_values are a list');
 select is(pg_temp.refusal('{"query_values": [0.5, 0.5]}'), 'LS001 cannot take an evaluation: expected query_values to be 400 numbers that labels can have', 'one for each query');

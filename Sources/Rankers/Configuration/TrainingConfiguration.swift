@@ -44,12 +44,14 @@ public struct TrainingConfiguration: Codable, Sendable, Hashable {
     /// The precision of all matrix products; float32 replaces bfloat16 where the processor lacks
     /// it.
     public var precision: Precision
+    /// Whether a combiner is fitted after the weights, where the features have signals.
+    public var combiner: Bool
 
     public init(
         loss: Loss, temperature: Double = 1, optimizer: OptimizerConfiguration,
         batchGroups: Int = 256, groupsPerQuery: Int = 100, candidateCount: Int = 10,
         epochs: Int = 1, seed: UInt64 = 1, start: Start = .uniform,
-        precision: Precision = .float32
+        precision: Precision = .float32, combiner: Bool = true
     ) throws(LanguageSystemError) {
         self.start = start
         self.loss = loss
@@ -61,6 +63,7 @@ public struct TrainingConfiguration: Codable, Sendable, Hashable {
         self.epochs = epochs
         self.seed = seed
         self.precision = precision
+        self.combiner = combiner
         try validate()
     }
 
@@ -170,7 +173,7 @@ public struct OptimizerConfiguration: Codable, Sendable, Hashable {
 
 extension TrainingConfiguration {
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case loss, temperature, optimizer, epochs, seed, start, precision
+        case loss, temperature, optimizer, epochs, seed, start, precision, combiner
         case batchGroups = "batch_groups"
         case groupsPerQuery = "groups_per_query"
         case candidateCount = "candidate_count"
@@ -204,10 +207,11 @@ extension TrainingConfiguration {
         seed = try value(.seed, 1)
         start = try value(.start, .uniform)
         precision = try value(.precision, .float32)
+        combiner = try value(.combiner, true)
         try validate()
     }
 
-    /// Leaves out absent keys and the default precision float32, so that a worker that does not
+    /// Leaves out absent keys and the defaults of `precision` and `combiner`, so that a worker that does not
     /// know these keys can read the rest.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
@@ -222,6 +226,7 @@ extension TrainingConfiguration {
         try container.encode(seed, forKey: .seed)
         try container.encode(start, forKey: .start)
         if precision != .float32 { try container.encode(precision, forKey: .precision) }
+        if !combiner { try container.encode(combiner, forKey: .combiner) }
     }
 }
 

@@ -4,7 +4,9 @@
 internal import LanguageSystem
 internal import RankerMath
 
-/// Measures the accuracy of the best-scored candidate, and all baselines on the same groups.
+/// Measures the accuracy of the served rule, and all baselines on the same groups. Served is the
+/// candidate with the best combined score where the version has a combiner that fits the set's
+/// signals, else the one with the best score.
 ///
 /// - Parameter progress: Called on the caller's thread after every few queries; an error that it
 ///   throws ends the evaluation and is thrown on.
@@ -52,16 +54,31 @@ final class PoolScorer {
     }
 
     /// The query's mean labels, one value for each K of the plan.
+    /// - Throws: As `score`.
+    func evaluate(
+        _ set: FeatureSet, query: Int, _ combiner: Combiner?
+    ) throws(LanguageSystemError) -> [QueryResult] {
+        var results = plan.candidateCounts.map { _ in QueryResult() }
+        try score(set, query: query) { index, rows, scores in
+            results[index].add(rows, scores: scores, of: set, combiner)
+        }
+        return results.map { $0.divided(by: plan.groupsPerQuery) }
+    }
+
+    /// Scores the query's groups.
+    /// - Parameter visit: Takes the number of a K of the plan, the group's responses, numbered as in
+    ///   the set, and their scores.
     /// - Throws: `invalidFeatures` when a norm or a score is not finite, because then no candidate
     ///   is the best.
-    func evaluate(_ set: FeatureSet, query: Int) throws(LanguageSystemError) -> [QueryResult] {
+    func score(
+        _ set: FeatureSet, query: Int,
+        visit: (_ index: Int, _ rows: [Int], _ scores: ArraySlice<Float>) -> Void
+    ) throws(LanguageSystemError) {
         let pool = set.offsets[query]..<set.offsets[query + 1]
         project(set, query, pool)
         let groups = plan.groups(of: query, poolCount: pool.count)
-        var results: [QueryResult] = []
-        for (count, each) in zip(plan.candidateCounts, trunks) {
+        for (place, (count, each)) in zip(plan.candidateCounts, trunks).enumerated() {
             let k = min(count, pool.count)
-            var result = QueryResult()
             for start in stride(from: 0, to: groups.count, by: each.groupCountMax) {
                 let chunk = groups[start..<min(start + each.groupCountMax, groups.count)]
                     .map { Array($0[..<k]) }
@@ -75,13 +92,12 @@ final class PoolScorer {
                         "\(pooled.words) of query \(query)", to: "evaluate on \(set.name)")
                 }
                 for (index, group) in chunk.enumerated() {
-                    let best = greatest(scores[index * k..<(index + 1) * k])
-                    result.add(group.map { pool.lowerBound + $0 }, picked: best, of: set)
+                    visit(
+                        place, group.map { pool.lowerBound + $0 },
+                        scores[index * k..<(index + 1) * k])
                 }
             }
-            results.append(result.divided(by: groups.count))
         }
-        return results
     }
 
     /// Projects a query: row 0 of z is the instruction, row 1 + i the pool's response i.

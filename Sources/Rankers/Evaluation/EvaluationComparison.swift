@@ -7,12 +7,14 @@ import LanguageSystem
 
 /// The figures of a report that are compared. A report of an older worker has no `queryValues`.
 public struct ReportedFigures: Sendable, Hashable, Codable {
-    /// The mean label of the ranker's picks.
+    /// The mean label of what is served.
     public var accuracy: Double
     public var firstSample: Double
     public var majority: Double?
     public var highestLogProbability: Double?
     public var oracle: Double
+    public var hasAnswer: Double? = nil
+    public var meanLogProbability: Double? = nil
     public var groupCount: Int
     public var queryCount: Int
     public var queryValues: [Float]?
@@ -21,6 +23,8 @@ public struct ReportedFigures: Sendable, Hashable, Codable {
         case accuracy, majority, oracle
         case firstSample = "first_sample"
         case highestLogProbability = "highest_log_probability"
+        case hasAnswer = "has_answer"
+        case meanLogProbability = "mean_log_probability"
         case groupCount = "group_count"
         case queryCount = "query_count"
         case queryValues = "query_values"
@@ -62,6 +66,10 @@ public enum EvaluationComparison {
                 found.highestLogProbability
             ),
             ("oracle", reported.oracle, found.oracle),
+            ("has_answer", reported.hasAnswer, found.hasAnswer),
+            (
+                "mean_log_probability", reported.meanLogProbability, found.meanLogProbability
+            ),
         ] as [(String, Double?, Double?)] {
             if let said, let actual, !areSame(said, actual) {
                 return "\(name) is \(actual), it said \(said)"

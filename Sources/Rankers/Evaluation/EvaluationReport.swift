@@ -15,7 +15,8 @@ public struct EvaluationProgress: Sendable, Hashable {
 /// The figures of a version: shares of picks with label 1, 0 to 1 (for score labels, mean labels of
 /// the picks).
 public struct EvaluationReport: Codable, Sendable, Hashable {
-    /// The figure of the ranker's picks.
+    /// The figure of what is served: the picks of the combined score where the version has a
+    /// combiner, else of the ranker.
     public var accuracy: Double
     /// The standard error of `accuracy`: bootstrap by query, 1,000 seeded resamples.
     public var standardError: Double
@@ -38,11 +39,27 @@ public struct EvaluationReport: Codable, Sendable, Hashable {
     public var seed: UInt64
     /// The time that the evaluation took.
     public var seconds: Double
-    /// The mean label of the ranker's picks for each query; `accuracy` is their mean. Nil for sets
+    /// The figure of the ranker's picks without a combiner; nil where that is `accuracy`.
+    public var ranker: Double? = nil
+    /// The figure of a combination that was fitted as if there were no ranker; nil without a
+    /// combiner that uses the set's signals.
+    public var withoutRanker: Double? = nil
+    /// The figure of the first candidate in which an answer was found; nil where answers are
+    /// unknown.
+    public var hasAnswer: Double? = nil
+    /// The figure of the candidate with the highest mean log-probability of a token; nil where
+    /// log-probabilities or lengths are unknown.
+    public var meanLogProbability: Double? = nil
+    /// The figure of the vote weighted by combined scores, or by the ranker's without a combiner;
+    /// nil where answers are unknown.
+    public var weightedVote: Double? = nil
+    /// The mean label of what is served for each query; `accuracy` is their mean. Nil for sets
     /// of more than `queryValueCountMax` queries, and from earlier workers.
     public var queryValues: [Float]? = nil
     /// The same of what needs no ranker; nil where `queryValues` are.
     public var methodQueryValues: MethodQueryValues? = nil
+    /// The same of methods that no decision needs. It is not part of the JSON.
+    package var localQueryValues: LocalQueryValues? = nil
     /// The set's least and greatest label: by how much picks can differ.
     public var labelRange: [Double]? = nil
 
@@ -50,7 +67,11 @@ public struct EvaluationReport: Codable, Sendable, Hashable {
     static let queryValueCountMax = 10_000
 
     enum CodingKeys: String, CodingKey {
-        case accuracy, majority, oracle, seed, seconds
+        case accuracy, majority, oracle, seed, seconds, ranker
+        case withoutRanker = "without_ranker"
+        case hasAnswer = "has_answer"
+        case meanLogProbability = "mean_log_probability"
+        case weightedVote = "weighted_vote"
         case standardError = "standard_error"
         case firstSample = "first_sample"
         case highestLogProbability = "highest_log_probability"
@@ -84,6 +105,19 @@ public struct EvaluationReport: Codable, Sendable, Hashable {
         }
         return text
     }
+}
+
+/// The mean label of the picks of further methods, query by query.
+package struct LocalQueryValues: Sendable, Hashable {
+    package var ranker: [Float]
+    /// Nil where answers are not known.
+    package var hasAnswer: [Float]?
+    /// Nil without a combiner that uses the set's signals.
+    package var withoutRanker: [Float]?
+    /// Nil where log-probabilities or lengths are not known.
+    package var meanLogProbability: [Float]?
+    /// Nil where answers are not known.
+    package var weightedVote: [Float]?
 }
 
 /// The mean label of the picks of each method that needs no ranker, query by query.

@@ -41,7 +41,23 @@ struct PoolEvaluation {
     func run(
         _ places: [QueryPlace], team: ThreadTeam, progress: (EvaluationProgress) throws -> Void
     ) throws -> QueryResults {
-        let results = QueryResults(queryCount: places.count, plan: plan)
+        let combiner = weights.combiner
+        let results = try run(places, team: team) { scorer, place throws(LanguageSystemError) in
+            try scorer.evaluate(sets[place.set], query: place.query, combiner)
+        } progress: {
+            try progress($0)
+        }
+        return QueryResults(results, plan: plan)
+    }
+
+    /// Does something with each query's scores, each on one of the team's threads.
+    /// - Returns: What `measure` returned, in the order of `places`.
+    func run<Result: Sendable>(
+        _ places: [QueryPlace], team: ThreadTeam,
+        measure: (PoolScorer, QueryPlace) throws(LanguageSystemError) -> Result,
+        progress: (EvaluationProgress) throws -> Void
+    ) throws -> [Result] {
+        let results = Locked([Result?](repeating: nil, count: places.count))
         let poolCountMax = sets.map(\.poolCountMax).max() ?? 1
         let frozen = FrozenWeights.of(weights, precision: .float32)
         let scorers = (0..<team.count).map { _ in
@@ -56,9 +72,8 @@ struct PoolEvaluation {
                 for index in team.share(of: count, for: thread) {
                     let place = places[first + index]
                     do throws(LanguageSystemError) {
-                        let result = try scorers[thread].evaluate(
-                            sets[place.set], query: place.query)
-                        results.store(result, at: first + index)
+                        let result = try measure(scorers[thread], place)
+                        results.withLock { $0[first + index] = result }
                     } catch {
                         failure.withLock { if index < $0?.place ?? .max { $0 = (index, error) } }
                     }
@@ -67,7 +82,8 @@ struct PoolEvaluation {
             if let error = failure.withLock({ $0?.error }) { throw error }
             try progress(EvaluationProgress(query: first + count, queryCount: places.count))
         }
-        return results
+        // Every query was measured, or its error was thrown.
+        return results.withLock { $0.map { $0! } }
     }
 }
 

@@ -2,33 +2,21 @@
 // over queries: groups of one query are not independent.
 internal import RankerMath
 
-/// Filled by several threads, each query by one of them.
-/// Unchecked: no two threads write the same element.
-final class QueryResults: @unchecked Sendable {
+struct QueryResults: Sendable {
     private let plan: GroupPlan
-    private let queryCount: Int
-    /// [queries, values of K]
-    private let results: UnsafeMutableBufferPointer<QueryResult>
+    /// Of each query one result for each K of the plan.
+    private let results: [[QueryResult]]
 
-    init(queryCount: Int, plan: GroupPlan) {
+    init(_ results: [[QueryResult]], plan: GroupPlan) {
         self.plan = plan
-        self.queryCount = queryCount
-        results = .allocate(capacity: queryCount * plan.candidateCounts.count)
-        results.initialize(repeating: QueryResult())
+        self.results = results
     }
 
-    deinit { results.deallocate() }
-
-    /// - Parameter result: One result for each K of the plan.
-    func store(_ result: [QueryResult], at query: Int) {
-        let first = query * plan.candidateCounts.count
-        for (index, value) in result.enumerated() { results[first + index] = value }
-    }
+    private var queryCount: Int { results.count }
 
     /// The mean label of each query by one method, for the K at `index` of the plan.
     func values(of method: KeyPath<QueryResult, Double>, at index: Int) -> [Double] {
-        let width = plan.candidateCounts.count
-        return (0..<queryCount).map { results[$0 * width + index][keyPath: method] }
+        results.map { $0[index][keyPath: method] }
     }
 
     func mean(of method: KeyPath<QueryResult, Double>, at index: Int) -> Double {
@@ -36,16 +24,28 @@ final class QueryResults: @unchecked Sendable {
     }
 
     /// The report for the K at `index` of the plan.
-    func report(on set: FeatureSet, at index: Int, seconds: Double) -> EvaluationReport {
+    /// - Parameter combiner: The one that the version has.
+    func report(
+        on set: FeatureSet, at index: Int, _ combiner: Combiner?, seconds: Double
+    ) -> EvaluationReport {
         let k = plan.candidateCounts[index]
+        let signals = set.signals
         let isKept = queryCount <= EvaluationReport.queryValueCountMax
         func kept(_ method: KeyPath<QueryResult, Double>) -> [Float] {
             values(of: method, at: index).map(Float.init)
         }
+        func known(_ method: KeyPath<QueryResult, Double>, _ isKnown: Bool) -> Double? {
+            isKnown ? mean(of: method, at: index) : nil
+        }
+        let (hasAnswers, hasMeans) = (
+            set.answers != nil, signals.contains(.logProbabilities)
+        )
+        let hasWithout = combiner?.usesSignals(of: signals) ?? false
+        let isServedCombined = combiner != nil
         return EvaluationReport(
-            accuracy: mean(of: \.ranker, at: index),
+            accuracy: mean(of: \.served, at: index),
             standardError: bootstrapStandardError(
-                of: values(of: \.ranker, at: index), seed: plan.seed),
+                of: values(of: \.served, at: index), seed: plan.seed),
             firstSample: mean(of: \.firstSample, at: index),
             majority: set.answers == nil ? nil : mean(of: \.majority, at: index),
             highestLogProbability: set.logProbabilities == nil
@@ -53,7 +53,12 @@ final class QueryResults: @unchecked Sendable {
             oracle: mean(of: \.oracle, at: index), groupCount: queryCount * plan.groupsPerQuery,
             queryCount: queryCount, candidateCount: k, groupsPerQuery: plan.groupsPerQuery,
             smallerPoolCount: set.poolCounts.count { $0 < k }, seed: plan.seed, seconds: seconds,
-            queryValues: isKept ? kept(\.ranker) : nil,
+            ranker: known(\.ranker, isServedCombined),
+            withoutRanker: known(\.withoutRanker, hasWithout),
+            hasAnswer: known(\.hasAnswer, hasAnswers),
+            meanLogProbability: known(\.meanLogProbability, hasMeans),
+            weightedVote: known(\.weightedVote, hasAnswers),
+            queryValues: isKept ? kept(\.served) : nil,
             methodQueryValues: isKept
                 ? MethodQueryValues(
                     firstSample: kept(\.firstSample),
@@ -61,6 +66,12 @@ final class QueryResults: @unchecked Sendable {
                     highestLogProbability: set.logProbabilities == nil
                         ? nil : kept(\.highestLogProbability),
                     oracle: kept(\.oracle)) : nil,
+            localQueryValues: isKept
+                ? LocalQueryValues(
+                    ranker: kept(\.ranker), hasAnswer: hasAnswers ? kept(\.hasAnswer) : nil,
+                    withoutRanker: hasWithout ? kept(\.withoutRanker) : nil,
+                    meanLogProbability: hasMeans ? kept(\.meanLogProbability) : nil,
+                    weightedVote: hasAnswers ? kept(\.weightedVote) : nil) : nil,
             labelRange: set.labelBounds)
     }
 }

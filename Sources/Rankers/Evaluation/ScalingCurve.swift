@@ -46,7 +46,8 @@ func measure(
     let places = (0..<set.queryCount).map { QueryPlace(set: 0, query: $0) }
     let results = try evaluation.run(
         places, team: ThreadTeam(count: threadCount), progress: progress)
-    let parts = (clock.now - start).components
-    let seconds = Double(parts.seconds) + Double(parts.attoseconds) * 1e-18
-    return plan.candidateCounts.indices.map { results.report(on: set, at: $0, seconds: seconds) }
+    let seconds = (clock.now - start).inSeconds
+    return plan.candidateCounts.indices.map {
+        results.report(on: set, at: $0, weights.combiner, seconds: seconds)
+    }
 }

@@ -140,6 +140,53 @@ struct FeatureFileReader {
         return values
     }
 
+    func tokenCounts(count: Int) throws(LanguageSystemError) -> [Int32]? {
+        guard file.tensors["token_counts"] != nil else { return nil }
+        let counts = try vector("token_counts", .i32, Int32.self, count: count)
+        if let row = counts.firstIndex(where: { $0 < 0 }) {
+            throw refusal("found token count \(counts[row]) in row \(row), expected 0 or more")
+        }
+        return counts
+    }
+
+    func finished(count: Int) throws(LanguageSystemError) -> [Bool]? {
+        guard let tensor = file.tensors["finished"] else { return nil }
+        let dtype: SafetensorsFile.DType = tensor.dtype == .bool ? .bool : .u8
+        let values = try vector("finished", dtype, UInt8.self, count: count)
+        if let row = values.firstIndex(where: { $0 > 1 }) {
+            throw refusal("found \(values[row]) at 'finished' in row \(row), expected 0 or 1")
+        }
+        return values.map { $0 == 1 }
+    }
+
+    func numbers(count: Int) throws(LanguageSystemError) -> [String: [Float]] {
+        let tensors = file.tensors.keys.filter { $0.hasPrefix(Signal.numberPrefix) }.sorted()
+        guard tensors.count <= Signal.numberCountMax else {
+            throw refusal(
+                "found \(tensors.count) tensors '\(Signal.numberPrefix)…', "
+                    + "expected at most \(Signal.numberCountMax)")
+        }
+        var numbers: [String: [Float]] = [:]
+        for tensor in tensors {
+            let name = String(tensor.dropFirst(Signal.numberPrefix.count))
+            guard Signal.isNumberName(name) else {
+                throw refusal(
+                    "found the tensor '\(tensor.printable())', expected 1 to "
+                        + "\(Signal.nameLengthMax) of a-z, 0-9, '_' and '-' after "
+                        + "'\(Signal.numberPrefix)'")
+            }
+            let values = try vector(tensor, .f32, Float.self, count: count)
+            // What is not a number is not within the bound either.
+            if let row = values.firstIndex(where: { !(abs($0) <= Bounds.magnitudeMax) }) {
+                throw refusal(
+                    "found a number that is not finite or beyond \(Bounds.magnitudeMax) "
+                        + "in row \(row) of '\(tensor)'")
+            }
+            numbers[name] = values
+        }
+        return numbers
+    }
+
     private func vector<T: BitwiseCopyable>(
         _ tensorName: String, _ dtype: SafetensorsFile.DType, _ type: T.Type, count: Int
     ) throws(LanguageSystemError) -> [T] {

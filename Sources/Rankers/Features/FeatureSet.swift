@@ -57,6 +57,13 @@ public struct FeatureSet: Sendable {
     public let answers: [Int32]?
     /// The log-probability of each response, shape [responses]; nil where the file has none.
     public let logProbabilities: [Float]?
+    /// The number of tokens of each response, shape [responses]; nil where the file has none.
+    public let tokenCounts: [Int32]?
+    /// Whether the model ended each response itself, shape [responses]; nil where the file does not
+    /// say.
+    public let finished: [Bool]?
+    /// Further numbers of each response by their names, the tensors `scores.NAME`.
+    public let numbers: [String: [Float]]
     private let storage: ByteStorage
     private let instruction: FeatureMatrix
     private let responses: FeatureMatrix
@@ -100,10 +107,22 @@ public struct FeatureSet: Sendable {
         labels = try reader.labels(count: responses.rowCount, kind: metadata.labelKind)
         answers = try reader.answers(count: responses.rowCount)
         logProbabilities = try reader.logProbabilities(count: responses.rowCount)
+        tokenCounts = try reader.tokenCounts(count: responses.rowCount)
+        finished = try reader.finished(count: responses.rowCount)
+        numbers = try reader.numbers(count: responses.rowCount)
         self.instruction = instruction
         self.responses = responses
         self.storage = storage
         self.name = name
+    }
+
+    /// What is known of the responses beside their features.
+    public var signals: Set<Signal> {
+        var signals = Set(numbers.keys.map(Signal.number))
+        if logProbabilities != nil, tokenCounts != nil { signals.insert(.logProbabilities) }
+        if answers != nil { signals.insert(.answers) }
+        if finished != nil { signals.insert(.finished) }
+        return signals
     }
 
     func instructionRow(_ query: Int) -> StoredRow { instructionMatrix.row(query) }

@@ -105,6 +105,7 @@ enum RandomStream {
     static let order: UInt64 = 2
     static let bootstrap: UInt64 = 3
     static let heldOut: UInt64 = 4
+    static let folds: UInt64 = 5
     /// Groups of training: plus the epoch times 2^40, plus the query's number.
     static let groups: UInt64 = 1 << 32
     /// Groups of evaluation: plus the query's number times 2^14, plus the group's.

@@ -8,11 +8,21 @@ public struct RankerWeights: Sendable, Hashable {
     public let configuration: RankerConfiguration
     /// The numbers of all tensors, in the layout's order.
     let values: [Float]
+    /// How scores and signals become one number; nil: scores stand alone.
+    public let combiner: Combiner?
 
-    package init(configuration: RankerConfiguration, values: [Float]) {
+    package init(
+        configuration: RankerConfiguration, values: [Float], combiner: Combiner? = nil
+    ) {
         precondition(values.count == configuration.parameterCount, "weights do not fit the shape")
         self.configuration = configuration
         self.values = values
+        self.combiner = combiner
+    }
+
+    /// The same weights with another combiner, or with none.
+    public func with(_ combiner: Combiner?) -> RankerWeights {
+        RankerWeights(configuration: configuration, values: values, combiner: combiner)
     }
 
     /// Makes the weights that training with this seed starts from.
@@ -52,14 +62,16 @@ public struct RankerWeights: Sendable, Hashable {
             }
             count = layout.count
         }
-        self.init(configuration: layout.configuration, values: values)
+        self.init(
+            configuration: layout.configuration, values: values, combiner: weights.combiner)
     }
 
-    /// The weights as a safetensors file: float32 tensors, and `__metadata__` with `format` and
-    /// `ranker`.
+    /// The weights as a safetensors file: float32 tensors, and `__metadata__` with `format`,
+    /// `ranker` and, where there is one, `combiner`.
     public func safetensors() -> [UInt8] {
         var writer = SafetensorsWriter(
             metadata: ["format": "ranker/1", "ranker": configuration.json])
+        writer.metadata["combiner"] = combiner?.json
         for tensor in RankerLayout(configuration).tensors {
             writer.add(
                 tensor.name, .f32, tensor.shape,

@@ -8,6 +8,7 @@ struct WeightsInPlace {
     let layout: RankerLayout
     /// The address of each tensor, in the layout's order; it may be unaligned.
     let starts: [UnsafeRawPointer]
+    let combiner: Combiner?
 
     /// - Throws: `invalidWeights` unless the file holds exactly the tensors of its configuration,
     ///   float32, of the right shapes and finite.
@@ -19,6 +20,9 @@ struct WeightsInPlace {
         let configuration: RankerConfiguration
         do throws(LanguageSystemError) {
             configuration = try RankerConfiguration(json: json)
+            combiner = try file.metadata["combiner"].map { json throws(LanguageSystemError) in
+                try Combiner(json: json)
+            }
         } catch {
             throw .invalidWeights(name, error.message)
         }

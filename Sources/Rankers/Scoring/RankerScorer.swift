@@ -12,13 +12,15 @@ public final class RankerScorer: Sendable {
     /// a pass.
     private static let tokenCountMax = 352
     public let configuration: RankerConfiguration
+    /// How scores and the signals of a request become one number; nil: scores stand alone.
+    public let combiner: Combiner?
     private let weights: FrozenWeights
     private let workspaces: WorkspacePool
 
     /// - Parameter precision: The precision of the projection; float32 where the processor lacks
     ///   bfloat16.
     public convenience init(_ weights: RankerWeights, precision: Precision = .float32) {
-        self.init(FrozenWeights.of(weights, precision: precision))
+        self.init(FrozenWeights.of(weights, precision: precision), weights.combiner)
     }
 
     /// Reads a file of weights in place and keeps no reference to the bytes.
@@ -32,13 +34,22 @@ public final class RankerScorer: Sendable {
         self.init(
             weights.isAligned
                 ? .of(weights, precision: precision)
-                : .of(RankerWeights(weights), precision: precision))
+                : .of(RankerWeights(weights), precision: precision), weights.combiner)
     }
 
-    private init(_ weights: FrozenWeights) {
+    private init(_ weights: FrozenWeights, _ combiner: Combiner?) {
         self.weights = weights
+        self.combiner = combiner
         configuration = weights.layout.configuration
         workspaces = .shared(for: configuration)
+    }
+
+    /// The combined score of each candidate of one group; the scores themselves where the version
+    /// has no combiner for what is known. (E19)
+    ///
+    /// - Parameter scores: Of `score`, shape [K].
+    public func combine(_ scores: [Float], _ signals: CandidateSignals) -> [Double] {
+        combiner?.combined(scores: scores, signals: signals) ?? scores.map(Double.init)
     }
 
     /// The memory that the scorer takes, in bytes.

@@ -11,18 +11,21 @@ struct HeldOutQueries {
     private let plan: GroupPlan
 
     /// Chooses the share of `stopping`, to the nearest whole query.
+    /// - Parameter excluded: The queries that are not to be chosen.
     /// - Throws: `invalidArgument` unless a query is held out and one is left; `invalidFeatures`
     ///   where no choice among the held-out candidates could be better than another.
     init(
-        _ stopping: EarlyStopping, _ training: TrainingConfiguration, of table: FeatureTable
+        _ stopping: EarlyStopping, _ training: TrainingConfiguration, of table: FeatureTable,
+        without excluded: Set<Int> = []
     ) throws(LanguageSystemError) {
-        let total = table.queryCount
+        let available = (0..<table.queryCount).filter { !excluded.contains($0) }
+        let total = available.count
         let count = Int(nearest: stopping.heldOut * Double(total))
         guard count >= 1, count < total else {
             throw .nothingHeldOut(count, of: total, share: stopping.heldOut)
         }
         var generator = Generator(seed: training.seed, stream: RandomStream.heldOut)
-        queries = generator.choose(count, of: total).sorted()
+        queries = generator.choose(count, of: total).map { available[$0] }.sorted()
         guard queries.contains(where: { table.labelsDiffer(in: table.pool(of: $0)) }) else {
             throw .nothingToChoose(count)
         }

@@ -12,7 +12,8 @@ internal import RankerMath
 ///   - threadCount: the caller's thread included.
 ///   - progress: called after each step; what it throws ends the run and is passed on.
 /// - Returns: the weights after the last epoch, or with early stopping those of the epoch that did
-///   best on the held-out queries; and what there is to say about the run.
+///   best on the held-out queries, with a combiner where the features have signals and the
+///   configuration wants one; and what there is to say about the run.
 /// - Throws: `invalidArgument`, `contractMismatch`, `invalidFeatures` or `invalidWeights` where
 ///   configuration, features and initial weights do not fit or leave nothing to learn; with the
 ///   query and the candidate where a norm or a score is not finite.
@@ -28,19 +29,14 @@ public func train(
     let start = clock.now
     let table = FeatureTable(sets)
     let team = ThreadTeam(count: threadCount)
-    var weights = initial ?? RankerWeights(fresh: configuration, seed: training.seed)
-    if initial == nil, training.start.fresh(for: configuration.kind) == .standardised {
-        weights = weights.standardised(for: table)
-    }
-    let trainer = Trainer(weights, training, on: table, team: team)
+    let crossFit = CrossFit(training, on: table)
+    let foldCount = crossFit?.folds.count ?? 0
     var run = try TrainingRun(table: table, training: training)
-    let trained = try run.walk(trainer, team: team, progress: progress)
-    guard trained.areOfSensibleSize else {
-        throw LanguageSystemError.diverged(
-            run.stepCount, "a weight was beyond \(RankerWeights.magnitudeMax)")
+    let trained = try run.fit(configuration, initial: initial, team: team) {
+        try progress($0.inFold(0, of: foldCount))
     }
-    let parts = (clock.now - start).components
-    let seconds = Double(parts.seconds) + Double(parts.attoseconds) * 1e-18
+    let seconds = (clock.now - start).inSeconds
+    let combined = try crossFit?.fit(configuration, team: team, progress: progress)
     let report = TrainingReport(
         featureSetCount: sets.count, queryCount: table.queryCount,
         droppedQueryCount: run.droppedQueryCount, groupCount: run.groupCount,
@@ -49,8 +45,8 @@ public func train(
         stepCount: run.stepCount, firstLoss: run.firstLoss, lastLoss: run.lastLoss,
         seconds: seconds, groupsPerSecond: Double(run.groupCount) / max(seconds, 1e-9),
         threadCount: threadCount, parameterCount: trained.parameterCount,
-        earlyStopping: run.earlyStopping)
-    return (trained, report)
+        earlyStopping: run.earlyStopping, combiner: combined?.report)
+    return (trained.with(combined?.combiner), report)
 }
 
 private func checkFit(

@@ -10,12 +10,27 @@ public struct TrainingProgress: Sendable, Hashable {
     public let epochCount: Int
     /// The mean loss over the groups of this step, before its update.
     public let loss: Double
+    /// 0 while the ranker is trained; then the training without one part of the queries that the
+    /// combiner is fitted on, counted from 1.
+    public internal(set) var fold = 0
+    /// How many trainings for the combiner follow the ranker's.
+    public internal(set) var foldCount = 0
 
     /// The part that is done, 0 to 1.
-    public var fraction: Double { Double(step) / Double(stepCount) }
+    public var fraction: Double {
+        (Double(fold) + Double(step) / Double(stepCount)) / Double(foldCount + 1)
+    }
     /// The progress for people: `epoch 1, step 40 of 120, loss 1.83`.
     public var note: String {
-        "epoch \(epoch), step \(step) of \(stepCount), loss \((loss * 1000).rounded() / 1000)"
+        let place = fold == 0 ? "" : "combiner's part \(fold) of \(foldCount), "
+        let loss = (loss * 1000).rounded() / 1000
+        return "\(place)epoch \(epoch), step \(step) of \(stepCount), loss \(loss)"
+    }
+
+    func inFold(_ fold: Int, of foldCount: Int) -> Self {
+        var progress = self
+        (progress.fold, progress.foldCount) = (fold, foldCount)
+        return progress
     }
 }
 
@@ -46,9 +61,11 @@ public struct TrainingReport: Codable, Sendable, Hashable {
     public var parameterCount: Int
     /// The report of early stopping; nil without it.
     public var earlyStopping: EarlyStoppingReport?
+    /// What the combiner was fitted on; nil without one.
+    public var combiner: CombinerReport? = nil
 
     enum CodingKeys: String, CodingKey {
-        case seconds
+        case seconds, combiner
         case featureSetCount = "feature_set_count"
         case queryCount = "query_count"
         case droppedQueryCount = "dropped_query_count"
@@ -85,5 +102,33 @@ public struct EarlyStoppingReport: Codable, Sendable, Hashable {
         case bestEpoch = "best_epoch"
         case heldOutQueryCount = "held_out_query_count"
         case heldOutAccuracies = "held_out_accuracies"
+    }
+}
+
+/// What a combiner was fitted on.
+public struct CombinerReport: Codable, Sendable, Hashable {
+    /// The signals by name.
+    public var signals: [String]
+    /// How often a ranker was trained without a part of the queries.
+    public var foldCount: Int
+    /// The number of held-out queries.
+    public var queryCount: Int
+    /// The number of groups of held-out queries in which labels differ.
+    public var groupCount: Int
+    /// The time that the trainings and the fit took, after the ranker's own.
+    public var seconds: Double
+
+    enum CodingKeys: String, CodingKey {
+        case signals, seconds
+        case foldCount = "fold_count"
+        case queryCount = "query_count"
+        case groupCount = "group_count"
+    }
+}
+
+extension Duration {
+    var inSeconds: Double {
+        let parts = components
+        return Double(parts.seconds) + Double(parts.attoseconds) * 1e-18
     }
 }

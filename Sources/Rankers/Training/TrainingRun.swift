@@ -5,6 +5,8 @@ internal import RankerMath
 struct TrainingRun {
     let table: FeatureTable
     let training: TrainingConfiguration
+    /// The queries that this run does not see at all.
+    private let excluded: Set<Int>
     private let heldOut: HeldOutQueries?
     private var choice: EpochChoice
     private(set) var groupCount = 0
@@ -15,11 +17,15 @@ struct TrainingRun {
     private(set) var firstLoss = 0.0
     private(set) var lastLoss = 0.0
 
-    init(table: FeatureTable, training: TrainingConfiguration) throws(LanguageSystemError) {
+    /// - Parameter excluded: The queries whose labels must change nothing.
+    init(
+        table: FeatureTable, training: TrainingConfiguration, without excluded: Set<Int> = []
+    ) throws(LanguageSystemError) {
         self.table = table
         self.training = training
+        self.excluded = excluded
         if let stopping = training.earlyStopping {
-            heldOut = try HeldOutQueries(stopping, training, of: table)
+            heldOut = try HeldOutQueries(stopping, training, of: table, without: excluded)
             choice = EpochChoice(patience: stopping.patience)
         } else {
             heldOut = nil
@@ -31,9 +37,12 @@ struct TrainingRun {
         labelSum / Double(max(1, groupCount * training.candidateCount))
     }
 
+    /// The queries that give no groups.
+    private var without: Set<Int> { excluded.union(heldOut?.queries ?? []) }
+
     /// The mean label of all responses of the queries that are not held out.
     var poolPositiveShare: Double {
-        let without = Set(heldOut?.queries ?? [])
+        let without = without
         var (sum, count) = (0.0, 0)
         for query in 0..<table.queryCount where !without.contains(query) {
             let pool = table.pool(of: query)
@@ -51,14 +60,33 @@ struct TrainingRun {
         }
     }
 
+    /// Trains a ranker from `initial`, or from the seed, and checks what came of it.
+    mutating func fit(
+        _ configuration: RankerConfiguration, initial: RankerWeights?, team: ThreadTeam,
+        progress: (TrainingProgress) throws -> Void
+    ) throws -> RankerWeights {
+        var weights =
+            initial?.with(nil) ?? RankerWeights(fresh: configuration, seed: training.seed)
+        if initial == nil, training.start.fresh(for: configuration.kind) == .standardised {
+            weights = weights.standardised(for: table)
+        }
+        let trainer = Trainer(weights, training, on: table, team: team)
+        let trained = try walk(trainer, team: team, progress: progress)
+        guard trained.areOfSensibleSize else {
+            throw LanguageSystemError.diverged(
+                stepCount, "a weight was beyond \(RankerWeights.magnitudeMax)")
+        }
+        return trained
+    }
+
     /// Trains until the last epoch, or until early stopping ends it.
     /// - Returns: The weights to keep.
-    mutating func walk(
+    private mutating func walk(
         _ trainer: Trainer, team: ThreadTeam, progress: (TrainingProgress) throws -> Void
     ) throws -> RankerWeights {
         // Every epoch's groups are drawn before the first step: a schedule must know its end. Early
         // stopping does not move that end.
-        let without = Set(heldOut?.queries ?? [])
+        let without = without
         let epochs = (0..<training.epochs).map {
             CandidateGroups(training: table, training, epoch: $0, without: without)
         }

@@ -24,7 +24,8 @@ begin
         perform ls.refuse('LS001', format('cannot take an evaluation: found group_count %s, expected %s of each of %s queries',
             p_report ->> 'group_count', p_report ->> 'groups_per_query', p_report ->> 'query_count'));
     end if;
-    foreach v_key in array array['accuracy', 'first_sample', 'majority', 'highest_log_probability'] loop
+    foreach v_key in array array['accuracy', 'first_sample', 'majority', 'highest_log_probability', 'mean_log_probability', 'has_answer',
+        'weighted_vote', 'ranker', 'without_ranker'] loop
         if (p_report ->> v_key)::double precision > v_oracle
             and not ls.figures_agree((p_report ->> v_key)::double precision, v_oracle)
         then

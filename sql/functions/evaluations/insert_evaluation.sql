@@ -39,7 +39,9 @@ begin
     foreach v_key in array array['standard_error', 'first_sample', 'oracle'] loop
         perform ls.report_figure(p_report, v_key, v_binary);
     end loop;
-    foreach v_key in array array['majority', 'highest_log_probability'] loop
+    -- The last five: of versions that combine their score with signals, and of what signals pick alone.
+    foreach v_key in array array['majority', 'highest_log_probability', 'mean_log_probability', 'has_answer', 'weighted_vote', 'ranker',
+        'without_ranker'] loop
         perform ls.report_figure(p_report, v_key, v_binary, true);
     end loop;
     perform ls.check_report(p_report, p_feature_set_id);
