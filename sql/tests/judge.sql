@@ -248,7 +248,7 @@ select fixture.feature_set('home', 'train'), fixture.feature_set('home', 'test')
 select ls.request_sweep('home.listwise', '[{"epochs": 1}, {"epochs": 2}, {"epochs": 3}]');
 select fixture.train(1, 'h1'), fixture.train(1, 'h2'), fixture.train(1, 'h3');
 select pg_temp.measure('home.listwise@1', 0.395), pg_temp.measure('home.listwise@2', 0.38), pg_temp.measure('home.listwise@3', 0.37);
-select is(pg_temp.said('home.listwise@1'), 'not proven better than the first sample: +1.5 points on 400 queries, e = 17.7 (divided by the 3 of its sweep), 20 asked for', 'one of three has to prove three times as much');
+select is(pg_temp.said('home.listwise@1'), 'not proven better than the first sample: +1.5 points on 400 queries, e = 17.7 (divided by the 3 of which the sweep chose it), 20 asked for', 'one of three has to prove three times as much');
 select results_eq($$ select tried_count, abs(log_e + ln(3::float8) - ls.log_e(ls.log_sums(ls.differences(version_values, incumbent_values, query_counts, widths)))) < 1e-12
     from ls.judge(pg_temp.id('home.listwise@1')) $$, $$ values (3, true) $$, 'that is ln 3 less');
 select ls.request_training('home.listwise'), fixture.train(1, 'h1');

@@ -154,7 +154,7 @@ select fixture.feature_set('sky', 'train'), fixture.feature_set('sky', 'test'), 
 select ls.request_sweep('sky.listwise', '[{"epochs": 1}, {"epochs": 2}, {"epochs": 3}]');
 select fixture.train(1, 's1'), fixture.train(1, 's2'), fixture.train(1, 's3');
 select pg_temp.measure('sky.listwise@1', 0.395), pg_temp.measure('sky.listwise@2', 0.394), pg_temp.measure('sky.listwise@3', 0.37);
-select is(pg_temp.said('sky.listwise@1'), 'not proven better than the first sample: +1.5 points on 400 queries, e = 17.7 (divided by the 3 of its sweep), 20 asked for', 'the chosen one');
+select is(pg_temp.said('sky.listwise@1'), 'not proven better than the first sample: +1.5 points on 400 queries, e = 17.7 (divided by the 3 of which the sweep chose it), 20 asked for', 'the chosen one');
 select is(ls.consider_promotion(pg_temp.id('sky.listwise@2')), false, 'one that was not chosen');
 select is(pg_temp.said('sky.listwise@2'), 'not proven better than the first sample: +1.4 points on 400 queries, e = 12.8 (divided by the 3 of its sweep), 20 asked for', 'pays as much');
 

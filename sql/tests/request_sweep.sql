@@ -57,7 +57,7 @@ select results_eq('select state, configurations, measured, measuring, failed, be
 select fixture.evaluate(1, 0.7);
 select results_eq('select state, measured, failed, best_position, best_version, best_accuracy, round(spread::numeric, 2), is_decided, is_champion from ls.sweep_status',
     $$ values ('ended', 2::bigint, 1::bigint, 3, 2, 0.7::float8, 0.20, true, true) $$, 'the last figure ends it');
-select is((select decision from ls.sweep_status), 'promoted: better than the first sample: +32.0 points on 400 queries, e = 10^42 (divided by the 3 of its sweep), 20 asked for', 'and the best meets the gate');
+select is((select decision from ls.sweep_status), 'promoted: better than the first sample: +32.0 points on 400 queries, e = 10^42 (divided by the 3 of which the sweep chose it), 20 asked for', 'and the best meets the gate');
 select is((select count(*) from ls.alias_history), 1::bigint, 'the champion moved once');
 select results_eq('select position, is_best, version, round(accuracy::numeric, 2), standard_error from ls.sweep_result where state = ''measured''',
     $$ values (1, false, 1, 0.50, 0.02::float8), (3, true, 2, 0.70, 0.02) $$, 'figures with their errors');
@@ -74,7 +74,7 @@ select is((select state from ls.sweep_status), 'open', 'redriven: open again');
 select is(ls.is_withheld(1), true, 'losers wait as before');
 select pg_temp.work('b', 0.8);
 select results_eq('select state, best_position, decision from ls.sweep_status', $$ values ('ended', 2,
-    'promoted: better than the champion, version 2: +10.0 points on 400 queries, e = 10^13 (divided by the 3 of its sweep), 20 asked for') $$, 'a better one is chosen');
+    'promoted: better than the champion, version 2: +10.0 points on 400 queries, e = 10^13 (divided by the 3 of which the sweep chose it), 20 asked for') $$, 'a better one is chosen');
 select is(pg_temp.champion(), 3, 'and promoted');
 
 -- Cancelled, and asked again.
@@ -83,7 +83,7 @@ select is(pg_temp.ask_again(), 2::bigint, 'another sweep');
 select pg_temp.work('d', 0.6);
 select ls.cancel_task(max(task_id), 'enough') from ls.task where state = 'waiting';
 select results_eq('select state, best_position, decision from ls.sweep_status where sweep_id = 2', $$ values ('ended', 1,
-    'not proven better than the champion, version 3: -20.0 points on 400 queries, e = less than 0.01 (divided by the 2 of its sweep), 20 asked for; '
+    'not proven better than the champion, version 3: -20.0 points on 400 queries, e = less than 0.01 (divided by the 2 of which the sweep chose it), 20 asked for; '
     'it is worse, e = 10^28') $$, 'a cancellation ends it, too');
 select is(pg_temp.ask_again(), 2::bigint, 'asked again');
 select is(pg_temp.states(2), 'measured, waiting', 'what was cancelled waits again');

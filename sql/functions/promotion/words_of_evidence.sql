@@ -17,7 +17,10 @@ as $$
             case when p_policy = 'not_worse' then format('not worse by more than %s points', trim_scale(round((100 * p_margin)::numeric, 2)))
                 else 'better' end,
             n.other, ls.points(p_mean_difference), p_query_count, ls.words_of_e(p_log_e),
-            case when p_tried_count > 1 then format(' (divided by the %s of its sweep)', p_tried_count) else '' end,
+            case when p_tried_count = 1 then ''
+                when exists (select from ls.sweep w where w.best_version_id = p_version_id)
+                    then format(' (divided by the %s of which the sweep chose it)', p_tried_count)
+                else format(' (divided by the %s of its sweep)', p_tried_count) end,
             case when p_log_e_worse >= p_threshold then format('; it is worse, e = %s', ls.words_of_e(p_log_e_worse)) else '' end,
             case when h.names is null then ''
                 when p_is_too_harmful then format('; worse for %s: %s %% of the queries, at most 10 %% may be', h.names,
