@@ -56,6 +56,7 @@ public enum LedgerSchema {
         File("figures_agree", SQL.figures_agree_sql),
         File("insert_evaluation", SQL.insert_evaluation_sql),
         File("keep_baseline", SQL.keep_baseline_sql),
+        File("method_query_values", SQL.method_query_values_sql),
         File("open_evaluation_check", SQL.open_evaluation_check_sql),
         File("pooled_accuracy", SQL.pooled_accuracy_sql),
         File("reopen_evaluation_check", SQL.reopen_evaluation_check_sql),
