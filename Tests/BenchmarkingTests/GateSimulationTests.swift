@@ -36,6 +36,9 @@ import Testing
             [Array(repeating: 0, count: 80), Array(repeating: 1, count: 80)], stream: 4)
         #expect(rows[0].count > 0)
         #expect(rows[0].measured == 0)
+        #expect(rows[3].name.contains("lines with a promotion that is worse"))
+        #expect(rows[3].measured == 0 && rows[3].count == 60)
+        #expect(rows[6].measured == 1, "each promotion gains a hundred points")
     }
 
     @Test func `say in JSON what was measured, the bar and whether it holds`() throws {

@@ -44,7 +44,7 @@ private struct ClientSite {
             with w as (select decode('\(bytes)', 'hex') as b), r as (
                 select name from ls.register_ranker('llama-8b', 'pointwise', p_user => 'ada')
                 union all select name from ls.register_ranker('llama-8b', 'pointwise'))
-            select ls.add_version(r.name, sha256(w.b), w.b, '{}') from w, r;
+            select ls.promote(ls.add_version(r.name, sha256(w.b), w.b, '{}'), 'a test') from w, r;
             """.write(to: script, atomically: true, encoding: .utf8)
             let ending = try await installation.lscoord(
                 "psql", "-qAt", "-v", "ON_ERROR_STOP=1", "-f", script.path)

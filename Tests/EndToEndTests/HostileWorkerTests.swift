@@ -137,27 +137,33 @@ import struct Crypto.SHA256
         async throws
     {
         try await Installation.with { installation in
-            try await installation.registerDemo(["geometry"], training: #"{"epochs": 1}"#)
+            try await installation.registerDemo(["number_theory"], training: #"{"epochs": 1}"#)
             try await installation.join("honest")
             let trained = try await installation.lscoord(
-                "train", "math/geometry.listwise", "--wait", within: 240)
+                "train", "math/number_theory.listwise", "--wait", within: 240)
             #expect(trained.status == 0, "\(trained)")
+            try await installation.promote("math/number_theory.listwise@1")
             installation.killWorker("honest")
             try await eventually(within: 30, "the honest worker is gone") {
                 try await installation.sql("select state from ls.worker_status") != "connected"
             }
             let hostile = try await HostileWorker.join(installation)
             _ = try await installation.sql(
-                "select ls.request_training('math/geometry.listwise', p_seed => 2)")
+                "select ls.request_training('math/number_theory.listwise', p_seed => 2)")
             try await hostile.session(for: .train) { worker in
                 let answer = try await worker.handIn { worker.weights($0) }
                 #expect(answer == "counted")
             }
-            // What needs no ranker is no secret, and agrees. The accuracy is the best there is.
-            let figures = try await installation.sql(
-                "select report || jsonb_build_object('accuracy', oracle) from ls.evaluation")
+            // What needs no ranker is no secret, and agrees. The picks are the best there are.
+            let shape = try RankerConfiguration(
+                json: try await installation.sql("select configuration from ls.ranker"))
+            let weights = RankerWeights(fresh: shape, seed: 1)
             try await hostile.session(for: .evaluate) { worker in
-                let answer = try await worker.report(figures: figures)
+                let answer = try await worker.report { work in
+                    var figures = try Figures(of: weights, for: work)
+                    figures.claimTheOracle()
+                    return figures
+                }
                 #expect(answer == "counted")
             }
             try await eventually(within: 120, "a coordinator measured again") {
@@ -170,7 +176,7 @@ import struct Crypto.SHA256
                     select version, worker, verdict from ls.evaluation_check_status where reason = \
                     'trained and measured' order by 1 desc limit 1
                     """
-                ) == "math/geometry.listwise@2|hostile|refuted")
+                ) == "math/number_theory.listwise@2|hostile|refuted")
             #expect(
                 try await installation.sql(
                     "select state from ls.worker_status where name = 'hostile'") == "quarantined")
@@ -316,16 +322,7 @@ actor HostileWorker {
         return try await report(figures, for: evaluate, lease.token)
     }
 
-    /// - Returns: What the coordinator said to these figures, for each set of the next lease.
-    func report(figures: String) async throws -> String {
-        let lease = try await nextLease()
-        guard case .evaluate(let evaluate) = lease.work else {
-            throw LanguageSystemError(.internal, "got \(lease.kind)")
-        }
-        return try await report(figures, for: evaluate, lease.token)
-    }
-
-    private func report(
+    func report(
         _ figures: String, for evaluate: EvaluateWork, _ token: LeaseToken
     ) async throws -> String {
         let message = Languagesystem_V1_EvaluationResult(

@@ -40,6 +40,9 @@ import Testing
                 ])
             try await succeed(installation, ["train", "adas", "--wait"])
             try await succeed(installation, ["train", "--domain", "math", "--wait"])
+            for version in ["adas@1", "math.pointwise@1"] {
+                try await installation.promote(version)
+            }
             #expect(
                 try await installation.sql(
                     """

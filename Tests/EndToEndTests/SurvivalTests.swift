@@ -33,7 +33,8 @@ import Testing
             try await eventually(within: 120, "the run completes") {
                 try await installation.sql(
                     """
-                    select champion from ls.ranker_status where name = 'math/number_theory.listwise'
+                    select count(*) from ls.promotion_status
+                    where ranker = 'math/number_theory.listwise' and version = 1
                     """
                 ) == "1"
             }
@@ -67,9 +68,9 @@ import Testing
                 try await installation.sql(
                     "select state from ls.worker_status where name = 'edge-1'") == "connected"
             }
-            try await eventually(within: 180, "both rankers have a champion") {
+            try await eventually(within: 180, "both versions have met the gate") {
                 try await installation.sql(
-                    "select count(*) from ls.ranker_status where champion = 1") == "2"
+                    "select count(*) from ls.promotion_status where version = 1") == "2"
             }
             // Exactly once to effect: as many versions as trainings, none doubled.
             #expect(try await installation.sql("select count(*) from ls.version_lineage") == "2")
@@ -95,8 +96,10 @@ import Testing
             try installation.startWorker("edge-1")
             try await eventually(within: 120, "the run completes") {
                 try await installation.sql(
-                    "select champion from ls.ranker_status where name = 'math/geometry.listwise'")
-                    == "1"
+                    """
+                    select count(*) from ls.promotion_status
+                    where ranker = 'math/geometry.listwise' and version = 1
+                    """) == "1"
             }
         }
     }

@@ -12,7 +12,7 @@ import Testing
          {"optimizer": {"name": "sgd", "lr": 100, "weight_decay": 1}, "epochs": 50}]
         """
 
-    @Test func `a sweep outlives a killed worker and its client, and moves the champion once`()
+    @Test func `a sweep outlives a killed worker and its client, and its best meets the gate once`()
         async throws
     {
         try await Installation.with(workers: ["edge-1", "edge-2"]) { installation in
@@ -50,9 +50,12 @@ import Testing
                     'expired'
                     """
                 ) == "1")
+            // Eighteen queries prove nothing: a person decides.
             #expect(
                 try await installation.sql(
-                    "select count(*) from ls.alias_moves where ranker = '\(Self.ranker)'") == "1")
+                    "select count(*) from ls.alias_moves where ranker = '\(Self.ranker)'") == "0")
+            let best = try await installation.sql("select best_version from ls.sweep_status")
+            try await installation.promote("\(Self.ranker)@\(best)")
             try await curve(installation)
             try await badLists(installation)
         }
@@ -68,10 +71,11 @@ import Testing
         #expect(states == "measured measured failed")
         let best = try await installation.sql(
             "select best_version || ' ' || is_champion || ' ' || state from ls.sweep_status")
-        #expect(["1 true ended", "2 true ended"].contains(best))
+        #expect(["1 false ended", "2 false ended"].contains(best))
         for words in [
             "failed", "no longer finite", "spread (best minus worst of 2 configurations)",
-            "chosen on the test sets themselves (math/geometry test ", "promoted: first evaluated",
+            "chosen on the test sets themselves (math/geometry test ",
+            "not proven: its test sets have 18 queries, the gate needs 30 or more",
         ] {
             #expect(output.contains(words), "\(words) in:\n\(output)")
         }

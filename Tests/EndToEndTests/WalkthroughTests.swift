@@ -68,10 +68,10 @@ import Testing
         }
         try await expect(
             """
-            select count(*) from ls.ranker_status where domain like 'math/%' and champion is not \
-            null
+            select count(distinct ranker) || ' ' || bool_or(reason ~ 'than the first sample: .* e = ')
+            from ls.promotion_status where ranker like 'math/%' and version = 1
             """,
-            "7")
+            "7 true")
         try await expect(
             """
             select count(*) || ' ' || count(distinct source_domain) || ' ' || count(distinct \

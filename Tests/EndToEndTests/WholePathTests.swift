@@ -32,6 +32,10 @@ import Testing
                 "train", "~ada.listwise", "--features", "math/number_theory", "--wait")
             try #require(personal.status == 0, "\(personal)")
 
+            for ranker in ["math/algebra", "math/number_theory", "math", "~ada"] {
+                try await installation.promote("\(ranker).listwise@1")
+            }
+
             let transfer = try await installation.lscoord(
                 "transfer", "--base-model", Installation.baseModel, "--wait")
             try #require(transfer.status == 0, "\(transfer)")

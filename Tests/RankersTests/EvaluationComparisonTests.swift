@@ -46,6 +46,17 @@ import Testing
             EvaluationComparison.difference(of: figures, from: report, labelRange: range) == nil)
     }
 
+    @Test func `what needs no ranker differs in a query, though not in all`() throws {
+        let (report, range) = try Self.found()
+        var figures = try Self.figures(of: report)
+        var first = try #require(figures.methodQueryValues?["first_sample"] ?? nil)
+        let other = try #require(first.indices.first { first[$0] != first[0] })
+        first.swapAt(0, other)
+        figures.methodQueryValues?["first_sample"] = first
+        let words = EvaluationComparison.difference(of: figures, from: report, labelRange: range)
+        #expect(words?.hasPrefix("first_sample of query 0, counted from 0, is ") == true)
+    }
+
     @Test func `query values are the mean labels that accuracy is the mean of`() throws {
         let (report, _) = try Self.found()
         let values = try #require(report.queryValues)

@@ -346,7 +346,10 @@ select results_eq('select first_sample_values[1], oracle_values[400], label_low,
 select isnt(fixture.version('apart.listwise', 'apart 4'), null, 'another');
 select is(pg_temp.refusal(pg_temp.extra('first_sample', '[0.37, 0.39]', '0.38')), 'counted', 'who says the same in all, and something else in single queries');
 select is((select count(*) from pg_temp.open_check where version = 'apart.listwise@4' and reason = 'dispute' and holds), 1::bigint, 'is in dispute');
+select results_eq($$ select v.number, c.report #>> '{method_query_values,first_sample,0}' from ls.evaluation_check c join ls.ranker_version v using (version_id) join ls.ranker r using (ranker_id)
+    where r.name = 'apart.listwise' and c.reason = 'dispute' and v.number > 2 order by 1 $$, $$ values (3, '0.38'), (4, '0.37') $$, 'whoever measures again is told what each of the two said');
 select isnt(pg_temp.decide('apart.listwise@3', 'confirmed', 0.5), 99, 'a coordinator measures');
+select is((select count(*) from ls.evaluation_check where report ? 'method_query_values' and decided_at is not null), 0::bigint, 'what was said is kept until it is decided');
 select isnt((select confirmed_at from pg_temp.known), null, 'and knows for good');
 select isnt(fixture.version('apart.listwise', 'apart 5'), null, 'another');
 select is(pg_temp.refusal(pg_temp.extra('first_sample', '[0.37, 0.39]', '0.38')), 'LS001 cannot take an evaluation: found a query whose first_sample, which needs no ranker, was measured here as another', 'then it is refused');

@@ -171,14 +171,14 @@ public struct GateSimulation: Sendable {
     }
 
     /// Lines of real retrains, in `lineCount` orders: decided on one half of the test queries, and
-    /// held against the other half.
+    /// held against the other half. Half of the queries say little of a small difference: of moves
+    /// that change nothing, half look worse there.
     ///
     /// - Parameter versions: The mean labels of each version, query by query.
     public func realRetrains(_ versions: [[Double]], stream: UInt64) -> [GateRow] {
         precondition(versions.count > 1 && !versions[0].isEmpty, "a line has two versions or more")
         var generator = Generator(seed: seed, stream: stream)
-        var worse: [PromotionLine: Int] = [:]
-        var promoted: [PromotionLine: Int] = [:]
+        var tallies: [PromotionLine: RetrainTally] = [:]
         for _ in 0..<lineCount {
             var queries = Array(versions[0].indices)
             generator.shuffle(&queries)
@@ -187,26 +187,54 @@ public struct GateSimulation: Sendable {
             generator.shuffle(&order)
             let onSeen = order.map { version in seen.map { versions[version][$0] } }
             let onUnseen = order.map { version in
-                unseen.reduce(0) { $0 + versions[version][$1] }
+                unseen.reduce(0) { $0 + versions[version][$1] } / Double(unseen.count)
             }
             for line in PromotionLine.allCases {
-                for move in line.promotions(of: onSeen) {
-                    promoted[line, default: 0] += 1
-                    if onUnseen[move.to] < onUnseen[move.from] { worse[line, default: 0] += 1 }
-                }
+                tallies[line, default: RetrainTally()].add(
+                    line.promotions(of: onSeen).map { onUnseen[$0.to] - onUnseen[$0.from] })
             }
         }
-        return PromotionLine.allCases.map { line in
-            let count = promoted[line] ?? 0
-            return GateRow(
-                name: "\(versions.count) real retrains, worse among promoted\(line.words)",
-                measured: share(worse[line] ?? 0, of: count),
-                bar: line == .evidence ? .atMost(0.01) : .none, count: count)
+        let name = "\(versions.count) real retrains"
+        func rows(
+            _ what: String, bar: GateRow.Bar = .none, _ value: (RetrainTally) -> (Double, Int)
+        ) -> [GateRow] {
+            PromotionLine.allCases.map { line in
+                let (measured, count) = value(tallies[line] ?? RetrainTally())
+                return GateRow(
+                    name: "\(name), \(what)\(line.words)", measured: measured,
+                    bar: line == .evidence ? bar : .none, count: count)
+            }
         }
+        return rows("worse among promoted", bar: .atMost(0.01)) {
+            (share($0.worseCount, of: $0.moveCount), $0.moveCount)
+        }
+            + rows("lines with a promotion that is worse") {
+                (share($0.worseLineCount, of: lineCount), lineCount)
+            }
+            + rows("gained by a promotion") {
+                ($0.moveCount == 0 ? 0 : $0.gain / Double($0.moveCount), $0.moveCount)
+            }
     }
 
     private func share(_ part: Int, of whole: Int) -> Double {
         whole == 0 ? 0 : Double(part) / Double(whole)
+    }
+}
+
+/// What the moves of many lines changed on queries that nobody decided on.
+private struct RetrainTally {
+    private(set) var moveCount = 0
+    private(set) var worseCount = 0
+    private(set) var worseLineCount = 0
+    /// The sum of the changes, as shares.
+    private(set) var gain = 0.0
+
+    /// - Parameter changes: Of the moves of one line.
+    mutating func add(_ changes: [Double]) {
+        moveCount += changes.count
+        worseCount += changes.count { $0 < 0 }
+        worseLineCount += changes.contains { $0 < 0 } ? 1 : 0
+        gain += changes.reduce(0, +)
     }
 }
 
@@ -216,7 +244,7 @@ enum PromotionLine: CaseIterable, Hashable {
     case evidence
     /// A paired t test, one-sided, at 5 %.
     case tTest
-    /// The greater figure wins: what the coordinator's gate does.
+    /// The greater figure wins: what the coordinator's gate did before.
     case estimate
 
     var words: String {

@@ -52,7 +52,48 @@ public struct Judgement: Sendable, Hashable {
     }
 }
 
+/// The gate's last answer about a ranker: a row of `ls.promotion_status`.
+public struct PromotionAnswer: Sendable, Hashable {
+    public let ranker: String
+    public let versionNumber: Int
+    public let isPromoted: Bool
+    /// What the gate said, in one sentence.
+    public let reason: String
+    /// Who would serve without the version, `ranker@number`; nil: the first sample.
+    public let incumbent: String?
+    /// The version's accuracy and the incumbent's on the same queries, 0 to 1; nil where they are
+    /// not known.
+    public let accuracy: Double?
+    public let incumbentAccuracy: Double?
+    /// The e-value as people read it; nil where there is none.
+    public let evidence: String?
+}
+
 extension LedgerStore {
+    /// The gate's last answer about each of these rankers; none where it has not answered yet.
+    public func promotionAnswers(of rankers: [String]) async throws(LanguageSystemError)
+        -> [PromotionAnswer]
+    {
+        try await call(
+            """
+            select distinct on (ranker) ranker, version, promoted, reason, incumbent_version, e,
+                version_percent::float8 / 100 as accuracy,
+                incumbent_percent::float8 / 100 as incumbent_accuracy
+            from ls.promotion_status where ranker = any ($1) order by ranker, decided_at desc
+            """, rankers
+        ) { rows in
+            try rows.map { row in
+                PromotionAnswer(
+                    ranker: try row.decode("ranker"), versionNumber: try row.decode("version"),
+                    isPromoted: try row.decode("promoted"), reason: try row.decode("reason"),
+                    incumbent: try row.decode("incumbent_version"),
+                    accuracy: try row.decode("accuracy"),
+                    incumbentAccuracy: try row.decode("incumbent_accuracy"),
+                    evidence: try row.decode("e"))
+            }
+        }
+    }
+
     /// Reads only: nothing is asked for, nothing decided.
     ///
     /// - Parameter reference: `ranker` (its champion), `ranker:alias` or `ranker@number`.

@@ -55,19 +55,22 @@ extension LedgerStore {
         }
     }
 
-    /// All cells of a base model, ordered by kind, source and target.
+    /// All cells of a base model, ordered by kind, source and target. A ranker without a champion is
+    /// there with its newest version.
     ///
+    /// - Parameter pattern: Domains, such as `math/*`, or several with commas; nil for every domain.
     /// - Parameter configuration: The EvaluationConfiguration as JSON; nil uses the database's
     ///   default. Figures of another configuration, such as a scaling curve's, are another matrix.
     public func transferMatrix(
-        baseModel: String, pattern: String = "math/*", kind: RankerKind? = nil,
+        baseModel: String, pattern: String? = nil, kind: RankerKind? = nil,
         configuration: String? = nil
     ) async throws(LanguageSystemError) -> [TransferCell] {
         try await call(
             """
             select * from ls.transfer_matrix
-            where base_model = $1 and ls.domain_matches(target_domain, $2)
-                and (ls.domain_matches(source_domain, $2) or source_domain || '/*' = $2)
+            where base_model = $1 and ls.domain_matches_any(target_domain, $2)
+                and (ls.domain_matches_any(source_domain, $2)
+                    or source_domain || '/*' = any (string_to_array($2, ',')))
                 and ($3::text is null or kind = $3)
                 and configuration = coalesce($4, ls.default_evaluation_configuration())
             """, baseModel, pattern, kind, configuration

@@ -36,12 +36,14 @@ extension LedgerStore {
         ) { try $0.one().decode() }
     }
 
-    /// Requests that the champion of each domain ranker under `pattern` (`math/*`), and of the
-    /// broader domain (`math`), is measured on each test set under it.
+    /// Requests that each domain ranker under `pattern` (`math/*`), and that of the broader domain
+    /// (`math`), is measured on each test set under it: by its champion, or by its newest version.
     ///
+    /// - Parameter pattern: Domains, or several with commas; nil for every domain.
     /// - Returns: The tasks to wait for; none when the matrix is complete.
     public func requestTransferMatrix(
-        baseModel: String, pattern: String, kind: RankerKind? = nil, configuration: String? = nil,
+        baseModel: String, pattern: String? = nil, kind: RankerKind? = nil,
+        configuration: String? = nil,
         by actor: String? = nil
     ) async throws(LanguageSystemError) -> [TaskID] {
         try await call(
@@ -52,12 +54,14 @@ extension LedgerStore {
 
     /// Requests a transfer matrix that is measured once trainings are done.
     ///
-    /// - Parameter needed: The trainings to wait for; nil waits for every open training of the
-    ///   pattern's rankers.
+    /// - Parameters:
+    ///   - pattern: Domains, or several with commas; nil for every domain.
+    ///   - needed: The trainings to wait for; nil waits for every open training of the pattern's
+    ///     rankers.
     /// - Returns: The matrix's own task, done when all figures are there; a second request while it
     ///   is open returns the same task.
     public func requestMatrix(
-        baseModel: String, pattern: String, after needed: [TaskID]? = nil,
+        baseModel: String, pattern: String? = nil, after needed: [TaskID]? = nil,
         kind: RankerKind? = nil, by actor: String? = nil
     ) async throws(LanguageSystemError) -> TaskID {
         try await call(
@@ -97,10 +101,7 @@ extension LedgerStore {
     public func openTasks(of rankers: [String]) async throws(LanguageSystemError) -> [TaskProgress]
     {
         try await call(
-            """
-            select * from ls.task_progress(coalesce(
-                (select array_agg(q.task_id) from ls.task_queue q where q.ranker = any ($1)), '{}'))
-            """, rankers
+            "select * from ls.task_progress(ls.open_tasks($1))", rankers
         ) { try $0.map(TaskProgress.init(row:)) }
     }
 }

@@ -18,6 +18,9 @@ public struct ReportedFigures: Sendable, Hashable, Codable {
     public var groupCount: Int
     public var queryCount: Int
     public var queryValues: [Float]?
+    /// What needs no ranker, query by query, under the names of the figures; nil where it is not
+    /// this report's word.
+    public var methodQueryValues: [String: [Float]?]?
 
     enum CodingKeys: String, CodingKey {
         case accuracy, majority, oracle
@@ -28,6 +31,7 @@ public struct ReportedFigures: Sendable, Hashable, Codable {
         case groupCount = "group_count"
         case queryCount = "query_count"
         case queryValues = "query_values"
+        case methodQueryValues = "method_query_values"
     }
 }
 
@@ -75,6 +79,7 @@ public enum EvaluationComparison {
                 return "\(name) is \(actual), it said \(said)"
             }
         }
+        if let words = methodDifference(of: reported, from: found) { return words }
         guard labelRange > 0 else { return nil }
         let groupsPerQuery = Double(found.groupsPerQuery)
         let allowed =
@@ -111,6 +116,31 @@ public enum EvaluationComparison {
             \(picks), though accuracy is \(found.accuracy) as it said: in query \(index), \
             counted from 0, their mean is \(actual), it said \(said)
             """
+    }
+
+    /// In each query, what needs no ranker is the same to the last digit, too.
+    private static func methodDifference(
+        of reported: ReportedFigures, from found: EvaluationReport
+    ) -> String? {
+        let methods = found.methodQueryValues
+        for (name, actual) in [
+            ("first_sample", methods?.firstSample), ("majority", methods?.majority),
+            ("highest_log_probability", methods?.highestLogProbability),
+            ("oracle", methods?.oracle),
+        ] {
+            guard let actual, let said = reported.methodQueryValues?[name] ?? nil,
+                said.count == actual.count
+            else { continue }
+            if let index = said.indices.first(where: {
+                !areSame(Double(said[$0]), Double(actual[$0]))
+            }) {
+                return """
+                    \(name) of query \(index), counted from 0, is \(actual[index]), \
+                    it said \(said[index])
+                    """
+            }
+        }
+        return nil
     }
 
     private static func areSame(_ a: Double, _ b: Double) -> Bool {

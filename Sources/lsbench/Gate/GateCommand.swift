@@ -15,11 +15,13 @@ struct GateCommand: ParsableCommand {
         discussion: """
             Counts how often a version is promoted that is not better: by an e-value of 20, by a \
             t test and by
-            the greater figure. The coordinator's gate goes by the greater figure. Ends with \
-            status 1 when a
-            bar is not held. With --features also trains real versions of one recipe on the train \
-            sets beneath
-            a directory, and measures them on its test sets.
+            the greater figure, by which the coordinator's gate went before. Ends with status 1 \
+            when a bar is
+            not held. With --features also trains real versions of one recipe on the train sets \
+            beneath a
+            directory, and measures them on its test sets: one half of the queries decides, the \
+            other tells
+            whether the promoted version was worse.
 
             Examples:
               lsbench gate --seed 7

@@ -126,11 +126,14 @@ struct JudgementText {
         return signed && share > 0 && text != "0.0" ? "+\(text)" : text
     }
 
-    /// As `ls.words_of_e` writes it: 0.43, 18.2, 312, 10^13.
+    /// As `ls.words_of_e` writes it: 0.43, 18.2, 312, 10^13. Cut off, not rounded: what is not 20
+    /// does not read 20.
     static func eValue(_ logE: Double) -> String {
         if logE >= log(1e6) { return "10^\(Int((logE / log(10)).rounded(.down)))" }
-        if logE < log(0.005) { return "less than 0.01" }
+        if logE < log(0.01) { return "less than 0.01" }
         let value = exp(logE)
-        return String(format: value < 10 ? "%.2f" : value < 100 ? "%.1f" : "%.0f", value)
+        let digits = value < 10 ? 2 : value < 100 ? 1 : 0
+        let unit = pow(10, Double(digits))
+        return String(format: "%.\(digits)f", (value * unit).rounded(.down) / unit)
     }
 }

@@ -7,8 +7,9 @@ struct Train: AsyncParsableCommand {
         abstract: "Have workers train rankers.",
         discussion: """
             Each training makes a new version. It is then measured on the test sets of its own \
-            domain, and becomes champion when the evidence is enough (lscoord judge). While a \
-            training is open, requesting it again returns the same task.
+            domain, and becomes champion when the evidence says that it is better than who would \
+            serve without it (lscoord judge). While a training is open, requesting it again \
+            returns the same task.
 
             Training starts from the weights that serve the ranker's requests now, its champion's \
             or those of the next ranker of the route, when they have the same shape. A ranker \
@@ -143,16 +144,47 @@ struct Train: AsyncParsableCommand {
 
     private static func printResults(_ names: [String], _ ledger: LedgerStore) async throws {
         let status = try await ledger.rankers(named: names)
+        let answers = try await ledger.promotionAnswers(of: names)
+        print(TrainingTable(status, answers).text)
+    }
+}
+
+/// What became of the versions that were trained: how good they are, beside who would serve without
+/// them, and whether the promotion gate made them champion.
+struct TrainingTable {
+    let text: String
+
+    init(_ rankers: [RankerStatus], _ answers: [PromotionAnswer]) {
+        let answers = Dictionary(grouping: answers, by: \.ranker).compactMapValues(\.first)
         var table = TextTable(
-            ["ranker", "champion", "accuracy", "first sample"], rightAligned: [1, 2, 3])
-        for ranker in status {
+            ["ranker", "version", "accuracy", "without it", "accuracy", "e", "champion"],
+            rightAligned: [1, 2, 4, 5, 6])
+        var notes: [(words: String, versions: [String])] = []
+        for ranker in rankers {
+            let answer = answers[ranker.name]
             table.add([
-                ranker.name, ranker.championNumber.map { "@\($0)" } ?? "none",
-                ranker.accuracy.map(Percent.text) ?? "-",
-                ranker.firstSample.map(Percent.text) ?? "-",
+                ranker.name,
+                answer.map { "@\($0.versionNumber)" } ?? "-",
+                answer?.accuracy.map(Percent.text) ?? "-",
+                answer?.incumbentAccuracy == nil ? "-" : answer?.incumbent ?? "first sample",
+                answer?.incumbentAccuracy.map(Percent.text) ?? "-",
+                answer?.evidence ?? "-",
+                ranker.championNumber.map { "@\($0)" } ?? "none",
             ])
+            guard answer?.evidence == nil else { continue }
+            let words = answer?.reason ?? "the promotion gate has not answered yet"
+            let name = answer.map { "\(ranker.name)@\($0.versionNumber)" } ?? ranker.name
+            if let index = notes.firstIndex(where: { $0.words == words }) {
+                notes[index].versions.append(name)
+            } else {
+                notes.append((words, [name]))
+            }
         }
-        print(table.text.split(separator: "\n").map { "   \($0)" }.joined(separator: "\n"))
+        let lines =
+            table.text.split(separator: "\n").map(String.init) + [
+                "e: the evidence that it is better than who serves without it; 20 is enough"
+            ] + notes.map { "\($0.versions.joined(separator: ", ")): \($0.words)" }
+        text = lines.map { "   \($0)" }.joined(separator: "\n")
     }
 }
 

@@ -8,17 +8,26 @@ struct Transfer: AsyncParsableCommand {
         discussion: """
             Prints a table like the paper's Table 6: each row is a ranker, by the domain that it \
             was trained on, and each column a domain that it is measured on. Below each figure is \
-            the difference from the column's own ranker. Known figures are not measured again.
+            the difference from the column's own ranker. A ranker without a champion is measured \
+            by its newest version. Known figures are not measured again.
 
             Examples:
-              lscoord transfer --base-model minilm-l6-math-l5 --pattern 'math/*' --wait
+              lscoord transfer --base-model minilm-l6-math-l5 --wait
+              lscoord transfer --base-model minilm-l6-math-l5 --domain 'math/*' --domain code
               lscoord transfer --base-model minilm-l6-math-l5 --kind listwise
               lscoord train --domain 'math/*' && lscoord transfer --base-model M --after-training \
             --wait
             """)
 
     @Option(help: "The base model's name.") var baseModel: String
-    @Option(help: "The domains, as a pattern.") var pattern = "math/*"
+    @Option(
+        help: ArgumentHelp(
+            """
+            Measure the rankers and test sets of this domain, or of all domains below it (math/*). \
+            Repeatable. Default: every domain.
+            """, valueName: "pattern"))
+    var domain: [String] = []
+    @Option(help: "Another word for --domain.") var pattern: [String] = []
     @Option(help: "listwise or pointwise; both by default.") var kind: RankerKind?
     @Flag(help: "Request the missing figures and wait; otherwise print the known ones.")
     var wait = false
@@ -33,18 +42,23 @@ struct Transfer: AsyncParsableCommand {
         guard (1...10_000).contains(limit) else {
             throw ValidationError("found --limit \(limit), expected 1 to 10000")
         }
+        for text in domain + pattern {
+            do { _ = try DomainPattern(text) } catch { throw ValidationError(error.message) }
+        }
     }
 
     func run() async throws {
         let settings = try await Settings.resolve(common)
-        let (baseModel, pattern, kind, wait, limit) = (baseModel, pattern, kind, wait, limit)
+        let (baseModel, kind, wait, limit) = (baseModel, kind, wait, limit)
+        let domains = domain + pattern
+        let pattern = domains.isEmpty ? nil : domains.joined(separator: ",")
         let afterTraining = afterTraining
         try await Database.withLedger(settings) { ledger in
             if afterTraining {
                 let task = try await ledger.requestMatrix(
                     baseModel: baseModel, pattern: pattern, kind: kind)
                 guard wait else {
-                    print("task \(task): matrix \(pattern)")
+                    print("task \(task): matrix \(pattern ?? "of every domain")")
                     return
                 }
                 try await Waiting.untilEnded([task], ledger)
@@ -79,12 +93,18 @@ struct TransferTable {
         let allTargets = Self.ordered(cells.map(\.targetDomain))
         let allSources = Self.ordered(cells.map(\.sourceDomain))
         let (targets, sources) = (Array(allTargets.prefix(limit)), allSources.prefix(limit))
+        // Two domains with the same initials are named in full.
+        let initials = Dictionary(grouping: targets, by: Self.short)
+        func heading(_ domain: DomainName) -> String {
+            let short = Self.short(domain)
+            return initials[short]?.count == 1 ? short : domain.description
+        }
         let cells = cells.filter {
             targets.contains($0.targetDomain) && sources.contains($0.sourceDomain)
         }
         let hiddenCount = allTargets.count - targets.count + allSources.count - sources.count
         var table = TextTable(
-            ["trained on \\ measured on"] + targets.map(Self.short) + ["all"],
+            ["trained on \\ measured on"] + targets.map(heading) + ["all"],
             rightAligned: Set(1...(targets.count + 1)))
 
         for source in sources {
@@ -143,21 +163,24 @@ struct TransferTable {
     /// The paper's order for MATH, then by name; broader domains last.
     private static func ordered(_ domains: [DomainName]) -> [DomainName] {
         let paper = [
-            "math/prealgebra", "math/algebra", "math/number_theory",
-            "math/counting_and_probability",
-            "math/geometry", "math/intermediate_algebra", "math/precalculus",
+            "prealgebra", "algebra", "number_theory", "counting_and_probability", "geometry",
+            "intermediate_algebra", "precalculus",
         ]
         func place(_ domain: DomainName) -> (Int, Int, DomainName) {
             let depth = domain.ancestors.count
-            return (-depth, paper.firstIndex(of: domain.description) ?? paper.count, domain)
+            return (-depth, paper.firstIndex(of: lastWord(domain)) ?? paper.count, domain)
         }
         return Set(domains).sorted { place($0) < place($1) }
+    }
+
+    private static func lastWord(_ domain: DomainName) -> String {
+        String(domain.description.split(separator: "/").last ?? "")
     }
 
     /// Initials of the last word: counting_and_probability is CP, as in the paper.
     private static func short(_ domain: DomainName) -> String {
         let paper = ["prealgebra": "PA", "precalculus": "PC"]
-        let word = String(domain.description.split(separator: "/").last ?? "")
+        let word = lastWord(domain)
         if let known = paper[word] { return known }
         return word.split(separator: "_").filter { $0 != "and" }.compactMap(\.first)
             .map { $0.uppercased() }.joined()

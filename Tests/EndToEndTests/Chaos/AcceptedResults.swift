@@ -6,7 +6,8 @@ struct AcceptedResults {
     /// By what it is about, what was said of it.
     private(set) var facts: [String: String] = [:]
 
-    /// Done tasks with the attempt that did them, versions, figures, alias moves: one line each.
+    /// Done tasks with the attempt that did them, versions, figures, decisions of the promotion gate,
+    /// alias moves: one line each.
     static let query = """
         select 'task ' || task_id || '|' || concat_ws(' ', kind, attempt, worker, \
         result_version_id, ended_at)
@@ -17,6 +18,9 @@ struct AcceptedResults {
         union all select 'evaluation ' || evaluation_id || '|' || concat_ws(' ', version_id, \
         feature_set_id, accuracy, task_id)
             from ls.evaluation
+        union all select 'decision ' || promotion_decision_id || '|' || concat_ws(' ', version_id, \
+        promoted, incumbent_version_id, log_e, decided_at)
+            from ls.promotion_decision
         union all select 'move ' || alias_history_id || '|' || concat_ws(' ', ranker_id, alias, \
         from_version_id, to_version_id, moved_at)
             from ls.alias_history

@@ -27,6 +27,11 @@ enum Fault: String, CaseIterable, Sendable {
     case idleWorkerStalled = "idle worker stalled, then given work"
 
     static let ofServers: [Fault] = allCases.filter { !ofEmbedded.contains($0) }
+    /// While the promotion gate decides.
+    static let ofDecisions: [Fault] = [
+        .workerKilled, .coordinatorKilled, .everyCoordinatorKilled, .backendsTerminated,
+        .rowsLocked,
+    ]
     static let ofEmbedded: [Fault] = [
         .embeddedServerKilled, .embeddedCoordinatorKilled, .embeddedBothKilled, .idleWorkerStalled,
     ]

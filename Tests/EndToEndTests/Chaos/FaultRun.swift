@@ -6,14 +6,18 @@ import Testing
 
 final class FaultRun {
     static let baseModel = "minilm-l6-math-l5"
-    static let subjects = ["geometry", "number_theory"]
+    static let subjects = ["prealgebra", "number_theory"]
     static let rankers = subjects.map { "math/\($0).listwise" }
     /// A second or two of training on one thread.
     static let training = #"{"epochs": 5}"#
+    /// As short as it gets: what is decided comes quickly.
+    static let shortTraining = #"{"epochs": 1}"#
 
     let site: FaultSite
     let name: String
     let seed: UInt64
+    /// Whether the gate promotes nearly every version.
+    private let forcesPromotions: Bool
     var cancelledTasks: Set<String> = []
     private var accepted = AcceptedResults()
     private var counts: [Fault: Int] = [:]
@@ -21,7 +25,8 @@ final class FaultRun {
     private var askedCount = 0
     private let began = ContinuousClock.now
 
-    init(_ site: FaultSite, name: String, seed: UInt64) {
+    init(_ site: FaultSite, name: String, seed: UInt64, forcesPromotions: Bool = false) {
+        self.forcesPromotions = forcesPromotions
         self.site = site
         self.name = name
         self.seed = seed
@@ -29,13 +34,14 @@ final class FaultRun {
 
     // MARK: The course
 
-    /// One round of the plan; with `minutes`, steps until they are over, but at least a round.
-    func follow(_ plan: FaultPlan, minutes: Double?) async throws {
+    /// So many rounds of the plan; with `minutes`, steps until they are over, but at least those.
+    func follow(_ plan: FaultPlan, rounds: Int = 1, minutes: Double?) async throws {
         try await registerDemo()
+        if forcesPromotions { try await forcePromotions() }
         var plan = plan
         let end = minutes.map { began + .seconds($0 * 60) }
         while let step = plan.next() {
-            if step.number > plan.faults.count, end.map({ .now >= $0 }) ?? true { break }
+            if step.number > plan.faults.count * rounds, end.map({ .now >= $0 }) ?? true { break }
             if let obstacle = obstacle(to: step.fault) {
                 if obstacles.updateValue(obstacle, forKey: step.fault) == nil {
                     say("step \(step.number) left out: \(step.fault.rawValue): \(obstacle)")
@@ -145,7 +151,88 @@ final class FaultRun {
             """
         )
         #expect(trainings == "\(askedCount)", "every training asked for was done; seed \(seed)")
+        try await checkDecisions(expectNone)
         try await printScore()
+    }
+
+    // MARK: Decisions
+
+    /// The gate asks of a version only that it is not half of all queries worse than the champion;
+    /// the first champion of each ranker is a person's.
+    private func forcePromotions() async throws {
+        // Figures that are measured again are decided on again.
+        _ = try await site.sql("select ls.set_check_policy(0, false, 'chaos')")
+        for ranker in Self.rankers {
+            _ = try await site.sql(
+                "select ls.set_promotion_policy('\(ranker)', 'not_worse', 0.5)")
+            try await askForTraining(ranker)
+            try await eventually(within: 120, "\(ranker)@1 is decided on") {
+                try await site.sql(
+                    """
+                    select count(*) from ls.promotion_status
+                    where ranker = '\(ranker)' and version = 1
+                    """) == "1"
+            }
+            _ = try await site.sql(
+                """
+                select ls.promote(version_id, 'chaos') from ls.version_lineage
+                where version = '\(ranker)@1'
+                """)
+        }
+    }
+
+    /// Each version was decided on, and promoted at most once; each move of the gate has its decision; that no
+    /// decision says more than its evidence is `ls.broken_rules`.
+    private func checkDecisions(
+        _ expectNone: (_ what: String, _ query: String) async throws -> Void
+    ) async throws {
+        try await eventually(within: 120, "no version waits for a decision") {
+            try await site.sql("select count(*) from ls.promotion_wait") == "0"
+        }
+        try await expectNone(
+            "versions were not decided on",
+            """
+            select version from ls.version_lineage v where not exists (
+                select from ls.promotion_decision d where d.version_id = v.version_id)
+            """)
+        try await expectNone(
+            "versions were decided on twice",
+            """
+            select version, count(*) from ls.promotion_decision join ls.version_lineage
+                using (version_id) where promoted or \(forcesPromotions)
+            group by version having count(*) > 1
+            """)
+        try await expectNone(
+            "the gate moved without a decision, or decided and did not move",
+            """
+            select coalesce(d.version_id, m.to_version_id)
+            from (select version_id, count(*) as n from ls.promotion_decision
+                    where promoted group by version_id) d
+                full join (select to_version_id, count(*) as n from ls.alias_history
+                    where alias = 'champion' and moved_by = 'promotion gate'
+                    group by to_version_id) m on m.to_version_id = d.version_id
+            where d.n is distinct from m.n
+            """)
+        try await expectNone(
+            "a champion is not the last that was promoted",
+            """
+            select a.version_id from ls.ranker_alias a where a.alias = 'champion'
+                and a.version_id is distinct from (select h.to_version_id from ls.alias_history h
+                    where h.ranker_id = a.ranker_id and h.alias = 'champion'
+                    order by h.alias_history_id desc limit 1)
+            """)
+        let counts = try await site.sql(
+            """
+            select count(*) || ' decisions, ' || count(*) filter (where promoted) || ' promotions'
+            from ls.promotion_decision
+            """)
+        say(counts)
+        if forcesPromotions {
+            #expect(
+                try await site.sql(
+                    "select count(*) > 10 from ls.promotion_decision where promoted") == "t",
+                "the gate promoted: \(counts)")
+        }
     }
 
     // MARK: Looking
@@ -204,7 +291,7 @@ final class FaultRun {
               results accepted and still there: \(accepted.facts.count) \
             (\(accepted.count(of: "task")) tasks, \(accepted.count(of: "version")) versions, \
             \(accepted.count(of: "evaluation")) evaluations, \
-            \(accepted.count(of: "move")) alias moves)
+            \(accepted.count(of: "decision")) decisions, \(accepted.count(of: "move")) alias moves)
             """,
             "  broken rules: 0",
         ]
@@ -228,7 +315,8 @@ final class FaultRun {
             try await must("register", "domain", "math/\(subject)")
             try await must(
                 "register", "ranker", "--base-model", Self.baseModel, "--domain", "math/\(subject)",
-                "--kind", "listwise", "--training", Self.training)
+                "--kind", "listwise", "--training",
+                forcesPromotions ? Self.shortTraining : Self.training)
             for split in ["train", "test"] {
                 try await must("features", "import", Programs.demo(subject, split))
             }

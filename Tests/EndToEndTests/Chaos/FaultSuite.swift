@@ -22,6 +22,20 @@ enum FaultSettings {
         }
     }
 
+    /// Each version passes the gate that is no catastrophe, so that a champion moves every few
+    /// seconds, whoever is killed meanwhile.
+    @Test func `promotions decided while everything is killed are neither lost nor doubled`()
+        async throws
+    {
+        try await FaultSite.with(.server, coordinators: 2, workers: 2) { site in
+            let run = FaultRun(
+                site, name: "decisions", seed: FaultSettings.seed, forcesPromotions: true)
+            try await run.follow(
+                FaultPlan(seed: FaultSettings.seed, of: Fault.ofDecisions), rounds: 2,
+                minutes: FaultSettings.minutes)
+        }
+    }
+
     @Test func `lscoord on its embedded PostgreSQL loses nothing`() async throws {
         try await FaultSite.with(.embedded, coordinators: 1, workers: 2) { site in
             try await FaultRun(site, name: "embedded", seed: FaultSettings.seed).follow(

@@ -131,6 +131,7 @@ extension Serving {
                     "--home", "edge-1", "--training", #"{"epochs": 1}"#,
                 ])
             try await succeed(site, ["train", "adas", "--wait"])
+            try await site.promote("adas", to: 1)
 
             let connection = try await site.connect()
             let body = try await run(

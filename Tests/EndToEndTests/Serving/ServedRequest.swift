@@ -54,7 +54,8 @@ enum Served {
         return ByteBuffer(bytes: writer.bytes())
     }()
 
-    /// SQL that registers a ranker, unless it is there, and brings in weights that a seed decides.
+    /// SQL that registers a ranker, unless it is there, brings in weights that a seed decides, and
+    /// makes them its champion: without a test set the promotion gate never does.
     static func adding(
         _ name: String, seed: UInt64, user: String? = nil, domain: String? = nil,
         baseModel: String = baseModel
@@ -68,7 +69,8 @@ enum Served {
             \(domain.map { "select ls.register_domain('\($0)');" } ?? "")
             select ls.register_ranker('\(baseModel)', 'pointwise', '\(configuration.json)', null,
                 \(text(user)), \(text(domain)), '\(name)');
-            select ls.add_version('\(name)', '\\x\(digest)', '\\x\(bytes)');
+            select ls.promote(
+                ls.add_version('\(name)', '\\x\(digest)', '\\x\(bytes)'), 'a test of serving');
 
             """
     }

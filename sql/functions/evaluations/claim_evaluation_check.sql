@@ -50,13 +50,17 @@ begin
     where c.evaluation_check_id = v_id;
     return query
         select c.evaluation_check_id, v.digest, f.digest, f.byte_count, c.configuration,
-            c.report || jsonb_build_object('query_values', to_jsonb(e.query_values)), r.name || '@' || v.number, k.name
+            -- Whose word is what is known of single queries is held to that, too.
+            case when b.evaluation_id is null then '{}' else jsonb_build_object('method_query_values', ls.method_query_values(b)) end
+                || c.report || jsonb_build_object('query_values', to_jsonb(e.query_values)), r.name || '@' || v.number, k.name
         from ls.evaluation_check c
             join ls.evaluation e using (evaluation_id)
             join ls.ranker_version v on v.version_id = c.version_id
             join ls.ranker r on r.ranker_id = v.ranker_id
             join ls.feature_set f on f.feature_set_id = c.feature_set_id
             join ls.worker k on k.worker_id = c.worker_id
+            left join ls.baseline b on b.feature_set_id = c.feature_set_id and b.configuration = c.configuration
+                and b.evaluation_id = c.evaluation_id and b.confirmed_at is null
         where c.evaluation_check_id = v_id;
 end
 $$;

@@ -46,6 +46,13 @@ begin
                 coalesce(to_jsonb(v_known) ->> v_key, format('[%s, %s]', v_known.label_low, v_known.label_high))) end);
     end if;
     perform ls.open_evaluation_check(e, 'dispute', true) from unnest(array[v_known.evaluation_id, p_evaluation_id]) e;
+    -- What each said of single queries, so that whoever measures again sees which of the two was wrong.
+    update ls.evaluation_check c set report = c.report || jsonb_build_object('method_query_values', s.said)
+    from (values
+        (v_known.evaluation_id, ls.method_query_values(v_known)),
+        (p_evaluation_id, (select jsonb_object_agg(m, to_jsonb(ls.report_query_values(p_report, m, v_label_kind)))
+            from unnest(array['first_sample', 'majority', 'highest_log_probability', 'oracle']) m))) s (evaluation_id, said)
+    where c.evaluation_id = s.evaluation_id and c.decided_at is null;
 end
 $$;
 comment on function ls.compare_with_baseline(bigint, jsonb) is

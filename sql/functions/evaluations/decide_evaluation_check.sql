@@ -37,7 +37,7 @@ begin
     select r.* into strict v_ranker from ls.ranker r
     where r.ranker_id = ls.version_ranker(v_check.version_id) for no key update;
     update ls.evaluation_check set decided_at = v_now, verdict = p_verdict, because = p_because,
-        found = p_found - '{query_values,method_query_values}'::text[]
+        found = p_found - '{query_values,method_query_values}'::text[], report = report - 'method_query_values'
     where evaluation_check_id = p_check_id;
     if p_verdict <> 'failed' then
         perform ls.keep_baseline(v_check.feature_set_id, v_check.configuration,

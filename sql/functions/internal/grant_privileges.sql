@@ -6,9 +6,9 @@
 do $$
 declare
     v_readers text[] := array['route', 'route_plan', 'is_connected', 'share_bucket',
-        'request_bucket', 'rule_version', 'base_model_contract', 'resolve', 'task_progress',
+        'request_bucket', 'rule_version', 'base_model_contract', 'resolve', 'task_progress', 'open_tasks',
         'status_summary', 'default_evaluation_configuration',
-        'domain_matches', 'domain_is_within', 'short_digest', 'current_feature_sets', 'paper_grid', 'broken_rules',
+        'domain_matches', 'domain_matches_any', 'domain_is_within', 'standing_version', 'short_digest', 'current_feature_sets', 'paper_grid', 'broken_rules',
         'default_ranker_configuration', 'default_training_configuration', 'wait_for_tasks',
         'judge', 'words_of_judgement', 'incumbent', 'log_sums', 'log_e', 'claims_that_hold', 'words_of_e', 'points', 'exemption_holds'];
     v_operators text[] := array['request_training', 'request_evaluation', 'request_transfer_matrix', 'request_sweep',
