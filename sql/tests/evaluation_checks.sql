@@ -1,7 +1,7 @@
 -- ls.check_report, compare_with_baseline, claim_evaluation_check, decide_evaluation_check, leaves_to_another: one worker's word, and what
 -- becomes of it when a coordinator measures again.
 begin;
-select plan(217);
+select plan(219);
 select fixture.base_model();
 select fixture.feature_set('code', 'train'), fixture.feature_set('code', 'test');
 select fixture.ranker('code');
