@@ -40,7 +40,8 @@ import Testing
             select ls.register_base_model('llama-8b', \(Self.width));
             select ls.register_ranker('llama-8b', 'pointwise', p_user => 'ada');
             with w as (select decode('\(bytes)', 'hex') as b)
-            select ls.promote(ls.add_version('~ada.pointwise', sha256(b), b, '{}'), 'a test') from w;
+            select ls.promote(ls.add_version('~ada.pointwise', sha256(b), b, '{}'), 'a test')
+            from w;
             """.write(to: script, atomically: true, encoding: .utf8)
             let ending = try await installation.lscoord(
                 "psql", "-qAt", "-v", "ON_ERROR_STOP=1", "-f", script.path)

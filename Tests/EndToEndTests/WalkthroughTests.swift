@@ -68,7 +68,8 @@ import Testing
         }
         try await expect(
             """
-            select count(distinct ranker) || ' ' || bool_or(reason ~ 'than the first sample: .* e = ')
+            select count(distinct ranker) || ' '
+                || bool_or(reason ~ 'than the first sample: .* e = ')
             from ls.promotion_status where ranker like 'math/%' and version = 1
             """,
             "7 true")

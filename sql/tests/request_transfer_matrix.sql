@@ -1,6 +1,6 @@
 -- ls.request_transfer_matrix, views transfer_matrix and math_transfer_matrix: every ranker on every target, nothing twice.
 begin;
-select plan(26);
+select plan(31);
 select fixture.base_model();
 select ls.register_domain('math/number_theory');
 select fixture.worker('w');
@@ -55,6 +55,12 @@ select is((select count(*) from ls.request_transfer_matrix('tiny', 'code,math/*'
 select is((select count(distinct ranker) from ls.request_transfer_matrix('tiny', '*')), (select count(distinct ranker) from ls.request_transfer_matrix('tiny')), 'so does *');
 select isnt(ls.request_matrix('tiny', p_after => '{}'), null, 'a matrix of every domain');
 select is((select distinct ranker from ls.task_queue where kind = 'matrix'), '*', 'is called *');
+select results_eq($$ select d, ls.domain_matches_any(d, 'math/*,code'), ls.domain_matches_any(d, null), ls.domain_matches_any(d, '*') from unnest(array['math', 'math/algebra', 'code', 'codes']) d $$,
+    $$ values ('math', false, true, true), ('math/algebra', true, true, true), ('code', true, true, true), ('codes', false, true, true) $$, 'any of several patterns');
+select is(ls.domain_matches_any('math', ''), false, 'none of none');
+select is((select v.number from ls.ranker r join ls.ranker_version v on v.version_id = ls.standing_version(r.ranker_id) where r.name = 'math/geometry.pointwise'), 2, 'without a champion the newest version stands for a ranker');
+select is((select v.number from ls.ranker r join ls.ranker_version v on v.version_id = ls.standing_version(r.ranker_id) where r.name = 'math/algebra.pointwise'), 1, 'else the champion');
+select is(ls.standing_version((select ranker_id from ls.ranker where name = 'code.pointwise')), null, 'or none');
 select throws_ok($$ select * from ls.request_transfer_matrix('tiny', 'music,poems/*') $$, 'LS011', null, 'none of several is a domain');
 insert into ls.domain (name) select 'many/d' || i from generate_series(1, 34000) i;
 insert into ls.ranker (name, base_model_id, domain_id, kind, configuration, training) select d.name, r.base_model_id, d.domain_id, r.kind, r.configuration, r.training

@@ -55,12 +55,13 @@ extension LedgerStore {
         }
     }
 
-    /// All cells of a base model, ordered by kind, source and target. A ranker without a champion is
-    /// there with its newest version.
+    /// All cells of a base model, ordered by kind, source and target. A ranker without a champion
+    /// is there with its newest version.
     ///
-    /// - Parameter pattern: Domains, such as `math/*`, or several with commas; nil for every domain.
-    /// - Parameter configuration: The EvaluationConfiguration as JSON; nil uses the database's
-    ///   default. Figures of another configuration, such as a scaling curve's, are another matrix.
+    /// - Parameters:
+    ///   - pattern: Domains, such as `math/*`, or several with commas; nil for every domain.
+    ///   - configuration: The EvaluationConfiguration as JSON; nil uses the database's default.
+    ///     Figures of another configuration, such as a scaling curve's, are another matrix.
     public func transferMatrix(
         baseModel: String, pattern: String? = nil, kind: RankerKind? = nil,
         configuration: String? = nil

@@ -6,8 +6,8 @@ struct AcceptedResults {
     /// By what it is about, what was said of it.
     private(set) var facts: [String: String] = [:]
 
-    /// Done tasks with the attempt that did them, versions, figures, decisions of the promotion gate,
-    /// alias moves: one line each.
+    /// Done tasks with the attempt that did them, versions, figures, decisions of the promotion
+    /// gate, alias moves: one line each.
     static let query = """
         select 'task ' || task_id || '|' || concat_ws(' ', kind, attempt, worker, \
         result_version_id, ended_at)

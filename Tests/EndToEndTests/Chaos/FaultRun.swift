@@ -181,8 +181,8 @@ final class FaultRun {
         }
     }
 
-    /// Each version was decided on, and promoted at most once; each move of the gate has its decision; that no
-    /// decision says more than its evidence is `ls.broken_rules`.
+    /// Each version was decided on, and promoted at most once; each move of the gate has its
+    /// decision. That no decision says more than its evidence is `ls.broken_rules`.
     private func checkDecisions(
         _ expectNone: (_ what: String, _ query: String) async throws -> Void
     ) async throws {

@@ -111,7 +111,8 @@ private enum Wide {
             select ls.register_base_model('wide', \(hiddenSize));
             select ls.register_ranker('wide', 'pointwise', '\(configuration.json)', null, null, \
             null, 'broad');
-            select ls.promote(ls.add_version('broad', '\\x\(hexadecimal(SHA256.hash(data: weights)))', \
+            select ls.promote(
+                ls.add_version('broad', '\\x\(hexadecimal(SHA256.hash(data: weights)))', \
             '\\x\(hexadecimal(weights))'), 'a test of serving');
 
             """
