@@ -31,12 +31,21 @@ import Testing
         #expect(json + "\n" == text)
     }
 
-    /// The preset of before rankers started from their incumbent.
+    /// The preset of before rankers started from their incumbent and before presets were chosen on
+    /// a language model's own states, too.
     private static func preset(
         _ kind: RankerKind, from start: TrainingConfiguration.Start
     ) -> TrainingConfiguration {
         var preset = TrainingConfiguration.preset(kind: kind)
         preset.start = start
+        switch kind {
+        case .listwise:
+            preset.temperature = 1
+            preset.optimizer.rate = 0.5
+        case .pointwise:
+            preset.temperature = 5
+            preset.groupsPerQuery = 30
+        }
         return preset
     }
 

@@ -20,7 +20,7 @@ end
 $$;
 
 select is(ls.fresh_start('{"start": "incumbent", "seed": 1}', 'pointwise'), '{"start": "standardised", "seed": 1}', 'fresh weights of a pointwise ranker');
-select is(ls.fresh_start('{"start": "incumbent"}', 'listwise'), '{"start": "uniform"}', 'and of a listwise one');
+select is(ls.fresh_start('{"start": "incumbent"}', 'listwise'), '{"start": "standardised"}', 'and of a listwise one');
 select is(ls.fresh_start('{"start": "standardised"}', 'listwise'), '{"start": "standardised"}', 'what was asked for stays');
 select is(ls.fresh_start('{"seed": 1}', 'listwise'), '{"seed": 1}', 'nothing stays nothing');
 
@@ -29,7 +29,7 @@ select is(pg_temp.starts_from('code.listwise', 1), null, 'nobody serves: fresh w
 select pg_temp.ranker(null);
 select fixture.champion('global.listwise', 'g');
 select is(pg_temp.starts_from('code.listwise', 2), 'global.listwise@1', 'the next of the chain serves');
-select is((select l.configuration ->> 'start' from ls.lease_tasks(1, '{train}', 9, 60) l where l.weights_digest is not null), 'uniform',
+select is((select l.configuration ->> 'start' from ls.lease_tasks(1, '{train}', 9, 60) l where l.weights_digest is not null), 'standardised',
     'a worker gets the weights, and need not know what an incumbent is');
 select fixture.champion('code.listwise', 'a');
 select is(pg_temp.starts_from('code.listwise', 3), 'code.listwise@1', 'its own champion before others');

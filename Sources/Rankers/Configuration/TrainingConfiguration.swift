@@ -20,7 +20,7 @@ public struct TrainingConfiguration: Codable, Sendable, Hashable {
 
         /// The same for fresh weights, as `ls.fresh_start` has it.
         public func fresh(for kind: RankerKind) -> Start {
-            self == .incumbent ? (kind == .pointwise ? .standardised : .uniform) : self
+            self == .incumbent ? .standardised : self
         }
     }
 
@@ -75,13 +75,14 @@ public struct TrainingConfiguration: Codable, Sendable, Hashable {
             switch kind {
             case .listwise:
                 return try Self(
-                    loss: .listKL, optimizer: .sgd(rate: 0.5, momentum: 0, schedule: .cosine),
+                    loss: .listKL, temperature: 2,
+                    optimizer: .sgd(rate: 0.25, momentum: 0, schedule: .cosine),
                     batchGroups: 64, start: .incumbent)
             case .pointwise:
                 return try Self(
-                    loss: .pointBCE, temperature: 5,
+                    loss: .pointBCE, temperature: 2,
                     optimizer: .adamW(rate: 3e-3, schedule: .cosine), batchGroups: 32,
-                    groupsPerQuery: 30, candidateCount: 8, start: .incumbent)
+                    groupsPerQuery: 60, candidateCount: 8, start: .incumbent)
             }
         } catch {
             preconditionFailure("\(error)")
@@ -211,8 +212,8 @@ extension TrainingConfiguration {
         try validate()
     }
 
-    /// Leaves out absent keys and the defaults of `precision` and `combiner`, so that a worker that does not
-    /// know these keys can read the rest.
+    /// Leaves out absent keys and the defaults of `precision` and `combiner`, so that a worker that
+    /// does not know these keys can read the rest.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(loss, forKey: .loss)

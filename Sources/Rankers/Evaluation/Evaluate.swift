@@ -66,8 +66,8 @@ final class PoolScorer {
     }
 
     /// Scores the query's groups.
-    /// - Parameter visit: Takes the number of a K of the plan, the group's responses, numbered as in
-    ///   the set, and their scores.
+    /// - Parameter visit: Takes the number of a K of the plan, the group's responses, numbered as
+    ///   in the set, and their scores.
     /// - Throws: `invalidFeatures` when a norm or a score is not finite, because then no candidate
     ///   is the best.
     func score(

@@ -1,5 +1,5 @@
-// The signals of one group of candidates: what a request says of them, or a feature file. Everything
-// is optional; what is there is there for all K.
+// The signals of one group of candidates: what a request says of them, or a feature file.
+// Everything is optional; what is there is there for all K.
 public import LanguageSystem
 internal import RankerMath
 

@@ -1,6 +1,6 @@
-// Fits the combiner of a ranker whose weights are fixed. A ranker is surer of the queries it learned
-// from than of new ones; a combiner fitted on those would trust it too much. So each query's scores
-// come from a ranker that was trained, in the same way, without it.
+// Fits the combiner of a ranker whose weights are fixed. A ranker is surer of the queries it
+// learned from than of new ones; a combiner fitted on those would trust it too much. So each
+// query's scores come from a ranker that was trained, in the same way, without it.
 internal import Concurrency
 internal import LanguageSystem
 internal import RankerMath

@@ -1,5 +1,5 @@
-// `lsbench signals`: what a ranker adds to signals that cost nothing, and they to it. Trains presets
-// on the train sets beneath a directory and measures every rule on its test sets.
+// `lsbench signals`: what a ranker adds to signals that cost nothing, and they to it. Trains
+// presets on the train sets beneath a directory and measures every rule on its test sets.
 import ArgumentParser
 import Benchmarking
 import LanguageSystem

@@ -11,10 +11,10 @@ begin
         perform ls.refuse('LS001', format('cannot configure a training: found kind ''%s'', expected listwise or pointwise', left(p_kind, 80)));
     end if;
     return case p_kind
-        when 'listwise' then '{"loss": "list_kl", "temperature": 1, "batch_groups": 64, "groups_per_query": 100, "candidate_count": 10,
-            "epochs": 1, "seed": 1, "start": "incumbent", "optimizer": {"name": "sgd", "lr": 0.5, "momentum": 0, "betas": [0.9, 0.999],
+        when 'listwise' then '{"loss": "list_kl", "temperature": 2, "batch_groups": 64, "groups_per_query": 100, "candidate_count": 10,
+            "epochs": 1, "seed": 1, "start": "incumbent", "optimizer": {"name": "sgd", "lr": 0.25, "momentum": 0, "betas": [0.9, 0.999],
             "eps": 0.00000001, "weight_decay": 0.0001, "schedule": "cosine"}}'::jsonb
-        else '{"loss": "point_bce", "temperature": 5, "batch_groups": 32, "groups_per_query": 30, "candidate_count": 8,
+        else '{"loss": "point_bce", "temperature": 2, "batch_groups": 32, "groups_per_query": 60, "candidate_count": 8,
             "epochs": 1, "seed": 1, "start": "incumbent", "optimizer": {"name": "adamw", "lr": 0.003, "momentum": 0, "betas": [0.9, 0.999],
             "eps": 0.00000001, "weight_decay": 0.0001, "schedule": "cosine"}}'::jsonb end;
 end

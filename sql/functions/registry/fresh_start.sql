@@ -6,7 +6,7 @@ returns jsonb
 language sql immutable parallel safe
 as $$
     select case when p_configuration ->> 'start' = 'incumbent'
-        then p_configuration || jsonb_build_object('start', case p_kind when 'pointwise' then 'standardised' else 'uniform' end)
+        then p_configuration || '{"start": "standardised"}'
         else p_configuration end;
 $$;
 comment on function ls.fresh_start(jsonb, text) is
