@@ -54,7 +54,7 @@ import Testing
             #expect(
                 status.decision == """
                     promoted: better than the first sample: +12.0 points on 400 queries, e = 10^16 \
-                    (divided by the 2 of its sweep), 20 asked for
+                    (divided by the 2 of which the sweep chose it), 20 asked for
                     """)
             #expect(status.selectedOn.hasPrefix("code test "))
             results = try await store.sweepResults(sweep)
