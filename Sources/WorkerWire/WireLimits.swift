@@ -11,8 +11,13 @@ public enum WireLimits {
     public static let messageByteCountMax = 4 << 20
     /// The most bytes of features of one rerank.
     public static let rerankFeaturesByteCountMax = Bounds.edgeFeaturesByteCountMax
-    /// The largest message of a session: a rerank's features, with room for other fields.
-    public static let sessionMessageByteCountMax = rerankFeaturesByteCountMax + (64 << 10)
+    /// The largest message of a session: a rerank's features, with room for the signals of as many
+    /// candidates as there may be, and for other fields.
+    public static let sessionMessageByteCountMax = rerankFeaturesByteCountMax + (256 << 10)
+    /// The most signals of a request: named numbers and the three that have names of their own.
+    public static let signalCountMax = 3 + signalNumberCountMax
+    /// The most named numbers of a candidate.
+    static let signalNumberCountMax = 8
     /// The window of HTTP/2 flow control. gRPC's default of 64 KiB throttles uploads to a quarter.
     /// For each download as many bytes may wait at the coordinator; with a round trip of 100 ms
     /// they still allow 20 MB/s.

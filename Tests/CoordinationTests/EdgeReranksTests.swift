@@ -87,6 +87,25 @@ extension EdgeReranks {
         #expect(reranks.waitingCount == 0)
     }
 
+    @Test(arguments: [[], [0.5], [0.5, .nan], [1, 2, 3]] as [[Double]])
+    func `a worker's combined scores of a wrong count, or not finite, are refused`(
+        values: [Double]
+    ) throws {
+        var reranks = EdgeReranks()
+        let number = try reranks.send(1)
+        let combined = CombinedScores(values, signals: ["answers"])
+        let answer = reranks.answer(
+            number, by: session(1), .scored([1, 0], combined: combined, compute: .zero))
+        guard case .refused(let error)? = answer else {
+            Issue.record("taken")
+            return
+        }
+        #expect(error.message.contains("combined") && error.message.contains("expected 2 finite"))
+        let whole = EdgeRerankResult.scored(
+            [1, 0], combined: CombinedScores([0, 1], signals: ["answers"]), compute: .zero)
+        #expect(reranks.answer(try reranks.send(1), by: session(1), whole) == whole)
+    }
+
     @Test func `what a worker says of its own trouble is passed on`() throws {
         var reranks = EdgeReranks()
         let fetching = LanguageSystemError(.unavailable, "fetching")

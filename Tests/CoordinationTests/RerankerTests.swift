@@ -96,13 +96,15 @@ struct TestServing: Sendable {
     static func request(
         _ model: String = "tiny", user: String? = nil, domain: String? = nil,
         fallbacks: [String] = [], features: [Float] = Self.features, width: Int = hiddenSize,
-        contract: FeatureContract = FeatureContract()
+        contract: FeatureContract = FeatureContract(), signals: RerankSignals? = nil,
+        aggregate: Aggregate = .best
     ) throws -> RerankRequest {
         RerankRequest(
             model: model, fallbacks: fallbacks, user: user,
             domain: try domain.map { try DomainName($0) },
             features: features.withUnsafeBytes { [UInt8]($0) }[...], dtype: .float32,
-            candidateCount: features.count / width - 1, hiddenSize: width, contract: contract)
+            candidateCount: features.count / width - 1, hiddenSize: width, contract: contract,
+            signals: signals, aggregate: aggregate)
     }
 
     func rerank(

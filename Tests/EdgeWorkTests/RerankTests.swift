@@ -15,9 +15,11 @@ private struct Sample {
     let weights: RankerWeights
     let bytes: [UInt8]
 
-    init(hiddenSize: Int = 96, seed: UInt64 = 1) throws {
+    init(hiddenSize: Int = 96, seed: UInt64 = 1, combiner: String? = nil) throws {
         weights = RankerWeights(
-            fresh: RankerConfiguration.preset(kind: .listwise, hiddenSize: hiddenSize), seed: seed)
+            fresh: RankerConfiguration.preset(kind: .listwise, hiddenSize: hiddenSize), seed: seed
+        ).with(
+            try combiner.map { try JSONDecoder().decode(Combiner.self, from: Data($0.utf8)) })
         bytes = weights.safetensors()
     }
 
@@ -41,7 +43,8 @@ private struct Sample {
 
     func work(
         _ number: UInt64, _ blob: BlobReference, _ type: FeatureType = .float16,
-        candidateCount: Int = 10, features: [UInt8]? = nil, deadline: Duration = .seconds(600)
+        candidateCount: Int = 10, features: [UInt8]? = nil, signals: RerankSignals? = nil,
+        deadline: Duration = .seconds(600)
     ) -> EdgeRerankOrder {
         let size = weights.configuration.hiddenSize
         return EdgeRerankOrder(
@@ -49,7 +52,7 @@ private struct Sample {
             EdgeRerank(
                 rankerName: blob.name, weights: blob,
                 features: features ?? Self.features((candidateCount + 1) * size, type), dtype: type,
-                candidateCount: candidateCount, hiddenSize: size,
+                candidateCount: candidateCount, hiddenSize: size, signals: signals,
                 traceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
             deadline: deadline)
     }
@@ -69,7 +72,11 @@ private struct Sample {
 
 extension EdgeRerankReply {
     fileprivate var bits: [UInt32]? {
-        if case .scored(let scores, _) = result { scores.map(\.bitPattern) } else { nil }
+        if case .scored(let scores, _, _) = result { scores.map(\.bitPattern) } else { nil }
+    }
+
+    fileprivate var combined: CombinedScores? {
+        if case .scored(_, let combined, _) = result { combined } else { nil }
     }
 
     fileprivate var code: ErrorCode? { result.refusal?.code }
@@ -144,6 +151,43 @@ extension EdgeRerankServer {
                 guard let line = try all.state.status()?.reranks else { return false }
                 return line.answeredCount >= 13 && line.refusedCount >= 1 && line.rankerCount == 1
                     && line.computeMicrosecondsMean > 0
+            }
+        }
+    }
+
+    @Test func `signals are combined with the scores, by the version's combiner`() async throws {
+        try await Arrangement.with { all in
+            try await all.connected()
+            let plain = try Sample()
+            let sample = try Sample(
+                combiner: """
+                    {"format": "combiner/1", "standards": {"score": {"mean": 0, "deviation": 1},
+                     "scores.reward": {"mean": 1, "deviation": 2}}, "fits": [
+                     {"signals": ["scores.reward"],
+                      "coefficients": {"score": 1, "scores.reward": 3}, "without_score": {"scores.reward": 1}}]}
+                    """)
+            let (blob, plainBlob) = (try all.kept(sample), try all.kept(plain))
+            let rewards = (0..<10).map { Double($0 * $0) }
+            let signals = RerankSignals(
+                answers: [Int32](repeating: 0, count: 10),
+                numbers: ["reward": rewards])
+            let answer = try await all.answer(sample.work(1, blob, signals: signals))
+            let scores = try #require(answer.bits)
+            #expect(scores == (try sample.scores(sample.work(1, blob))))
+            #expect(
+                answer.combined
+                    == CombinedScores(
+                        zip(scores, rewards).map {
+                            Double(Float(bitPattern: $0)) + 3 * (($1 - 1) / 2)
+                        }, signals: ["scores.reward"]))
+            // Without what it was fitted for, and without a combiner, the scores stand alone.
+            let answers = RerankSignals(answers: [Int32](repeating: 0, count: 10))
+            for (number, work) in [
+                sample.work(2, blob), sample.work(3, blob, signals: answers),
+                plain.work(4, plainBlob, signals: signals),
+            ].enumerated() {
+                let answer = try await all.answer(work)
+                #expect(answer.combined == nil && answer.bits != nil, "\(number)")
             }
         }
     }

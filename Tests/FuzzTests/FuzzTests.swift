@@ -108,7 +108,11 @@ import WorkerWire
                     reranks: true)),
             .reranked(
                 EdgeRerankReply(
-                    number: 7, .scored([0.5, -0.25, .nan], compute: .microseconds(300)))),
+                    number: 7,
+                    .scored(
+                        [0.5, -0.25, .nan],
+                        combined: CombinedScores([1, 2, .nan], signals: ["answers", "scores.a"]),
+                        compute: .microseconds(300)))),
             .reranked(
                 EdgeRerankReply(number: 8, .refused(LanguageSystemError(.unavailable, "not yet")))),
             .localData(
@@ -199,6 +203,9 @@ import WorkerWire
                         rankerName: "math.listwise", weights: blob,
                         features: [UInt8](repeating: 0x3c, count: 3 * 4 * 2), dtype: .float16,
                         candidateCount: 2, hiddenSize: 4,
+                        signals: RerankSignals(
+                            logProbabilities: [-1, -20], tokenCounts: [3, 40], answers: [0, -1],
+                            finished: [true, false], numbers: ["a": [0.5, 1e9]]),
                         traceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
                     deadline: .milliseconds(200))),
             .stop(lost: [token], cancelled: [], leaseDuration: .seconds(9)),

@@ -86,6 +86,13 @@ import WorkerWire
             EdgeRerankReply(
                 number: 9, .scored([0.25, -1, .nan, .infinity], compute: .microseconds(310)))),
         .reranked(
+            EdgeRerankReply(
+                number: 10,
+                .scored(
+                    [0.25, -1],
+                    combined: CombinedScores([1e300, .nan], signals: ["logprobs", "scores.a"]),
+                    compute: .zero))),
+        .reranked(
             EdgeRerankReply(number: .max, .refused(LanguageSystemError(.unavailable, "not yet")))),
         .localData(LocalData(sets: [localSet], weights: [digest(7)])),
         .availability(takesTasks: false),
@@ -192,12 +199,46 @@ import WorkerWire
         #expect(try EdgeRerankOrder(Languagesystem_V1_RerankWork(work)) == work)
     }
 
+    @Test(arguments: [
+        nil, RerankSignals(answers: [0, -1]),
+        RerankSignals(
+            logProbabilities: [-0.1, -1e300], tokenCounts: [0, 1 << 30], answers: [.max, .min],
+            finished: [true, false], numbers: ["a": [0.1, .infinity], "b-2": [1, 2]]),
+    ])
+    func `the mapping of a rerank keeps its signals`(signals: RerankSignals?) throws {
+        let order = EdgeRerankOrder(
+            number: 1,
+            EdgeRerank(
+                rankerName: "r", weights: Self.rerank.rerank.weights,
+                features: [UInt8](repeating: 0, count: 24), dtype: .float32, candidateCount: 2,
+                hiddenSize: 2, signals: signals),
+            deadline: .seconds(1))
+        let bytes: [UInt8] = try Languagesystem_V1_RerankWork(order).serializedBytes()
+        #expect(try EdgeRerankOrder(Languagesystem_V1_RerankWork(serializedBytes: bytes)) == order)
+        var message = Languagesystem_V1_RerankWork(order)
+        message.signals.answers = [1, 2, 3]
+        #expect(throws: LanguageSystemError.self) { try EdgeRerankOrder(message) }
+        message.signals.answers = []
+        var numbers = Languagesystem_V1_SignalNumbers()
+        numbers.values = [1, 2]
+        for name in 0..<9 { message.signals.scores["n\(name)"] = numbers }
+        #expect(throws: LanguageSystemError.self) { try EdgeRerankOrder(message) }
+    }
+
     @Test func `the mapping refuses an answer to a rerank that is no list of scores, or too long`()
     {
         var message = Languagesystem_V1_RerankScores()
         message.scores = Data(count: 7)
         #expect(throws: LanguageSystemError.self) { try EdgeRerankReply(message) }
         message.scores = Data(count: 4 * (WireLimits.candidateCountMax + 1))
+        #expect(throws: LanguageSystemError.self) { try EdgeRerankReply(message) }
+        message.scores = Data(count: 8)
+        for count in [15, 8 * (WireLimits.candidateCountMax + 1)] {
+            message.combined = Data(count: count)
+            #expect(throws: LanguageSystemError.self) { try EdgeRerankReply(message) }
+        }
+        message.combined = Data(count: 16)
+        message.signals = [String](repeating: "a", count: WireLimits.signalCountMax + 1)
         #expect(throws: LanguageSystemError.self) { try EdgeRerankReply(message) }
     }
 

@@ -62,16 +62,35 @@ struct ProtocolDescription: Sendable {
             }
             let label = word
             if ["optional", "repeated"].contains(label) { word = try reader.word() }
+            let entry = word == "map" ? try readEntry(&reader) : nil
             let name = try reader.word()
             try reader.expect("=")
             let number = try reader.number()
             try reader.expect(";")
             guard fields[number] == nil else { throw reader.unreadable("\(number) twice") }
+            if let entry {
+                // A map is sent as a list of its entries.
+                word = "\(message).\(name)"
+                messages[word] = entry
+            }
             fields[number] = Field(
-                name: name, type: word, isRepeated: label == "repeated",
+                name: name, type: word, isRepeated: label == "repeated" || entry != nil,
                 isOptional: label == "optional" || oneof != nil, oneof: oneof)
         }
         messages[message] = fields
+    }
+
+    /// The key and the value of a map, `<Key, Value>`.
+    private func readEntry(_ reader: inout Reader) throws(Unreadable) -> [Int: Field] {
+        func field(_ name: String, _ type: String) -> Field {
+            Field(name: name, type: type, isRepeated: false, isOptional: false, oneof: nil)
+        }
+        try reader.expect("<")
+        let key = try reader.word()
+        try reader.expect(",")
+        let value = try reader.word()
+        try reader.expect(">")
+        return [1: field("key", key), 2: field("value", value)]
     }
 
     private mutating func readEnum(_ reader: inout Reader) throws(Unreadable) {

@@ -51,6 +51,16 @@ extension `Recorded messages` {
                     number: 1 << 40,
                     .scored([0.25, -1, .infinity], compute: .microseconds(310))))),
         event(
+            "rerank_scores_combined",
+            .reranked(
+                EdgeRerankReply(
+                    number: 5,
+                    .scored(
+                        [0.25, -1],
+                        combined: CombinedScores(
+                            [1.5, -1e-3], signals: ["logprobs", "scores.reward"]),
+                        compute: .microseconds(310))))),
+        event(
             "rerank_refusal",
             .reranked(EdgeRerankReply(number: 9, .refused(.init(.unavailable, "not yet"))))),
         Recording("fetch_blob") { (message: inout Languagesystem_V1_FetchBlobRequest) in
@@ -148,6 +158,22 @@ extension `Recorded messages` {
             ])),
         command("prefetch", try .prefetch([features])),
         command("rerank", try .rerank(rerank)),
+        command(
+            "rerank_signals",
+            try .rerank(
+                EdgeRerankOrder(
+                    number: 6,
+                    EdgeRerank(
+                        rankerName: "r",
+                        weights: BlobReference(
+                            digest: digest(3), byteCount: 7, name: "weights"),
+                        features: (0..<6).map(UInt8.init), dtype: .bfloat16, candidateCount: 2,
+                        hiddenSize: 1,
+                        signals: RerankSignals(
+                            logProbabilities: [-1.25, -300], tokenCounts: [12, 0],
+                            answers: [0, -1], finished: [true, false],
+                            numbers: ["reward": [0.5, 0.25]])),
+                    deadline: .milliseconds(200)))),
         Recording(
             "blob_chunk", piece, as: Languagesystem_V1_BlobChunk.init, read: { try .init($0) }),
         Recording(
@@ -194,6 +220,22 @@ extension `Recorded messages` {
             request.features.contract.dtype = "bfloat16"
             request.features.contract.templateDigest = "0f"
             message.requests = [request, Languagesystem_V1_RerankRequest()]
+        },
+        Recording("call_rerank_signals") { (message: inout Languagesystem_V1_RerankRequest) in
+            message.logprobs = [-1.25, -300]
+            message.tokenCounts = [12, 0]
+            var answer = Languagesystem_V1_CandidateAnswer()
+            answer.text = "1/2"
+            message.answers = [answer, Languagesystem_V1_CandidateAnswer()]
+            message.finishReason = ["stop", ""]
+            var reward = Languagesystem_V1_RerankNumbers()
+            reward.values = [0.5, 0.25]
+            message.signals = ["reward": reward]
+            message.aggregate = "weighted_vote"
+        },
+        Recording("call_rerank_signals_reply") { (message: inout Languagesystem_V1_RerankReply) in
+            message.meta.signals = ["answers", "scores.reward"]
+            message.meta.aggregate = "weighted_vote"
         },
         Recording("call_rerank_batch_reply") {
             (message: inout Languagesystem_V1_RerankBatchReply) in

@@ -130,3 +130,10 @@ comment on table ls.promotion_wait is 'Versions that the promotion gate decides 
 alter table ls.evaluation_check drop constraint evaluation_check_reason_is_known;
 alter table ls.evaluation_check add constraint evaluation_check_reason_is_known
     check (reason in ('sample', 'trained and measured', 'dispute', 'reopened', 'single queries'));
+
+-- What was known of a decision's candidates beside their features, and what its first candidate was to be.
+alter table ls.decision
+    add column signals jsonb,
+    add column aggregate text not null default 'best',
+    add constraint decision_signals_are_an_object check (jsonb_typeof(signals) = 'object'),
+    add constraint decision_aggregate_is_known check (aggregate in ('best', 'weighted_vote'));

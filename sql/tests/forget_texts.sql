@@ -28,7 +28,7 @@ create temporary table decided as select relation, column_name from ls.free_text
         'alias_history.alias', 'ranker_alias.alias', 'api_key.api_key_id', 'attempt.state', 'audit_log.action', 'audit_log.role', 'base_model.revision', 'base_model.norm', 'base_model.pooling',
         'base_model.dtype', 'base_model.template_digest', 'certificate.serial', 'certificate_authority.certificate_pem', 'certificate_authority.previous_certificate_pem',
         'promotion_decision.policy', 'promotion_decision.incumbent', 'promotion_decision.configuration', 'promotion_policy.policy',
-        'decision.role', 'decision.reason', 'decision.arithmetic', 'decision.dtype', 'evaluation.configuration', 'feature_set.split', 'feature_set.label_kind',
+        'decision.role', 'decision.reason', 'decision.aggregate', 'decision.arithmetic', 'decision.dtype', 'evaluation.configuration', 'feature_set.split', 'feature_set.label_kind',
         'join_token.join_token_id', 'ranker.kind', 'ranker.configuration', 'ranker.training', 'retention.what', 'route_rule.action', 'sweep.request_key', 'sweep.evaluation',
         'sweep_entry.configuration', 'task.kind', 'task.state', 'task.configuration', 'task.request_key', 'task_archive.kind', 'task_archive.state', 'task_archive.configuration',
         'task_archive_count.kind', 'task_archive_count.state', 'task_kind.kind',
@@ -37,8 +37,8 @@ create temporary table decided as select relation, column_name from ls.free_text
         'worker_presence.task_kinds', 'event_day.action',
         'decision.api_key_id', 'decision_volume.api_key_id', 'baseline.configuration', 'evaluation_check.configuration', 'evaluation_check.reason', 'evaluation_check.verdict', 'schema_object.object',
         'schema_migration.name', 'schema_migration.checksum', 'schema_files.name', 'schema_files.checksum',
-        -- what stands in other users' feature files
-        'query.query_id', 'query.level']) c;
+        -- what stands in other users' feature files and requests: of signals the names, and numbers
+        'decision.signals', 'query.query_id', 'query.level']) c;
 select is_empty($$ select c.relname, a.attname from pg_class c join pg_attribute a on a.attrelid = c.oid
     where c.relnamespace = 'ls'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition and a.attnum > 0 and not a.attisdropped
         and a.atttypid in ('text'::regtype, 'text[]'::regtype, 'jsonb'::regtype, 'json'::regtype, 'varchar'::regtype)

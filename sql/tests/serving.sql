@@ -1,6 +1,6 @@
 -- Who may ask (keys), what comes before the chain (rules), where it is scored (placement), and what is kept of it.
 begin;
-select plan(144);
+select plan(149);
 select fixture.base_model();
 select fixture.worker('edge-1');
 create function pg_temp.add(p_domain text, p_kind text default 'listwise', p_user text default null) returns bigint language sql as $$
@@ -136,6 +136,14 @@ create function pg_temp.decided(p_request text, p_user text default 'ada', p_key
 select is(ls.record_decisions(pg_temp.decided('r1'), array['\x0102'::bytea]), 1, 'a decision is kept');
 select results_eq($$ select request_id, ranker_name, version_number, features, scores, is_central from ls.read_decision('r1') $$,
     $$ values ('r1', 'global.listwise', 1, '\x0102'::bytea, '{0.25,-0.1}'::real[], true) $$, 'with what scores it again');
+select results_eq($$ select signals, aggregate from ls.read_decision('r1') $$, $$ values (null::jsonb, 'best') $$, 'without signals the scores stand alone');
+select is(ls.record_decisions(jsonb_set(jsonb_set(pg_temp.decided('r1s'), '{0,signals}', '{"logprobs": [-1.5, -2.25], "answers": [0, -1], "scores": {"reward": [1, 2]}}'),
+    '{0,aggregate}', '"weighted_vote"'), array['\x0102'::bytea]), 1, 'signals are kept, too');
+select results_eq($$ select signals ->> 'answers', signals #>> '{scores,reward}', aggregate from ls.read_decision('r1s') $$,
+    $$ values ('[0, -1]', '[1, 2]', 'weighted_vote') $$, 'and read again');
+select throws_like(format($$ select ls.record_decisions(jsonb_set(pg_temp.decided('r1t'), '{0,%s}', %L), array['\x0102'::bytea]) $$, k, w),
+    'cannot record decisions: one of them is none: %', k || ' is none') from (values ('signals', '[1]'), ('aggregate', '"most"')) b (k, w);
+delete from ls.decision where request_id = 'r1s';
 select results_eq($$ select request_id, user_name, ranker from ls.decision_log $$, $$ values ('r1', 'ada', 'global.listwise') $$, 'and listed');
 select throws_ok($$ select * from ls.read_decision('r9') $$, 'LS018', 'cannot find request ''r9'': no decision was kept under this id', 'one that was not kept');
 select throws_ok($$ select ls.record_decisions(pg_temp.decided('r2'), '{}') $$, 'LS001', null, 'a decision without features');

@@ -120,15 +120,13 @@ public struct EdgeReranks: Sendable {
         case .sent: remove(number)
         }
         switch report {
-        case .scored(let scores, let compute):
-            guard scores.count == entry.candidateCount else {
-                return .refused(.wrongScores("\(scores.count)", expected: entry.candidateCount))
+        case .scored(let scores, let combined, _):
+            let fault = EdgeRerankResult.fault(
+                in: scores, combined, candidateCount: entry.candidateCount)
+            if let fault {
+                return .refused(.wrongScores(fault, expected: entry.candidateCount))
             }
-            guard scores.allSatisfy(\.isFinite) else {
-                return .refused(
-                    .wrongScores("one that is not finite", expected: entry.candidateCount))
-            }
-            return .scored(scores, compute: compute)
+            return report
         case .busy, .late: return report
         // That is not for a worker to say: it is connected.
         case .unreachable: return .refused(.rerankRefused())

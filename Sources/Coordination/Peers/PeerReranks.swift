@@ -172,10 +172,9 @@ extension EdgeRerankResult {
     /// The answer as far as it is to be believed. A peer has looked already; but it is not for it
     /// to say what we do with numbers that are none.
     fileprivate func checked(for work: EdgeRerank) -> EdgeRerankResult {
-        guard case .scored(let scores, _) = self else { return self }
-        guard scores.count == work.candidateCount, scores.allSatisfy(\.isFinite) else {
-            return .refused(.wrongScores("\(scores.count)", expected: work.candidateCount))
-        }
-        return self
+        guard case .scored(let scores, let combined, _) = self,
+            let fault = Self.fault(in: scores, combined, candidateCount: work.candidateCount)
+        else { return self }
+        return .refused(.wrongScores(fault, expected: work.candidateCount))
     }
 }

@@ -2,6 +2,7 @@
 import LanguageSystem
 import Ledger
 import RankerMath
+import Rankers
 
 extension Decision {
     /// - Parameter precision: The precision it was scored in here; nil: a worker scored it.
@@ -16,6 +17,7 @@ extension Decision {
             rule: route.rule, isFallback: isFallback,
             workerID: precision == nil ? route.worker?.id : nil,
             arithmetic: (precision ?? .float32).rawValue, hiddenSize: request.hiddenSize,
-            dtype: request.dtype.rawValue, features: Array(request.features), scores: scores)
+            dtype: request.dtype.rawValue, features: Array(request.features), scores: scores,
+            signals: request.signals, aggregate: request.aggregate.rawValue)
     }
 }

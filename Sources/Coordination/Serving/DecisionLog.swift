@@ -71,7 +71,7 @@ public final class DecisionLog: Service {
         state.withLock { state in
             state.closeWindow(at: clock.now)
             state.counts.dropped += state.waiting.add(
-                decision, of: decision.keyID ?? "", byteCount: decision.features.count)
+                decision, of: decision.keyID ?? "", byteCount: decision.byteCount)
         }
     }
 

@@ -1,14 +1,16 @@
 // What a rerank is answered with, free of any wire.
 public import LanguageSystem
 public import Ledger
+public import Rankers
 
 public struct RerankReply: Sendable {
     public struct RankedCandidate: Sendable, Equatable {
         public let candidateIndex: Int
-        /// The ranker's own score; a cosine in [-1, 1] for cosine similarity.
+        /// The ranker's own score, a cosine in [-1, 1] for cosine similarity; the combined score
+        /// where signals were used.
         public let score: Float
-        /// The score as it is reported: (1 + cos) / 2, in [0, 1]; the raw score where the
-        /// similarity is affine.
+        /// The score as it is reported: (1 + cos) / 2, in [0, 1], or the raw score where the
+        /// similarity is affine; the candidate's probability where signals were used.
         public let relevance: Float
     }
 
@@ -31,32 +33,35 @@ public struct RerankReply: Sendable {
     public let timings: Timings
     /// The model that served: `ranker@version`, or the base model when no ranker served.
     public let servedModel: String
+    /// The names of the signals that the order rests on; none where the scores stand alone.
+    public let signals: [String]
+    public let aggregate: Aggregate
 }
 
 extension RerankReply {
     /// - Parameters:
     ///   - scores: finite, or their order means nothing.
+    ///   - combined: The scores and the signals that the version uses; nil: the scores stand alone.
     ///   - missed: What should have served and did not, in words.
     init(
-        scores: [Float], isCosine: Bool, route: Route, request: RerankRequest, missed: [String],
-        worker: String?, timings: Timings
+        scores: [Float], combined: CombinedScores?, isCosine: Bool, route: Route,
+        request: RerankRequest, missed: [String], worker: String?, timings: Timings
     ) {
-        let order = scores.indices.sorted { (scores[$1], $0) < (scores[$0], $1) }
         self.init(
-            ranking: order.map {
-                RankedCandidate(
-                    candidateIndex: $0, score: scores[$0],
-                    // A cosine may be beyond 1 by the last bit.
-                    relevance: isCosine ? min(max((1 + scores[$0]) / 2, 0), 1) : scores[$0])
-            },
+            ranking: Self.ranking(
+                scores, combined, isCosine: isCosine, by: request.aggregate,
+                answers: request.signals?.answers),
             route: route, reason: route.reason,
             isFallback: !missed.isEmpty || Self.isFallback(route.reason, request),
             explanation: (missed + [Self.explanation(of: route.reason, route.rule, request)])
                 .joined(separator: "; "),
             worker: worker, timings: timings,
-            servedModel: "\(route.rankerName)@\(route.versionNumber)")
+            servedModel: "\(route.rankerName)@\(route.versionNumber)",
+            signals: Self.signals(combined, request), aggregate: request.aggregate)
     }
 
+    /// The order of the request; where it asks for a vote, that of one in which all count alike.
+    ///
     /// - Parameter model: The base model, by the request or one of its fallbacks, for which nobody
     ///   is there.
     init(
@@ -64,13 +69,21 @@ extension RerankReply {
         timings: Timings
     ) {
         self.init(
-            ranking: (0..<request.candidateCount).map {
-                RankedCandidate(candidateIndex: $0, score: 0, relevance: 0)
-            },
+            ranking: Self.ranking(
+                [Float](repeating: 0, count: request.candidateCount), nil, isCosine: false,
+                by: request.aggregate, answers: request.signals?.answers),
             route: nil, reason: .firstSample, isFallback: true,
             explanation: (missed + [Self.explanation(of: .firstSample, nil, request)])
                 .joined(separator: "; "),
-            worker: nil, timings: timings, servedModel: model)
+            worker: nil, timings: timings, servedModel: model,
+            signals: Self.signals(nil, request), aggregate: request.aggregate)
+    }
+
+    private static func signals(_ combined: CombinedScores?, _ request: RerankRequest) -> [String] {
+        let used = combined?.signals ?? []
+        // Also where no combiner uses them, a vote does.
+        guard request.aggregate == .weightedVote, !used.contains("answers") else { return used }
+        return (used + ["answers"]).sorted()
     }
 
     /// Whether the request got less than it asked for by name.
@@ -106,7 +119,10 @@ extension RerankReply {
             """
         case .global:
             "\(missing) and no domain's ranker fits; the base model's global ranker serves"
-        case .firstSample: "\(missing) and no ranker fits; the candidates keep their order"
+        case .firstSample:
+            request.aggregate == .weightedVote
+                ? "\(missing) and no ranker fits; the answer that most candidates give is first"
+                : "\(missing) and no ranker fits; the candidates keep their order"
         }
     }
 }

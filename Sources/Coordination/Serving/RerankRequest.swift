@@ -2,6 +2,7 @@
 public import LanguageSystem
 public import Ledger
 import RankerMath
+public import Rankers
 
 public struct RerankRequest: Sendable {
     public static let candidateCountMax = Bounds.requestCandidateCountMax
@@ -22,16 +23,27 @@ public struct RerankRequest: Sendable {
     public let hiddenSize: Int
     /// What the caller says of how the features were taken.
     public let contract: FeatureContract
+    /// What is known of the candidates beside their features; nil: nothing.
+    public let signals: RerankSignals?
+    /// What the first of the ordered candidates is.
+    public let aggregate: Aggregate
 
-    /// - Precondition: `features` holds (K + 1) * D numbers.
+    /// - Precondition: `features` holds (K + 1) * D numbers, each signal K values, and a weighted
+    ///   vote has answers.
     public init(
         model: String, fallbacks: [String] = [], user: String?, domain: DomainName?,
         features: ArraySlice<UInt8>, dtype: FeatureType, candidateCount: Int, hiddenSize: Int,
-        contract: FeatureContract = FeatureContract()
+        contract: FeatureContract = FeatureContract(), signals: RerankSignals? = nil,
+        aggregate: Aggregate = .best
     ) {
         precondition(
             features.count == (candidateCount + 1) * hiddenSize * dtype.byteCount,
             "a rerank request holds one row for the instruction and one for each candidate")
+        precondition(
+            signals.map { $0.counts.allSatisfy { $0 == candidateCount } } ?? true,
+            "a signal has one value for each candidate")
+        precondition(
+            aggregate != .weightedVote || signals?.answers != nil, "a vote is one on answers")
         self.model = model
         self.fallbacks = fallbacks
         self.user = user
@@ -41,5 +53,7 @@ public struct RerankRequest: Sendable {
         self.candidateCount = candidateCount
         self.hiddenSize = hiddenSize
         self.contract = contract
+        self.signals = signals
+        self.aggregate = aggregate
     }
 }

@@ -54,7 +54,7 @@ extension Reranker {
     func scoreOnWorker(
         _ worker: Route.Placement, _ route: Route, _ caller: RerankCaller,
         _ attempt: inout RerankAttempt
-    ) async -> Result<[Float], EdgeMiss> {
+    ) async -> Result<([Float], CombinedScores?), EdgeMiss> {
         let began = clock.now
         let patience = attempt.edgeTimeLeft ?? settings.edgeDeadline
         let deadline = began + patience
@@ -72,7 +72,7 @@ extension Reranker {
         attempt.edgeTimeLeft = patience - waited
         attempt.timings.queue += waited
         switch answer {
-        case .scored(let scores, let said):
+        case .scored(let scores, let combined, let said):
             guard !route.isCosine || scores.allSatisfy(\.isCosine) else {
                 return .failure(EdgeMiss(why: "which gave scores that are no cosines"))
             }
@@ -80,7 +80,7 @@ extension Reranker {
             let compute = min(said, waited)
             attempt.timings.queue -= compute
             attempt.timings.compute += compute
-            return .success(scores)
+            return .success((scores, attempt.request.believed(combined)))
         case .unreachable: return .failure(EdgeMiss(why: "which is out of reach"))
         case .late:
             let waitedMs = Int(nearest: patience / .milliseconds(1))
@@ -101,7 +101,18 @@ extension EdgeRerank {
                 name: "\(route.rankerName)@\(route.versionNumber)"),
             features: Array(request.features), dtype: request.dtype,
             candidateCount: request.candidateCount, hiddenSize: request.hiddenSize,
-            traceParent: caller.traceParent)
+            signals: request.signals, traceParent: caller.traceParent)
+    }
+}
+
+extension RerankRequest {
+    /// A worker's combined scores as far as they can be of this request: it says which signals are
+    /// in them, and uses none that it was not sent.
+    fileprivate func believed(_ combined: CombinedScores?) -> CombinedScores? {
+        guard let combined, let used = signals?.used(by: combined.signals), !used.isEmpty else {
+            return nil
+        }
+        return CombinedScores(combined.values, signals: used)
     }
 }
 

@@ -99,7 +99,8 @@ public final class Reranker: Service, Sendable {
         let scores = try scorer.score(request)
         attempt.timings.compute = clock.now - mark
         let reply = try reply(
-            scores, route, isCosine: scorer.configuration.similarity == .cosine, at: nil,
+            scores, try scorer.combined(scores, request.signals), route,
+            isCosine: scorer.configuration.similarity == .cosine, at: nil,
             precision: scorer.precision, caller, attempt)
         enqueue(answer.plan.shadows(for: caller.requestID), beside: request, caller)
         return .answered(metrics.counted(reply, since: began))
@@ -202,9 +203,10 @@ public final class Reranker: Service, Sendable {
                 // A worker's refusal is a miss of its ranker; these are nobody's to score.
                 try attempt.request.checkFeatures()
                 switch await scoreOnWorker(worker, route, caller, &attempt) {
-                case .success(let scores):
+                case .success(let (scores, combined)):
                     return try reply(
-                        scores, route, isCosine: route.isCosine, at: worker, precision: nil, caller,
+                        scores, combined, route, isCosine: route.isCosine, at: worker,
+                        precision: nil, caller,
                         attempt)
                 case .failure(let miss):
                     attempt.missed.append(
@@ -229,7 +231,8 @@ public final class Reranker: Service, Sendable {
                 continue
             }
             return try reply(
-                scores, route, isCosine: scorer.configuration.similarity == .cosine, at: nil,
+                scores, try scorer.combined(scores, attempt.request.signals), route,
+                isCosine: scorer.configuration.similarity == .cosine, at: nil,
                 precision: scorer.precision, caller, attempt)
         }
         return nil
@@ -237,8 +240,9 @@ public final class Reranker: Service, Sendable {
 
     /// The answer by these scores; a decision is kept of it when it is asked for or sampled.
     private func reply(
-        _ scores: [Float], _ route: Route, isCosine: Bool, at worker: Route.Placement?,
-        precision: Precision?, _ caller: RerankCaller, _ attempt: RerankAttempt
+        _ scores: [Float], _ combined: CombinedScores?, _ route: Route, isCosine: Bool,
+        at worker: Route.Placement?, precision: Precision?, _ caller: RerankCaller,
+        _ attempt: RerankAttempt
     ) throws(LanguageSystemError) -> RerankReply {
         // Whoever scored has looked, or was looked at; no answer goes out without it.
         guard scores.count == attempt.request.candidateCount, scores.allSatisfy(\.isFinite) else {
@@ -246,8 +250,9 @@ public final class Reranker: Service, Sendable {
                 "\(scores.count) of \(route.rankerName)", expected: attempt.request.candidateCount)
         }
         let reply = RerankReply(
-            scores: scores, isCosine: isCosine, route: route, request: attempt.request,
-            missed: attempt.missed, worker: worker?.name, timings: attempt.timings)
+            scores: scores, combined: combined, isCosine: isCosine, route: route,
+            request: attempt.request, missed: attempt.missed, worker: worker?.name,
+            timings: attempt.timings)
         if caller.keepsDecision || decisions.samples() {
             decisions.keep(
                 Decision(

@@ -3,6 +3,7 @@ import Coordination
 import LanguageSystem
 import Ledger
 import RankerMath
+import Rankers
 import RerankWire
 import SwiftProtobuf
 
@@ -26,6 +27,7 @@ extension RerankCall {
                 """
             )
         }
+        let (signals, aggregate) = try SignalFields(message).checked(candidateCount: count)
         self.init(
             request: RerankRequest(
                 model: message.model, fallbacks: try Self.fallbacks(message.fallbacks),
@@ -36,10 +38,27 @@ extension RerankCall {
                 hiddenSize: width,
                 contract: try Self.checked(
                     features.hasContract
-                        ? FeatureContract(features.contract) : FeatureContract())),
+                        ? FeatureContract(features.contract) : FeatureContract()),
+                signals: signals, aggregate: aggregate),
             presentation: try RerankPresentation(
                 topN: message.hasTopN ? Int(message.topN) : nil, givesRawScores: message.rawScores,
                 documents: nil))
+    }
+}
+
+extension SignalFields {
+    /// What has no values was not said: there are two candidates at least.
+    fileprivate init(_ message: Languagesystem_V1_RerankRequest) {
+        self.init(
+            logProbabilities: message.logprobs.isEmpty ? nil : message.logprobs,
+            tokenCounts: message.tokenCounts.isEmpty
+                ? nil : message.tokenCounts.map { Int($0) },
+            answers: message.answers.isEmpty
+                ? nil : Self.numbered(message.answers.map { $0.hasText ? $0.text : nil }),
+            finished: message.finishReason.isEmpty
+                ? nil : message.finishReason.map { $0 == Self.finishedReason },
+            numbers: message.signals.mapValues(\.values),
+            aggregate: message.hasAggregate ? message.aggregate : nil)
     }
 }
 
@@ -91,6 +110,8 @@ extension Languagesystem_V1_RerankReply {
             $0.explanation = reply.explanation
             $0.where = reply.worker == nil ? "central" : "edge"
             if let worker = reply.worker { $0.worker = worker }
+            $0.signals = reply.signals
+            $0.aggregate = reply.aggregate.rawValue
             $0.timings = .with {
                 $0.routeMs = reply.timings.route.milliseconds
                 $0.loadMs = reply.timings.load.milliseconds

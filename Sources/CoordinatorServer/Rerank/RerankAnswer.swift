@@ -6,6 +6,7 @@ import HTTPTypes
 import Hummingbird
 import LanguageSystem
 import Ledger
+import Rankers
 
 /// The body of a rerank reply.
 struct RerankReplyBody {
@@ -64,6 +65,13 @@ struct RerankReplyBody {
             json.raw(#","worker":"#)
             json.string(worker)
         }
+        json.raw(#","signals":["#)
+        for (count, name) in reply.signals.enumerated() {
+            if count > 0 { json.raw(",") }
+            json.string(name)
+        }
+        json.raw(#"],"aggregate":"#)
+        json.string(reply.aggregate.rawValue)
         json.raw(#","timings":{"route_ms":"#)
         json.number(reply.timings.route.milliseconds)
         json.raw(#","load_ms":"#)

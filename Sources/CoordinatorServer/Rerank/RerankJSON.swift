@@ -1,5 +1,6 @@
-// The JSON of POST /v1/rerank: the shape of Cohere, Jina and vLLM, plus `user`, `domain` and
-// `features`. Read here, checked here; what a route or a score is belongs to Coordination.
+// The JSON of POST /v1/rerank: the shape of Cohere, Jina and vLLM, plus `user`, `domain`,
+// `features` and signals of the candidates. Read here, checked here; what a route or a score is
+// belongs to Coordination.
 import Coordination
 import Foundation
 import LanguageSystem
@@ -62,9 +63,18 @@ struct RerankBody: Decodable {
     let rawScores: Bool?
     let fallbacks: [String]?
     let features: Features
+    let logprobs: [RealNumber]?
+    let tokenCounts: [WholeNumber]?
+    let answers: [CandidateAnswer?]?
+    let finishReasons: [String?]?
+    let signals: [String: [RealNumber]]?
+    let aggregate: String?
 
     private enum CodingKeys: String, CodingKey {
         case model, user, domain, query, documents, features, fallbacks
+        case logprobs, answers, signals, aggregate
+        case tokenCounts = "token_counts"
+        case finishReasons = "finish_reason"
         case topN = "top_n"
         case returnDocuments = "return_documents"
         case rawScores = "raw_scores"
@@ -116,15 +126,25 @@ struct RerankBody: Decodable {
                 "found \(documents.count) documents for \(rowCount - 1) candidates' features",
                 field: "documents")
         }
+        let (signals, aggregate) = try signalFields.checked(candidateCount: rowCount - 1)
         return RerankCall(
             request: RerankRequest(
                 model: model, fallbacks: try RerankCall.fallbacks(fallbacks ?? []), user: user,
                 domain: try RerankCall.domain(domain),
                 features: [UInt8](data)[...], dtype: dtype, candidateCount: rowCount - 1,
-                hiddenSize: width, contract: features.contract?.contract ?? FeatureContract()),
+                hiddenSize: width, contract: features.contract?.contract ?? FeatureContract(),
+                signals: signals, aggregate: aggregate),
             presentation: try RerankPresentation(
                 topN: topN?.value, givesRawScores: rawScores ?? false,
                 documents: (returnDocuments ?? false) ? documents?.map(\.text) : nil))
+    }
+
+    private var signalFields: SignalFields {
+        SignalFields(
+            logProbabilities: logprobs?.map(\.value), tokenCounts: tokenCounts?.map(\.value),
+            answers: answers.map { SignalFields.numbered($0.map { $0?.text }) },
+            finished: finishReasons?.map { $0 == SignalFields.finishedReason },
+            numbers: (signals ?? [:]).mapValues { $0.map(\.value) }, aggregate: aggregate)
     }
 }
 
@@ -211,6 +231,7 @@ extension LanguageSystemError {
         case is Bool.Type: "true or false"
         case is Int.Type, is WholeNumber.Type: "a whole number"
         case is Double.Type, is RealNumber.Type: "a number"
+        case is CandidateAnswer.Type: "a string, a whole number or null"
         case is [Any].Type: "an array"
         default: "\(type)".hasPrefix("Array") ? "an array" : "an object"
         }

@@ -10,7 +10,7 @@ import Rankers
 
 enum RerankSafetensors {
     private static let parameters: Set<String> = [
-        "model", "user", "domain", "top_n", "raw_scores", "fallbacks",
+        "model", "user", "domain", "top_n", "raw_scores", "fallbacks", "aggregate",
     ]
 
     /// - Throws: `invalidArgument` for a parameter that is wrong; `invalidFeatures` for tensors
@@ -39,12 +39,15 @@ enum RerankSafetensors {
         let fallbacks: [String] = (query["fallbacks"] ?? "").split(separator: ",").map {
             String($0)
         }
-        let features = try features(bytes)
+        var (features, fields) = try parts(bytes)
+        fields.aggregate = query["aggregate"]
+        let (signals, aggregate) = try fields.checked(candidateCount: features.candidateCount)
         let request = RerankRequest(
             model: model, fallbacks: try RerankCall.fallbacks(fallbacks),
             user: query["user"], domain: domain, features: features.rows,
             dtype: features.dtype, candidateCount: features.candidateCount,
-            hiddenSize: features.hiddenSize, contract: features.contract)
+            hiddenSize: features.hiddenSize, contract: features.contract, signals: signals,
+            aggregate: aggregate)
         return RerankCall(
             request: request,
             presentation: try RerankPresentation(
@@ -70,16 +73,25 @@ enum RerankSafetensors {
         let contract: FeatureContract
     }
 
-    private static func features(_ bytes: [UInt8]) throws(LanguageSystemError) -> Features {
+    private static func parts(
+        _ bytes: [UInt8]
+    ) throws(LanguageSystemError) -> (Features, SignalFields) {
         let read = bytes.withUnsafeBytes { bytes in
             Result<SafetensorsFile, LanguageSystemError> { () throws(LanguageSystemError) in
                 try SafetensorsFile(parsing: bytes, name: "the request", code: .invalidArgument)
             }
         }
         let file = try read.get()
-        for name in file.tensors.keys where name != "instruction" && name != "responses" {
+        for name in file.tensors.keys.sorted()
+        where name != "instruction" && name != "responses" && !SignalFields.isSignal(name) {
             throw .malformedRerank("found the unknown tensor '\(name.printable(40))'")
         }
+        return (try features(file, bytes), try SignalFields(file, bytes))
+    }
+
+    private static func features(
+        _ file: SafetensorsFile, _ bytes: [UInt8]
+    ) throws(LanguageSystemError) -> Features {
         guard let instruction = file.tensors["instruction"],
             let responses = file.tensors["responses"]
         else {

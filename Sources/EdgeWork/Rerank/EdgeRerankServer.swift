@@ -167,7 +167,8 @@ final class EdgeRerankServer: Sendable {
         guard begun < job.deadline else { return end(job, .late) }
         do throws(LanguageSystemError) {
             let scores = try job.rerank.scores(by: scorer)
-            end(job, .scored(scores, compute: clock.now - begun))
+            let combined = try scorer.combined(scores, job.rerank.signals)
+            end(job, .scored(scores, combined: combined, compute: clock.now - begun))
         } catch {
             end(job, EdgeRerankResult(refusal: error))
         }
@@ -180,7 +181,7 @@ final class EdgeRerankServer: Sendable {
             state.openByteCount -= job.rerank.features.count
             if isLate { state.counts.late += 1 }
             switch result {
-            case .scored(_, let compute):
+            case .scored(_, _, let compute):
                 state.counts.answered += 1
                 state.counts.compute += compute
             case .late: break
@@ -203,7 +204,7 @@ final class EdgeRerankServer: Sendable {
         ]
         if let id = work.traceParent.flatMap(traceID) { metadata["trace.id"] = "\(id)" }
         switch result {
-        case .scored(_, let compute):
+        case .scored(_, _, let compute):
             metadata["compute.us"] = "\(Int(nearest: compute / .microseconds(1)))"
             logger.debug("reranked", metadata: metadata)
         case .late, .busy, .unreachable, .refused:

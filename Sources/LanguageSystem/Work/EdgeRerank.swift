@@ -15,13 +15,16 @@ public struct EdgeRerank: Hashable, Sendable {
     public let candidateCount: Int
     /// D, the number of values in one feature.
     public let hiddenSize: Int
+    /// What is known of the candidates beside their features; nil: nothing.
+    public let signals: RerankSignals?
     /// The W3C trace context of the request, for the worker's log.
     public let traceParent: String?
 
     /// Does not check that `features` holds (K + 1) * D numbers; the scorer does.
     public init(
         rankerName: String, weights: BlobReference, features: [UInt8], dtype: FeatureType,
-        candidateCount: Int, hiddenSize: Int, traceParent: String? = nil
+        candidateCount: Int, hiddenSize: Int, signals: RerankSignals? = nil,
+        traceParent: String? = nil
     ) {
         self.rankerName = rankerName
         self.weights = weights
@@ -29,6 +32,7 @@ public struct EdgeRerank: Hashable, Sendable {
         self.dtype = dtype
         self.candidateCount = candidateCount
         self.hiddenSize = hiddenSize
+        self.signals = signals
         self.traceParent = traceParent
     }
 }
@@ -66,8 +70,9 @@ public struct PeerRerank: Hashable, Sendable {
 /// How a rerank by a worker ended. No case is an error of the request: without scores, the next
 /// ranker in the chain serves.
 public enum EdgeRerankResult: Sendable {
-    /// One score for each candidate, in their order. Dispatch checks that they are finite.
-    case scored([Float], compute: Duration)
+    /// One score for each candidate, in their order, and one of the scores and the signals together
+    /// where the version has a combiner for them. Dispatch checks that they are finite.
+    case scored([Float], combined: CombinedScores? = nil, compute: Duration)
     /// The worker has no session here, its session ended meanwhile, it is draining, or it does no
     /// reranks. Only a coordinator gives this result.
     case unreachable
@@ -77,6 +82,20 @@ public enum EdgeRerankResult: Sendable {
     case busy
     /// The worker refused. The code `unavailable` means that it is fetching the weights.
     case refused(LanguageSystemError)
+
+    /// What a worker gave that cannot be used for `candidateCount` candidates, in words; nil when
+    /// all of it can.
+    public static func fault(
+        in scores: [Float], _ combined: CombinedScores?, candidateCount: Int
+    ) -> String? {
+        if scores.count != candidateCount { return "\(scores.count)" }
+        if !scores.allSatisfy(\.isFinite) { return "one that is not finite" }
+        guard let combined else { return nil }
+        if combined.values.count != candidateCount {
+            return "\(combined.values.count) combined ones"
+        }
+        return combined.values.allSatisfy(\.isFinite) ? nil : "a combined one that is not finite"
+    }
 
     /// Maps `unknownWorker`, `deadlineExceeded` and `busy` to their own cases.
     public init(refusal: LanguageSystemError) {
@@ -125,8 +144,11 @@ public struct EdgeRerankReply: Hashable, Sendable {
 extension EdgeRerankResult: Hashable {
     public static func == (one: Self, other: Self) -> Bool {
         switch (one, other) {
-        case (.scored(let one, let time), .scored(let other, let otherTime)):
-            time == otherTime && one.map(\.bitPattern) == other.map(\.bitPattern)
+        case (
+            .scored(let one, let combined, let time), .scored(let other, let alike, let otherTime)
+        ):
+            time == otherTime && combined == alike
+                && one.map(\.bitPattern) == other.map(\.bitPattern)
         case (.refused(let one), .refused(let other)):
             one.code == other.code && one.message == other.message
         case (.unreachable, .unreachable), (.late, .late), (.busy, .busy): true
@@ -136,8 +158,9 @@ extension EdgeRerankResult: Hashable {
 
     public func hash(into hasher: inout Hasher) {
         switch self {
-        case .scored(let scores, let compute):
+        case .scored(let scores, let combined, let compute):
             hasher.combine(scores.map(\.bitPattern))
+            hasher.combine(combined)
             hasher.combine(compute)
         case .unreachable: hasher.combine(0)
         case .late: hasher.combine(1)

@@ -31,6 +31,10 @@ public struct Decision: Sendable {
     public var features: [UInt8]
     /// The K raw scores, in the order of the candidates.
     public var scores: [Float]
+    /// What was known of the candidates beside their features; nil: nothing.
+    public var signals: RerankSignals?
+    /// What the first candidate was to be: `best` or `weighted_vote`.
+    public var aggregate: String
     public var servedAt = ContinuousClock.now
 
     public init(
@@ -38,7 +42,7 @@ public struct Decision: Sendable {
         domain: DomainName?,
         versionID: RankerVersionID, reason: RouteReason, rule: String?, isFallback: Bool,
         workerID: WorkerID?, arithmetic: String, hiddenSize: Int, dtype: String, features: [UInt8],
-        scores: [Float]
+        scores: [Float], signals: RerankSignals? = nil, aggregate: String = "best"
     ) {
         self.requestID = requestID
         self.keyID = keyID
@@ -56,6 +60,13 @@ public struct Decision: Sendable {
         self.dtype = dtype
         self.features = features
         self.scores = scores
+        self.signals = signals
+        self.aggregate = aggregate
+    }
+
+    /// What its large parts take in memory.
+    public var byteCount: Int {
+        features.count + 8 * (signals?.counts.reduce(0, +) ?? 0)
     }
 }
 
@@ -84,6 +95,8 @@ public struct KeptDecision: Sendable {
     public let dtype: String
     public let features: [UInt8]
     public let scores: [Float]
+    public let signals: RerankSignals?
+    public let aggregate: String
 }
 
 extension LedgerStore {
@@ -128,6 +141,8 @@ private struct DecisionLine: Encodable {
     let hidden_size: Int
     let dtype: String
     let scores: [Float]
+    let signals: RerankSignals?
+    let aggregate: String
     let age_seconds: Double
 
     init(_ decision: Decision) {
@@ -147,6 +162,8 @@ private struct DecisionLine: Encodable {
         hidden_size = decision.hiddenSize
         dtype = decision.dtype
         scores = decision.scores
+        signals = decision.signals
+        aggregate = decision.aggregate
     }
 }
 
@@ -173,5 +190,9 @@ extension KeptDecision {
         dtype = try row.decode("dtype")
         features = try row.decode("features")
         scores = try row.decode("scores")
+        signals = try (row.decode("signals") as String?).map { text in
+            try JSONDecoder().decode(RerankSignals.self, from: Data(text.utf8))
+        }
+        aggregate = try row.decode("aggregate")
     }
 }

@@ -186,6 +186,42 @@ public nonisolated struct Languagesystem_V1_RerankFeatures: Sendable {
   fileprivate var _contract: Languagesystem_V1_RerankContract? = nil
 }
 
+/// The answer that was found in a response.
+public nonisolated struct Languagesystem_V1_CandidateAnswer: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Equal texts mean equal answers; not said: none was found.
+  public var text: String {
+    get {_text ?? String()}
+    set {_text = newValue}
+  }
+  /// Returns true if `text` has been explicitly set.
+  public var hasText: Bool {self._text != nil}
+  /// Clears the value of `text`. Subsequent reads from it will return its default value.
+  public mutating func clearText() {self._text = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _text: String? = nil
+}
+
+/// One number for each candidate, in their order.
+public nonisolated struct Languagesystem_V1_RerankNumbers: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var values: [Double] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
 public nonisolated struct Languagesystem_V1_RerankRequest: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -231,7 +267,7 @@ public nonisolated struct Languagesystem_V1_RerankRequest: @unchecked Sendable {
   /// Clears the value of `topN`. Subsequent reads from it will return its default value.
   public mutating func clearTopN() {_uniqueStorage()._topN = nil}
 
-  /// Scores as the ranker gives them instead of (1 + cos) / 2.
+  /// Scores as the ranker gives them instead of (1 + cos) / 2; combined scores, where there are some, instead of their softmax.
   public var rawScores: Bool {
     get {_storage._rawScores}
     set {_uniqueStorage()._rawScores = newValue}
@@ -245,6 +281,48 @@ public nonisolated struct Languagesystem_V1_RerankRequest: @unchecked Sendable {
   public var hasFeatures: Bool {_storage._features != nil}
   /// Clears the value of `features`. Subsequent reads from it will return its default value.
   public mutating func clearFeatures() {_uniqueStorage()._features = nil}
+
+  /// What is known of the candidates beside their features, each of it K values in their order or not said. A version with a
+  /// combiner orders the candidates by its score and the signals together.
+  ///
+  /// The sums of the tokens' log-probabilities, in nats; they count together with token_counts.
+  public var logprobs: [Double] {
+    get {_storage._logprobs}
+    set {_uniqueStorage()._logprobs = newValue}
+  }
+
+  public var tokenCounts: [Int64] {
+    get {_storage._tokenCounts}
+    set {_uniqueStorage()._tokenCounts = newValue}
+  }
+
+  public var answers: [Languagesystem_V1_CandidateAnswer] {
+    get {_storage._answers}
+    set {_uniqueStorage()._answers = newValue}
+  }
+
+  /// "stop" means that the model ended the response itself; an empty text: it is not known, so it did not.
+  public var finishReason: [String] {
+    get {_storage._finishReason}
+    set {_uniqueStorage()._finishReason = newValue}
+  }
+
+  /// Further numbers by name, at most 8: 1 to 40 of a-z, 0-9, _ and -.
+  public var signals: Dictionary<String,Languagesystem_V1_RerankNumbers> {
+    get {_storage._signals}
+    set {_uniqueStorage()._signals = newValue}
+  }
+
+  /// "best" (not said: this): the candidate with the best score is first. "weighted_vote": the answer with the most weight is;
+  /// it needs answers.
+  public var aggregate: String {
+    get {_storage._aggregate ?? String()}
+    set {_uniqueStorage()._aggregate = newValue}
+  }
+  /// Returns true if `aggregate` has been explicitly set.
+  public var hasAggregate: Bool {_storage._aggregate != nil}
+  /// Clears the value of `aggregate`. Subsequent reads from it will return its default value.
+  public mutating func clearAggregate() {_uniqueStorage()._aggregate = nil}
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -364,6 +442,12 @@ public nonisolated struct Languagesystem_V1_RerankMeta: Sendable {
   public var hasTimings: Bool {self._timings != nil}
   /// Clears the value of `timings`. Subsequent reads from it will return its default value.
   public mutating func clearTimings() {self._timings = nil}
+
+  /// The signals that the order rests on, by name: logprobs, answers, finished, scores.NAME. None: the scores stand alone.
+  public var signals: [String] = []
+
+  /// best or weighted_vote.
+  public var aggregate: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -697,9 +781,73 @@ nonisolated extension Languagesystem_V1_RerankFeatures: SwiftProtobuf.Message, S
   }
 }
 
+nonisolated extension Languagesystem_V1_CandidateAnswer: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".CandidateAnswer"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}text\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self._text) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._text {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Languagesystem_V1_CandidateAnswer, rhs: Languagesystem_V1_CandidateAnswer) -> Bool {
+    if lhs._text != rhs._text {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Languagesystem_V1_RerankNumbers: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RerankNumbers"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}values\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedDoubleField(value: &self.values) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.values.isEmpty {
+      try visitor.visitPackedDoubleField(value: self.values, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Languagesystem_V1_RerankNumbers, rhs: Languagesystem_V1_RerankNumbers) -> Bool {
+    if lhs.values != rhs.values {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Languagesystem_V1_RerankRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".RerankRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}user\0\u{1}domain\0\u{1}fallbacks\0\u{3}top_n\0\u{3}raw_scores\0\u{1}features\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}user\0\u{1}domain\0\u{1}fallbacks\0\u{3}top_n\0\u{3}raw_scores\0\u{1}features\0\u{1}logprobs\0\u{3}token_counts\0\u{1}answers\0\u{3}finish_reason\0\u{1}signals\0\u{1}aggregate\0")
 
   fileprivate class _StorageClass {
     var _model: String = String()
@@ -709,6 +857,12 @@ nonisolated extension Languagesystem_V1_RerankRequest: SwiftProtobuf.Message, Sw
     var _topN: UInt32? = nil
     var _rawScores: Bool = false
     var _features: Languagesystem_V1_RerankFeatures? = nil
+    var _logprobs: [Double] = []
+    var _tokenCounts: [Int64] = []
+    var _answers: [Languagesystem_V1_CandidateAnswer] = []
+    var _finishReason: [String] = []
+    var _signals: Dictionary<String,Languagesystem_V1_RerankNumbers> = [:]
+    var _aggregate: String? = nil
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -726,6 +880,12 @@ nonisolated extension Languagesystem_V1_RerankRequest: SwiftProtobuf.Message, Sw
       _topN = source._topN
       _rawScores = source._rawScores
       _features = source._features
+      _logprobs = source._logprobs
+      _tokenCounts = source._tokenCounts
+      _answers = source._answers
+      _finishReason = source._finishReason
+      _signals = source._signals
+      _aggregate = source._aggregate
     }
   }
 
@@ -751,6 +911,12 @@ nonisolated extension Languagesystem_V1_RerankRequest: SwiftProtobuf.Message, Sw
         case 5: try { try decoder.decodeSingularUInt32Field(value: &_storage._topN) }()
         case 6: try { try decoder.decodeSingularBoolField(value: &_storage._rawScores) }()
         case 7: try { try decoder.decodeSingularMessageField(value: &_storage._features) }()
+        case 8: try { try decoder.decodeRepeatedDoubleField(value: &_storage._logprobs) }()
+        case 9: try { try decoder.decodeRepeatedInt64Field(value: &_storage._tokenCounts) }()
+        case 10: try { try decoder.decodeRepeatedMessageField(value: &_storage._answers) }()
+        case 11: try { try decoder.decodeRepeatedStringField(value: &_storage._finishReason) }()
+        case 12: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,Languagesystem_V1_RerankNumbers>.self, value: &_storage._signals) }()
+        case 13: try { try decoder.decodeSingularStringField(value: &_storage._aggregate) }()
         default: break
         }
       }
@@ -784,6 +950,24 @@ nonisolated extension Languagesystem_V1_RerankRequest: SwiftProtobuf.Message, Sw
       try { if let v = _storage._features {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
       } }()
+      if !_storage._logprobs.isEmpty {
+        try visitor.visitPackedDoubleField(value: _storage._logprobs, fieldNumber: 8)
+      }
+      if !_storage._tokenCounts.isEmpty {
+        try visitor.visitPackedInt64Field(value: _storage._tokenCounts, fieldNumber: 9)
+      }
+      if !_storage._answers.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._answers, fieldNumber: 10)
+      }
+      if !_storage._finishReason.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._finishReason, fieldNumber: 11)
+      }
+      if !_storage._signals.isEmpty {
+        try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,Languagesystem_V1_RerankNumbers>.self, value: _storage._signals, fieldNumber: 12)
+      }
+      try { if let v = _storage._aggregate {
+        try visitor.visitSingularStringField(value: v, fieldNumber: 13)
+      } }()
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -800,6 +984,12 @@ nonisolated extension Languagesystem_V1_RerankRequest: SwiftProtobuf.Message, Sw
         if _storage._topN != rhs_storage._topN {return false}
         if _storage._rawScores != rhs_storage._rawScores {return false}
         if _storage._features != rhs_storage._features {return false}
+        if _storage._logprobs != rhs_storage._logprobs {return false}
+        if _storage._tokenCounts != rhs_storage._tokenCounts {return false}
+        if _storage._answers != rhs_storage._answers {return false}
+        if _storage._finishReason != rhs_storage._finishReason {return false}
+        if _storage._signals != rhs_storage._signals {return false}
+        if _storage._aggregate != rhs_storage._aggregate {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -891,7 +1081,7 @@ nonisolated extension Languagesystem_V1_RerankTimings: SwiftProtobuf.Message, Sw
 
 nonisolated extension Languagesystem_V1_RerankMeta: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".RerankMeta"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}ranker\0\u{1}version\0\u{1}digest\0\u{1}kind\0\u{1}reason\0\u{1}rule\0\u{1}fallback\0\u{1}explanation\0\u{1}where\0\u{1}worker\0\u{1}timings\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}ranker\0\u{1}version\0\u{1}digest\0\u{1}kind\0\u{1}reason\0\u{1}rule\0\u{1}fallback\0\u{1}explanation\0\u{1}where\0\u{1}worker\0\u{1}timings\0\u{1}signals\0\u{1}aggregate\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -910,6 +1100,8 @@ nonisolated extension Languagesystem_V1_RerankMeta: SwiftProtobuf.Message, Swift
       case 9: try { try decoder.decodeSingularStringField(value: &self.`where`) }()
       case 10: try { try decoder.decodeSingularStringField(value: &self._worker) }()
       case 11: try { try decoder.decodeSingularMessageField(value: &self._timings) }()
+      case 12: try { try decoder.decodeRepeatedStringField(value: &self.signals) }()
+      case 13: try { try decoder.decodeSingularStringField(value: &self.aggregate) }()
       default: break
       }
     }
@@ -953,6 +1145,12 @@ nonisolated extension Languagesystem_V1_RerankMeta: SwiftProtobuf.Message, Swift
     try { if let v = self._timings {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
     } }()
+    if !self.signals.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.signals, fieldNumber: 12)
+    }
+    if !self.aggregate.isEmpty {
+      try visitor.visitSingularStringField(value: self.aggregate, fieldNumber: 13)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -968,6 +1166,8 @@ nonisolated extension Languagesystem_V1_RerankMeta: SwiftProtobuf.Message, Swift
     if lhs.`where` != rhs.`where` {return false}
     if lhs._worker != rhs._worker {return false}
     if lhs._timings != rhs._timings {return false}
+    if lhs.signals != rhs.signals {return false}
+    if lhs.aggregate != rhs.aggregate {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

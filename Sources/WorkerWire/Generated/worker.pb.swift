@@ -294,6 +294,13 @@ public nonisolated struct Languagesystem_V1_RerankScores: Sendable {
 
   public var message: String = String()
 
+  /// The scores and the signals of the request as one number each, float64, little-endian; empty: the version has no combiner for
+  /// them, or the worker is older than they are.
+  public var combined: Data = Data()
+
+  /// those that are in them, by name
+  public var signals: [String] = []
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -370,45 +377,115 @@ public nonisolated struct Languagesystem_V1_CoordinatorMessage: Sendable {
 }
 
 /// One group of candidates to be scored now, by a ranker that is placed on this worker.
-public nonisolated struct Languagesystem_V1_RerankWork: Sendable {
+public nonisolated struct Languagesystem_V1_RerankWork: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  public var requestNumber: UInt64 = 0
+  public var requestNumber: UInt64 {
+    get {_storage._requestNumber}
+    set {_uniqueStorage()._requestNumber = newValue}
+  }
 
-  public var rankerName: String = String()
+  public var rankerName: String {
+    get {_storage._rankerName}
+    set {_uniqueStorage()._rankerName = newValue}
+  }
 
   public var weights: Languagesystem_V1_BlobReference {
-    get {_weights ?? Languagesystem_V1_BlobReference()}
-    set {_weights = newValue}
+    get {_storage._weights ?? Languagesystem_V1_BlobReference()}
+    set {_uniqueStorage()._weights = newValue}
   }
   /// Returns true if `weights` has been explicitly set.
-  public var hasWeights: Bool {self._weights != nil}
+  public var hasWeights: Bool {_storage._weights != nil}
   /// Clears the value of `weights`. Subsequent reads from it will return its default value.
-  public mutating func clearWeights() {self._weights = nil}
+  public mutating func clearWeights() {_uniqueStorage()._weights = nil}
 
   /// [candidate_count + 1, hidden_size], little-endian, row 0 the instruction; at most 4 MiB
-  public var features: Data = Data()
+  public var features: Data {
+    get {_storage._features}
+    set {_uniqueStorage()._features = newValue}
+  }
 
   /// "float16", "bfloat16", "float32"
-  public var dtype: String = String()
+  public var dtype: String {
+    get {_storage._dtype}
+    set {_uniqueStorage()._dtype = newValue}
+  }
 
-  public var candidateCount: UInt32 = 0
+  public var candidateCount: UInt32 {
+    get {_storage._candidateCount}
+    set {_uniqueStorage()._candidateCount = newValue}
+  }
 
-  public var hiddenSize: UInt32 = 0
+  public var hiddenSize: UInt32 {
+    get {_storage._hiddenSize}
+    set {_uniqueStorage()._hiddenSize = newValue}
+  }
 
   /// from when it is received; later nobody waits
-  public var deadlineMilliseconds: UInt32 = 0
+  public var deadlineMilliseconds: UInt32 {
+    get {_storage._deadlineMilliseconds}
+    set {_uniqueStorage()._deadlineMilliseconds = newValue}
+  }
 
   /// W3C, for the log; may be empty
-  public var traceParent: String = String()
+  public var traceParent: String {
+    get {_storage._traceParent}
+    set {_uniqueStorage()._traceParent = newValue}
+  }
+
+  public var signals: Languagesystem_V1_RerankSignals {
+    get {_storage._signals ?? Languagesystem_V1_RerankSignals()}
+    set {_uniqueStorage()._signals = newValue}
+  }
+  /// Returns true if `signals` has been explicitly set.
+  public var hasSignals: Bool {_storage._signals != nil}
+  /// Clears the value of `signals`. Subsequent reads from it will return its default value.
+  public mutating func clearSignals() {_uniqueStorage()._signals = nil}
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
-  fileprivate var _weights: Languagesystem_V1_BlobReference? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// What is known of the candidates beside their features: each of it one value for each candidate, or none at all.
+public nonisolated struct Languagesystem_V1_RerankSignals: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// sums, in nats
+  public var logprobs: [Double] = []
+
+  public var tokenCounts: [Int64] = []
+
+  /// equal numbers: equal answers; negative: none was found
+  public var answers: [Int32] = []
+
+  /// the model ended the response itself
+  public var finished: [Bool] = []
+
+  /// further numbers by name, at most 8
+  public var scores: Dictionary<String,Languagesystem_V1_SignalNumbers> = [:]
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct Languagesystem_V1_SignalNumbers: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var values: [Double] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
 }
 
 /// One group for a worker whose session is with the coordinator that is asked. The deadline counts from when it
@@ -1324,7 +1401,7 @@ nonisolated extension Languagesystem_V1_Draining: SwiftProtobuf.Message, SwiftPr
 
 nonisolated extension Languagesystem_V1_RerankScores: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".RerankScores"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_number\0\u{1}scores\0\u{3}compute_microseconds\0\u{1}code\0\u{1}message\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_number\0\u{1}scores\0\u{3}compute_microseconds\0\u{1}code\0\u{1}message\0\u{1}combined\0\u{1}signals\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1337,6 +1414,8 @@ nonisolated extension Languagesystem_V1_RerankScores: SwiftProtobuf.Message, Swi
       case 3: try { try decoder.decodeSingularUInt32Field(value: &self.computeMicroseconds) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self.code) }()
       case 5: try { try decoder.decodeSingularStringField(value: &self.message) }()
+      case 6: try { try decoder.decodeSingularBytesField(value: &self.combined) }()
+      case 7: try { try decoder.decodeRepeatedStringField(value: &self.signals) }()
       default: break
       }
     }
@@ -1358,6 +1437,12 @@ nonisolated extension Languagesystem_V1_RerankScores: SwiftProtobuf.Message, Swi
     if !self.message.isEmpty {
       try visitor.visitSingularStringField(value: self.message, fieldNumber: 5)
     }
+    if !self.combined.isEmpty {
+      try visitor.visitSingularBytesField(value: self.combined, fieldNumber: 6)
+    }
+    if !self.signals.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.signals, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1367,6 +1452,8 @@ nonisolated extension Languagesystem_V1_RerankScores: SwiftProtobuf.Message, Swi
     if lhs.computeMicroseconds != rhs.computeMicroseconds {return false}
     if lhs.code != rhs.code {return false}
     if lhs.message != rhs.message {return false}
+    if lhs.combined != rhs.combined {return false}
+    if lhs.signals != rhs.signals {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1509,7 +1596,140 @@ nonisolated extension Languagesystem_V1_CoordinatorMessage: SwiftProtobuf.Messag
 
 nonisolated extension Languagesystem_V1_RerankWork: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".RerankWork"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_number\0\u{3}ranker_name\0\u{1}weights\0\u{1}features\0\u{1}dtype\0\u{3}candidate_count\0\u{3}hidden_size\0\u{3}deadline_milliseconds\0\u{3}trace_parent\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_number\0\u{3}ranker_name\0\u{1}weights\0\u{1}features\0\u{1}dtype\0\u{3}candidate_count\0\u{3}hidden_size\0\u{3}deadline_milliseconds\0\u{3}trace_parent\0\u{1}signals\0")
+
+  fileprivate class _StorageClass {
+    var _requestNumber: UInt64 = 0
+    var _rankerName: String = String()
+    var _weights: Languagesystem_V1_BlobReference? = nil
+    var _features: Data = Data()
+    var _dtype: String = String()
+    var _candidateCount: UInt32 = 0
+    var _hiddenSize: UInt32 = 0
+    var _deadlineMilliseconds: UInt32 = 0
+    var _traceParent: String = String()
+    var _signals: Languagesystem_V1_RerankSignals? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _requestNumber = source._requestNumber
+      _rankerName = source._rankerName
+      _weights = source._weights
+      _features = source._features
+      _dtype = source._dtype
+      _candidateCount = source._candidateCount
+      _hiddenSize = source._hiddenSize
+      _deadlineMilliseconds = source._deadlineMilliseconds
+      _traceParent = source._traceParent
+      _signals = source._signals
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularUInt64Field(value: &_storage._requestNumber) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._rankerName) }()
+        case 3: try { try decoder.decodeSingularMessageField(value: &_storage._weights) }()
+        case 4: try { try decoder.decodeSingularBytesField(value: &_storage._features) }()
+        case 5: try { try decoder.decodeSingularStringField(value: &_storage._dtype) }()
+        case 6: try { try decoder.decodeSingularUInt32Field(value: &_storage._candidateCount) }()
+        case 7: try { try decoder.decodeSingularUInt32Field(value: &_storage._hiddenSize) }()
+        case 8: try { try decoder.decodeSingularUInt32Field(value: &_storage._deadlineMilliseconds) }()
+        case 9: try { try decoder.decodeSingularStringField(value: &_storage._traceParent) }()
+        case 10: try { try decoder.decodeSingularMessageField(value: &_storage._signals) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if _storage._requestNumber != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._requestNumber, fieldNumber: 1)
+      }
+      if !_storage._rankerName.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._rankerName, fieldNumber: 2)
+      }
+      try { if let v = _storage._weights {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+      } }()
+      if !_storage._features.isEmpty {
+        try visitor.visitSingularBytesField(value: _storage._features, fieldNumber: 4)
+      }
+      if !_storage._dtype.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._dtype, fieldNumber: 5)
+      }
+      if _storage._candidateCount != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._candidateCount, fieldNumber: 6)
+      }
+      if _storage._hiddenSize != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._hiddenSize, fieldNumber: 7)
+      }
+      if _storage._deadlineMilliseconds != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._deadlineMilliseconds, fieldNumber: 8)
+      }
+      if !_storage._traceParent.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._traceParent, fieldNumber: 9)
+      }
+      try { if let v = _storage._signals {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+      } }()
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Languagesystem_V1_RerankWork, rhs: Languagesystem_V1_RerankWork) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._requestNumber != rhs_storage._requestNumber {return false}
+        if _storage._rankerName != rhs_storage._rankerName {return false}
+        if _storage._weights != rhs_storage._weights {return false}
+        if _storage._features != rhs_storage._features {return false}
+        if _storage._dtype != rhs_storage._dtype {return false}
+        if _storage._candidateCount != rhs_storage._candidateCount {return false}
+        if _storage._hiddenSize != rhs_storage._hiddenSize {return false}
+        if _storage._deadlineMilliseconds != rhs_storage._deadlineMilliseconds {return false}
+        if _storage._traceParent != rhs_storage._traceParent {return false}
+        if _storage._signals != rhs_storage._signals {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Languagesystem_V1_RerankSignals: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RerankSignals"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}logprobs\0\u{3}token_counts\0\u{1}answers\0\u{1}finished\0\u{1}scores\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1517,65 +1737,71 @@ nonisolated extension Languagesystem_V1_RerankWork: SwiftProtobuf.Message, Swift
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
-      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.requestNumber) }()
-      case 2: try { try decoder.decodeSingularStringField(value: &self.rankerName) }()
-      case 3: try { try decoder.decodeSingularMessageField(value: &self._weights) }()
-      case 4: try { try decoder.decodeSingularBytesField(value: &self.features) }()
-      case 5: try { try decoder.decodeSingularStringField(value: &self.dtype) }()
-      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.candidateCount) }()
-      case 7: try { try decoder.decodeSingularUInt32Field(value: &self.hiddenSize) }()
-      case 8: try { try decoder.decodeSingularUInt32Field(value: &self.deadlineMilliseconds) }()
-      case 9: try { try decoder.decodeSingularStringField(value: &self.traceParent) }()
+      case 1: try { try decoder.decodeRepeatedDoubleField(value: &self.logprobs) }()
+      case 2: try { try decoder.decodeRepeatedInt64Field(value: &self.tokenCounts) }()
+      case 3: try { try decoder.decodeRepeatedSInt32Field(value: &self.answers) }()
+      case 4: try { try decoder.decodeRepeatedBoolField(value: &self.finished) }()
+      case 5: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,Languagesystem_V1_SignalNumbers>.self, value: &self.scores) }()
       default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    if self.requestNumber != 0 {
-      try visitor.visitSingularUInt64Field(value: self.requestNumber, fieldNumber: 1)
+    if !self.logprobs.isEmpty {
+      try visitor.visitPackedDoubleField(value: self.logprobs, fieldNumber: 1)
     }
-    if !self.rankerName.isEmpty {
-      try visitor.visitSingularStringField(value: self.rankerName, fieldNumber: 2)
+    if !self.tokenCounts.isEmpty {
+      try visitor.visitPackedInt64Field(value: self.tokenCounts, fieldNumber: 2)
     }
-    try { if let v = self._weights {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
-    } }()
-    if !self.features.isEmpty {
-      try visitor.visitSingularBytesField(value: self.features, fieldNumber: 4)
+    if !self.answers.isEmpty {
+      try visitor.visitPackedSInt32Field(value: self.answers, fieldNumber: 3)
     }
-    if !self.dtype.isEmpty {
-      try visitor.visitSingularStringField(value: self.dtype, fieldNumber: 5)
+    if !self.finished.isEmpty {
+      try visitor.visitPackedBoolField(value: self.finished, fieldNumber: 4)
     }
-    if self.candidateCount != 0 {
-      try visitor.visitSingularUInt32Field(value: self.candidateCount, fieldNumber: 6)
-    }
-    if self.hiddenSize != 0 {
-      try visitor.visitSingularUInt32Field(value: self.hiddenSize, fieldNumber: 7)
-    }
-    if self.deadlineMilliseconds != 0 {
-      try visitor.visitSingularUInt32Field(value: self.deadlineMilliseconds, fieldNumber: 8)
-    }
-    if !self.traceParent.isEmpty {
-      try visitor.visitSingularStringField(value: self.traceParent, fieldNumber: 9)
+    if !self.scores.isEmpty {
+      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,Languagesystem_V1_SignalNumbers>.self, value: self.scores, fieldNumber: 5)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  public static func ==(lhs: Languagesystem_V1_RerankWork, rhs: Languagesystem_V1_RerankWork) -> Bool {
-    if lhs.requestNumber != rhs.requestNumber {return false}
-    if lhs.rankerName != rhs.rankerName {return false}
-    if lhs._weights != rhs._weights {return false}
-    if lhs.features != rhs.features {return false}
-    if lhs.dtype != rhs.dtype {return false}
-    if lhs.candidateCount != rhs.candidateCount {return false}
-    if lhs.hiddenSize != rhs.hiddenSize {return false}
-    if lhs.deadlineMilliseconds != rhs.deadlineMilliseconds {return false}
-    if lhs.traceParent != rhs.traceParent {return false}
+  public static func ==(lhs: Languagesystem_V1_RerankSignals, rhs: Languagesystem_V1_RerankSignals) -> Bool {
+    if lhs.logprobs != rhs.logprobs {return false}
+    if lhs.tokenCounts != rhs.tokenCounts {return false}
+    if lhs.answers != rhs.answers {return false}
+    if lhs.finished != rhs.finished {return false}
+    if lhs.scores != rhs.scores {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Languagesystem_V1_SignalNumbers: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".SignalNumbers"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}values\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedDoubleField(value: &self.values) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.values.isEmpty {
+      try visitor.visitPackedDoubleField(value: self.values, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Languagesystem_V1_SignalNumbers, rhs: Languagesystem_V1_SignalNumbers) -> Bool {
+    if lhs.values != rhs.values {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

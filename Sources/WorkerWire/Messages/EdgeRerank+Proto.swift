@@ -51,6 +51,8 @@ extension EdgeRerankOrder {
                     message.weights, byteCountMax: WireLimits.weightsByteCountMax),
                 features: Array(message.features), dtype: dtype, candidateCount: candidateCount,
                 hiddenSize: hiddenSize,
+                signals: message.hasSignals
+                    ? try RerankSignals(message.signals, candidateCount: candidateCount) : nil,
                 traceParent: message.traceParent.isEmpty
                     ? nil : WireLimits.line(message.traceParent)),
             deadline: min(
@@ -88,7 +90,35 @@ extension EdgeRerankReply {
         }
         self.init(
             number: number,
-            .scored(scores, compute: .microseconds(message.computeMicroseconds)))
+            .scored(
+                scores, combined: try Self.combined(message),
+                compute: .microseconds(message.computeMicroseconds)))
+    }
+
+    private static func combined(
+        _ message: Languagesystem_V1_RerankScores
+    ) throws(LanguageSystemError) -> CombinedScores? {
+        guard !message.combined.isEmpty else { return nil }
+        let size = MemoryLayout<Double>.size
+        guard message.combined.count.isMultiple(of: size) else {
+            throw .malformedOnTheWire(
+                "answer to a rerank",
+                "found \(message.combined.count) bytes of combined scores, of \(size) each")
+        }
+        let count = message.combined.count / size
+        try WireLimits.check(
+            "answer to a rerank", count: count, max: WireLimits.candidateCountMax)
+        try WireLimits.check(
+            "answer to a rerank", count: message.signals.count, max: WireLimits.signalCountMax)
+        let values = message.combined.withUnsafeBytes { bytes in
+            (0..<count).map {
+                Double(
+                    bitPattern: UInt64(
+                        littleEndian: bytes.loadUnaligned(
+                            fromByteOffset: size * $0, as: UInt64.self)))
+            }
+        }
+        return CombinedScores(values, signals: message.signals.map(WireLimits.line))
     }
 }
 
@@ -105,6 +135,7 @@ extension Languagesystem_V1_RerankWork {
         hiddenSize = UInt32(clamping: rerank.hiddenSize)
         deadlineMilliseconds = order.deadline.wireMilliseconds
         traceParent = WireLimits.line(rerank.traceParent ?? "")
+        if let signals = rerank.signals { self.signals = .init(signals) }
     }
 }
 
@@ -112,7 +143,7 @@ extension Languagesystem_V1_RerankScores {
     public init(_ reply: EdgeRerankReply) {
         self.init()
         requestNumber = reply.number
-        guard case .scored(let numbers, let compute) = reply.result else {
+        guard case .scored(let numbers, let combination, let compute) = reply.result else {
             code = (reply.result.refusal?.code ?? .internal).rawValue
             message = WireLimits.line(reply.result.refusal?.message ?? "")
             return
@@ -122,5 +153,10 @@ extension Languagesystem_V1_RerankScores {
             withUnsafeBytes(of: number.bitPattern.littleEndian) { scores.append(contentsOf: $0) }
         }
         computeMicroseconds = UInt32(clamping: Int64(compute / .microseconds(1)))
+        guard let combination else { return }
+        signals = combination.signals
+        for value in combination.values {
+            withUnsafeBytes(of: value.bitPattern.littleEndian) { combined.append(contentsOf: $0) }
+        }
     }
 }

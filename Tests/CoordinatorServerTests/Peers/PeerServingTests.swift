@@ -18,6 +18,9 @@ import WorkerWire
             let orders = try await site.connect(to: site.one.hub) { order in
                 .scored(
                     (0..<order.rerank.candidateCount).map { Float($0) / 3 },
+                    combined: CombinedScores(
+                        (0..<order.rerank.candidateCount).map { 1 / Double($0 + 1) },
+                        signals: ["scores.reward"]),
                     compute: .microseconds(70))
             }
             let links = site.links()
@@ -27,13 +30,20 @@ import WorkerWire
             #expect(deadline < WireLimits.rerankDeadlineMax)
             let answer = await links.rerank(
                 by: site.worker.id, work, at: site.place, within: deadline)
-            #expect(answer == .answered(.scored([0, Float(1) / 3], compute: .microseconds(70))))
+            #expect(
+                answer
+                    == .answered(
+                        .scored(
+                            [0, Float(1) / 3],
+                            combined: CombinedScores([1, 0.5], signals: ["scores.reward"]),
+                            compute: .microseconds(70))))
             var sent = orders.makeAsyncIterator()
             let order = try #require(await sent.next())
             #expect(order.rerank.features == work.features && order.rerank.dtype == .float16)
             #expect(
                 order.rerank.weights == work.weights && order.rerank.rankerName == "math.listwise")
             #expect(order.rerank.traceParent == work.traceParent)
+            #expect(order.rerank.signals == work.signals && work.signals != nil)
             #expect(order.deadline > .zero && order.deadline <= deadline)
 
             // The largest group there is, and many at once on one connection.

@@ -136,6 +136,9 @@ struct PeerSite: Sendable {
                 name: "math.listwise@1"),
             features: (0..<(candidateCount + 1) * hiddenSize * 2).map { UInt8($0 % 251) },
             dtype: .float16, candidateCount: candidateCount, hiddenSize: hiddenSize,
+            signals: RerankSignals(
+                answers: (0..<candidateCount).map { Int32($0 % 2) },
+                numbers: ["reward": (0..<candidateCount).map { Double($0) / 3 }]),
             traceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
     }
 

@@ -31,6 +31,12 @@ private struct Asked: Sendable {
     var hiddenSize = RerankSite.width
     var number: UInt16 = 0x3c00
     var isChunked = false
+    var logprobs: [Double]?
+    var tokenCounts: [Int]?
+    var answers: [String?]?
+    var finishReasons: [String?]?
+    var signals: [String: [Double]] = [:]
+    var aggregate: String?
 
     init(_ key: String) {
         fields = [
@@ -60,6 +66,12 @@ private struct Asked: Sendable {
             body["model"] = model
             body["domain"] = domain
             body["top_n"] = topN
+            body["logprobs"] = logprobs
+            body["token_counts"] = tokenCounts
+            body["answers"] = answers.map { $0.map { $0 ?? NSNull() as Any } }
+            body["finish_reason"] = finishReasons.map { $0.map { $0 ?? NSNull() as Any } }
+            if !signals.isEmpty { body["signals"] = signals }
+            body["aggregate"] = aggregate
             return Array(try JSONSerialization.data(withJSONObject: body))
         }
     }
@@ -75,6 +87,14 @@ private struct Asked: Sendable {
             $0.features.candidateCount = 2
             $0.features.hiddenSize = UInt32(hiddenSize)
             $0.features.data = features
+            $0.logprobs = logprobs ?? []
+            $0.tokenCounts = (tokenCounts ?? []).map(Int64.init)
+            $0.answers = (answers ?? []).map { answer in
+                .with { if let answer { $0.text = answer } }
+            }
+            $0.finishReason = (finishReasons ?? []).map { $0 ?? "" }
+            $0.signals = signals.mapValues { values in .with { $0.values = values } }
+            if let aggregate { $0.aggregate = aggregate }
         }
     }
 
@@ -156,6 +176,23 @@ private struct BadRequest: Sendable, CustomTestStringConvertible {
         BadRequest("none of the candidates", .invalidArgument) { $0.topN = 0 },
         BadRequest("a model that is not there", .unknownBaseModel) { $0.model = "nothing" },
         BadRequest("features of another model", .contractMismatch) { $0.hiddenSize = 9 },
+        BadRequest("too few log-probabilities", .invalidArgument) { $0.logprobs = [-1] },
+        BadRequest("a log-probability beyond all bounds", .invalidArgument) {
+            $0.logprobs = [-1, -1e300]
+        },
+        BadRequest("too many token counts", .invalidArgument) { $0.tokenCounts = [1, 2, 3] },
+        BadRequest("a token count below none", .invalidArgument) { $0.tokenCounts = [1, -2] },
+        BadRequest("an answer for one alone", .invalidArgument) { $0.answers = ["1/2"] },
+        BadRequest("too many ends", .invalidArgument) { $0.finishReasons = ["stop", nil, nil] },
+        BadRequest("a named number for one alone", .invalidArgument) {
+            $0.signals = ["a": [1, 2], "b": [1]]
+        },
+        BadRequest("a named number of no name", .invalidArgument) { $0.signals = ["A b": [1, 2]] },
+        BadRequest("too many named numbers", .invalidArgument) { asked in
+            for number in 0..<9 { asked.signals["n\(number)"] = [1, 2] }
+        },
+        BadRequest("an aggregate of no name", .invalidArgument) { $0.aggregate = "most" },
+        BadRequest("a vote on nothing", .invalidArgument) { $0.aggregate = "weighted_vote" },
         BadRequest("features that are not finite", .invalidFeatures) { $0.number = 0x7e00 },
     ]
 }

@@ -25,19 +25,27 @@ import Testing
         {"model": "tiny", "user": "ada", "domain": "math/algebra", "documents": ["a", {"text": \#
         "b"}], "top_n": 1, "return_documents": true, "raw_scores": false, "fallbacks": ["x@1"], \#
         "features": {"dtype": "float32", "shape": [3, 2], "data": \#
-        "AAAAAAAAgD8AAABAAABAQAAAgEAAAKBA", "contract": {"layer": 19, "norm": "rms"}}}
+        "AAAAAAAAgD8AAABAAABAQAAAgEAAAKBA", "contract": {"layer": 19, "norm": "rms"}}, \#
+        "logprobs": [-1.5, -20], "token_counts": [3, 40], "answers": ["1/2", null], \#
+        "finish_reason": ["stop", "length"], "signals": {"reward": [0.5, 1e9]}, \#
+        "aggregate": "weighted_vote"}
         """#
         .utf8)
     static let safetensors: [UInt8] = {
         var writer = SafetensorsWriter(metadata: ["layer": "19", "layer_fraction": "0.6"])
         writer.add("instruction", .f32, [2], [Float(1), 2])
         writer.add("responses", .f32, [2, 2], [Float(1), 2, 3, 4])
+        writer.add("logprobs", .f32, [2], [Float(-1.5), -20])
+        writer.add("token_counts", .i32, [2], [Int32(3), 40])
+        writer.add("answers", .i32, [2], [Int32(0), -1])
+        writer.add("finished", .u8, [2], [UInt8(1), 0])
+        writer.add("scores.reward", .f32, [2], [Float(0.5), 1e9])
         return writer.bytes()
     }()
     static let query = Array(
         """
         /v1/rerank?model=tiny&user=a%20da&domain=math%2Falgebra&top_n=2&raw_scores=true\
-        &fallbacks=a,b
+        &fallbacks=a,b&aggregate=weighted_vote
         """.utf8)
 
     @Test(arguments: seeds)
@@ -68,6 +76,12 @@ import Testing
             $0.features.hiddenSize = 2
             $0.features.data = Data(count: 24)
             $0.features.contract.layer = 19
+            $0.logprobs = [-1.5, -20]
+            $0.tokenCounts = [3, 40]
+            $0.answers = [.with { $0.text = "1/2" }, .init()]
+            $0.finishReason = ["stop", ""]
+            $0.signals = ["reward": .with { $0.values = [0.5, 1e9] }]
+            $0.aggregate = "weighted_vote"
         }.serializedBytes()
         var readCount = 0
         for _ in 0..<Self.inputCount {
@@ -90,6 +104,8 @@ import Testing
         #expect(call.request.contract.layer == 19 && call.presentation.topN == 2)
         let json = try RerankCall(.json, Self.json, query: "")
         #expect(json.request.hiddenSize == 2 && json.presentation.documents == ["a", "b"])
+        #expect(call.request.signals == json.request.signals && json.request.signals != nil)
+        #expect(call.request.aggregate == .weightedVote && json.request.aggregate == .weightedVote)
     }
 
     private func check(_ type: RerankMediaType, _ body: [UInt8], _ uri: String) {
@@ -105,6 +121,11 @@ import Testing
                     == (request.candidateCount + 1) * request.hiddenSize * request.dtype.byteCount)
             #expect((2...1_000).contains(request.candidateCount))
             #expect(request.fallbacks.count <= RerankCall.fallbackCountMax)
+            if let signals = request.signals {
+                #expect(signals.counts.allSatisfy { $0 == request.candidateCount })
+                #expect(signals.numbers.count <= Signal.numberCountMax)
+            }
+            #expect(request.aggregate == .best || request.signals?.answers != nil)
         } catch {
             #expect(!error.message.isEmpty && error.message.utf8.count < 600, "\(error)")
             let isOneLine = error.message.unicodeScalars.allSatisfy {

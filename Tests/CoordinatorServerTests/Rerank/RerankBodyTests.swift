@@ -27,6 +27,12 @@ import Testing
         ("features.contract.pooling", ["text", "null"]),
         ("features.contract.dtype", ["text", "null"]),
         ("features.contract.template_digest", ["text", "null"]),
+        ("logprobs", ["null"]), ("logprobs[0]", ["whole", "fraction"]),
+        ("token_counts", ["null"]), ("token_counts[0]", ["whole"]),
+        ("answers", ["null"]), ("answers[0]", ["text", "whole", "null"]),
+        ("finish_reason", ["null"]), ("finish_reason[0]", ["text", "null"]),
+        ("signals", ["null"]), ("signals.a", []), ("signals.a[0]", ["whole", "fraction"]),
+        ("aggregate", ["text", "null"]),
     ]
     private static let values: [(kind: String, json: String)] = [
         ("text", #""math""#), ("whole", "3"), ("fraction", "1.5"), ("large", "1e30"),
@@ -112,12 +118,19 @@ import Testing
         var fields = [
             "model": #""m""#, "user": #""ada""#, "domain": #""math""#, "query": #""q""#,
             "documents": #"["a", {"text": "b"}]"#, "top_n": "1", "return_documents": "true",
-            "raw_scores": "false", "fallbacks": #"["x"]"#,
+            "raw_scores": "false", "fallbacks": #"["x"]"#, "logprobs": "[-1, -2.5]",
+            "token_counts": "[3, 4]", "answers": #"["1/2", 3]"#,
+            "finish_reason": #"["stop", null]"#, "signals": #"{"a": [1, 2]}"#,
+            "aggregate": #""best""#,
         ]
         switch path {
         case "features.shape[0]": features["shape"] = "[\(json ?? ""), 2]"
         case "documents[0]": fields["documents"] = #"[\#(json ?? ""), "b"]"#
         case "fallbacks[0]": fields["fallbacks"] = "[\(json ?? "")]"
+        case "logprobs[0]", "token_counts[0]", "answers[0]", "finish_reason[0]":
+            fields[String(path.dropLast(3))] = "[\(json ?? "")]"
+        case "signals.a": fields["signals"] = #"{"a": \#(json ?? "")}"#
+        case "signals.a[0]": fields["signals"] = #"{"a": [\#(json ?? "")]}"#
         default:
             let inFeatures = "features."
             if path.hasPrefix(inFeatures), !path.hasPrefix(inContract) {

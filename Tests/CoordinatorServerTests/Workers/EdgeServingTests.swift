@@ -75,7 +75,19 @@ private struct Site: Sendable {
                 // What it serves, it may read.
                 try await database.pool.execute(
                     "select ls.place_ranker('code.listwise', 'edge-1', 'test')")
-                let bytes = RankerWeights(fresh: weights.configuration, seed: 2).safetensors()
+                let combiner = try JSONDecoder().decode(
+                    Combiner.self,
+                    from: Data(
+                        """
+                        {"format": "combiner/1", "standards": {
+                         "score": {"mean": 0, "deviation": 1},
+                         "scores.reward": {"mean": 0, "deviation": 1}}, "fits": [
+                         {"signals": ["scores.reward"],
+                          "coefficients": {"score": 1, "scores.reward": 2},
+                          "without_score": {"scores.reward": 1}}]}
+                        """.utf8))
+                let bytes = RankerWeights(fresh: weights.configuration, seed: 2).with(combiner)
+                    .safetensors()
                 let home = BlobReference(
                     digest: Digest(bytes: SHA256.hash(data: bytes))!, byteCount: Int64(bytes.count),
                     name: "mine@1")
@@ -145,7 +157,9 @@ private struct Site: Sendable {
             digest: digest, byteCount: Int64(bytes.count), name: "\(ranker.name)@1")
     }
 
-    func work(_ weights: BlobReference, _ type: FeatureType = .float32) -> EdgeRerank {
+    func work(
+        _ weights: BlobReference, _ type: FeatureType = .float32, signals: RerankSignals? = nil
+    ) -> EdgeRerank {
         let candidateCount = 10
         var generator = Generator(seed: 7, stream: 0)
         let features = (0..<(candidateCount + 1) * Self.hiddenSize).flatMap { _ -> [UInt8] in
@@ -161,7 +175,7 @@ private struct Site: Sendable {
         }
         return EdgeRerank(
             rankerName: weights.name, weights: weights, features: features, dtype: type,
-            candidateCount: candidateCount, hiddenSize: Self.hiddenSize)
+            candidateCount: candidateCount, hiddenSize: Self.hiddenSize, signals: signals)
     }
 
     func rerank(_ work: EdgeRerank, within deadline: Duration = .seconds(180)) async
@@ -190,7 +204,7 @@ private struct Site: Sendable {
 
 extension EdgeRerankResult {
     fileprivate var scores: [Float]? {
-        if case .scored(let scores, _) = self { scores } else { nil }
+        if case .scored(let scores, _, _) = self { scores } else { nil }
     }
 
     fileprivate var code: ErrorCode? {
@@ -219,6 +233,28 @@ extension EdgeRerankResult {
                 #expect(await site.rerank(work).scores == expected)
             }
             #expect(await site.rerank(site.work(site.atHome)).scores?.count == 10)
+        }
+    }
+
+    @Test func `signals reach the worker, and what its combiner makes of them comes back`()
+        async throws
+    {
+        try await Site.with { site in
+            try await site.connected()
+            let rewards = (0..<10).map { Double($0 % 3) }
+            let signals = RerankSignals(numbers: ["reward": rewards])
+            let answer = await site.rerank(site.work(site.atHome, signals: signals))
+            guard case .scored(let scores, let combined, _) = answer else {
+                Issue.record("\(answer)")
+                return
+            }
+            let values = zip(scores, rewards).map { Double($0) + 2 * $1 }
+            #expect(combined == CombinedScores(values, signals: ["scores.reward"]))
+            guard case .scored(let alone, nil, _) = await site.rerank(site.work(site.atHome)) else {
+                Issue.record("combined without signals")
+                return
+            }
+            #expect(alone == scores)
         }
     }
 

@@ -413,6 +413,8 @@ declare
         "domain_pattern": "The domains whose requests it is for, such as math/*; null: all.",
         "decision.dtype": "Type of the features: F16, BF16 or F32.",
         "decision.hidden_size": "D: numbers in a feature.",
+        "decision.signals": "What was known of the candidates beside their features, one value for each; equal numbers are equal answers. Null: nothing.",
+        "decision.aggregate": "What the first candidate was to be: best, the one with the best score, or weighted_vote, the best of the answer with most weight.",
         "api_key_status.id": "The part of the key that names it; not secret.",
         "is_fallback": "Whether the request got less than it asked for.",
         "is_live": "Whether its target is there.",

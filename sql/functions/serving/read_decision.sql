@@ -4,7 +4,7 @@
 create or replace function ls.read_decision(p_request text, p_key text default null)
 returns table (request_id text, served_at timestamptz, role text, model text, user_name text, domain text, ranker_name text,
     version_number integer, digest bytea, reason text, rule text, is_fallback boolean, worker text, is_central boolean, arithmetic text,
-    candidate_count integer, hidden_size integer, dtype text, features bytea, scores real[], key text)
+    candidate_count integer, hidden_size integer, dtype text, features bytea, scores real[], key text, signals jsonb, aggregate text)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
@@ -26,7 +26,7 @@ begin
     return query
         select d.request_id, d.served_at, d.role, d.model, d.user_name, d.domain, r.name, v.number, d.digest, d.reason, d.rule, d.is_fallback,
             (select w.name from ls.worker w where w.worker_id = d.worker_id), r.home_worker_id is null, d.arithmetic, d.candidate_count, d.hidden_size,
-            d.dtype, d.features, d.scores, k.name
+            d.dtype, d.features, d.scores, k.name, d.signals, d.aggregate
         from ls.decision d join ls.ranker_version v on v.version_id = d.version_id join ls.ranker r on r.ranker_id = v.ranker_id
             left join ls.api_key k on k.api_key_id = d.api_key_id
         where d.request_id = p_request and (p_key is null or k.name = p_key)

@@ -3,7 +3,8 @@
 -- ls.retention allows is left out, and of a key what is beyond a quarter of them in one hour: so there is room for others
 -- while the hour lasts, and ls.prune_decisions has that key make room afterwards. A version that was forgotten meanwhile, and a
 -- user who was forgotten since the request was served (age_seconds ago: it may have waited for the database), are left out; a
--- forgetting that is not committed yet is waited for, and all that was served before it is.
+-- forgetting that is not committed yet is waited for, and all that was served before it is. Answers among the signals are
+-- numbers, equal ones for equal answers: their texts are not kept.
 -- Called by: LedgerStore.recordDecisions.
 create or replace function ls.record_decisions(p_decisions jsonb, p_features bytea[])
 returns integer
@@ -41,7 +42,9 @@ begin
                 (e.value ->> 'is_fallback')::boolean as is_fallback, (e.value ->> 'worker_id')::bigint as worker_id,
                 e.value ->> 'arithmetic' as arithmetic, (e.value ->> 'hidden_size')::integer as hidden_size, e.value ->> 'dtype' as dtype,
                 (select array_agg(s.value::real order by s.ordinality) from jsonb_array_elements_text(e.value -> 'scores') with ordinality s) as scores,
-                e.ordinality as place, octet_length(p_features[e.ordinality]) + 1000 as byte_count,
+                nullif(e.value -> 'signals', 'null') as signals, coalesce(e.value ->> 'aggregate', 'best') as aggregate,
+                e.ordinality as place,
+                octet_length(p_features[e.ordinality]) + 1000 + coalesce(pg_column_size(e.value -> 'signals'), 0) as byte_count,
                 v_now - make_interval(secs => coalesce((e.value ->> 'age_seconds')::double precision, 0)) as served_at
             from jsonb_array_elements(p_decisions) with ordinality e),
         in_hour as (
@@ -55,9 +58,10 @@ begin
             where s.key_byte_count <= v_key_room),
         kept as (
             insert into ls.decision (request_id, api_key_id, served_at, role, model, user_name, domain, version_id, digest, reason, rule,
-                is_fallback, worker_id, arithmetic, candidate_count, hidden_size, dtype, features, scores)
+                is_fallback, worker_id, arithmetic, candidate_count, hidden_size, dtype, features, scores, signals, aggregate)
             select d.request_id, nullif(d.api_key_id, ''), d.served_at, d.role, d.model, d.user_name, d.domain, d.version_id, v.digest, d.reason,
-                d.rule, d.is_fallback, d.worker_id, d.arithmetic, cardinality(d.scores), d.hidden_size, d.dtype, p_features[d.place], d.scores
+                d.rule, d.is_fallback, d.worker_id, d.arithmetic, cardinality(d.scores), d.hidden_size, d.dtype, p_features[d.place], d.scores,
+                d.signals, d.aggregate
             from (select o.*, sum(o.byte_count) over (order by o.place) as all_byte_count from of_key o) d
                 join ls.ranker_version v on v.version_id = d.version_id and v.forgotten_at is null
             where d.all_byte_count <= v_room
@@ -66,7 +70,7 @@ begin
                     where a.action = 'forget user' and a.subject = 'user ' || ls.short_digest(sha256(convert_to(d.user_name, 'UTF8')))
                         and a.at >= least(d.served_at, v_now - interval '1 hour')
                         and (a.at >= d.served_at or a.audit_log_id <> all (v_known))))
-            returning api_key_id, served_at, octet_length(features) + 1000 as byte_count),
+            returning api_key_id, served_at, octet_length(features) + 1000 + coalesce(pg_column_size(signals), 0) as byte_count),
         counted as (
             insert into ls.decision_volume as w (hour, api_key_id, byte_count)
             select date_trunc('hour', k.served_at, 'UTC'), coalesce(k.api_key_id, ''), sum(k.byte_count) from kept k group by 1, 2 order by 1, 2
