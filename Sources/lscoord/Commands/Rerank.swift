@@ -1,6 +1,7 @@
-// A small client of POST /v1/rerank, useful by itself: takes a query from a feature file, asks, and
-// prints the order. With --print-request it prints the body for curl instead.
-import ArgumentParser
+// A small client of POST /v1/rerank, useful by itself: takes a query from a feature file, with the
+// signals that the file has of its responses, asks, and prints the order. With --print-request it
+// prints the body for curl instead.
+public import ArgumentParser
 import AsyncHTTPClient
 import Foundation
 import LanguageSystem
@@ -10,7 +11,7 @@ import NIOHTTP1
 import NIOSSL
 import PKI
 import RankerMath
-import Rankers
+public import Rankers
 import TLSDiagnosis
 
 struct Rerank: AsyncParsableCommand {
@@ -39,6 +40,11 @@ struct Rerank: AsyncParsableCommand {
     var candidates: Int?
     @Option(help: ArgumentHelp("Number of candidates to show, best first.", valueName: "n"))
     var top: Int?
+    @Option(
+        help: ArgumentHelp(
+            "What comes first: best, the best candidate, or weighted_vote, the best answer.",
+            valueName: "rule"))
+    var aggregate: Aggregate?
     @Option(
         help: ArgumentHelp(
             "File with an API key. Default: LSCOORD_API_KEY in the environment.", valueName: "file")
@@ -100,8 +106,26 @@ struct Rerank: AsyncParsableCommand {
         if let user { object["user"] = user }
         if let domain { object["domain"] = domain }
         if let top { object["top_n"] = top }
+        if let aggregate { object["aggregate"] = aggregate.rawValue }
+        for (field, values) in signals(set, rows.prefix(count)) { object[field] = values }
         return try JSONSerialization.data(
             withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
+    }
+
+    /// What the file knows of these responses, by the request's fields.
+    private func signals(_ set: FeatureSet, _ rows: Range<Int>) -> [String: Any] {
+        var fields: [String: Any] = [:]
+        fields["logprobs"] = set.logProbabilities.map { $0[rows].map(Double.init) }
+        fields["token_counts"] = set.tokenCounts.map { $0[rows].map(Int.init) }
+        // Files have a number for each answer and -1 for none.
+        fields["answers"] = set.answers.map { all in
+            all[rows].map { answer -> Any in answer < 0 ? NSNull() : Int(answer) }
+        }
+        fields["finish_reason"] = set.finished.map { $0[rows].map { $0 ? "stop" : "length" } }
+        if !set.numbers.isEmpty {
+            fields["signals"] = set.numbers.mapValues { $0[rows].map(Double.init) }
+        }
+        return fields
     }
 
     private static func jsonName(of type: FeatureType) -> String {
@@ -187,6 +211,9 @@ struct Rerank: AsyncParsableCommand {
     private func show(_ reply: Data, _ set: FeatureSet) throws {
         let reply = try JSONDecoder().decode(Reply.self, from: reply)
         print("served by \(reply.model) (\(reply.meta.reason)): \(reply.meta.explanation)")
+        if let signals = reply.meta.signals, !signals.isEmpty {
+            print("ordered with \(signals.joined(separator: ", "))")
+        }
         var table = TextTable(
             ["place", "candidate", "relevance", "label"], rightAligned: [0, 1, 2, 3])
         for (place, result) in reply.results.enumerated() {
@@ -207,6 +234,7 @@ struct Rerank: AsyncParsableCommand {
         struct Meta: Decodable {
             let reason: String
             let explanation: String
+            let signals: [String]?
         }
         let model: String
         let results: [Result]
@@ -257,3 +285,5 @@ extension LanguageSystemError {
             hint: body.error.hint)
     }
 }
+
+extension Aggregate: ExpressibleByArgument {}
