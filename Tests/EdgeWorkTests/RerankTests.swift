@@ -164,7 +164,8 @@ extension EdgeRerankServer {
                     {"format": "combiner/1", "standards": {"score": {"mean": 0, "deviation": 1},
                      "scores.reward": {"mean": 1, "deviation": 2}}, "fits": [
                      {"signals": ["scores.reward"],
-                      "coefficients": {"score": 1, "scores.reward": 3}, "without_score": {"scores.reward": 1}}]}
+                      "coefficients": {"score": 1, "scores.reward": 3},
+                      "without_score": {"scores.reward": 1}}]}
                     """)
             let (blob, plainBlob) = (try all.kept(sample), try all.kept(plain))
             let rewards = (0..<10).map { Double($0 * $0) }
