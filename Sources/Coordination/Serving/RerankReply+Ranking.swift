@@ -14,11 +14,10 @@ extension RerankReply {
     ///   candidate without an answer stands for itself, and behind an answer of the same sum. Where
     ///   sums differ, the first candidate is the one that `Aggregate.order` has first.
     ///
-    /// Scores become probabilities as they are, at temperature 1, combined ones and cosines alike.
-    /// A combined score is fitted as a logit. A cosine is a weak logit, so such a vote is close to a
-    /// count in which the ranker has a say, and this is what the rankers are good for: sharper
-    /// votes were worse on the demo (listwise 69.4 at 1, 61.2 at 5; a count 66.5), and the
-    /// `weighted_vote` of evaluation reports is at 1, too.
+    /// Scores become probabilities as they are, at temperature 1, combined ones and cosines alike,
+    /// as in the row `weighted_vote` of evaluation reports. A combined score is fitted as a logit.
+    /// A cosine is a weak logit: such a vote is close to a count in which the ranker has a say.
+    /// Sharper votes were worse on the demo (listwise 69.4 at 1, 61.2 at 5; a count 66.5).
     ///
     /// The score that is reported is the combined one, or else the ranker's. Where probabilities
     /// were computed, they are the relevance, so that those of an answer's candidates add up to its
