@@ -87,7 +87,7 @@ import Testing
         let lines = text.replacing("\\\n", with: " ").components(separatedBy: "\n")
         let first = try #require(lines.firstIndex { $0.contains(start) }, "\(page): \(start)")
         let last = try #require(lines.firstIndex { $0.hasPrefix(end) }, "\(page): \(end)")
-        let starts = ["lscoord ", "KEY=", "HEADER=", "curl ", "(printf", "select "]
+        let starts = ["lscoord ", "KEY=", "HEADER=", "ANSWERS=", "curl ", "(printf", "select "]
         let leftOut = ["HOST", "--sweep", "ada-laptop", "~ada/", "ls.rollback", "ls.request_sweep"]
         return lines[first..<last].filter { $0.hasPrefix("    ") }.map {
             String($0.dropFirst(4))
