@@ -185,6 +185,7 @@ public enum LedgerSchema {
         File("set_promotion_policy", SQL.set_promotion_policy_sql),
         File("settle_promotions", SQL.settle_promotions_sql),
         File("strata", SQL.strata_sql),
+        File("try_champion", SQL.try_champion_sql),
         File("watch_champion", SQL.watch_champion_sql),
         File("weigh", SQL.weigh_sql),
         File("words_of_e", SQL.words_of_e_sql),

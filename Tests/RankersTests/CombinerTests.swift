@@ -85,6 +85,10 @@ private let twoSignals = """
         (#""standards":{"#, #""standards":{"finished":{"deviation":1,"mean":0},"#, "which no fit"),
         (#""standards":{"has_answer":{"deviation":1,"mean":0},"#, #""standards":{"#, "no standard"),
         (#""format""#, #""weight":1,"format""#, "the unknown key 'weight'"),
+        (
+            #""fits":["#, #""fits":["# + String(repeating: fitOfNothing, count: 16),
+            "fits, expected at most 16"
+        ),
         (#""mean":0.5"#, #""mean":NaN"#, "not JSON"),
         (#""mean":0.5"#, #""mean":"0.5""#, "another type at 'standards.score.mean'"),
     ])
@@ -99,6 +103,24 @@ private let twoSignals = """
         #expect(error?.code == .invalidWeights)
         #expect(error?.message.contains(words) == true, "\(error?.message ?? "")")
         #expect(error?.message.hasPrefix("cannot read w: ") == true)
+    }
+
+    private static let fitOfNothing =
+        #"{"coefficients":{"score":1},"signals":[],"without_score":{}},"#
+
+    @Test func `a combiner of numbers that nobody could read again is not kept`() {
+        func combiner(deviation: Double, coefficient: Double) -> Combiner {
+            Combiner(
+                standards: [.score: Standardisation(mean: 0, deviation: deviation)],
+                fits: [
+                    Combiner.Fit(signals: [], coefficients: [coefficient], withoutScore: [])
+                ])
+        }
+        #expect(combiner(deviation: 1, coefficient: 1e18).isOfPossibleSize)
+        #expect(!combiner(deviation: 1, coefficient: 2e18).isOfPossibleSize)
+        #expect(!combiner(deviation: 1e19, coefficient: 1).isOfPossibleSize)
+        #expect(!combiner(deviation: 1e-19, coefficient: 1).isOfPossibleSize)
+        #expect(!combiner(deviation: .infinity, coefficient: 1).isOfPossibleSize)
     }
 
     private static func file(combiner: String?) -> [UInt8] {

@@ -121,8 +121,10 @@ create table ls.promotion_wait (
     version_id bigint not null references ls.ranker_version on delete cascade,
     incumbent_version_id bigint not null references ls.ranker_version on delete cascade,
     waiting_since timestamptz not null default clock_timestamp(),
+    looked_at timestamptz not null default '-infinity',
     primary key (incumbent_version_id, version_id)
 );
+create index promotion_wait_by_look on ls.promotion_wait (looked_at, waiting_since, version_id);
 create index promotion_wait_by_version on ls.promotion_wait (version_id);
 comment on table ls.promotion_wait is 'Versions that the promotion gate decides on when the figures of their incumbent have come in.';
 

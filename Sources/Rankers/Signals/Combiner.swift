@@ -19,6 +19,8 @@ public struct Combiner: Sendable, Hashable {
 
     /// The greatest size of a mean, a deviation or a coefficient, and 1 / the least deviation.
     static let magnitudeMax = 1e18
+    /// The most fits: one for each set of log-probabilities, answers, finished and the numbers.
+    static let fitCountMax = 16
 
     let standards: [CombinerTerm: Standardisation]
     /// The fit with the most signals first.
@@ -32,6 +34,17 @@ public struct Combiner: Sendable, Hashable {
                 ? $0.signals.lexicographicallyPrecedes($1.signals)
                 : $0.signals.count > $1.signals.count
         }
+    }
+
+    /// Whether it can be read again.
+    var isOfPossibleSize: Bool {
+        standards.values.allSatisfy {
+            abs($0.mean) <= Self.magnitudeMax && $0.deviation <= Self.magnitudeMax
+                && $0.deviation >= 1 / Self.magnitudeMax
+        }
+            && fits.allSatisfy { fit in
+                (fit.coefficients + fit.withoutScore).allSatisfy { abs($0) <= Self.magnitudeMax }
+            }
     }
 
     /// The signals that the version can use.
@@ -152,7 +165,18 @@ extension Combiner: Codable {
                 "found format '\(format.printable())', expected '\(Self.format)'")
         }
         let stored = try container.decode([StoredFit].self, forKey: .fits)
+        guard stored.count <= Self.fitCountMax else {
+            throw LanguageSystemError.badCombiner(
+                "found \(stored.count) fits, expected at most \(Self.fitCountMax)")
+        }
         let fits = try stored.map(Fit.init)
+        let numbers = Set(fits.flatMap(\.signals)).filter {
+            if case .number = $0 { true } else { false }
+        }
+        guard numbers.count <= Signal.numberCountMax else {
+            throw LanguageSystemError.badCombiner(
+                "found \(numbers.count) named numbers, expected at most \(Signal.numberCountMax)")
+        }
         guard Set(fits.map(\.signals)).count == fits.count else {
             throw LanguageSystemError.badCombiner("found two fits of the same signals")
         }

@@ -87,6 +87,8 @@ struct CrossFit {
         }
         guard groups.count > 0 else { return nil }
         let combiner = Combiner(fitting: groups, signals: signals)
+        // Of signals beyond what a combiner may hold nobody could read it.
+        guard combiner.isOfPossibleSize else { return nil }
         return (
             combiner,
             CombinerReport(

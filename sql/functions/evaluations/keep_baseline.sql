@@ -26,6 +26,7 @@ begin
         highest_log_probability_values = coalesce(b.highest_log_probability_values, excluded.highest_log_probability_values),
         oracle_values = coalesce(b.oracle_values, excluded.oracle_values),
         evaluation_id = coalesce(excluded.evaluation_id, b.evaluation_id),  -- whose word it is
+        confirmed_at = excluded.confirmed_at,  -- of a worker's: nobody confirmed what was said of single queries
         label_low = coalesce(b.label_low, excluded.label_low), label_high = coalesce(b.label_high, excluded.label_high)
     -- Filled once, and only by who agrees with what is known in all.
     where b.first_sample_values is null and excluded.first_sample_values is not null

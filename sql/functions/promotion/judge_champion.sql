@@ -10,7 +10,7 @@
 --                                                 each other only one can go, and the other then falls back on something else
 --   proven worse                                  no champion, with a decision that says why; the gate does not promote that version
 --                                                 again by itself (ls.consider_promotion), so nothing goes back and forth
--- The caller has locked the ranker. Called by: judge_champions.
+-- The caller has locked the ranker. Called by: try_champion.
 create or replace function ls.judge_champion(p_ranker_id bigint)
 returns boolean
 language plpgsql
@@ -48,10 +48,10 @@ begin
                 and (t.ended_at is null or t.ended_at > v_watch.asked_at)))
         then
             v_asked_at := clock_timestamp();
-            if v_asked = v_champion_id then
-                perform ls.request_evaluation(v_champion_id, v_judged.feature_set_ids, v_configuration, p_by => c_by);
-            end if;
-            if not ls.ask_for_evidence(v_champion_id, v_asked, v_judged.feature_set_ids, v_configuration) then
+            -- Nobody can measure what is at home with a worker that is revoked.
+            if v_asked = v_champion_id and not ls.request_incumbent(v_champion_id, v_judged.feature_set_ids, v_configuration, c_by)
+                or not ls.ask_for_evidence(v_champion_id, v_asked, v_judged.feature_set_ids, v_configuration)
+            then
                 v_asked := null;
             end if;
         end if;

@@ -22,7 +22,7 @@ begin
         foreach v_ranker_id in array v_next loop
             perform from ls.ranker where ranker_id = v_ranker_id for no key update skip locked;
             continue when not found;
-            perform ls.judge_champion(v_ranker_id);
+            perform ls.try_champion(v_ranker_id);
             v_count := v_count + 1;
         end loop;
         return v_count;
@@ -49,7 +49,7 @@ begin
         foreach v_ranker_id in array v_next[: p_limit - v_count] loop
             perform from ls.ranker where ranker_id = v_ranker_id for no key update skip locked;
             continue when not found;
-            if ls.judge_champion(v_ranker_id) is not null then
+            if ls.try_champion(v_ranker_id) is not null then
                 v_left := v_left - 1;
             end if;
             v_count := v_count + 1;
@@ -63,7 +63,7 @@ begin
     loop
         perform from ls.ranker where ranker_id = v_ranker_id for no key update skip locked;
         continue when not found;
-        perform ls.judge_champion(v_ranker_id);
+        perform ls.try_champion(v_ranker_id);
         v_count := v_count + 1;
     end loop;
     return v_count;

@@ -10,10 +10,14 @@ as $$
 declare
     v_waiting record;
     v_count integer := 0;
+    c_limit constant integer := 200;  -- of those that wait, at a time; those that were not looked at for longest come first
 begin
     for v_waiting in
         select w.version_id, v.ranker_id
-        from ls.promotion_wait w join ls.ranker_version v using (version_id)
+        from (select o.* from ls.promotion_wait o
+                where p_incumbent_version_id is null or o.incumbent_version_id = p_incumbent_version_id
+                order by o.looked_at, o.waiting_since, o.version_id limit c_limit) w
+            join ls.ranker_version v using (version_id)
             join ls.ranker_version i on i.version_id = w.incumbent_version_id
         where w.incumbent_version_id = p_incumbent_version_id
             or (p_incumbent_version_id is null and case (select j.asks_for from ls.judge(w.version_id) j)
@@ -22,7 +26,7 @@ begin
                     where t.ranker_id = i.ranker_id and t.version_id = i.version_id and t.kind = 'evaluate'
                         and (t.ended_at is null or t.ended_at > w.waiting_since))
                 else true end)
-        order by w.waiting_since, w.version_id limit 1000
+        order by w.waiting_since, w.version_id
     loop
         perform from ls.ranker where ranker_id = v_waiting.ranker_id for no key update skip locked;
         continue when not found;
@@ -30,10 +34,24 @@ begin
         delete from ls.promotion_wait where version_id = v_waiting.version_id;
         continue when not found;
         if not ls.is_withheld(v_waiting.version_id) then
-            perform ls.consider_promotion(v_waiting.version_id);
+            begin
+                perform ls.consider_promotion(v_waiting.version_id);
+            -- One that cannot be decided on keeps no other from it.
+            exception
+                when serialization_failure or deadlock_detected or lock_not_available then raise;
+                when others then
+                    perform ls.record_audit('lscoord', 'not decided',
+                        (select name from ls.ranker where ranker_id = v_waiting.ranker_id), sqlerrm);
+            end;
         end if;
         v_count := v_count + 1;
     end loop;
+    if p_incumbent_version_id is null then
+        update ls.promotion_wait w set looked_at = clock_timestamp()
+        from (select o.version_id, o.incumbent_version_id from ls.promotion_wait o
+            order by o.looked_at, o.waiting_since, o.version_id limit c_limit) o
+        where w.version_id = o.version_id and w.incumbent_version_id = o.incumbent_version_id;
+    end if;
     return v_count;
 end
 $$;
