@@ -6,16 +6,6 @@ select fixture.base_model();
 select ls.register_domain(d) from unnest(array['math/big', 'math/small/deep', 'law/big', 'law/small/deep', 'art/big', 'art/small', 'tax/big', 'tax/small']) d;
 select fixture.worker('w'), fixture.worker('v');
 update ls.check_policy set share = 0;
-create function pg_temp.id(p_version text) returns bigint language sql as $$
-    select version_id from ls.ranker_version v join ls.ranker r using (ranker_id) where r.name || '@' || v.number = p_version $$;
-create function pg_temp.name(p_version_id bigint) returns text language sql as $$
-    select r.name || '@' || v.number from ls.ranker_version v join ls.ranker r using (ranker_id) where v.version_id = p_version_id $$;
-create function pg_temp.champion(p_ranker text) returns integer language sql as $$
-    select v.number from ls.ranker r join ls.ranker_alias a using (ranker_id) join ls.ranker_version v using (ranker_id, version_id)
-    where r.name = p_ranker and a.alias = 'champion' $$;
-create function pg_temp.said(p_version text) returns text language sql as $$
-    select case when promoted then 'promoted: ' else '' end || reason from ls.promotion_decision
-    where version_id = pg_temp.id(p_version) order by promotion_decision_id desc limit 1 $$;
 -- Whatever there is to measure of a version: p_small on sets of domains that end in small or lie beneath such a one, else p_big.
 create temporary table lease as select * from ls.lease_tasks(1, '{evaluate}', 1, 60);
 create function pg_temp.measure(p_version text, p_big double precision, p_small double precision) returns bigint language sql as $$
@@ -27,8 +17,8 @@ create function pg_temp.measure(p_version text, p_big double precision, p_small 
                 join ls.feature_set s on s.digest = decode(f ->> 'digest', 'hex') join ls.domain d using (domain_id)) m
     where l.weights_name = p_version and t.state = 'open' $$;
 create function pg_temp.made(p_ranker text, p_big double precision, p_small double precision) returns integer language plpgsql as $$ begin
-    perform pg_temp.measure(pg_temp.name(fixture.version(p_ranker, 'made' || (select count(*) from ls.ranker_version))), p_big, p_small);
-    return pg_temp.champion(p_ranker);
+    perform pg_temp.measure(fixture.version_name(fixture.version(p_ranker, 'made' || (select count(*) from ls.ranker_version))), p_big, p_small);
+    return fixture.champion_number(p_ranker);
 end $$;
 create function pg_temp.served(p_domain text, p_user text default null) returns text language sql as $$
     select ranker_name || '@' || version_number from ls.route('tiny', p_user, p_domain) $$;
@@ -55,7 +45,7 @@ select is(pg_temp.made('math.listwise', 0.5, 0.5), 1, 'a first version that harm
 select results_eq('select ordinal, domain_id is not null, set_places, query_count, round(mean_difference::numeric, 2), is_harmed from ls.promotion_stratum', $$ values (1, true, '{1}'::integer[], 800, 0.12, false), (2, true, '{2}', 60, 0.12, false) $$,
     'the decision keeps what each part says');
 select is(pg_temp.made('math.listwise', 0.6, 0.2), 2, 'one that is better for most');
-select is(pg_temp.said('math.listwise@2'), 'promoted: better than the champion, version 1: +7.2 points on 860 queries, e = 10^21, 20 asked for; worse for ''math/small'' (-30.0 points on 60 queries), which keeps what serves now', 'is promoted, and says for whom it is worse');
+select is(fixture.decided('math.listwise@2'), 'promoted: better than the champion, version 1: +7.2 points on 860 queries, e = 10^21, 20 asked for; worse for ''math/small'' (-30.0 points on 60 queries), which keeps what serves now', 'is promoted, and says for whom it is worse');
 select results_eq($$ select ranker, user_name, domain, champion, keeps, is_live, decided_on, queries, points, e from ls.exemption_status $$, $$ values ('math.listwise', null, 'math/small', 2, 1, true, 2, 60, '-30.0', '342560') $$, 'those keep the version before, and why is there');
 select results_eq('select version, harmed, withdrawn from ls.promotion_status', $$ values (2, '{math/small}'::text[], false), (1, null, false) $$, 'also beside the decision');
 select results_eq($$ select d, pg_temp.served(d) from unnest(array['math', 'math/big', 'math/bigger', 'math/small', 'math/small/deep', 'math/small/unheard', 'math/smaller']) d $$,
@@ -81,47 +71,47 @@ select results_eq($$ select ls.exemption_holds(exemption_id) from ls.exemption o
 delete from ls.exemption where user_name = 'ada';
 -- The kept version may not be champion any more.
 select set_config('ls.forgetting', 'on', true);
-update ls.ranker_version set worker_id = 2 where version_id = pg_temp.id('math.listwise@1');
+update ls.ranker_version set worker_id = 2 where version_id = fixture.version_id('math.listwise@1');
 update ls.worker set quarantined_at = now(), quarantined_because = 'test', quarantined_for = 'figures' where worker_id = 2;
 select is(pg_temp.served('math/small'), 'math.listwise@2', 'while its maker is in quarantine, the champion serves');
 select is((select is_live from ls.exemption_status), false, 'and the view says so');
 update ls.worker set quarantined_at = null, quarantined_because = null, quarantined_for = null where worker_id = 2;
-update ls.ranker_version set worker_id = null where version_id = pg_temp.id('math.listwise@1');
+update ls.ranker_version set worker_id = null where version_id = fixture.version_id('math.listwise@1');
 
 -- Decided anew with every promotion, against what each stratum has.
 select is(pg_temp.made('math.listwise', 0.7, 0.2), 3, 'another that is better for most, and for these as bad as the one before');
 select results_eq($$ select * from pg_temp.exempt('math.listwise') $$, $$ values ('math/small', 1, 3) $$, 'is compared with what they have, and they keep that');
-select results_eq($$ select array(select pg_temp.name(i) from unnest(incumbent_version_ids) i) from ls.promotion_decision where version_id = pg_temp.id('math.listwise@3') $$, $$ values ('{math.listwise@2,math.listwise@1}'::text[]) $$, 'the decision says with whom');
-select results_eq($$ select j.feature_set_ids, j.incumbent, round(j.mean_difference::numeric, 2) from ls.judge(pg_temp.id('math.listwise@3')) j $$, $$ values ('{1}'::bigint[], 'first sample', 0.32) $$, 'the champion itself is judged on what it serves');
+select results_eq($$ select array(select fixture.version_name(i) from unnest(incumbent_version_ids) i) from ls.promotion_decision where version_id = fixture.version_id('math.listwise@3') $$, $$ values ('{math.listwise@2,math.listwise@1}'::text[]) $$, 'the decision says with whom');
+select results_eq($$ select j.feature_set_ids, j.incumbent, round(j.mean_difference::numeric, 2) from ls.judge(fixture.version_id('math.listwise@3')) j $$, $$ values ('{1}'::bigint[], 'first sample', 0.32) $$, 'the champion itself is judged on what it serves');
 select is(pg_temp.made('math.listwise', 0.71, 0.3), 3, 'one that is hardly better for most, and worse for these, is not promoted: what counts is what each has');
 select is(pg_temp.made('math.listwise', 0.75, 0.5), 5, 'one that is as good for them as what they have');
 select is_empty($$ select * from pg_temp.exempt('math.listwise') $$, 'serves them, too');
 select is(pg_temp.served('math/small'), 'math.listwise@5', 'like all others');
 -- Too many.
 select fixture.feature_set('math/small', 'test', 'more', 96);
-select ls.request_evaluation(pg_temp.id('math.listwise@5')), pg_temp.measure('math.listwise@5', 0.75, 0.5);
+select ls.request_evaluation(fixture.version_id('math.listwise@5')), pg_temp.measure('math.listwise@5', 0.75, 0.5);
 select is(pg_temp.made('math.listwise', 0.9, 0.2), 5, 'one that would harm more than 10 % of the queries');
-select is(pg_temp.said('math.listwise@6'), 'better than the champion, version 5: +10.2 points on 896 queries, e = 10^30, 20 asked for; worse for ''math/small'' (-30.0 points on 96 queries): 10.7 % of the queries, at most 10 % may be', 'is not promoted, and says why');
+select is(fixture.decided('math.listwise@6'), 'better than the champion, version 5: +10.2 points on 896 queries, e = 10^30, 20 asked for; worse for ''math/small'' (-30.0 points on 96 queries): 10.7 % of the queries, at most 10 % may be', 'is not promoted, and says why');
 select is((select promoted from ls.promotion_status limit 1), false, 'whatever the evidence');
 select is((select harmed_count from ls.promotion_decision order by promotion_decision_id desc limit 1), 96, 'so many');
 -- What an exempt stratum has may have to be measured first.
 select fixture.feature_set('math/small', 'test', 'fewer', 50);
-select ls.request_evaluation(pg_temp.id('math.listwise@5')), pg_temp.measure('math.listwise@5', 0.75, 0.5);
+select ls.request_evaluation(fixture.version_id('math.listwise@5')), pg_temp.measure('math.listwise@5', 0.75, 0.5);
 select is(pg_temp.made('math.listwise', 0.9, 0.2), 7, 'fewer than 10 % are exempt again');
 select fixture.feature_set('math/small', 'test', 'newest', 40), fixture.version('math.listwise', 'waits');
 select pg_temp.measure('math.listwise@7', 0.9, 0.2), pg_temp.measure('math.listwise@8', 0.95, 0.2);
-select results_eq($$ select missing, pg_temp.name(asks_for) from ls.judge(pg_temp.id('math.listwise@8')) $$, $$ values ('the incumbent has not been measured on the test set of ''math/small''', 'math.listwise@5') $$, 'what they keep has not been measured on a newer set');
-select results_eq('select pg_temp.name(version_id), pg_temp.name(incumbent_version_id) from ls.promotion_wait', $$ values ('math.listwise@8', 'math.listwise@5') $$, 'it is waited for');
+select results_eq($$ select missing, fixture.version_name(asks_for) from ls.judge(fixture.version_id('math.listwise@8')) $$, $$ values ('the incumbent has not been measured on the test set of ''math/small''', 'math.listwise@5') $$, 'what they keep has not been measured on a newer set');
+select results_eq('select fixture.version_name(version_id), fixture.version_name(incumbent_version_id) from ls.promotion_wait', $$ values ('math.listwise@8', 'math.listwise@5') $$, 'it is waited for');
 select pg_temp.measure('math.listwise@5', 0.75, 0.5);
 select results_eq($$ select * from pg_temp.exempt('math.listwise') $$, $$ values ('math/small', 5, 8) $$, 'its figures decide: promoted, and they keep what they have');
 select is_empty('select * from ls.broken_rules(true)', 'no rule is broken');
 
 -- How an exemption ends otherwise.
 create temporary table heard (n bigint);
-select is(ls.promote(pg_temp.id('math.listwise@8'), 'for all', 'ada'), false, 'a person says that the champion is for all: it is champion already');
+select is(ls.promote(fixture.version_id('math.listwise@8'), 'for all', 'ada'), false, 'a person says that the champion is for all: it is champion already');
 select is_empty($$ select * from pg_temp.exempt('math.listwise') $$, 'and serves everybody');
 select results_eq('select actor, action, subject, reason from ls.audit_entry limit 1', $$ values ('ada', 'end exemptions', 'math.listwise', 'for all') $$, 'which is on record');
-select is(ls.promote(pg_temp.id('math.listwise@8'), 'for all', 'ada'), false, 'once');
+select is(ls.promote(fixture.version_id('math.listwise@8'), 'for all', 'ada'), false, 'once');
 select fixture.feature_set('law/big', 'test', p_queries => 900), fixture.feature_set('law/small', 'test', p_queries => 60), fixture.ranker('law'), pg_temp.made('law.listwise', 0.5, 0.5);
 create function pg_temp.again(p_what text) returns integer language plpgsql as $$
 declare v_version integer := pg_temp.made('law.listwise', 0.6 + 0.05 * (select count(*) from ls.ranker_version where ranker_id = ls.ranker_id('law.listwise')), 0.2); begin
@@ -132,27 +122,27 @@ declare v_version integer := pg_temp.made('law.listwise', 0.6 + 0.05 * (select c
     return (select count(*) from pg_temp.exempt('law.listwise'));
 end $$;
 select is(pg_temp.again($$ select ls.rollback('law.listwise', 'no') $$), 0, 'rolled back: all have the one before');
-select is(pg_temp.champion('law.listwise'), 1, 'which it is');
-select is(pg_temp.again($$ select ls.promote(pg_temp.id('law.listwise@2'), 'yes') $$), 0, 'another by hand: that one is for all');
-select ls.promote(pg_temp.id('law.listwise@1'), 'back');
+select is(fixture.champion_number('law.listwise'), 1, 'which it is');
+select is(pg_temp.again($$ select ls.promote(fixture.version_id('law.listwise@2'), 'yes') $$), 0, 'another by hand: that one is for all');
+select ls.promote(fixture.version_id('law.listwise@1'), 'back');
 select is(pg_temp.again($$ select ls.remove_alias('law.listwise', 'champion', 'nobody') $$), 0, 'no champion, no exemption');
-select ls.promote(pg_temp.id('law.listwise@1'), 'back');
-select is(pg_temp.again($$ select ls.set_alias(pg_temp.id('law.listwise@1'), 'challenger', 'watch') $$), 1, 'another alias is none of its business');
+select ls.promote(fixture.version_id('law.listwise@1'), 'back');
+select is(pg_temp.again($$ select ls.set_alias(fixture.version_id('law.listwise@1'), 'challenger', 'watch') $$), 1, 'another alias is none of its business');
 -- Within a harmed domain the narrower keeps what it had; what was not looked at stays exempt.
 select fixture.feature_set('law/small/deep', 'test', p_queries => 30);
-select ls.request_evaluation(pg_temp.id(n), pg_temp.sets('law')), pg_temp.measure(n, 0.9, 0.2) from (select 'law.listwise@' || pg_temp.champion('law.listwise') as n) x;
-select ls.request_evaluation(pg_temp.id('law.listwise@1'), pg_temp.sets('law')), pg_temp.measure('law.listwise@1', 0.5, 0.5);
+select ls.request_evaluation(fixture.version_id(n), pg_temp.sets('law')), pg_temp.measure(n, 0.9, 0.2) from (select 'law.listwise@' || fixture.champion_number('law.listwise') as n) x;
+select ls.request_evaluation(fixture.version_id('law.listwise@1'), pg_temp.sets('law')), pg_temp.measure('law.listwise@1', 0.5, 0.5);
 select is(pg_temp.made('law.listwise', 0.95, 0.2), 6, 'a harmed domain has a narrower one');
 select results_eq($$ select * from pg_temp.exempt('law.listwise') $$, $$ values ('law/small', 1, 6), ('law/small/deep', 1, 6) $$, 'both keep what they have');
 select fixture.feature_set('law/small/deep', 'test', 'tiny', 20), fixture.feature_set('law/small', 'test', 'tiny', 5);
-select ls.request_evaluation(pg_temp.id(n), pg_temp.sets('law')), pg_temp.measure(n, 0.95, 0.5) from unnest(array['law.listwise@6', 'law.listwise@1']) n;
+select ls.request_evaluation(fixture.version_id(n), pg_temp.sets('law')), pg_temp.measure(n, 0.95, 0.5) from unnest(array['law.listwise@6', 'law.listwise@1']) n;
 select is(pg_temp.made('law.listwise', 0.96, 0.49), 7, 'the sets of these have few queries now');
 select results_eq($$ select * from pg_temp.exempt('law.listwise') $$, $$ values ('law/small', 1, 6), ('law/small/deep', 1, 6) $$, 'what few say ends no exemption');
 select is_empty('select * from ls.broken_rules(true)', 'no rule is broken');
 
 -- Where another ranker is the incumbent, whom a first version would harm passes it.
 select fixture.champion('global.listwise', 'g'), fixture.feature_set('art/big', 'test', p_queries => 800), fixture.feature_set('art/small', 'test', p_queries => 60), fixture.ranker('art');
-select ls.request_evaluation(pg_temp.id('global.listwise@1'), pg_temp.sets('art')), pg_temp.measure('global.listwise@1', 0.5, 0.5);
+select ls.request_evaluation(fixture.version_id('global.listwise@1'), pg_temp.sets('art')), pg_temp.measure('global.listwise@1', 0.5, 0.5);
 select is(pg_temp.made('art.listwise', 0.6, 0.2), 1, 'a first version that is worse for some than the ranker of everything');
 select results_eq($$ select * from pg_temp.exempt('art.listwise') $$, $$ values ('art/small', null::integer, 1) $$, 'those keep no version of it');
 select results_eq($$ select d, pg_temp.served(d) from unnest(array['art', 'art/big', 'art/small']) d $$, $$ values ('art', 'art.listwise@1'), ('art/big', 'art.listwise@1'), ('art/small', 'global.listwise@1') $$, 'they pass it');
@@ -161,7 +151,7 @@ select ls.add_route_rule('all', 'pin', 'art.listwise', p_domain => 'art/*');
 select is(pg_temp.served('art/small'), 'global.listwise@1', 'a rule that names its champion is passed, too');
 select ls.remove_route_rule('all', 'enough');
 select is(pg_temp.made('art.listwise', 0.7, 0.45), 2, 'the next one is measured against who serves them');
-select results_eq($$ select array(select pg_temp.name(i) from unnest(incumbent_version_ids) i) from ls.promotion_decision where version_id = pg_temp.id('art.listwise@2') $$, $$ values ('{art.listwise@1,global.listwise@1}'::text[]) $$, 'which is not its champion');
+select results_eq($$ select array(select fixture.version_name(i) from unnest(incumbent_version_ids) i) from ls.promotion_decision where version_id = fixture.version_id('art.listwise@2') $$, $$ values ('{art.listwise@1,global.listwise@1}'::text[]) $$, 'which is not its champion');
 select is_empty($$ select * from pg_temp.exempt('art.listwise') $$, 'it harms nobody provably, and serves them');
 
 -- Where a version has only to be not worse by a margin, so has it for each.
@@ -174,7 +164,7 @@ select results_eq($$ select * from pg_temp.exempt('tax.listwise') $$, $$ values 
 
 -- A user is forgotten from whom what they keep was learned.
 select ls.set_promotion_policy('tax.listwise', 'better');
-insert into ls.version_feature_set (version_id, ordinal, feature_set_id) values (pg_temp.id('tax.listwise@1'), 1, fixture.feature_set('tax', 'train', 'ada', 3, 'ada'));
+insert into ls.version_feature_set (version_id, ordinal, feature_set_id) values (fixture.version_id('tax.listwise@1'), 1, fixture.feature_set('tax', 'train', 'ada', 3, 'ada'));
 insert into ls.promotion_stratum (promotion_decision_id, ordinal, user_name, set_places, query_count, mean_difference, log_e_worse, is_harmed)
 select max(promotion_decision_id), 9, 'ada', '{1}', 800, 0, -10, false from ls.promotion_decision;
 select isnt_empty($$ select * from ls.forget_user('ada', 'asked') $$, 'she is forgotten');

@@ -3,7 +3,6 @@
 // seed, but for those of real retrains, whose last bits depend on the processor.
 import ArgumentParser
 import Benchmarking
-import Foundation
 import LanguageSystem
 import RankerMath
 import Rankers
@@ -92,18 +91,7 @@ struct GateCommand: ParsableCommand {
     /// The mean labels of versions that differ by their seed alone, query by query over all test
     /// sets.
     private func retrained(_ directory: String) throws -> [[Double]] {
-        let sets = try featureSets(beneath: directory)
-        let (train, test) = (
-            sets.filter { $0.metadata.split == .train }, sets.filter { $0.metadata.split == .test }
-        )
-        guard !train.isEmpty, !test.isEmpty else {
-            throw LanguageSystemError(
-                .invalidArgument,
-                """
-                cannot retrain: found \(train.count) train sets and \(test.count) test sets in \
-                \(directory), expected some of both
-                """)
-        }
+        let (train, test) = try trainAndTestSets(beneath: directory)
         let configuration = RankerConfiguration.preset(
             kind: kind, hiddenSize: train[0].hiddenSize)
         return try (0..<retrains).map { index in
@@ -117,14 +105,5 @@ struct GateCommand: ParsableCommand {
                 return (report.queryValues ?? []).map(Double.init)
             }
         }
-    }
-}
-
-/// All feature sets beneath a directory, by path.
-private func featureSets(beneath directory: String) throws -> [FeatureSet] {
-    let names =
-        FileManager.default.enumerator(atPath: directory)?.compactMap { $0 as? String } ?? []
-    return try names.filter { $0.hasSuffix(".safetensors") }.sorted().map {
-        try FeatureSet(contentsOf: "\(directory)/\($0)")
     }
 }

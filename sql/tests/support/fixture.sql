@@ -78,3 +78,15 @@ $$;
 create function fixture.let_expire(p_task bigint) returns void language sql as $$
     update ls.attempt set leased_until = clock_timestamp() - interval '1 hour' where task_id = p_task and state = 'open';
 $$;
+
+-- A version by what people write, ranker@number, and back; the number of a ranker's champion; what the gate said last of a version.
+create function fixture.version_id(p_version text) returns bigint language sql as $$
+    select version_id from ls.ranker_version v join ls.ranker r using (ranker_id) where r.name || '@' || v.number = p_version $$;
+create function fixture.version_name(p_version_id bigint) returns text language sql as $$
+    select r.name || '@' || v.number from ls.ranker_version v join ls.ranker r using (ranker_id) where v.version_id = p_version_id $$;
+create function fixture.champion_number(p_ranker text) returns integer language sql as $$
+    select v.number from ls.ranker r join ls.ranker_alias a using (ranker_id) join ls.ranker_version v using (ranker_id, version_id)
+    where r.name = p_ranker and a.alias = 'champion' $$;
+create function fixture.decided(p_version text) returns text language sql as $$
+    select case when promoted then 'promoted: ' else '' end || reason from ls.promotion_decision
+    where version_id = fixture.version_id(p_version) order by promotion_decision_id desc limit 1 $$;

@@ -1,13 +1,12 @@
 // The combined scores of a group, by the combiner of the version that scored it.
-import LanguageSystem
-import Rankers
+public import LanguageSystem
 
 extension RankerScorer {
     /// The scores and the signals as one number for each candidate.
     ///
     /// - Returns: Nil where the version has no combiner for what is known.
     /// - Throws: `invalidArgument` for signals that `CandidateSignals` refuses.
-    func combined(
+    public func combined(
         _ scores: [Float], _ signals: RerankSignals?
     ) throws(LanguageSystemError) -> CombinedScores? {
         guard let signals, let combiner else { return nil }
