@@ -92,12 +92,15 @@ comment on table ls.exemption is 'The users and domains whose requests a ranker'
 -- The champions that a person did not put there, and who would serve without each when that was looked at last.
 create table ls.champion_watch (
     ranker_id bigint primary key references ls.ranker on delete cascade,
-    fallback_version_id bigint references ls.ranker_version on delete set null,
+    -- The test sets that it is judged on, and who would serve the requests of each.
+    feature_set_ids bigint[],
+    fallback_version_ids bigint[],
     asked_version_id bigint references ls.ranker_version on delete set null,
     asked_at timestamptz,
     looked_at timestamptz not null default '-infinity'
 );
-create index champion_watch_by_fallback on ls.champion_watch (fallback_version_id) where fallback_version_id is not null;
+create index champion_watch_by_fallback on ls.champion_watch using gin (fallback_version_ids);
+create index champion_watch_by_feature_set on ls.champion_watch using gin (feature_set_ids);
 create index champion_watch_by_asked on ls.champion_watch (asked_version_id) where asked_version_id is not null;
 create index champion_watch_in_order on ls.champion_watch (looked_at, ranker_id);
 comment on table ls.champion_watch is 'Champions that the promotion gate put there, with who would serve without them: when that changes, they are judged anew.';
@@ -107,14 +110,16 @@ select a.ranker_id from ls.ranker_alias a
         where h.ranker_id = a.ranker_id and h.alias = a.alias order by h.alias_history_id desc limit 1) m
 where a.alias = 'champion' and m.moved_by in ('promotion gate', 'promotion (forgotten)', '(forgotten) gate');
 
--- Moves of champions of which not all who fall back on them were looked at. Two who write here never wait for each other.
+-- Moves of champions, and test sets of which figures were refuted: not all whom they concern were looked at. Two who write here
+-- never wait for each other.
 create table ls.champion_move (
     champion_move_id bigint generated always as identity primary key,
     ranker_id bigint not null,
     from_version_id bigint,
+    feature_set_id bigint,
     moved_at timestamptz not null default clock_timestamp()
 );
-comment on table ls.champion_move is 'Moves of champions after which others that fall back on them are still to be judged anew.';
+comment on table ls.champion_move is 'Moves of champions, and refuted figures, after which other champions are still to be judged anew.';
 
 -- Versions whose decision waits for the figures of another ranker's version.
 create table ls.promotion_wait (

@@ -11,7 +11,7 @@ update ls.check_policy set share = 0;
 create function pg_temp.asked() returns setof text language sql as $$
     select distinct fixture.version_name(version_id) from ls.task where kind = 'evaluate' and ended_at is null order by 1 $$;
 create function pg_temp.watched() returns table (ranker text, fallback text, asked text) language sql as $$
-    select r.name, fixture.version_name(w.fallback_version_id), fixture.version_name(w.asked_version_id) from ls.champion_watch w join ls.ranker r using (ranker_id) order by 1 $$;
+    select r.name, (select string_agg(distinct fixture.version_name(f), ' ') from unnest(w.fallback_version_ids) f), fixture.version_name(w.asked_version_id) from ls.champion_watch w join ls.ranker r using (ranker_id) order by 1 $$;
 create temporary table lease as select 1::bigint as worker_id, l.* from ls.lease_tasks(1, '{evaluate}', 1, 60) l;
 create function pg_temp.measure(p_version text, p_accuracy double precision, p_worker bigint default 1) returns bigint language sql as $$
     insert into lease select p_worker, l.* from ls.lease_tasks(p_worker, '{evaluate}', 100, 600) l;

@@ -3,7 +3,8 @@
 --               and what needs no ranker is known for good
 --   refuted     the coordinator's figures take their place; the worker is in quarantine, and whom
 --               it had brought there is not (ls.quarantine_worker); all that it measured for others
---               is measured again; the ranker's champion is chosen anew
+--               is measured again; the ranker's champion is chosen anew, and
+--               housekeeping judges all champions anew that are judged on this test set (ls.judge_champions)
 --   failed      it could not be measured again: nothing is known, and nobody is blamed; what it holds waits on
 -- Then the promotion gate looks again. What it cannot decide is in the audit log, and undoes nothing. Decided before: nothing
 -- happens, so that two coordinators may come to an end.
@@ -55,6 +56,9 @@ begin
         where e.worker_id = v_check.worker_id and ls.serves_others(v.ranker_id, v_check.worker_id)
         -- Those that serve now first.
         order by not exists (select from ls.ranker_alias a where a.ranker_id = v.ranker_id and a.version_id = v.version_id), e.evaluation_id;
+        -- Champions of other rankers, too, may rest on what it said of the first sample, or of who would serve without them.
+        insert into ls.champion_move (ranker_id, feature_set_id)
+        select v_ranker.ranker_id, v_check.feature_set_id where v_check.configuration = ls.default_evaluation_configuration();
     elsif p_verdict = 'confirmed' then
         delete from ls.evaluation where evaluation_id = v_check.evaluation_id returning * into v_old;
         if found then  -- the same row: its id, task and worker stay

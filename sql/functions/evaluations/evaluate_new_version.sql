@@ -1,5 +1,5 @@
 -- ls.evaluate_new_version(version, by): what happens to a version that was just added. It and, where
--- its figures are missing, its incumbent (ls.incumbent) are measured on the ranker's own test sets;
+-- their figures are missing, its incumbents (ls.incumbents) are measured on the ranker's own test sets;
 -- without a test set the promotion gate says at once that there is no evidence.
 -- Called by: complete_training, add_version.
 create or replace function ls.evaluate_new_version(p_version_id bigint, p_by text)
@@ -18,12 +18,13 @@ begin
         perform ls.consider_promotion(p_version_id);
         return;
     end if;
-    select version_id into v_incumbent from ls.incumbent(p_version_id);
-    if v_incumbent is not null then
-        select array_agg(c.feature_set_id order by c.domain collate "C", c.feature_set_id) into v_sets
-        from ls.current_feature_sets(v_ranker.base_model_id, v_domain, 'test', v_ranker.user_name) c;
+    for v_incumbent, v_sets in
+        select i.version_id, array_agg(i.feature_set_id order by i.domain collate "C", i.feature_set_id)
+        from ls.incumbents(v_ranker.ranker_id, p_version_id) i
+        where i.is_counted and i.version_id is not null group by i.version_id order by i.version_id
+    loop
         perform ls.request_incumbent(v_incumbent, v_sets, ls.default_evaluation_configuration(), p_by);
-    end if;
+    end loop;
     if ls.request_evaluation(p_version_id, p_by => p_by) is null then  -- measured before: the bytes are not new
         perform ls.consider_promotion(p_version_id);
     end if;

@@ -58,10 +58,13 @@ begin
     select * into v_judged from ls.judge(p_version_id, v_configuration);
     v_versions := array[p_version_id, v_judged.incumbent_version_id] || v_judged.incumbent_version_ids;
     if ls.waits_for_check(v_versions, v_judged.feature_set_ids, v_configuration)
-        or (v_judged.asks_for is not null and ls.ask_for_evidence(p_version_id, v_judged.asks_for, v_judged.feature_set_ids, v_configuration))
+        or (v_judged.asks_for is not null and ls.ask_for_evidence(p_version_id, v_judged.asks_for,
+            ls.sets_to_measure(v_judged.asks_for, p_version_id, v_judged.feature_set_ids, v_judged.incumbent_version_ids), v_configuration))
     then
-        -- Where another one's figures are missing than the incumbent's, an exempt stratum's, theirs decide.
-        perform ls.await_incumbent(p_version_id, coalesce(nullif(v_judged.asks_for, p_version_id), v_judged.incumbent_version_id), v_configuration);
+        -- Of several incumbents the one whose figures are missing, or are measured again.
+        perform ls.await_incumbent(p_version_id, coalesce(nullif(v_judged.asks_for, p_version_id),
+            (select min(i) from unnest(v_judged.incumbent_version_ids) i
+                where ls.waits_for_check(array[i], v_judged.feature_set_ids, v_configuration)), v_judged.incumbent_version_id), v_configuration);
         return null;
     end if;
 
@@ -75,7 +78,8 @@ begin
     elsif v_promoted and (select bool_or(ls.check_own_word(p_version_id, i, v_judged.feature_set_ids, v_configuration))
         from (select distinct unnest(v_judged.incumbent_version_ids) as i) c)
     then
-        perform ls.await_incumbent(p_version_id, v_judged.incumbent_version_id, v_configuration);
+        perform ls.await_incumbent(p_version_id, coalesce((select min(i) from unnest(v_judged.incumbent_version_ids) i
+            where ls.waits_for_check(array[i], v_judged.feature_set_ids, v_configuration)), v_judged.incumbent_version_id), v_configuration);
         return null;
     end if;
     insert into ls.promotion_decision (version_id, champion_version_id, promoted, reason, policy, margin, incumbent, incumbent_version_id,

@@ -1,6 +1,6 @@
 -- ls.judge(version, configuration, without its ranker) -> the evidence for the version against its incumbent, in one row. Reads only.
--- On each query of the current test sets of the ranker's domain: the mean label of the version's picks minus that of the
--- incumbent's, divided by the width of the labels' range (ls.differences). log_e is of what the ranker's policy asks for
+-- On each query of the current test sets of the ranker's domain that count (ls.incumbents): the mean label of the version's picks minus
+-- that of the picks of who serves such requests without it, divided by the width of the labels' range (ls.differences). log_e is of what the ranker's policy asks for
 -- ('better', or 'not_worse' by more than margin than the anchor: the champion, or whom that one had only to be not worse than, so
 -- that margins do not add up), less ln(tried_count): a version that a sweep made, chosen or not, pays for all it is one of.
 -- It is enough from threshold on.
@@ -9,8 +9,9 @@
 --   strata             each part of the queries (ls.strata) with what says that it would be worse there: by more than the margin, where the
 --                      policy allows one. harmed are those that e-BH names at a rate of 10 % (ls.claims_that_hold); harmed_count is
 --                      how many queries they have together, is_too_harmful that these are more than 10 %
---   an exempt stratum  on its sets the version faces the one that the stratum keeps (ls.exemption), or who serves it without the ranker:
---                      incumbent_version_ids says whom on each set
+--   several incumbents each set's requests may be served by another one, and an exempt stratum has the one that it keeps (ls.exemption), or
+--                      who serves it without the ranker: incumbent_version_ids says whom the version faces on each set, and
+--                      incumbent_version_id who serves most of the queries
 --   the champion       is compared with who would serve without the ranker, and not on sets of exempt strata, which it does not serve
 -- missing says what keeps the gate from deciding, null when nothing does; asks_for the version whose figures
 -- would help. version_values and incumbent_values are query by query, in the order of feature_set_ids, of which the first has
@@ -31,17 +32,15 @@ declare
     v_ranker ls.ranker;
     v_domain text;
     v_champion_id bigint;
-    v_is_exempt boolean;
+    v_anchor_id bigint;
+    v_left_out integer := 0;
     v_set record;
     v_theirs bigint;
     v_my_values real[];
     v_their_values real[];
     v_is_measured boolean;
     v_is_incumbent_measured boolean;
-    v_within bigint[];
     v_margin double precision;
-    v_served bigint;
-    v_has_exemption boolean;
     c_query_count_min constant integer := 30;
     c_query_count_max constant integer := 10000;  -- of one set: more picks than a report holds
     c_harmed_rate constant double precision := 0.1;
@@ -53,12 +52,13 @@ begin
     policy := coalesce(policy, 'better');
     threshold := ln(20::double precision);
     select a.version_id into v_champion_id from ls.ranker_alias a where a.ranker_id = v_ranker.ranker_id and a.alias = 'champion';
-    select i.version_id, i.reason into incumbent_version_id, incumbent from ls.incumbent(p_version_id, v_is_without_ranker) i;
+    select i.version_id, i.reason into incumbent_version_id, incumbent
+    from ls.incumbent_of_ranker(v_ranker.ranker_id, p_version_id, v_is_without_ranker) i;
     if policy = 'not_worse' and incumbent = 'champion' then
         incumbent := 'anchor';
         -- The one that a person named, else whom the champion had only to be not worse than, else the champion: so it is the last that was
         -- better, or that a person put there. What a check of evaluations put there stands for itself: those before it may be found out.
-        incumbent_version_id := coalesce(
+        v_anchor_id := coalesce(
             (select a.version_id from ls.ranker_alias a where a.ranker_id = v_ranker.ranker_id and a.alias = 'anchor'),
             (select v.version_id from (select l.policy, l.incumbent_version_id from ls.promotion_decision l
                     where l.version_id = v_champion_id and l.promoted order by l.promotion_decision_id desc limit 1) d
@@ -67,6 +67,7 @@ begin
                 and (select ls.mover(h.moved_by, h.reason) from ls.alias_history h
                     where h.ranker_id = v_ranker.ranker_id and h.alias = 'champion' order by h.alias_history_id desc limit 1) <> 'check'),
             v_champion_id);
+        incumbent_version_id := v_anchor_id;
     elsif policy = 'not_worse' then
         policy := 'better';
     end if;
@@ -77,7 +78,6 @@ begin
         join ls.sweep_entry x using (task_id)
         cross join lateral (select count(*)::integer as tried from ls.sweep_entry e where e.sweep_id = x.sweep_id) n
     where ls.is_only_swept(p_version_id);
-    v_is_exempt := not v_is_without_ranker and exists (select from ls.exemption e where e.ranker_id = v_ranker.ranker_id);
     feature_set_ids := '{}';
     query_counts := '{}';
     widths := '{}';
@@ -86,29 +86,18 @@ begin
     incumbent_version_ids := '{}';
     differences := '{}';
     for v_set in
-        select c.feature_set_id, f.query_count, f.user_name, d.name as domain, b.first_sample_values as first_sample,
+        select i.feature_set_id, i.domain, i.version_id, i.reason, i.is_counted, f.query_count, b.first_sample_values as first_sample,
             case when f.label_kind = 'binary' then 1 else nullif(b.label_high - b.label_low, 0) end as width
-        from ls.current_feature_sets(v_ranker.base_model_id, v_domain, 'test', v_ranker.user_name) c
-            join ls.feature_set f on f.feature_set_id = c.feature_set_id
-            join ls.domain d on d.domain_id = f.domain_id
-            left join ls.baseline b on b.feature_set_id = c.feature_set_id and b.configuration = v_configuration
-        order by c.feature_set_id
+        from ls.incumbents(v_ranker.ranker_id, p_version_id, v_is_without_ranker) i
+            join ls.feature_set f on f.feature_set_id = i.feature_set_id
+            left join ls.baseline b on b.feature_set_id = i.feature_set_id and b.configuration = v_configuration
+        order by i.feature_set_id
     loop
-        v_theirs := incumbent_version_id;
-        if v_is_exempt then
-            v_within := ls.broader_domains(v_set.domain);
-            v_served := ls.served_version(v_ranker.ranker_id, v_champion_id, coalesce(v_set.user_name, v_ranker.user_name), v_within);
-            v_has_exemption := v_served is distinct from v_champion_id;
-            continue when v_has_exemption and p_version_id = v_champion_id;
-            if v_has_exemption and v_served is not null then
-                v_theirs := v_served;
-            elsif v_has_exemption then
-                v_theirs := (select p.version_id
-                    from ls.route_plan((select b.name from ls.base_model b where b.base_model_id = v_ranker.base_model_id),
-                        coalesce(v_set.user_name, v_ranker.user_name), v_set.domain, v_ranker.ranker_id) p
-                    where p.role = 'serve' and p.share = 10000 order by p.place limit 1);
-            end if;
+        if not v_set.is_counted then
+            v_left_out := v_left_out + 1;
+            continue;
         end if;
+        v_theirs := case when v_set.reason = 'champion' then coalesce(v_anchor_id, v_set.version_id) else v_set.version_id end;
         feature_set_ids := feature_set_ids || v_set.feature_set_id;
         query_counts := query_counts || v_set.query_count;
         widths := widths || v_set.width::double precision;
@@ -150,7 +139,8 @@ begin
     end loop;
     query_count := (select coalesce(sum(n), 0) from unnest(query_counts) n);
     if cardinality(feature_set_ids) = 0 then
-        missing := format('there is no test feature set of %s', coalesce('domain ''' || v_domain || '''', 'any domain'));
+        missing := case when v_left_out = 0 then format('there is no test feature set of %s', coalesce('domain ''' || v_domain || '''', 'any domain'))
+            else 'all its test sets are of those who are exempt from it' end;
     elsif missing is null and query_count < c_query_count_min then
         missing := format('its test sets have %s queries, the gate needs %s or more', query_count, c_query_count_min);
     end if;
@@ -178,8 +168,8 @@ begin
         select avg(d), stddev_samp(d) / sqrt(count(*)) into mean_difference, standard_error from unnest(differences) d;
         is_too_harmful := harmed_count > c_harmed_share_max * query_count;
     end if;
-    words := ls.words_of_evidence(p_version_id, policy, margin, incumbent, incumbent_version_id, query_count, tried_count, log_e, log_e_worse,
-        threshold, mean_difference, missing, strata, harmed_count, is_too_harmful);
+    words := ls.words_of_evidence(p_version_id, policy, margin, incumbent, incumbent_version_id, incumbent_version_ids, v_left_out, query_count,
+        tried_count, log_e, log_e_worse, threshold, mean_difference, missing, strata, harmed_count, is_too_harmful);
     return next;
 end
 $$;

@@ -6,7 +6,7 @@
 --   the ranker's policy is manual                 nothing happens: a person decides
 --   figures in dispute, or only the word of who   not before a coordinator has measured them again
 --   made the other one
---   somebody else works on the other's ranker     not now: both are locked while one goes, so that of two rankers that fall back on
+--   somebody else works on another's ranker       not now: all are locked while one goes, so that of two rankers that fall back on
 --                                                 each other only one can go, and the other then falls back on something else
 --   proven worse                                  no champion, with a decision that says why; the gate does not promote that version
 --                                                 again by itself (ls.consider_promotion), so nothing goes back and forth
@@ -19,8 +19,10 @@ declare
     v_configuration jsonb := ls.default_evaluation_configuration();
     v_watch ls.champion_watch;
     v_champion_id bigint;
-    v_fallback record;
-    v_fallback_ranker bigint;
+    v_set_ids bigint[];
+    v_fallback_ids bigint[];
+    v_rankers bigint[];
+    v_locked_count integer;
     v_judged record;
     v_asked bigint;
     v_asked_at timestamptz;
@@ -32,8 +34,11 @@ begin
     if v_watch.ranker_id is null or v_champion_id is null then
         return false;
     end if;
-    select * into strict v_fallback from ls.incumbent(v_champion_id, true);
-    if v_watch.looked_at > '-infinity' and v_watch.asked_version_id is null and v_watch.fallback_version_id is not distinct from v_fallback.version_id then
+    select coalesce(array_agg(i.feature_set_id order by i.feature_set_id), '{}'), coalesce(array_agg(i.version_id order by i.feature_set_id), '{}')
+    into v_set_ids, v_fallback_ids from ls.incumbents(p_ranker_id, v_champion_id) i where i.is_counted;
+    if v_watch.looked_at > '-infinity' and v_watch.asked_version_id is null
+        and (v_watch.feature_set_ids, v_watch.fallback_version_ids) is not distinct from (v_set_ids, v_fallback_ids)
+    then
         update ls.champion_watch set looked_at = clock_timestamp() where ranker_id = p_ranker_id;
         return false;
     end if;
@@ -50,44 +55,46 @@ begin
             v_asked_at := clock_timestamp();
             -- Nobody can measure what is at home with a worker that is revoked.
             if v_asked = v_champion_id and not ls.request_incumbent(v_champion_id, v_judged.feature_set_ids, v_configuration, c_by)
-                or not ls.ask_for_evidence(v_champion_id, v_asked, v_judged.feature_set_ids, v_configuration)
+                or not ls.ask_for_evidence(v_champion_id, v_asked,
+                    ls.sets_to_measure(v_asked, v_champion_id, v_judged.feature_set_ids, v_judged.incumbent_version_ids), v_configuration)
             then
                 v_asked := null;
             end if;
         end if;
-    elsif ls.waits_for_check(array[v_champion_id, v_fallback.version_id] || v_judged.incumbent_version_ids, v_judged.feature_set_ids, v_configuration) then
-        v_asked := coalesce(v_fallback.version_id, v_champion_id);
+    elsif ls.waits_for_check(v_champion_id || v_judged.incumbent_version_ids, v_judged.feature_set_ids, v_configuration) then
+        v_asked := coalesce((select min(i) from unnest(v_judged.incumbent_version_ids) i
+            where ls.waits_for_check(array[i], v_judged.feature_set_ids, v_configuration)), v_champion_id);
     elsif v_judged.log_e_worse >= v_judged.threshold and v_judged.policy <> 'manual' then
         -- The other one's word of itself is measured again.
-        if v_fallback.version_id is not null
-            and ls.check_own_word(v_fallback.version_id, v_champion_id, v_judged.feature_set_ids, v_configuration)
-        then
-            v_asked := v_fallback.version_id;
-        else
-            select v.ranker_id into v_fallback_ranker from ls.ranker_version v where v.version_id = v_fallback.version_id;
-            if v_fallback_ranker is not null then
-                perform from ls.ranker where ranker_id = v_fallback_ranker for no key update skip locked;
-                if not found then
-                    return null;
-                end if;
-                -- It may have gone before it was locked.
-                if (select i.version_id from ls.incumbent(v_champion_id, true) i) is distinct from v_fallback.version_id then
-                    return null;
-                end if;
+        v_asked := (select min(i) from (select distinct unnest(v_judged.incumbent_version_ids)) o (i)
+            where i is not null and ls.check_own_word(i, v_champion_id, v_judged.feature_set_ids, v_configuration));
+        if v_asked is null then
+            v_rankers := array(select distinct v.ranker_id from ls.ranker_version v where v.version_id = any (v_judged.incumbent_version_ids));
+            with locked as materialized (
+                select from ls.ranker r where r.ranker_id = any (v_rankers) order by r.ranker_id for no key update skip locked
+            ) select count(*) into v_locked_count from locked;
+            -- Who would serve instead may have gone before it was locked.
+            if v_locked_count < cardinality(v_rankers)
+                or array(select i.version_id from ls.incumbents(p_ranker_id, v_champion_id) i where i.is_counted order by i.feature_set_id)
+                    is distinct from v_fallback_ids
+            then
+                return null;
             end if;
             v_reason := format('withdrawn: %s', v_judged.words);
             insert into ls.promotion_decision (version_id, champion_version_id, promoted, withdrawn, reason, policy, margin, incumbent,
                 incumbent_version_id, configuration, feature_set_ids, query_counts, widths, version_values, incumbent_values, tried_count,
-                log_e, log_e_worse, mean_difference, standard_error)
+                log_e, log_e_worse, mean_difference, standard_error, incumbent_version_ids)
             values (v_champion_id, v_champion_id, false, true, v_reason, v_judged.policy, v_judged.margin, v_judged.incumbent,
                 v_judged.incumbent_version_id, v_configuration, v_judged.feature_set_ids, v_judged.query_counts, v_judged.widths,
                 v_judged.version_values, v_judged.incumbent_values, v_judged.tried_count, v_judged.log_e, v_judged.log_e_worse,
-                v_judged.mean_difference, v_judged.standard_error);
+                v_judged.mean_difference, v_judged.standard_error,
+                case when exists (select from unnest(v_judged.incumbent_version_ids) i where i is distinct from v_judged.incumbent_version_id)
+                    then v_judged.incumbent_version_ids end);
             perform ls.remove_alias((select name from ls.ranker where ranker_id = p_ranker_id), 'champion', v_reason, c_by);
             return true;
         end if;
     end if;
-    update ls.champion_watch set fallback_version_id = v_fallback.version_id, asked_version_id = v_asked, asked_at = v_asked_at, looked_at = clock_timestamp()
+    update ls.champion_watch set feature_set_ids = v_set_ids, fallback_version_ids = v_fallback_ids, asked_version_id = v_asked, asked_at = v_asked_at, looked_at = clock_timestamp()
     where ranker_id = p_ranker_id;
     return false;
 end

@@ -1,6 +1,7 @@
 -- ls.judge_champions(limit, asked version) -> how many champions were looked at, at most so many: whether they are worse than who would
 -- serve without them (ls.judge_champion). With an asked version: those that wait for its figures, which came in. Else first
--- those that fell back on a champion that moved, and those beneath one that is new (ls.champion_move); then those that nobody
+-- those that fell back on a champion that moved, those beneath one that is new, and those that are judged on a test set of which
+-- figures were refuted (ls.champion_move); then those that nobody
 -- looked at for longest, so that what else changes a route (rules, transfers) is found out, too. Each is found by an index, whatever
 -- the number of rankers. Rankers that somebody else works on are left for the next time: nobody waits here.
 -- Called by: housekeep, reconsider.
@@ -29,9 +30,12 @@ begin
     end if;
     for v_move in select * from ls.champion_move order by champion_move_id limit 5 * p_limit for update skip locked loop
         exit when v_count >= p_limit;
-        if v_move.from_version_id is not null then
+        if v_move.feature_set_id is not null then
             v_next := array(select w.ranker_id from ls.champion_watch w
-                where w.fallback_version_id = v_move.from_version_id and w.looked_at < v_move.moved_at order by w.ranker_id limit p_limit - v_count + 1);
+                where w.feature_set_ids @> array[v_move.feature_set_id] and w.looked_at < v_move.moved_at order by w.ranker_id limit p_limit - v_count + 1);
+        elsif v_move.from_version_id is not null then
+            v_next := array(select w.ranker_id from ls.champion_watch w
+                where w.fallback_version_ids @> array[v_move.from_version_id] and w.looked_at < v_move.moved_at order by w.ranker_id limit p_limit - v_count + 1);
         else
             select * into v_ranker from ls.ranker where ranker_id = v_move.ranker_id;
             v_next := array(select w.ranker_id
@@ -49,6 +53,8 @@ begin
         foreach v_ranker_id in array v_next[: p_limit - v_count] loop
             perform from ls.ranker where ranker_id = v_ranker_id for no key update skip locked;
             continue when not found;
+            -- Others would serve as before, but what they and it pick is known better.
+            update ls.champion_watch set feature_set_ids = null where ranker_id = v_ranker_id and v_move.feature_set_id is not null;
             if ls.try_champion(v_ranker_id) is not null then
                 v_left := v_left - 1;
             end if;

@@ -18,11 +18,11 @@ begin
             select from ls.promotion_decision d where d.version_id = v_champion_id and d.promoted)))
     then
         insert into ls.champion_watch (ranker_id) values (p_ranker_id)
-        on conflict (ranker_id) do update set fallback_version_id = null, asked_version_id = null, asked_at = null, looked_at = '-infinity';
+        on conflict (ranker_id) do update set feature_set_ids = null, fallback_version_ids = null, asked_version_id = null, asked_at = null, looked_at = '-infinity';
     else
         delete from ls.champion_watch where ranker_id = p_ranker_id;
     end if;
-    if p_from_version_id is null or exists (select from ls.champion_watch w where w.fallback_version_id = p_from_version_id) then
+    if p_from_version_id is null or exists (select from ls.champion_watch w where w.fallback_version_ids @> array[p_from_version_id]) then
         insert into ls.champion_move (ranker_id, from_version_id) values (p_ranker_id, p_from_version_id);
     end if;
 end
