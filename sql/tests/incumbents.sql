@@ -1,0 +1,139 @@
+-- ls.incumbents, incumbent_for, sets_to_measure: who serves the requests of each test set of a ranker, which sets count, and what is
+-- judged anew when figures of one were refuted.
+begin;
+select plan(41);
+select fixture.base_model();
+select ls.register_domain(d) from unnest(array['math', 'art', 'art/one', 'art/two']) d;
+select fixture.worker('w'), fixture.worker('v');
+update ls.check_policy set share = 0;
+create temporary table lease as select 1::bigint as worker_id, l.* from ls.lease_tasks(1, '{evaluate}', 1, 60) l;
+-- All that a version is to be measured on.
+create function pg_temp.measure(p_version text, p_accuracy double precision, p_worker bigint default 1, p_extra jsonb default '{}') returns bigint language sql as $$
+    insert into lease select p_worker, l.* from ls.lease_tasks(p_worker, '{evaluate}', 100, 600) l;
+    select count(ls.complete_evaluation(p_worker, l.token, m.digests, m.reports)) from lease l join ls.attempt t using (token)
+        cross join lateral (select array_agg(s.digest order by o) as digests, array_agg(fixture.report(p_accuracy, p_extra, s.query_count) order by o) as reports
+            from jsonb_array_elements(l.features) with ordinality x (f, o) join ls.feature_set s on s.digest = decode(f ->> 'digest', 'hex')) m
+    where l.weights_name = p_version and l.worker_id = p_worker and t.state = 'open' $$;
+create function pg_temp.made(p_ranker text, p_accuracy double precision) returns integer language plpgsql as $$ begin
+    perform pg_temp.measure(fixture.version_name(fixture.version(p_ranker, 'made' || (select count(*) from ls.ranker_version))), p_accuracy);
+    return fixture.champion_number(p_ranker);
+end $$;
+-- Domain of the set, whether it counts, who serves its requests.
+create function pg_temp.faced(p_version text) returns setof text language sql as $$
+    select concat_ws(' ', i.domain, case when not i.is_counted then '(does not count)' end, i.reason, fixture.version_name(i.version_id))
+    from ls.ranker_version v cross join lateral ls.incumbents(v.ranker_id, v.version_id) i where v.version_id = fixture.version_id(p_version) order by 1 $$;
+create function pg_temp.incumbent(p_version text) returns text language sql as $$
+    select concat_ws(': ', i.reason, fixture.version_name(i.version_id)) from ls.incumbent(fixture.version_id(p_version)) i $$;
+create function pg_temp.asked() returns setof text language sql as $$
+    select fixture.version_name(t.version_id) || ' on ' || string_agg(d.name, ', ' order by d.name) from ls.task t join ls.task_feature_set using (task_id) join ls.feature_set f using (feature_set_id)
+        join ls.domain d on d.domain_id = f.domain_id where t.kind = 'evaluate' and t.ended_at is null group by t.task_id, t.version_id order by 1 $$;
+
+-- A ranker for everything faces, on each domain's set, who serves that domain.
+select fixture.feature_set(d, 'test') from unnest(array['math/algebra', 'math/geometry', 'code']) d;
+select fixture.ranker('math'), fixture.ranker(null, p_user => 'ada'), fixture.ranker('math/algebra'), fixture.ranker('code');
+select is(pg_temp.made('math.listwise', 0.6), 1, 'the ranker of math has a champion');
+select fixture.version('~ada.listwise', 'hers');
+select results_eq($$ select pg_temp.faced('~ada.listwise@1') $$, array['code first sample', 'math/algebra parent domain math.listwise@1', 'math/geometry parent domain math.listwise@1'],
+    'a user''s ranker for everything would take the requests of math from it, and those of code from nobody');
+select is(pg_temp.incumbent('~ada.listwise@1'), 'parent domain: math.listwise@1', 'most of them are served by that of math');
+select results_eq($$ select pg_temp.asked() $$, array['~ada.listwise@1 on code, math/algebra, math/geometry'], 'what is known is not measured again');
+select pg_temp.measure('~ada.listwise@1', 0.45);
+select is(fixture.champion_number('~ada.listwise'), null, 'better than the first sample on code alone, and worse on math, it is not promoted');
+select is(fixture.decided('~ada.listwise@1'), 'not proven better than ''math.listwise'' version 1, which serves these requests without it (parent domain) and another: -7.7 points on 1200 queries, e = less than 0.01, 20 asked for; it is worse, e = 10^31; worse for ''math/algebra'' (-15.0 points on 400 queries), ''math/geometry'' (-15.0 points on 400 queries): 66.7 % of the queries, at most 10 % may be', 'the decision says why');
+select results_eq($$ select array(select fixture.version_name(i) from unnest(incumbent_version_ids) i), fixture.version_name(incumbent_version_id) from ls.promotion_decision where version_id = fixture.version_id('~ada.listwise@1') $$,
+    $$ values (array['math.listwise@1', 'math.listwise@1', null], 'math.listwise@1') $$, 'and keeps whom it faced on each set');
+select is(pg_temp.made('~ada.listwise', 0.7), 2, 'one that is better on all is');
+select is((select ranker_name from ls.route('tiny', 'ada', 'math/algebra')), '~ada.listwise', 'and serves her');
+select results_eq($$ select pg_temp.faced('~ada.listwise@2') $$, array['code first sample', 'math/algebra parent domain math.listwise@1', 'math/geometry parent domain math.listwise@1'], 'those whom the champion is compared with');
+select ls.judge_champions();
+select results_eq($$ select w.feature_set_ids = array(select i.feature_set_id from ls.incumbents(w.ranker_id) i), array(select fixture.version_name(f) from unnest(w.fallback_version_ids) f)
+    from ls.champion_watch w where w.ranker_id = ls.ranker_id('~ada.listwise') $$, $$ values (true, array['math.listwise@1', 'math.listwise@1', null]) $$, 'are watched, all of them');
+
+-- What a narrower ranker serves anyway does not count.
+select is(pg_temp.made('math/algebra.listwise', 0.75), 1, 'algebra has a ranker of its own, better than that of math');
+select fixture.version('math.listwise', 'second');
+select results_eq($$ select pg_temp.faced('math.listwise@2') $$, array['math/algebra (does not count) champion math.listwise@1', 'math/geometry champion math.listwise@1'], 'a newer version of math''s would not serve algebra');
+select pg_temp.measure('math.listwise@2', 0.66);
+select is(fixture.decided('math.listwise@2'), 'promoted: better than the champion, version 1: +6.0 points on 400 queries, e = 10^8, 20 asked for; one test set does not count, as others serve its requests', 'and is judged on geometry');
+select results_eq($$ select pg_temp.faced('~ada.listwise@1') $$, array['code champion ~ada.listwise@2', 'math/algebra champion ~ada.listwise@2', 'math/geometry champion ~ada.listwise@2'], 'her own ranker comes before it: all her sets count');
+select is_empty('select * from ls.broken_rules(true)', 'no rule is broken');
+-- A champion that is asked for nothing that it was measured on.
+select fixture.ranker('math/geometry'), pg_temp.made('math/geometry.listwise', 0.8);
+select results_eq($$ select pg_temp.faced('math.listwise@2') $$, array['math/algebra first sample', 'math/geometry first sample'], 'where others serve every set, all count, against who serves math itself');
+select results_eq($$ select pg_temp.faced('math.listwise@1') $$, array['math/algebra champion math.listwise@2', 'math/geometry champion math.listwise@2'], 'a challenger still faces the champion');
+
+-- Another kind's ranker of the same domain serves the same requests.
+select fixture.ranker('math/geometry', 'pointwise');
+select fixture.version('math/geometry.pointwise', 'p1');
+select results_eq($$ select pg_temp.faced('math/geometry.pointwise@1') $$, array['math/geometry domain math/geometry.listwise@1'], 'it is the incumbent');
+
+-- Rules.
+select ls.add_route_rule('by-hand', 'pin', 'math.listwise@1', p_domain => 'code');
+select fixture.version('code.listwise', 'c1');
+select results_eq($$ select pg_temp.faced('code.listwise@1') $$, array['code rule math.listwise@1'], 'where a rule serves every set, it is the incumbent');
+create function pg_temp.is_asked() returns boolean language sql as $$ select is_asked from ls.incumbent_for(ls.ranker_id('code.listwise'), null, false, 'bob', 'code') $$;
+select is(pg_temp.is_asked(), false, 'the ranker is not asked');
+select ls.promote(fixture.version_id('code.listwise@1'), 'try');
+select ls.add_route_rule('to-code', 'pin', 'code.listwise', p_domain => 'code', p_priority => -1);
+select is(pg_temp.is_asked(), true, 'unless a rule before it gives it the requests');
+select ls.remove_alias('code.listwise', 'champion', 'test');
+select ls.remove_route_rule('to-code', 'test'), ls.remove_route_rule('by-hand', 'test');
+select ls.add_route_rule('hers', 'pin', 'math.listwise@1', p_user => 'ada', p_domain => 'math/algebra');
+select results_eq($$ select pg_temp.faced('~ada.listwise@1') $$, array['code champion ~ada.listwise@2', 'math/algebra (does not count) champion ~ada.listwise@2', 'math/geometry champion ~ada.listwise@2'], 'what a rule serves anyway does not count');
+select ls.add_route_rule('back', 'pin', '~ada.listwise:champion', p_user => 'ada', p_priority => -1);
+select results_eq($$ select pg_temp.faced('~ada.listwise@1') $$, array['code champion ~ada.listwise@2', 'math/algebra champion ~ada.listwise@2', 'math/geometry champion ~ada.listwise@2'], 'unless a rule before it gives them to the ranker');
+select ls.remove_route_rule('back', 'test'), ls.remove_route_rule('hers', 'test');
+select is(ls.sets_to_measure(7, 7, '{1,2,3}', '{4,5,null}'), '{1,2,3}', 'a version is measured on all its sets');
+select is(ls.sets_to_measure(5, 7, '{1,2,3}', '{4,5,null}'), '{2}', 'whom it faces on those where it does');
+
+-- Without a champion a narrower ranker keeps nothing from the broader one.
+select ls.remove_alias('math/algebra.listwise', 'champion', 'test'), ls.remove_alias('math/geometry.listwise', 'champion', 'test');
+select results_eq($$ select pg_temp.faced('math.listwise@1') $$, array['math/algebra champion math.listwise@2', 'math/geometry champion math.listwise@2'], 'all its sets count again');
+
+-- Several incumbents are measured where they are faced, one after the other.
+select fixture.ranker(null, p_user => 'bob'), fixture.champion('code.listwise', 'unmeasured');
+select ls.cancel_task(task_id, 'test') from ls.task where ended_at is null;
+delete from ls.evaluation where version_id = fixture.version_id('code.listwise@2');
+select fixture.version('~bob.listwise', 'b1');
+select results_eq($$ select pg_temp.asked() $$, array['code.listwise@2 on code', '~bob.listwise@1 on code, math/algebra, math/geometry'], 'asked for are the figures that are not known');
+select pg_temp.measure('~bob.listwise@1', 0.9);
+select results_eq($$ select fixture.version_name(incumbent_version_id) from ls.promotion_wait where version_id = fixture.version_id('~bob.listwise@1') $$, array['code.listwise@2'], 'it waits for them');
+select pg_temp.measure('code.listwise@2', 0.5);
+select is(fixture.champion_number('~bob.listwise'), 1, 'and they decide');
+
+-- Training starts from who serves most of the requests.
+select ls.register_ranker('tiny', 'listwise', '{"kind": "listwise", "hidden_size": 4}', '{"start": "incumbent", "epochs": 1, "seed": 7}', 'cid', null, 'cid');
+select fixture.feature_set('math/algebra', 'train');
+select ls.request_training('cid');
+select is((select fixture.version_name(initial_version_id) from ls.task where kind = 'train' and ended_at is null), 'math.listwise@2', 'a user''s ranker starts from the one that serves him now');
+select ls.cancel_task(task_id, 'test') from ls.task where ended_at is null;
+
+-- Figures of a set were refuted: whoever rests on them is judged anew, in whatever ranker. What the liar said of the first
+-- sample made a version champion that is worse than it.
+select fixture.feature_set('art/one', 'test'), fixture.feature_set('art/two', 'test'), fixture.ranker('art/one'), fixture.ranker('art');
+select fixture.version('art.listwise', 'art1');
+select pg_temp.measure('art.listwise@1', 0.5, 2, '{"first_sample": 0.2, "oracle": 0.9}');
+select is(fixture.champion_number('art.listwise'), 1, 'promoted against a first sample that a worker made small');
+select ls.judge_champions();
+select fixture.version('art/one.listwise', 'one1');
+select pg_temp.measure('art/one.listwise@1', 0.55, 1, '{"first_sample": 0.2, "oracle": 0.9}');
+select ls.judge_champions();
+select is((select count(*) from ls.champion_move), 0::bigint, 'all were looked at');
+select ls.open_evaluation_check(evaluation_id, 'sample', true) from ls.evaluation e where version_id = fixture.version_id('art.listwise@1');
+select ls.decide_evaluation_check(evaluation_check_id, 'refuted', 'the first sample is better', fixture.report(0.5, '{"first_sample": 0.7}'))
+    from ls.evaluation_check where version_id = fixture.version_id('art.listwise@1') and decided_at is null;
+select is(fixture.champion_number('art.listwise'), null, 'found out, it is chosen anew, and worse than the first sample');
+select results_eq($$ select fixture.champion_number('art/one.listwise') $$, $$ values (1) $$, 'another ranker''s stays until housekeeping looks at it');
+select isnt_empty('select * from ls.champion_move where feature_set_id is not null', 'which is noted');
+select ls.judge_champions();
+select is(fixture.champion_number('art/one.listwise'), null, 'and goes, as what it was compared with was wrong');
+select is_empty('select * from ls.champion_move where feature_set_id is not null', 'then nothing is left to look at');
+
+-- A new test set is a reason to look again.
+select fixture.feature_set('math/algebra', 'test', 'newer');
+select ls.judge_champions(1000);
+select results_eq($$ select w.asked_version_id is not null, cardinality(w.feature_set_ids) from ls.champion_watch w where w.ranker_id = ls.ranker_id('~bob.listwise') $$, $$ values (true, 5) $$, 'a champion is to be measured on a newer test set');
+select isnt_empty($$ select * from ls.task t join ls.task_feature_set using (task_id) where t.version_id = fixture.version_id('~bob.listwise@1') and t.ended_at is null $$, 'that is asked for');
+select is_empty('select * from ls.broken_rules(true)', 'no rule is broken');
+select * from finish();
+rollback;
