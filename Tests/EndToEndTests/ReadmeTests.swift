@@ -62,6 +62,7 @@ import Testing
                 ["train", "--domain", "math/*", "--domain", "math", "--wait"],
                 ["train", "~ada.listwise", "--features", "math/algebra", "--wait"],
                 ["train", "~ben/math.listwise", "--features", "math/geometry", "--wait"],
+                ["promote", "~ada.listwise@1", "--anyway", "--reason", "ada asked for it"],
             ]
         for step in steps {
             let ending = try await run(

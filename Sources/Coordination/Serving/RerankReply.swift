@@ -104,7 +104,7 @@ extension RerankReply {
         let user = request.user ?? "-"
         let domain = request.domain?.description ?? "-"
         let missing =
-            request.user.map { "user \($0) has no ranker here" } ?? "no user was named"
+            request.user.map { "no ranker of user \($0) serves this" } ?? "no user was named"
         return switch reason {
         case .named: "the request named it"
         case .rule: "route rule \(rule ?? "-") says so"

@@ -66,25 +66,27 @@ struct Promote: AsyncParsableCommand {
                 let hasMoved = try await ledger.promote(version.versionID, because: reason)
                 return hasMoved ? "\(name) is champion" : "\(name) was champion already"
             }
-            return try await Self.ask(ledger, version.versionID, name)
+            return try await Self.ask(ledger, version, name)
         }
         print(line)
     }
 
     /// - Throws: `forbiddenTransition`, with what the gate said, when it does not promote.
     private static func ask(
-        _ ledger: LedgerStore, _ version: RankerVersionID, _ name: String
+        _ ledger: LedgerStore, _ version: Route, _ name: String
     ) async throws -> String {
-        let answer = try await ledger.considerPromotion(version)
-        let words = try await ledger.judge(name).words
-        switch answer {
-        case true?: return "\(name) is champion: \(words)"
-        case false?:
+        guard let isPromoted = try await ledger.considerPromotion(version.versionID) else {
+            let words = try await ledger.judge(name).words
+            return "\(name) is not decided on: it is champion, was taken away, or waits: \(words)"
+        }
+        // What the gate said then: a champion is compared with another one than before.
+        let answers = try await ledger.promotionAnswers(of: [version.rankerName])
+        let words = answers.first?.reason ?? "no reason is known"
+        guard isPromoted else {
             throw LanguageSystemError(
                 .forbiddenTransition, "cannot promote \(name): \(words)",
                 hint: "lscoord judge \(name) shows the figures; --anyway --reason promotes by hand")
-        case nil:
-            return "\(name) is not decided on: it is champion, was taken away, or waits: \(words)"
         }
+        return "\(name) is champion: \(words)"
     }
 }
