@@ -113,7 +113,7 @@ import Testing
         try await expect(
             "select key || value from ls.ranker_tag where version is null", "teamsearch")
         try await expect("select attempt_count_max from ls.task_limits where kind = 'train'", "3")
-        // Ada's ranker had its champion, and is forgotten.
+        // Ada's ranker had a version, and the gate looked at it; it is forgotten.
         #expect(transcript.contains(/~ada\.listwise\s*\|\s*1\s/))
         try await expect("select count(*) from ls.ranker_status where user_name = 'ada'", "0")
         try await expect("select count(*) from ls.broken_rules(true)", "0")
