@@ -9,6 +9,9 @@ alter table ls.baseline
     -- The least and the greatest label; null: nobody said yet, or labels are 0 and 1.
     add column label_low double precision,
     add column label_high double precision,
+    -- The first candidate with an answer, and the one with the highest mean log-probability a token.
+    add column has_answer double precision,
+    add column mean_log_probability double precision,
     add constraint baseline_range_is_whole check ((label_low is null) = (label_high is null) and label_low <= label_high);
 
 create table ls.promotion_policy (
@@ -138,9 +141,10 @@ alter table ls.evaluation_check drop constraint evaluation_check_reason_is_known
 alter table ls.evaluation_check add constraint evaluation_check_reason_is_known
     check (reason in ('sample', 'trained and measured', 'dispute', 'reopened', 'single queries'));
 
--- What was known of a decision's candidates beside their features, and what its first candidate was to be.
+-- What was known of a decision's candidates beside their features, and what its first candidate was to be. Not valid: the
+-- columns are new, so no row can break a rule about them, and nobody waits while months of decisions are read.
 alter table ls.decision
     add column signals jsonb,
     add column aggregate text not null default 'best',
-    add constraint decision_signals_are_an_object check (jsonb_typeof(signals) = 'object'),
-    add constraint decision_aggregate_is_known check (aggregate in ('best', 'weighted_vote'));
+    add constraint decision_signals_are_an_object check (jsonb_typeof(signals) = 'object') not valid,
+    add constraint decision_aggregate_is_known check (aggregate in ('best', 'weighted_vote')) not valid;

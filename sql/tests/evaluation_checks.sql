@@ -1,7 +1,7 @@
 -- ls.check_report, compare_with_baseline, claim_evaluation_check, decide_evaluation_check, leaves_to_another: one worker's word, and what
 -- becomes of it when a coordinator measures again.
 begin;
-select plan(219);
+select plan(221);
 select fixture.base_model();
 select fixture.feature_set('code', 'train'), fixture.feature_set('code', 'test');
 select fixture.ranker('code');
@@ -354,6 +354,9 @@ select isnt((select confirmed_at from pg_temp.known), null, 'and knows for good'
 select isnt(fixture.version('apart.listwise', 'apart 5'), null, 'another');
 select is(pg_temp.refusal(pg_temp.extra('first_sample', '[0.37, 0.39]', '0.38')), 'LS001 cannot take an evaluation: found a query whose first_sample, which needs no ranker, was measured here as another', 'then it is refused');
 select is(pg_temp.refusal('{"label_range": [0, 2]}'), 'LS001 cannot take an evaluation: found label_range [0, 2], which needs no ranker and was measured here as [0, 1]', 'as are other labels');
+update ls.baseline set has_answer = 0.41, mean_log_probability = 0.45 where (feature_set_id, configuration) = (select feature_set_id, configuration from pg_temp.known);
+select is(pg_temp.refusal('{"has_answer": 0.6}'), 'LS001 cannot take an evaluation: found has_answer 0.6, which needs no ranker and was measured here as 0.41', 'as is another share of the first with an answer');
+select is(pg_temp.refusal('{"mean_log_probability": 0.6}'), 'LS001 cannot take an evaluation: found mean_log_probability 0.6, which needs no ranker and was measured here as 0.45', 'or of the likeliest by the mean');
 select lives_ok($$ select ls.keep_baseline(feature_set_id, configuration, 'binary', fixture.report(0.5, '{"query_values": null, "method_query_values": null, "label_range": null}'), null, now()) from pg_temp.known $$, 'a coordinator of before');
 select is((select cardinality(oracle_values) from pg_temp.known), 400, 'makes nothing unknown');
 

@@ -29,6 +29,8 @@ begin
         ('majority', v_mine.majority, v_known.majority, v_known.majority_values),
         ('highest_log_probability', v_mine.highest_log_probability, v_known.highest_log_probability, v_known.highest_log_probability_values),
         ('oracle', v_mine.oracle, v_known.oracle, v_known.oracle_values),
+        ('has_answer', (p_report ->> 'has_answer')::double precision, v_known.has_answer, null),
+        ('mean_log_probability', (p_report ->> 'mean_log_probability')::double precision, v_known.mean_log_probability, null),
         ('label_range', (p_report #>> '{label_range,0}')::double precision, v_known.label_low, null),
         ('label_range', (p_report #>> '{label_range,1}')::double precision, v_known.label_high, null)) d (key, mine, known, known_values)
     where not ls.figures_agree(d.mine, d.known)

@@ -14,7 +14,8 @@ begin
         (p_report ->> 'oracle')::double precision, p_evaluation_id, p_confirmed_at,
         ls.report_query_values(p_report, 'first_sample', p_label_kind), ls.report_query_values(p_report, 'majority', p_label_kind),
         ls.report_query_values(p_report, 'highest_log_probability', p_label_kind), ls.report_query_values(p_report, 'oracle', p_label_kind),
-        (p_report #>> '{label_range,0}')::double precision, (p_report #>> '{label_range,1}')::double precision)::ls.baseline;
+        (p_report #>> '{label_range,0}')::double precision, (p_report #>> '{label_range,1}')::double precision,
+        (p_report ->> 'has_answer')::double precision, (p_report ->> 'mean_log_probability')::double precision)::ls.baseline;
     if p_confirmed_at is not null then
         delete from ls.baseline where feature_set_id = p_feature_set_id and configuration = p_configuration
             and (confirmed_at is null or v_said.first_sample_values is not null or first_sample_values is null);
@@ -27,7 +28,9 @@ begin
         oracle_values = coalesce(b.oracle_values, excluded.oracle_values),
         evaluation_id = coalesce(excluded.evaluation_id, b.evaluation_id),  -- whose word it is
         confirmed_at = excluded.confirmed_at,  -- of a worker's: nobody confirmed what was said of single queries
-        label_low = coalesce(b.label_low, excluded.label_low), label_high = coalesce(b.label_high, excluded.label_high)
+        label_low = coalesce(b.label_low, excluded.label_low), label_high = coalesce(b.label_high, excluded.label_high),
+        has_answer = coalesce(b.has_answer, excluded.has_answer),
+        mean_log_probability = coalesce(b.mean_log_probability, excluded.mean_log_probability)
     -- Filled once, and only by who agrees with what is known in all.
     where b.first_sample_values is null and excluded.first_sample_values is not null
         and ls.figures_agree(b.first_sample, excluded.first_sample) and ls.figures_agree(b.majority, excluded.majority)

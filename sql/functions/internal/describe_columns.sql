@@ -71,6 +71,8 @@ declare
         "oracle_values": "What the best response is worth in each query, in their order; null: nobody said yet.",
         "label_low": "The least label of the set; null: nobody said yet.",
         "label_high": "The greatest label of the set; null: nobody said yet.",
+        "has_answer": "The same figure when the first candidate with an answer is picked; null: nobody said yet.",
+        "mean_log_probability": "The same figure when the likeliest candidate by the mean over its tokens is picked; null: nobody said yet.",
         "baseline.evaluation_id": "The evaluation that said it first; null when that is gone.",
         "accuracy_found": "The accuracy that the coordinator found; null while it waits, or when it could not be measured.",
         "accuracy_said": "The accuracy that the worker reported.",
