@@ -5,7 +5,7 @@
 -- from the champion does not count when the champion is judged. By feature set. Called by: judge, incumbent_of_ranker, evaluate_new_version, judge_champion.
 create or replace function ls.incumbents(p_ranker_id bigint, p_version_id bigint default null, p_is_without_ranker boolean default false)
 returns table (feature_set_id bigint, user_name text, domain text, version_id bigint, reason text, is_counted boolean)
-language sql stable
+language sql stable set jit = off
 as $$
     with mine as materialized (
         select r.*, d.name as domain from ls.ranker r left join ls.domain d using (domain_id) where r.ranker_id = p_ranker_id

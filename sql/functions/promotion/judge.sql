@@ -23,7 +23,7 @@ returns table (policy text, margin double precision, incumbent text, incumbent_v
     tried_count integer, log_e double precision, log_e_worse double precision, threshold double precision,
     differences double precision[], mean_difference double precision, standard_error double precision, missing text, asks_for bigint,
     incumbent_version_ids bigint[], strata jsonb, harmed_count integer, is_too_harmful boolean, words text)
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp set jit = off
 as $$
 #variable_conflict use_column
 declare
@@ -33,6 +33,7 @@ declare
     v_domain text;
     v_champion_id bigint;
     v_anchor_id bigint;
+    v_reasons text[] := '{}';
     v_left_out integer := 0;
     v_set record;
     v_theirs bigint;
@@ -52,8 +53,10 @@ begin
     policy := coalesce(policy, 'better');
     threshold := ln(20::double precision);
     select a.version_id into v_champion_id from ls.ranker_alias a where a.ranker_id = v_ranker.ranker_id and a.alias = 'champion';
-    select i.version_id, i.reason into incumbent_version_id, incumbent
-    from ls.incumbent_of_ranker(v_ranker.ranker_id, p_version_id, v_is_without_ranker) i;
+    if v_champion_id <> p_version_id and not v_is_without_ranker then
+        incumbent := 'champion';
+        incumbent_version_id := v_champion_id;
+    end if;
     if policy = 'not_worse' and incumbent = 'champion' then
         incumbent := 'anchor';
         -- The one that a person named, else whom the champion had only to be not worse than, else the champion: so it is the last that was
@@ -102,6 +105,7 @@ begin
         query_counts := query_counts || v_set.query_count;
         widths := widths || v_set.width::double precision;
         incumbent_version_ids := incumbent_version_ids || v_theirs;
+        v_reasons := v_reasons || v_set.reason;
         continue when missing is not null;
         select true, e.query_values into v_is_measured, v_my_values from ls.evaluation e
         where e.version_id = p_version_id and e.feature_set_id = v_set.feature_set_id and e.configuration = v_configuration;
@@ -138,6 +142,15 @@ begin
         end if;
     end loop;
     query_count := (select coalesce(sum(n), 0) from unnest(query_counts) n);
+    if incumbent is null and cardinality(feature_set_ids) > 0 then
+        -- As ls.incumbent_of_ranker.
+        select i.version_id, i.reason into incumbent_version_id, incumbent
+        from unnest(incumbent_version_ids, v_reasons, query_counts) i (version_id, reason, query_count)
+        group by i.version_id, i.reason order by sum(i.query_count) desc, i.version_id limit 1;
+    elsif incumbent is null then
+        select i.version_id, i.reason into incumbent_version_id, incumbent
+        from ls.incumbent_of_ranker(v_ranker.ranker_id, p_version_id, v_is_without_ranker) i;
+    end if;
     if cardinality(feature_set_ids) = 0 then
         missing := case when v_left_out = 0 then format('there is no test feature set of %s', coalesce('domain ''' || v_domain || '''', 'any domain'))
             else 'all its test sets are of those who are exempt from it' end;
