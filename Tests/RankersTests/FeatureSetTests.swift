@@ -94,4 +94,25 @@ import Testing
         }
         #expect(error?.message == "cannot read /nowhere/x.safetensors: No such file or directory")
     }
+
+    @Test func `a part of a set is what a file of those queries alone would be`() throws {
+        var whole = FeatureBuilder(queries: 4, pool: 3)
+        whole.addSignals()
+        // Pools of 2, 4, 3 and 3.
+        whole.offsets = [0, 2, 6, 9, 12]
+        var part = whole
+        let rows = [9, 10, 11, 2, 3, 4, 5]
+        part.instruction = [3, 1].flatMap { whole.instruction[$0 * 8..<($0 + 1) * 8] }
+        part.responses = rows.flatMap { whole.responses[$0 * 8..<($0 + 1) * 8] }
+        part.offsets = [0, 3, 7]
+        part.labels = rows.map { whole.labels[$0] }
+        part.answers = whole.answers.map { all in rows.map { all[$0] } }
+        part.logProbabilities = whole.logProbabilities.map { all in rows.map { all[$0] } }
+        part.tokenCounts = whole.tokenCounts.map { all in rows.map { all[$0] } }
+        part.finished = whole.finished.map { all in rows.map { all[$0] } }
+        part.numbers = whole.numbers.mapValues { all in rows.map { all[$0] } }
+        let found = try whole.set().part(of: [3, 1])
+        #expect(found.withBytes { Array($0) } == part.bytes())
+        #expect(found.metadata == (try part.set().metadata) && found.name == "tiny")
+    }
 }

@@ -14,13 +14,15 @@ struct RuleTable {
     static let served = "served: combination with the ranker"
 
     /// Adds one run.
-    /// - Parameter reports: One for each test set.
-    mutating func add(_ reports: [EvaluationReport]) {
+    /// - Parameter measured: Queries of each test set, each query once over all of them.
+    mutating func add(_ measured: [MeasuredQueries]) {
         runCount += 1
         func add(_ name: String, _ values: (EvaluationReport) -> [Float]?) {
-            let found = reports.compactMap(values)
+            let found = measured.compactMap { part in
+                values(part.report).map { values in part.queries.map { values[$0] } }
+            }
             // A rule counts where every set knows what it needs.
-            guard found.count == reports.count else { return }
+            guard found.count == measured.count else { return }
             let all = found.joined().map(Double.init)
             if sums[name] == nil { names.append(name) }
             sums[name] = sums[name].map { zip($0, all).map(+) } ?? all
@@ -52,6 +54,13 @@ struct RuleTable {
                 high: 100 * (interval?.high ?? 0))
         }
     }
+}
+
+/// What a test set's report says of some of its queries.
+struct MeasuredQueries {
+    let report: EvaluationReport
+    /// Their numbers in the set.
+    let queries: [Int]
 }
 
 /// One rule, in percent.

@@ -190,7 +190,7 @@ struct FeatureFile: Sendable {
             labelKind: metadata.labelKind.rawValue, hiddenSize: set.hiddenSize,
             queryCount: set.queryCount, responseCount: Int64(set.responseCount),
             layer: metadata.layer, layerFraction: metadata.layerFraction)
-        let notes = try Self.readNotes(beside: path, queryCount: set.queryCount)
+        let notes = try QueryNote.read(beside: path, queryCount: set.queryCount)
         queries = (0..<set.queryCount).map { index in
             let rows = set.offsets[index]..<set.offsets[index + 1]
             return QueryDescription(
@@ -202,49 +202,5 @@ struct FeatureFile: Sendable {
 
     @Sendable func bytes(in range: Range<Int>) -> [UInt8] {
         set.withBytes { Array($0[range]) }
-    }
-
-    private struct Note {
-        let id: String
-        let level: String?
-    }
-
-    /// The JSONL file of the same name: one line a query. Nil when there is none.
-    private static func readNotes(beside path: String, queryCount: Int) throws(LanguageSystemError)
-        -> [Note]?
-    {
-        let jsonl = path.replacing(/\.safetensors$/, with: ".jsonl")
-        guard jsonl != path, let text = try? String(contentsOfFile: jsonl, encoding: .utf8) else {
-            return nil
-        }
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: true)
-        guard lines.count == queryCount else {
-            throw LanguageSystemError(
-                .invalidFeatures,
-                """
-                cannot import \(path): \(jsonl) has \(lines.count) lines, expected \(queryCount), \
-                one a query
-                """
-            )
-        }
-        var notes: [Note] = []
-        for (index, line) in lines.enumerated() {
-            guard
-                let object = (try? JSONSerialization.jsonObject(with: Data(line.utf8)))
-                    as? [String: Any],
-                let id = object["query_id"] as? String
-            else {
-                throw LanguageSystemError(
-                    .invalidFeatures,
-                    """
-                    cannot import \(path): line \(index + 1) of \(jsonl) is not a JSON object with \
-                    query_id
-                    """
-                )
-            }
-            let level = object["level"].flatMap { $0 is NSNull ? nil : "\($0)" }
-            notes.append(Note(id: id, level: level))
-        }
-        return notes
     }
 }
