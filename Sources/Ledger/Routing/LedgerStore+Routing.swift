@@ -101,6 +101,7 @@ extension Route {
                 nil
             }
         isCentral = try row.decode("is_central")
+        isChampion = try row.decode("is_champion")
     }
 }
 
