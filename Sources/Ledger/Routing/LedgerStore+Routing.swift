@@ -102,6 +102,7 @@ extension Route {
             }
         isCentral = try row.decode("is_central")
         isChampion = try row.decode("is_champion")
+        hasCombiner = try row.decode("has_combiner")
     }
 }
 

@@ -39,13 +39,15 @@ public struct Route: Sendable, Hashable {
     /// Whether it is its ranker's champion; not when it is what somebody keeps whom the champion was
     /// proven worse for.
     public let isChampion: Bool
+    /// Whether it orders candidates by its score combined with signals.
+    public let hasCombiner: Bool
 
     public init(
         rankerID: RankerID, rankerName: String, baseModel: String, user: String? = nil,
         domain: DomainName? = nil, kind: RankerKind, configuration: String,
         versionID: RankerVersionID, versionNumber: Int, digest: Digest, byteCount: Int64 = 0,
         reason: RouteReason, rule: String? = nil, worker: Placement? = nil, isCentral: Bool = true,
-        isChampion: Bool = false
+        isChampion: Bool = false, hasCombiner: Bool = false
     ) {
         self.rankerID = rankerID
         self.rankerName = rankerName
@@ -63,6 +65,7 @@ public struct Route: Sendable, Hashable {
         self.worker = worker
         self.isCentral = isCentral
         self.isChampion = isChampion
+        self.hasCombiner = hasCombiner
     }
 }
 
