@@ -75,12 +75,14 @@ struct TestDispatch: Sendable {
         return Worker(id: try token.one().decode(WorkerID.self, "worker_id"), name: name)
     }
 
-    func hello(_ capacity: Int = 1, holding leases: [LeaseToken] = [], reranks: Bool = false)
-        -> WorkerHello
-    {
+    func hello(
+        _ capacity: Int = 1, holding leases: [LeaseToken] = [], reranks: Bool = false,
+        combinesSignals: Bool = true
+    ) -> WorkerHello {
         WorkerHello(
             programVersion: "test", capacity: capacity, taskKinds: [.train, .evaluate],
-            heldDigests: [], heldLeases: leases, reranks: reranks)
+            heldDigests: [], heldLeases: leases, reranks: reranks,
+            combinesSignals: combinesSignals)
     }
 
     func requestTraining(_ seed: Int64) async throws -> TaskID {
@@ -175,6 +177,33 @@ actor Inbox {
                 try await dispatch.pool.execute("select count(*) from ls.attempt").one()
                     .decode(Int.self) == 1)
             withExtendedLifetime(others) {}
+        }
+    }
+
+    @Test func `a version with a combiner is measured by a worker that combines signals`()
+        async throws
+    {
+        try await TestDispatch.with { dispatch in
+            let (old, new) = (try await dispatch.worker("old"), try await dispatch.worker("new"))
+            let (_, stream) = try await dispatch.hub.open(
+                old, dispatch.hello(4, combinesSignals: false))
+            let measuring: TaskID = try await dispatch.pool.execute(
+                """
+                select ls.request_evaluation(ls.add_version('code.listwise', sha256(w), w),
+                    array[feature_set_id]) as task
+                from ls.feature_set, lateral (select set_byte('\\x0000000000000000', 0, \
+                octet_length(h)) || h from (values ('{"__metadata__": {"combiner": \
+                "{}"}}'::bytea)) x (h)) y (w)
+                """
+            ).one().decode("task")
+            let training = try await dispatch.requestTraining(1)
+            // It was asked for later, and comes alone.
+            let inbox = Inbox(stream)
+            #expect(await inbox.nextLease()?.taskID == training)
+            #expect(
+                try await dispatch.ledger.taskProgress([measuring]).map(\.state) == [.waiting])
+            let (_, other) = try await dispatch.hub.open(new, dispatch.hello())
+            #expect(await Inbox(other).nextLease()?.taskID == measuring)
         }
     }
 

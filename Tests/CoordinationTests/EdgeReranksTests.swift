@@ -13,14 +13,16 @@ import Testing
 private let start = ContinuousClock.now
 
 /// A group of `candidateCount` candidates of width 4.
-private func group(_ candidateCount: Int = 2, hiddenSize: Int = 4) -> EdgeRerank {
+private func group(
+    _ candidateCount: Int = 2, hiddenSize: Int = 4, signals: RerankSignals? = nil
+) -> EdgeRerank {
     EdgeRerank(
         rankerName: "code.listwise",
         weights: BlobReference(
             digest: Digest(bytes: [UInt8](repeating: 9, count: 32))!, byteCount: 5,
             name: "code.listwise@1"),
         features: [UInt8](repeating: 0, count: (candidateCount + 1) * hiddenSize * 2),
-        dtype: .float16, candidateCount: candidateCount, hiddenSize: hiddenSize)
+        dtype: .float16, candidateCount: candidateCount, hiddenSize: hiddenSize, signals: signals)
 }
 
 private func session(_ number: UInt64) -> DispatchHub.SessionID { .init(number: number) }
@@ -270,6 +272,26 @@ extension EdgeReranks {
             await hub.drain(id)
             #expect(await hub.rerank(on: leaving.id, group(), within: Self.long) == .unreachable)
             withExtendedLifetime((silentStream, stream)) {}
+        }
+    }
+
+    @Test func `dispatch does not ask a worker of before to combine signals`() async throws {
+        try await TestDispatch.with { dispatch in
+            let (hub, worker) = (dispatch.hub, try await dispatch.worker("edge-1"))
+            let (id, stream) = try await hub.open(
+                worker, dispatch.hello(reranks: true, combinesSignals: false))
+            let inbox = Inbox(stream)
+            let signals = RerankSignals(numbers: ["reward": [1, 2]])
+            #expect(
+                await hub.rerank(on: worker.id, group(signals: signals), within: Self.long)
+                    == .refused(.cannotCombineSignals()))
+            // Without signals it scores what it always did.
+            async let answer = hub.rerank(on: worker.id, group(), within: Self.long)
+            let number = try await next(inbox)
+            _ = await hub.takeRerank(number, for: id)
+            await hub.rerankAnswered(
+                EdgeRerankReply(number: number, .scored([1, 0], compute: .zero)), by: id)
+            #expect(await answer == .scored([1, 0], compute: .zero))
         }
     }
 

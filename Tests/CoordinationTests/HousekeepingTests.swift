@@ -49,6 +49,53 @@ import Testing
         }
     }
 
+    /// Runs housekeeping until 2,500 tasks are archived, in three steps.
+    ///
+    /// - Returns: How often it asked the promotion gate meanwhile.
+    private func gateLookCount(every interval: Duration) async throws -> Int {
+        var count = 0
+        try await ThrowAwayDatabase.with(TestDispatch.template) { database in
+            let pool = database.pool
+            try await endedTasks(2_500, pool)
+            try await pool.withConnection { connection in
+                try connection.executeScript(
+                    """
+                    create sequence gate_look;
+                    create or replace function ls.settle_promotions(p_incumbent_version_id bigint \
+                    default null) returns integer language sql as $$ select \
+                    nextval('public.gate_look')::integer $$;
+                    """)
+            }
+            let service = Housekeeping(
+                ledger: LedgerStore(pool: pool), interval: interval, logger: TestDispatch.quiet)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await service.run() }
+                while try await pool.execute("select count(*) from ls.task").one()
+                    .decode(Int.self) > 0
+                {
+                    try await Task.sleep(for: .milliseconds(20))
+                }
+                group.cancelAll()
+            }
+            count = try await pool.execute(
+                "select case when is_called then last_value else 0 end from gate_look"
+            ).one().decode()
+        }
+        return count
+    }
+
+    @Test func `while tasks are left to archive, the promotion gate is asked no more often`()
+        async throws
+    {
+        #expect(try await gateLookCount(every: .seconds(3_600)) == 1)
+    }
+
+    @Test func `while tasks are left to archive, the promotion gate is asked in its turn`()
+        async throws
+    {
+        #expect(try await gateLookCount(every: .milliseconds(1)) > 1)
+    }
+
     @Test func `housekeeping goes on elsewhere the moment its holder's connection is gone`()
         async throws
     {

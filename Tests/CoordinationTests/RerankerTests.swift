@@ -475,6 +475,40 @@ struct TestServing: Sendable {
         }
     }
 
+    @Test func `a pin follows the champion, and no version that an exempt user keeps`() async throws
+    {
+        try await TestServing.with { serving in
+            try await TestServing.addVersion(4, to: "math/algebra.pointwise", serving.ledger)
+            try await serving.promoteNewest(of: "math/algebra.pointwise")
+            // What is kept was never taken away from champion by a person.
+            try await TestServing.addVersion(5, to: "math/algebra.pointwise", serving.ledger)
+            try await serving.pool.execute(
+                """
+                with d as (
+                    insert into ls.promotion_decision (version_id, promoted, reason)
+                    select version_id, true, 'better' from ls.ranker_version
+                    where ranker_id = ls.ranker_id('math/algebra.pointwise') and number = 2
+                    returning promotion_decision_id)
+                insert into ls.exemption (ranker_id, user_name, version_id, promotion_decision_id)
+                select v.ranker_id, 'ben', v.version_id, d.promotion_decision_id
+                from ls.ranker_version v, d
+                where v.ranker_id = ls.ranker_id('math/algebra.pointwise') and v.number = 3
+                """)
+            #expect(
+                try await serving.prefetch("math/algebra.pointwise", user: nil, pin: true).isPinned)
+            for request in [
+                try TestServing.request(user: "ben", domain: "math/algebra"),
+                try TestServing.request("math/algebra.pointwise", user: "ben"),
+            ] {
+                let kept = try await serving.rerank(request)
+                #expect(kept.servedModel == "math/algebra.pointwise@3")
+                let champion = try await serving.prefetch(
+                    "math/algebra.pointwise@2", user: nil, pin: nil)
+                #expect(champion.isPinned)
+            }
+        }
+    }
+
     @Test func `a key's pins are its own, and go when it is revoked`() async throws {
         try await TestServing.with { serving in
             serving.apiKeys.onRead { serving.reranker.keepPins(of: $0) }

@@ -68,6 +68,71 @@ import Testing
         }
     }
 
+    @Test func `a worker of before is asked for no version that has a combiner`() async throws {
+        try await Self.with { serving, scores in
+            let id: WorkerID = try await serving.pool.execute(
+                """
+                insert into ls.worker (name, public_key_sha256) values ('old', sha256('old'))
+                returning worker_id
+                """
+            ).one().decode()
+            let hub = serving.reranker.hub
+            let (session, stream) = try await hub.open(
+                Worker(id: id, name: "old"),
+                WorkerHello(programVersion: "old", capacity: 1, taskKinds: [], reranks: true))
+            // Eve's ranker is nowhere but there, the domain's there and here.
+            try await serving.pool.execute(
+                "select ls.place_ranker('math/algebra.pointwise', 'old', 'test')")
+            try await serving.pool.execute(
+                """
+                select ls.register_ranker('tiny', 'pointwise', p_user => 'eve', p_home => 'old',
+                    p_name => 'at-home')
+                """)
+            try await serving.pool.execute(
+                """
+                select ls.insert_version(ls.ranker_id('at-home'), sha256('w'), null, \
+                '{"combiner": {}}', null, null, null, worker_id, 'test', 9)
+                from ls.worker where name = 'old'
+                """)
+            try await serving.promoteNewest(of: "at-home")
+            let signals = RerankSignals(answers: [0, 1, 1], numbers: ["reward": [5, 1, 9]])
+            let reply = try await serving.rerank(
+                TestServing.request(user: "eve", domain: "math/algebra", signals: signals))
+            #expect(reply.servedModel == "math/algebra.pointwise@2" && reply.worker == nil)
+            #expect(reply.signals == ["scores.reward"])
+            #expect(reply.ranking.map(\.candidateIndex) == [2, 0, 1])
+            let refusal = "which refused: \(LanguageSystemError.cannotCombineSignals().message)"
+            #expect(
+                reply.explanation.split(separator: "; ").prefix(2) == [
+                    "at-home is placed on old, \(refusal)",
+                    "math/algebra.pointwise is placed on old, \(refusal)",
+                ], "\(reply.explanation)")
+
+            // A version without a combiner has no use for them, and is scored there as before.
+            try await serving.ledger.promote(
+                try await serving.ledger.resolve("math/algebra.pointwise@1").versionID,
+                because: "test")
+            let answering = Task {
+                for await instruction in stream {
+                    guard case .rerank(let number) = instruction,
+                        let order = await hub.takeRerank(number, for: session)
+                    else { continue }
+                    #expect(order.rerank.signals == nil)
+                    await hub.rerankAnswered(
+                        EdgeRerankReply(number: number, .scored([0, 1, 0.5], compute: .zero)),
+                        by: session)
+                }
+            }
+            try await serving.eventually {
+                let plain = try await serving.rerank(
+                    TestServing.request(domain: "math/algebra", signals: signals))
+                return plain.servedModel == "math/algebra.pointwise@1" && plain.worker == "old"
+                    && plain.ranking.map(\.candidateIndex) == [1, 2, 0]
+            }
+            answering.cancel()
+        }
+    }
+
     @Test func `without signals that it uses the scores stand alone, to the bit`() async throws {
         try await Self.with { serving, scores in
             for signals in [

@@ -129,6 +129,7 @@ extension EdgeRerankServer {
         try await Arrangement.with { all in
             try await all.connected()
             #expect(await all.coordinator.hellos.last?.reranks == true)
+            #expect(await all.coordinator.hellos.last?.combinesSignals == true)
             let sample = try Sample()
             let blob = await all.coordinator.add(sample.bytes, name: "math.listwise@1")
             let first = try await all.answer(sample.work(1, blob))

@@ -105,7 +105,7 @@ import WorkerWire
                     programVersion: "1", capacity: 3, taskKinds: [.train, .evaluate],
                     heldDigests: [digest], heldLeases: [token],
                     domains: [try DomainPattern("math/*")], taskByteCountMax: 1 << 30,
-                    reranks: true)),
+                    reranks: true, combinesSignals: true)),
             .reranked(
                 EdgeRerankReply(
                     number: 7,

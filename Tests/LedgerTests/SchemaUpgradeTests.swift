@@ -80,7 +80,10 @@ import Testing
                 ("has_table_privilege('ls_reader', 'ls.worker_status', 'select')", true),
                 ("has_table_privilege('ls_reader', 'ls.worker', 'select')", false),
                 ("has_table_privilege('\(role)', 'ls.worker', 'select')", false),
-                ("has_function_privilege('\(role)', 'ls.housekeep(integer)', 'execute')", false),
+                (
+                    "has_function_privilege('\(role)', 'ls.housekeep(integer,boolean)', 'execute')",
+                    false
+                ),
             ] {
                 let found: Bool = try await pool.execute("select \(right)").one().decode()
                 #expect(found == isHeld, "\(right)")
@@ -203,8 +206,8 @@ import Testing
         let allowed = try await admin.execute(
             """
             select has_table_privilege('ls_reader', 'ls.ranker_status', 'select')
-                and has_function_privilege('ls_service', 'ls.housekeep(integer)', 'execute')
-                and not has_function_privilege('ls_reader', 'ls.housekeep(integer)', 'execute')
+                and has_function_privilege('ls_service', 'ls.housekeep(integer,boolean)', 'execute')
+                and not has_function_privilege('ls_reader', 'ls.housekeep(integer,boolean)', 'execute')
                 and not has_table_privilege('ls_reader', 'ls.task', 'select') as right
             """)
         #expect(try allowed.one().decode(Bool.self, "right"))
@@ -213,7 +216,7 @@ import Testing
         try await migrator.migrate(limited)
         let taken = try await admin.execute(
             """
-            select not has_function_privilege('ls_reader', 'ls.housekeep(integer)', 'execute') as \
+            select not has_function_privilege('ls_reader', 'ls.housekeep(integer,boolean)', 'execute') as \
             right
             """
         )

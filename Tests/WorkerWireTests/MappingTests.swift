@@ -81,7 +81,7 @@ import WorkerWire
                 programVersion: "1", capacity: 3, taskKinds: [.train, .evaluate],
                 heldDigests: [digest(1)],
                 heldLeases: [token(4)], domains: [try! DomainPattern("math/*")],
-                taskByteCountMax: 1 << 20, reranks: true)),
+                taskByteCountMax: 1 << 20, reranks: true, combinesSignals: true)),
         .reranked(
             EdgeRerankReply(
                 number: 9, .scored([0.25, -1, .nan, .infinity], compute: .microseconds(310)))),
@@ -284,6 +284,15 @@ import WorkerWire
         // Nothing but reranks is something.
         hello.reranks = true
         #expect(try WorkerHello(hello).taskKinds.isEmpty)
+    }
+
+    @Test func `the mapping takes a hello of before for one that combines no signals`() throws {
+        var hello = Languagesystem_V1_Hello()
+        hello.capacity = 1
+        hello.taskKinds = ["evaluate"]
+        #expect(try !WorkerHello(hello).combinesSignals)
+        hello.combinesSignals = true
+        #expect(try WorkerHello(hello).combinesSignals)
     }
 
     @Test(arguments: [

@@ -24,6 +24,12 @@ extension `Recorded messages` {
                     programVersion: "", capacity: 1, taskKinds: [.train], heldDigests: [],
                     heldLeases: []))),
         event(
+            "hello_combines",
+            .hello(
+                WorkerHello(
+                    programVersion: "0.1.0", capacity: 1, taskKinds: [.evaluate],
+                    combinesSignals: true))),
+        event(
             "heartbeat",
             try .heartbeat([
                 LeaseProgress(

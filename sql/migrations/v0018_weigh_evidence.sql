@@ -148,3 +148,7 @@ alter table ls.decision
     add column aggregate text not null default 'best',
     add constraint decision_signals_are_an_object check (jsonb_typeof(signals) = 'object') not valid,
     add constraint decision_aggregate_is_known check (aggregate in ('best', 'weighted_vote')) not valid;
+
+-- Versions that serve their score combined with signals, and workers whose programs know how: one of before would measure the bare score.
+alter table ls.ranker_version add column has_combiner boolean not null default false;
+alter table ls.worker_presence add column combines_signals boolean not null default false;

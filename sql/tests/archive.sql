@@ -1,6 +1,6 @@
 -- ls.housekeep: what ended a while ago moves to the archive, whole; what may still be needed does not.
 begin;
-select plan(46);
+select plan(49);
 select fixture.base_model();
 select fixture.feature_set('code', s) from unnest(array['train', 'test']) s;
 select fixture.ranker('code');
@@ -93,7 +93,11 @@ select is((select count(*) from ls.audit_log where action = 'set retention'), 2:
 select ls.ensure_archive_partitions('2021-01-15 12:00Z', '2021-03-01 00:00Z');
 select is((select count(*) from pg_inherits where inhparent = 'ls.task_archive'::regclass and inhrelid::regclass::text like '%2021%'), 3::bigint, 'months are made where missing');
 select ls.ensure_archive_partitions('2021-01-15 12:00Z', '2021-03-01 00:00Z');
+insert into ls.event_day select 'x', 'y', '2021-01-15', 1, now(), now();
+select results_eq('select * from ls.housekeep(1, true)', $$ values (0, '{}'::text[]) $$, 'while tasks are left to archive nothing else is done again');
+select is((select count(*) from ls.event_day), 1::bigint, 'counts of long ago stay');
 select is((select pruned from ls.housekeep()), '{task_archive_2021_01,task_archive_2021_02,task_archive_2021_03}', 'and dropped when they are old');
+select is((select count(*) from ls.event_day), 0::bigint, 'and go with the rest');
 select is((select count(*) from ls.task_archive), (select sum(tasks)::bigint from ls.task_archive_count), 'the others are whole');
 select ls.ensure_archive_partitions('2021-02-15 12:00Z', '2021-02-16 00:00Z');
 insert into ls.task_archive select (jsonb_populate_record(t, '{"ended_at": "2021-02-15T12:00:00Z"}')).* from ls.task_archive t limit 1;

@@ -1,7 +1,7 @@
 -- ls.strata, exempt_harmed, exemption_for, served_version, exemption_holds, view exemption_status: a version that is better for most and worse for some is
 -- promoted for most, and the others keep what they had.
 begin;
-select plan(69);
+select plan(70);
 select fixture.base_model();
 select ls.register_domain(d) from unnest(array['math/big', 'math/small/deep', 'law/big', 'law/small/deep', 'art/big', 'art/small', 'tax/big', 'tax/small']) d;
 select fixture.worker('w'), fixture.worker('v');
@@ -53,6 +53,8 @@ select results_eq($$ select d, pg_temp.served(d) from unnest(array['math', 'math
         ('math/small/unheard', 'math.listwise@1'), ('math/smaller', 'math.listwise@2') $$, 'a domain is exempt with all beneath it, and nobody else');
 select results_eq($$ select (select version_number from ls.resolve('math.listwise')), (select version_number from ls.resolve('math.listwise', 'ada', 'math/small')), (select version_number from ls.resolve('math.listwise', 'ada')),
     (select version_number from ls.resolve('math.listwise@2', null, 'math/small')), (select version_number from ls.resolve('math.listwise:champion', null, 'math/small')) $$, $$ values (2, 1, 2, 2, 2) $$, 'named, the ranker is what they keep, and a version is that version');
+select results_eq($$ select (select is_champion from ls.resolve('math.listwise')), (select is_champion from ls.resolve('math.listwise', null, 'math/small')),
+    (select is_champion from ls.route_plan('tiny', null, 'math/big')), (select is_champion from ls.route_plan('tiny', null, 'math/small')) $$, $$ values (true, false, true, false) $$, 'what they keep is not the champion');
 select ls.add_route_rule('all', 'pin', t, p_domain => 'math/*') from unnest(array['math.listwise']) t;
 select is(pg_temp.served('math/small') || ' ' || pg_temp.served('math/big'), 'math.listwise@1 math.listwise@2', 'a rule that names the champion is one for them, too');
 select ls.add_route_rule('all', 'pin', 'math.listwise:champion', p_domain => 'math/*');

@@ -1,6 +1,11 @@
--- ls.lease_tasks: oldest first, urgent before, held features before, never twice, not before its time.
+-- ls.lease_tasks: oldest first, urgent before, held features before, never twice, not before its time; a version with a combiner to nobody of before.
 begin;
-select plan(16);
+select plan(27);
+-- Weights with such metadata in the header of their file.
+create function pg_temp.weights(p_metadata text) returns bytea language sql as $$
+    select set_byte('\x0000000000000000', 0, octet_length(h)) || h from convert_to('{"__metadata__": ' || p_metadata || '}', 'UTF8') h $$;
+create function pg_temp.measured_by(p_worker bigint) returns text language sql as $$
+    select string_agg(weights_name, ' ') from ls.lease_tasks(p_worker, '{train,evaluate}', 9, 60, array[sha256('math/geometrytest')]) $$;
 select fixture.base_model();
 select fixture.feature_set(d, 'train') from unnest(array['math/algebra', 'math/geometry', 'code']) d;
 select fixture.ranker(d) from unnest(array['math/algebra', 'math/geometry', 'code']) d;
@@ -35,5 +40,34 @@ select throws_ok($$ select * from ls.lease_tasks(1, '{train}', 1, 0) $$, 'LS001'
 select ls.revoke_worker('a', 'lost device');
 select throws_ok($$ select * from ls.lease_tasks(1, '{train}', 1, 60) $$, 'LS031', null, 'a revoked worker gets nothing');
 select is((select count(*) from ls.attempt where worker_id = 1 and state = 'open'), 0::bigint, 'and loses what it held');
+
+-- A version that serves its score combined with signals: a program of before would measure the bare score.
+select is(ls.has_combiner(pg_temp.weights('{"combiner": "{}"}'), '{}'), true, 'weights say that they have a combiner');
+select is(ls.has_combiner(pg_temp.weights('{"ranker": "combiner"}'), '{"combiner": {}}'), false, 'others have none, whatever a report says');
+select is(ls.has_combiner(pg_temp.weights('{"ranker": "\u0000", "combiner": "{}"}'), '{}'), true, 'what cannot be read may have one');
+select is((ls.has_combiner('w', '{}'), ls.has_combiner('more than eight', '{}'), ls.has_combiner(null, '{"combiner": null}'), ls.has_combiner(null, '{"combiner": {}}')),
+    (false, false, false, true), 'and of weights at home the report says it');
+select fixture.worker('c'), fixture.worker('d');
+select ls.worker_connected(2, 'test', 'of before', 4, '{train,evaluate}'), ls.worker_connected(3, 'test', 'of now', 4, '{train,evaluate}', p_combines_signals => true),
+    ls.worker_connected(4, 'test', 'of before', 4, '{train,evaluate}');
+select results_eq('select name, combines_signals from ls.worker_status where worker_id in (2, 3) order by 1', $$ values ('b', false), ('c', true) $$, 'people see who combines');
+select fixture.feature_set('math/geometry', 'test');
+select ls.add_version('math/geometry.listwise', sha256(w), w) from pg_temp.weights('{"combiner": "{}"}') w;
+select fixture.version('math/geometry.listwise', 'bare');
+select is(pg_temp.measured_by(2), 'math/geometry.listwise@2 code.listwise@1', 'a worker of before measures what has no combiner, and leaves what has');
+select is(pg_temp.measured_by(2), null, 'also when nothing else waits');
+select is((select array_agg(p.worker_id) from ls.task t, ls.able_workers(t.task_id, 0) p where t.state = 'waiting' and t.kind = 'evaluate'), '{3}'::bigint[],
+    'so it is none that others could wait for');
+select is(pg_temp.measured_by(3), 'math/geometry.listwise@1', 'a newer one measures it');
+-- The same at home, where nobody else can.
+select fixture.feature_set('math/algebra', 'test');
+update ls.ranker set home_worker_id = 2 where name = 'math/algebra.listwise';
+select ls.insert_version(1, sha256('kept'), null, '{"combiner": {"queries": 40}}', null, null, null, 2, 'test', 7);
+select ls.request_evaluation(fixture.version_id('math/algebra.listwise@1'), array[f.feature_set_id])
+from ls.feature_set f where f.digest = sha256('math/algebratest');
+update ls.task set home_worker_id = 2 where state = 'waiting';
+select is(pg_temp.measured_by(2), null, 'nor does a worker of before measure what it trained when it was newer');
+select ls.worker_connected(2, 'test', 'of now', 4, '{train,evaluate}', p_combines_signals => true);
+select is(pg_temp.measured_by(2), 'math/algebra.listwise@1', 'once it is newer again, it does');
 select * from finish();
 rollback;

@@ -16,7 +16,8 @@ select w.worker_id, w.name,
     w.refusal_count as refused, w.quarantined_at, w.quarantined_because, w.labels, p.domains, p.task_byte_count_max,
     (select count(*) from ls.refusal f where f.worker_id = w.worker_id) as refused_undecided,
     case when w.paused_until > clock_timestamp() then w.paused_until end as paused_until,
-    case when w.paused_until > clock_timestamp() then w.paused_because end as paused_because
+    case when w.paused_until > clock_timestamp() then w.paused_because end as paused_because,
+    p.combines_signals
 from ls.worker w left join ls.worker_presence p using (worker_id) left join ls.worker_archive_count c using (worker_id)
 order by w.name;
 comment on view ls.worker_status is 'Workers: connected or away, what they hold and how they did.';

@@ -5,8 +5,9 @@ public import LanguageSystem
 import Logging
 
 extension DispatchHub {
-    /// Has `worker` score `work`, if it is connected here and its owner allows it. Always answers
-    /// by the deadline; when the caller is cancelled, at once.
+    /// Has `worker` score `work`, if it is connected here, its owner allows it, and its program
+    /// combines signals where there are any. Always answers by the deadline; when the caller is
+    /// cancelled, at once.
     public nonisolated func rerank(
         on worker: WorkerID, _ work: EdgeRerank, within deadline: Duration
     ) async -> EdgeRerankResult {
@@ -20,6 +21,9 @@ extension DispatchHub {
         guard let id = sessionOfWorker[worker], let session = sessions[id], session.reranks,
             !session.state.isDraining
         else { return .unreachable }
+        guard session.combinesSignals || work.signals == nil else {
+            return .refused(.cannotCombineSignals())
+        }
         let number: EdgeReranks.Number
         switch edgeReranks.ask(work, of: id, until: deadline, at: clock.now) {
         case .accepted(let accepted): number = accepted
@@ -96,6 +100,13 @@ extension DispatchHub {
 }
 
 extension LanguageSystemError {
+    static func cannotCombineSignals() -> Self {
+        Self(
+            .forbiddenTransition,
+            "cannot rerank with signals: the worker's program is older than they are",
+            hint: "update lsworker there")
+    }
+
     static func rerankCancelled() -> Self {
         Self(.cancelled, "cannot rerank: whoever asked has left")
     }

@@ -55,6 +55,8 @@ public actor DispatchHub: Service {
         let taskKinds: [TaskKind]
         /// Whether its owner allows reranks.
         let reranks: Bool
+        /// Whether its program combines a version's score with signals.
+        let combinesSignals: Bool
         let allowance: PrefetchHints.Allowance
         let connection: OpenedConnection
         let outbound: AsyncStream<Outbound>.Continuation
@@ -66,8 +68,10 @@ public actor DispatchHub: Service {
         var notedAt: ContinuousClock.Instant
         var prefetch = PrefetchHints()
 
-        /// Whether its owner does not allow every task.
-        var isRestricted: Bool { !allowance.allowsAnything }
+        /// Whether its owner does not allow every task, or its program does not know how to do each.
+        var isRestricted: Bool {
+            !allowance.allowsAnything || (!combinesSignals && taskKinds.contains(.evaluate))
+        }
         var known: WorkerSession {
             WorkerSession(
                 worker: worker.id, connection: connection.id, instance: instance,
@@ -160,7 +164,7 @@ public actor DispatchHub: Service {
             of: LanguageSystemError.self, bufferingPolicy: .bufferingOldest(1))
         sessions[id] = Session(
             worker: worker, instance: hello.process?.instance, taskKinds: hello.taskKinds,
-            reranks: hello.reranks,
+            reranks: hello.reranks, combinesSignals: hello.combinesSignals,
             allowance: PrefetchHints.Allowance(
                 taskKinds: hello.taskKinds, domains: hello.domains,
                 byteCountMax: hello.taskByteCountMax),

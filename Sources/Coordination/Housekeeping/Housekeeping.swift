@@ -15,8 +15,8 @@ public struct Housekeeping: Service {
     /// for.
     private static let batchCount = 1_000
 
-    /// - Parameter interval: between looks when there was nothing to do; a quarter more or less, so
-    ///   that coordinators do not ask in step.
+    /// - Parameter interval: between looks; a quarter more or less, so that coordinators do not ask in
+    ///   step. Only tasks that are left to archive are seen to at once.
     public init(ledger: LedgerStore, interval: Duration = .seconds(60), logger: Logger) {
         self.ledger = ledger
         self.interval = interval
@@ -26,21 +26,25 @@ public struct Housekeeping: Service {
     /// Keeps house until asked to stop.
     public func run() async throws {
         await cancelWhenGracefulShutdown {
+            let clock = ContinuousClock()
+            var due = clock.now
             while !Task.isCancelled {
-                let isMore = await step()
-                let pause =
-                    isMore ? .milliseconds(20) : interval * Double.random(in: 0.75...1.25)
-                try? await ContinuousClock().sleep(for: pause)
+                let archivesOnly = clock.now < due
+                let isMore = await step(archivesOnly: archivesOnly)
+                if !archivesOnly { due = clock.now + interval * Double.random(in: 0.75...1.25) }
+                try? await clock.sleep(
+                    until: isMore ? min(due, clock.now + .milliseconds(20)) : due)
             }
         }
     }
 
-    /// - Returns: Whether there is more to do at once.
-    private func step() async -> Bool {
+    /// - Returns: Whether more is left to archive.
+    private func step(archivesOnly: Bool) async -> Bool {
         do {
-            guard let report = try await ledger.housekeep(countMax: Self.batchCount) else {
-                return false
-            }
+            guard
+                let report = try await ledger.housekeep(
+                    countMax: Self.batchCount, archivesOnly: archivesOnly)
+            else { return false }
             if report.archivedCount > 0 || !report.prunedMonths.isEmpty {
                 logger.info(
                     "housekeeping",

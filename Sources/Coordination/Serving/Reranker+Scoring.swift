@@ -101,7 +101,8 @@ extension EdgeRerank {
                 name: "\(route.rankerName)@\(route.versionNumber)"),
             features: Array(request.features), dtype: request.dtype,
             candidateCount: request.candidateCount, hiddenSize: request.hiddenSize,
-            signals: request.signals, traceParent: caller.traceParent)
+            // To a version that does not use them they are nothing: any worker scores it right.
+            signals: route.hasCombiner ? request.signals : nil, traceParent: caller.traceParent)
     }
 }
 

@@ -303,10 +303,12 @@ struct RerankAttempt: Sendable {
 }
 
 extension Route {
-    /// The route's ranker, when it was chosen as that ranker's champion, by the chain or by who
-    /// asked for the ranker and no version of it: a pin follows champions alone.
+    /// The route's ranker, when it is that ranker's champion and was chosen as such, by the chain or by
+    /// who asked for the ranker and no version of it: a pin follows champions alone, and no version
+    /// that some keep instead.
     func champion(asked model: String) -> RankerID? {
-        switch reason {
+        guard isChampion else { return nil }
+        return switch reason {
         case .named: model == rankerName || model == "\(rankerName):champion" ? rankerID : nil
         case .rule, .firstSample: nil
         default: rankerID

@@ -110,7 +110,7 @@ actor WorkerSession {
             taskKinds: settings.policy.taskKinds,
             heldDigests: Array(held.prefix(WireLimits.heldDigestCountMax)),
             domains: settings.policy.domains, taskByteCountMax: settings.policy.taskByteCountMax,
-            reranks: settings.policy.reranks)
+            reranks: settings.policy.reranks, combinesSignals: true)
     }
 
     private nonisolated func listen(

@@ -15,7 +15,8 @@ public struct EdgeRerank: Hashable, Sendable {
     public let candidateCount: Int
     /// D, the number of values in one feature.
     public let hiddenSize: Int
-    /// What is known of the candidates beside their features; nil: nothing.
+    /// What is known of the candidates beside their features, for a version with a combiner; nil:
+    /// nothing. An lsworker of before would answer with the bare scores, and is not asked.
     public let signals: RerankSignals?
     /// The W3C trace context of the request, for the worker's log.
     public let traceParent: String?

@@ -18,13 +18,17 @@ public struct WorkerHello: Hashable, Sendable {
     public var taskByteCountMax: Int64?
     /// Whether the owner allows reranks.
     public var reranks: Bool
+    /// Whether the program combines a version's score with signals. An earlier lsworker does not, and
+    /// is given no version that has a combiner.
+    public var combinesSignals: Bool
     /// The process that opened the session; nil for an earlier lsworker.
     public var process: WorkerProcess?
 
     public init(
         programVersion: String, capacity: Int, taskKinds: [TaskKind], heldDigests: [Digest] = [],
         heldLeases: [LeaseToken] = [], domains: [DomainPattern]? = nil,
-        taskByteCountMax: Int64? = nil, reranks: Bool = false, process: WorkerProcess? = nil
+        taskByteCountMax: Int64? = nil, reranks: Bool = false, combinesSignals: Bool = false,
+        process: WorkerProcess? = nil
     ) {
         self.programVersion = programVersion
         self.capacity = capacity
@@ -34,6 +38,7 @@ public struct WorkerHello: Hashable, Sendable {
         self.domains = domains
         self.taskByteCountMax = taskByteCountMax
         self.reranks = reranks
+        self.combinesSignals = combinesSignals
         self.process = process
     }
 }

@@ -175,11 +175,11 @@ extension LedgerStore {
         _ worker: WorkerID, _ hello: WorkerHello, to coordinator: String, serial: String? = nil
     ) async throws(LanguageSystemError) -> OpenedConnection {
         try await call(
-            "select * from ls.worker_connected($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            "select * from ls.worker_connected($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
             worker, coordinator, hello.programVersion, hello.capacity, hello.taskKinds,
             hello.domains?.map(\.description), hello.taskByteCountMax, serial,
             hello.process?.instance, hello.process?.place,
-            hello.heldLeases
+            hello.heldLeases, hello.combinesSignals
         ) { rows in
             let row = try rows.one()
             return OpenedConnection(

@@ -101,6 +101,8 @@ extension Route {
                 nil
             }
         isCentral = try row.decode("is_central")
+        isChampion = try row.decode("is_champion")
+        hasCombiner = try row.decode("has_combiner")
     }
 }
 

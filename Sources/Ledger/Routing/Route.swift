@@ -36,12 +36,18 @@ public struct Route: Sendable, Hashable {
     public let worker: Placement?
     /// Whether its weights are in the database, so that it can be scored here.
     public let isCentral: Bool
+    /// Whether it is its ranker's champion; not when it is what somebody keeps whom the champion was
+    /// proven worse for.
+    public let isChampion: Bool
+    /// Whether it orders candidates by its score combined with signals.
+    public let hasCombiner: Bool
 
     public init(
         rankerID: RankerID, rankerName: String, baseModel: String, user: String? = nil,
         domain: DomainName? = nil, kind: RankerKind, configuration: String,
         versionID: RankerVersionID, versionNumber: Int, digest: Digest, byteCount: Int64 = 0,
-        reason: RouteReason, rule: String? = nil, worker: Placement? = nil, isCentral: Bool = true
+        reason: RouteReason, rule: String? = nil, worker: Placement? = nil, isCentral: Bool = true,
+        isChampion: Bool = false, hasCombiner: Bool = false
     ) {
         self.rankerID = rankerID
         self.rankerName = rankerName
@@ -58,6 +64,8 @@ public struct Route: Sendable, Hashable {
         self.rule = rule
         self.worker = worker
         self.isCentral = isCentral
+        self.isChampion = isChampion
+        self.hasCombiner = hasCombiner
     }
 }
 

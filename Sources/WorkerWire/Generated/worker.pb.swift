@@ -136,6 +136,9 @@ public nonisolated struct Languagesystem_V1_Hello: Sendable {
   /// its owner allows reranks
   public var reranks: Bool = false
 
+  /// its program combines a version's score with signals; absent: it is older than they are
+  public var combinesSignals: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1063,7 +1066,7 @@ nonisolated extension Languagesystem_V1_WorkerMessage: SwiftProtobuf.Message, Sw
 
 nonisolated extension Languagesystem_V1_Hello: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Hello"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}program_version\0\u{1}capacity\0\u{3}task_kinds\0\u{3}held_digests\0\u{3}held_leases\0\u{1}domains\0\u{3}task_byte_count_max\0\u{1}reranks\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}program_version\0\u{1}capacity\0\u{3}task_kinds\0\u{3}held_digests\0\u{3}held_leases\0\u{1}domains\0\u{3}task_byte_count_max\0\u{1}reranks\0\u{3}combines_signals\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1079,6 +1082,7 @@ nonisolated extension Languagesystem_V1_Hello: SwiftProtobuf.Message, SwiftProto
       case 6: try { try decoder.decodeRepeatedStringField(value: &self.domains) }()
       case 7: try { try decoder.decodeSingularUInt64Field(value: &self.taskByteCountMax) }()
       case 8: try { try decoder.decodeSingularBoolField(value: &self.reranks) }()
+      case 9: try { try decoder.decodeSingularBoolField(value: &self.combinesSignals) }()
       default: break
       }
     }
@@ -1109,6 +1113,9 @@ nonisolated extension Languagesystem_V1_Hello: SwiftProtobuf.Message, SwiftProto
     if self.reranks != false {
       try visitor.visitSingularBoolField(value: self.reranks, fieldNumber: 8)
     }
+    if self.combinesSignals != false {
+      try visitor.visitSingularBoolField(value: self.combinesSignals, fieldNumber: 9)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1121,6 +1128,7 @@ nonisolated extension Languagesystem_V1_Hello: SwiftProtobuf.Message, SwiftProto
     if lhs.domains != rhs.domains {return false}
     if lhs.taskByteCountMax != rhs.taskByteCountMax {return false}
     if lhs.reranks != rhs.reranks {return false}
+    if lhs.combinesSignals != rhs.combinesSignals {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

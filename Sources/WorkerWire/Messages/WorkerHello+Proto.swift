@@ -27,7 +27,8 @@ extension WorkerHello {
             heldDigests: try [Digest](wire: message.heldDigests), heldLeases: leases,
             domains: domains.isEmpty ? nil : domains,
             taskByteCountMax: message.taskByteCountMax == 0
-                ? nil : Int64(clamping: message.taskByteCountMax), reranks: message.reranks)
+                ? nil : Int64(clamping: message.taskByteCountMax), reranks: message.reranks,
+            combinesSignals: message.combinesSignals)
     }
 }
 
@@ -42,5 +43,6 @@ extension Languagesystem_V1_Hello {
         domains = hello.domains?.map(\.description) ?? []
         taskByteCountMax = UInt64(hello.taskByteCountMax ?? 0)
         reranks = hello.reranks
+        combinesSignals = hello.combinesSignals
     }
 }

@@ -121,7 +121,8 @@ actor SimulatedWorker {
             .hello(
                 WorkerHello(
                     programVersion: ProductVersion.current, capacity: capacity,
-                    taskKinds: [.evaluate], heldDigests: [], heldLeases: [])))
+                    taskKinds: [.evaluate], heldDigests: [], heldLeases: [],
+                    combinesSignals: true)))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await client.runConnections() }
             group.addTask { try await self.talk(service) }

@@ -112,7 +112,7 @@ struct PeerSite: Sendable {
             worker,
             WorkerHello(
                 programVersion: "test", capacity: 1, taskKinds: [], heldDigests: [],
-                heldLeases: [], reranks: true))
+                heldLeases: [], reranks: true, combinesSignals: true))
         let (orders, order) = AsyncStream.makeStream(of: EdgeRerankOrder.self)
         Task {
             for await instruction in instructions {

@@ -6,12 +6,14 @@ returns boolean
 language plpgsql
 as $$
 begin
-    perform ls.open_evaluation_check(e.evaluation_id, 'trained and measured', (select holds_promotions from ls.check_policy))
-    from ls.evaluation e join ls.ranker_version v on v.version_id = p_version_id
-    where e.version_id in (p_version_id, p_champion_id) and e.configuration = p_configuration
-        and e.feature_set_id = any (p_feature_set_ids) and v.worker_id is not null and ls.serves_others(v.ranker_id, v.worker_id)
-        and (e.worker_id = v.worker_id or exists (select from ls.attempt a
-            where a.version_id = p_version_id and a.state = 'succeeded' and a.worker_id = e.worker_id));
+    -- In one order: two may open the same checks at once.
+    perform ls.open_evaluation_check(o.evaluation_id, 'trained and measured', (select holds_promotions from ls.check_policy)) from (
+        select e.evaluation_id from ls.evaluation e join ls.ranker_version v on v.version_id = p_version_id
+        where e.version_id in (p_version_id, p_champion_id) and e.configuration = p_configuration
+            and e.feature_set_id = any (p_feature_set_ids) and v.worker_id is not null and ls.serves_others(v.ranker_id, v.worker_id)
+            and (e.worker_id = v.worker_id or exists (select from ls.attempt a
+                where a.version_id = p_version_id and a.state = 'succeeded' and a.worker_id = e.worker_id))
+        order by e.evaluation_id) o;
     return ls.waits_for_check(array[p_version_id, p_champion_id], p_feature_set_ids, p_configuration);
 end
 $$;

@@ -1,4 +1,4 @@
--- ls.worker_connected(worker, coordinator, program_version, capacity, task_kinds, domains, size, serial, instance, place, keeping)
+-- ls.worker_connected(worker, coordinator, program_version, capacity, task_kinds, domains, size, serial, instance, place, keeping, combines)
 -- -> the connection, its number (larger is later), whether it took over from another machine, how many leases were given back.
 -- Notes that a worker's session began. The newest connection counts, at whichever coordinator: what is said over an older
 -- one is refused, and its coordinator ends it. Every coordinator hears of it (NOTIFY ls_presence): reranks for this worker
@@ -8,6 +8,7 @@
 -- does, too: the older is told (NOTIFY ls_worker), stops for good, and is refused should it come back while the newer
 -- is connected. When the older was still connected from another place, two machines use one identity: that is in the
 -- audit log, and the attempts that the older loses by it are not counted against their tasks.
+-- combines: its program combines a version's score with signals; one of before does not, and measures no version that does so.
 -- Processes of before do not say which they are: one that comes back looks like another machine,
 -- and two machines would evict each other several times a second. So a live session of a worker
 -- that changed hands three times in a row, each time within two minutes, is left alone for 5 s,
@@ -16,7 +17,8 @@
 -- Called by: LedgerStore.workerConnected.
 create or replace function ls.worker_connected(p_worker_id bigint, p_coordinator text, p_program_version text,
     p_capacity integer, p_task_kinds text[], p_domains text[] default null, p_task_byte_count_max bigint default null,
-    p_serial text default null, p_instance text default null, p_place text default null, p_keeping uuid[] default null)
+    p_serial text default null, p_instance text default null, p_place text default null, p_keeping uuid[] default null,
+    p_combines_signals boolean default false)
 returns table (connection uuid, number bigint, took_over boolean, released integer)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -41,9 +43,9 @@ begin
     -- As everywhere: the worker, which may be paused for what it gives back, before its presence and its tasks.
     perform from ls.worker w where w.worker_id = p_worker_id for no key update;
     insert into ls.worker_presence as p (worker_id, connection, coordinator, program_version, capacity, task_kinds,
-        domains, task_byte_count_max, connected_at, seen_at, connection_number, instance, place)
+        domains, task_byte_count_max, connected_at, seen_at, connection_number, instance, place, combines_signals)
     select w.worker_id, connection, p_coordinator, p_program_version, p_capacity, p_task_kinds,
-        p_domains, p_task_byte_count_max, v_now, v_now, 1, p_instance, p_place
+        p_domains, p_task_byte_count_max, v_now, v_now, 1, p_instance, p_place, coalesce(p_combines_signals, false)
     from ls.worker w where w.worker_id = p_worker_id
     on conflict (worker_id) do nothing;
     if found then
@@ -88,7 +90,7 @@ begin
         update ls.worker_presence p set connection = worker_connected.connection, coordinator = p_coordinator, program_version = p_program_version,
             capacity = p_capacity, task_kinds = p_task_kinds, domains = p_domains, task_byte_count_max = p_task_byte_count_max,
             connected_at = v_now, seen_at = v_now, disconnected_at = null, connection_number = worker_connected.number,
-            instance = p_instance, place = p_place, quick_replacements = v_turns,
+            instance = p_instance, place = p_place, quick_replacements = v_turns, combines_signals = coalesce(p_combines_signals, false),
             replaced_instances = case when v_old.instance is distinct from p_instance and v_old.instance is not null
                 then (array_remove(array_remove(v_old.replaced_instances, p_instance), v_old.instance) || v_old.instance)[greatest(1,
                     cardinality(array_remove(array_remove(v_old.replaced_instances, p_instance), v_old.instance)) - 14):]
@@ -115,7 +117,7 @@ begin
     return next;
 end
 $$;
-comment on function ls.worker_connected(bigint, text, text, integer, text[], text[], bigint, text, text, text, uuid[]) is
+comment on function ls.worker_connected(bigint, text, text, integer, text[], text[], bigint, text, text, text, uuid[], boolean) is
     'Records a worker''s connection, its hello and its owner''s limits, gives back the leases that it no longer has, and returns the connection: its id, its number, whether it took over from another machine. Refuses an unknown or revoked worker, a certificate from before the '
     'name joined again, a process whose identity another machine uses now, and for up to a minute '
     'one of before whose sessions take each other''s place again and again, and what is left out or too long (LS001, LS016, LS031, LS050).';

@@ -11,10 +11,12 @@ begin
     select count(*) = cardinality(p_feature_set_ids) into v_is_measured from ls.evaluation e
     where e.version_id = p_asked_id and e.feature_set_id = any (p_feature_set_ids) and e.configuration = p_configuration;
     if v_is_measured then
-        perform ls.open_evaluation_check(e.evaluation_id, 'single queries', true)
-        from ls.evaluation e left join ls.baseline b using (feature_set_id, configuration)
-        where e.version_id = p_asked_id and e.feature_set_id = any (p_feature_set_ids) and e.configuration = p_configuration
-            and (e.query_values is null or b.first_sample_values is null or b.label_high is null);
+        -- In one order: two may open the same checks at once.
+        perform ls.open_evaluation_check(o.evaluation_id, 'single queries', true) from (
+            select e.evaluation_id from ls.evaluation e left join ls.baseline b using (feature_set_id, configuration)
+            where e.version_id = p_asked_id and e.feature_set_id = any (p_feature_set_ids) and e.configuration = p_configuration
+                and (e.query_values is null or b.first_sample_values is null or b.label_high is null)
+            order by e.evaluation_id) o;
         return ls.waits_for_check(array[p_asked_id], p_feature_set_ids, p_configuration);
     end if;
     -- The version itself was asked for when it was made.

@@ -56,9 +56,10 @@ begin
         return query select v_id, false;
         return;
     end if;
-    insert into ls.ranker_version as v (ranker_id, number, digest, parent_version_id, task_id, attempt_number, worker_id, report, added_by)
+    insert into ls.ranker_version as v (ranker_id, number, digest, parent_version_id, task_id, attempt_number, worker_id, report, added_by,
+        has_combiner)
     select p_ranker_id, coalesce(max(o.number), 0) + 1, p_digest, p_parent, p_task_id, p_attempt, p_worker_id,
-        coalesce(p_report, '{}'), coalesce(p_by, session_user)
+        coalesce(p_report, '{}'), coalesce(p_by, session_user), ls.has_combiner(p_weights, p_report)
     from ls.ranker_version o where o.ranker_id = p_ranker_id
     returning v.version_id into v_id;
     return query select v_id, true;

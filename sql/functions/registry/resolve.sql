@@ -4,7 +4,8 @@
 -- Called by: LedgerStore.resolve, when a request names a ranker; an operator.
 create or replace function ls.resolve(p_reference text, p_user text default null, p_domain text default null)
 returns table (reason text, ranker_id bigint, ranker_name text, base_model text, user_name text, domain text, kind text, configuration jsonb,
-    version_id bigint, version_number integer, digest bytea, byte_count bigint, worker_id bigint, worker text, is_central boolean)
+    version_id bigint, version_number integer, digest bytea, byte_count bigint, worker_id bigint, worker text, is_central boolean,
+    is_champion boolean, has_combiner boolean)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column

@@ -22,7 +22,8 @@ create or replace function ls.route_plan(p_base_model text, p_user text default 
     p_without bigint default null)
 returns table (place integer, role text, rule text, share integer, reason text,
     ranker_id bigint, ranker_name text, base_model text, user_name text, domain text, kind text, configuration jsonb,
-    version_id bigint, version_number integer, digest bytea, byte_count bigint, worker_id bigint, worker text, is_central boolean)
+    version_id bigint, version_number integer, digest bytea, byte_count bigint, worker_id bigint, worker text, is_central boolean,
+    is_champion boolean, has_combiner boolean)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
@@ -70,7 +71,7 @@ begin
             continue when version_id is null;
         end if;
         select c.* into ranker_id, ranker_name, base_model, user_name, domain, kind, configuration, version_id, version_number,
-            digest, byte_count, worker_id, worker, is_central from ls.route_choice(version_id) c;
+            digest, byte_count, worker_id, worker, is_central, is_champion, has_combiner from ls.route_choice(version_id) c;
         role := case when v_rule.action = 'shadow' then 'shadow' else 'serve' end;
         -- Somebody else's weights cannot be scored in the shadow here.
         continue when role = 'shadow' and not is_central;
@@ -111,7 +112,7 @@ begin
             select t.version_id from ls.best_transfer(v_base_model_id, v_sets, p_without, p_user, v_within) t where v_step.reason = 'best transfer'
         loop
             select c.* into ranker_id, ranker_name, base_model, user_name, domain, kind, configuration, version_id, version_number,
-                digest, byte_count, worker_id, worker, is_central from ls.route_choice(version_id) c;
+                digest, byte_count, worker_id, worker, is_central, is_champion, has_combiner from ls.route_choice(version_id) c;
             place := place + 1;
             return next;
             if is_central then

@@ -6,7 +6,8 @@
 -- five seconds at most, so nobody waits for long, and nobody who is alone waits at all.
 -- Moves waiting tasks: waiting -> leased. First come, first served by priority (smaller first), then
 -- by age; among the oldest 64, a task whose feature sets the worker already holds goes first.
--- What its program does not know is passed over before anything else is asked: there may be many of it.
+-- What its program does not know is passed over before anything else is asked: there may be many of it. So is a version with a
+-- combiner, of those who did not say that they combine a score with signals.
 -- Two workers never get the same task: rows are taken with skip locked, so nobody waits either, but
 -- for the worker itself that is just being heard or revoked. A paused worker gets nothing, and
 -- nobody a task that is not for it (ls.is_kept_from).
@@ -29,6 +30,7 @@ declare
     v_byte_count_max bigint;
     v_version text;
     v_takes_any boolean;
+    v_combines boolean;
     v_is_alone boolean;
 begin
     -- Locked, then looked at: it is not revoked, and its name does not join again, between this
@@ -41,13 +43,16 @@ begin
     if exists (select from ls.worker w where w.worker_id = p_worker_id and w.paused_until > v_now) then
         return;
     end if;
-    select p.domains, p.task_byte_count_max, p.program_version into v_domains, v_byte_count_max, v_version from ls.worker_presence p where p.worker_id = p_worker_id;
+    select p.domains, p.task_byte_count_max, p.program_version, p.combines_signals into v_domains, v_byte_count_max, v_version, v_combines
+    from ls.worker_presence p where p.worker_id = p_worker_id;
+    v_combines := coalesce(v_combines, false);
     v_takes_any := v_domains is null and v_byte_count_max is null;
     v_is_alone := not exists (select from ls.worker_presence p
         where p.worker_id <> p_worker_id and ls.is_connected(p.disconnected_at, p.seen_at, v_now));
     select coalesce(array_agg(l.task_id), '{}') into v_ids from (
         select t.task_id from ls.task t
         where t.state = 'waiting' and t.home_worker_id = p_worker_id and t.kind = any (p_kinds) and t.run_after <= v_now
+            and (v_combines or not ls.needs_combining(t.kind, t.version_id))
             and (v_takes_any or ls.task_suits(t.task_id, v_domains, v_byte_count_max))
             and (t.attempt_count = 0 or (not exists (select from ls.task_trial k where k.task_id = t.task_id and k.worker_id = p_worker_id
                     and k.unknown_to_version = v_version) and not ls.is_kept_from(t.task_id, p_worker_id)))
@@ -72,7 +77,8 @@ begin
                         join ls.task_feature_set tf on tf.task_id = o.task_id
                         join ls.feature_set f on f.feature_set_id = tf.feature_set_id and f.digest = any (p_held_digests)
                     group by o.task_id) h on h.task_id = t.task_id
-            where t.state = 'waiting' and (v_takes_any or ls.task_suits(t.task_id, v_domains, v_byte_count_max))
+            where t.state = 'waiting' and (v_combines or not ls.needs_combining(t.kind, t.version_id))
+                and (v_takes_any or ls.task_suits(t.task_id, v_domains, v_byte_count_max))
                 and (t.attempt_count = 0 or (not exists (select from ls.task_trial k where k.task_id = t.task_id and k.worker_id = p_worker_id
                     and k.unknown_to_version = v_version) and not ls.is_kept_from(t.task_id, p_worker_id)))
                 and (v_is_alone or t.kind <> 'evaluate' or t.run_after < v_now - interval '5 seconds'
@@ -86,7 +92,8 @@ begin
         select coalesce(array_agg(l.task_id), '{}') into v_more from (
             select t.task_id from ls.task t
             where t.state = 'waiting' and t.home_worker_id is null and t.kind = any (p_kinds) and t.run_after <= v_now
-                and t.task_id <> all (v_ids) and (v_takes_any or ls.task_suits(t.task_id, v_domains, v_byte_count_max))
+                and t.task_id <> all (v_ids) and (v_combines or not ls.needs_combining(t.kind, t.version_id))
+                and (v_takes_any or ls.task_suits(t.task_id, v_domains, v_byte_count_max))
                 and (t.attempt_count = 0 or (not exists (select from ls.task_trial k where k.task_id = t.task_id and k.worker_id = p_worker_id
                     and k.unknown_to_version = v_version) and not ls.is_kept_from(t.task_id, p_worker_id)))
                 and (v_is_alone or t.kind <> 'evaluate' or t.run_after < v_now - interval '5 seconds'
