@@ -206,9 +206,10 @@ import Testing
         let allowed = try await admin.execute(
             """
             select has_table_privilege('ls_reader', 'ls.ranker_status', 'select')
-                and has_function_privilege('ls_service', 'ls.housekeep(integer,boolean)', 'execute')
-                and not has_function_privilege('ls_reader', 'ls.housekeep(integer,boolean)', 'execute')
+                and has_function_privilege('ls_service', f.housekeep, 'execute')
+                and not has_function_privilege('ls_reader', f.housekeep, 'execute')
                 and not has_table_privilege('ls_reader', 'ls.task', 'select') as right
+            from (values ('ls.housekeep(integer,boolean)')) f (housekeep)
             """)
         #expect(try allowed.one().decode(Bool.self, "right"))
         // What a role should no longer have is taken back.
@@ -216,8 +217,8 @@ import Testing
         try await migrator.migrate(limited)
         let taken = try await admin.execute(
             """
-            select not has_function_privilege('ls_reader', 'ls.housekeep(integer,boolean)', 'execute') as \
-            right
+            select not has_function_privilege(
+                'ls_reader', 'ls.housekeep(integer,boolean)', 'execute') as right
             """
         )
         #expect(try taken.one().decode(Bool.self, "right"))

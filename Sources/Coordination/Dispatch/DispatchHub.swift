@@ -68,7 +68,8 @@ public actor DispatchHub: Service {
         var notedAt: ContinuousClock.Instant
         var prefetch = PrefetchHints()
 
-        /// Whether its owner does not allow every task, or its program does not know how to do each.
+        /// Whether its owner does not allow every task, or its program does not know how to do
+        /// each.
         var isRestricted: Bool {
             !allowance.allowsAnything || (!combinesSignals && taskKinds.contains(.evaluate))
         }

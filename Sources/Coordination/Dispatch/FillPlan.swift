@@ -12,8 +12,8 @@ public struct FillPlan: Sendable {
         public let kinds: [TaskKind]
         public let freeCount: Int
         public let heldDigests: Set<Digest>
-        /// Whether its owner does not allow every task, or its program does not know how to do each, so
-        /// that what waits may not be for it.
+        /// Whether its owner does not allow every task, or its program does not know how to do
+        /// each, so that what waits may not be for it.
         public let isRestricted: Bool
 
         public init(

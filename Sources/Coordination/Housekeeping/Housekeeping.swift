@@ -15,8 +15,8 @@ public struct Housekeeping: Service {
     /// for.
     private static let batchCount = 1_000
 
-    /// - Parameter interval: between looks; a quarter more or less, so that coordinators do not ask in
-    ///   step. Only tasks that are left to archive are seen to at once.
+    /// - Parameter interval: between looks; a quarter more or less, so that coordinators do not ask
+    ///   in step. Only tasks that are left to archive are seen to at once.
     public init(ledger: LedgerStore, interval: Duration = .seconds(60), logger: Logger) {
         self.ledger = ledger
         self.interval = interval

@@ -18,8 +18,8 @@ public struct WorkerHello: Hashable, Sendable {
     public var taskByteCountMax: Int64?
     /// Whether the owner allows reranks.
     public var reranks: Bool
-    /// Whether the program combines a version's score with signals. An earlier lsworker does not, and
-    /// is given no version that has a combiner.
+    /// Whether the program combines a version's score with signals. An earlier lsworker does not,
+    /// and is given no version that has a combiner.
     public var combinesSignals: Bool
     /// The process that opened the session; nil for an earlier lsworker.
     public var process: WorkerProcess?

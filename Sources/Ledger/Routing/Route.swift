@@ -36,8 +36,8 @@ public struct Route: Sendable, Hashable {
     public let worker: Placement?
     /// Whether its weights are in the database, so that it can be scored here.
     public let isCentral: Bool
-    /// Whether it is its ranker's champion; not when it is what somebody keeps whom the champion was
-    /// proven worse for.
+    /// Whether it is its ranker's champion; not when it is what somebody keeps whom the champion
+    /// was proven worse for.
     public let isChampion: Bool
     /// Whether it orders candidates by its score combined with signals.
     public let hasCombiner: Bool

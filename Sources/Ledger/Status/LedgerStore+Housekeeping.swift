@@ -14,7 +14,8 @@ extension LedgerStore {
     /// Moves up to `countMax` ended tasks to the archive, drops what is no longer kept, and has the
     /// promotion gate look at what waits.
     ///
-    /// - Parameter archivesOnly: Whether only tasks are moved, because the rest was done a moment ago.
+    /// - Parameter archivesOnly: Whether only tasks are moved, because the rest was done a moment
+    ///   ago.
     /// - Returns: What was done; nil while another coordinator does housekeeping.
     public func housekeep(countMax: Int = 1_000, archivesOnly: Bool = false)
         async throws(LanguageSystemError) -> HousekeepingReport?
