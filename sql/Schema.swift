@@ -194,6 +194,7 @@ public enum LedgerSchema {
         File("words_of_e", SQL.words_of_e_sql),
         File("words_of_evidence", SQL.words_of_evidence_sql),
         File("words_of_judgement", SQL.words_of_judgement_sql),
+        File("would_harm", SQL.would_harm_sql),
 
         // registry
         File("add_note", SQL.add_note_sql),

@@ -3,6 +3,7 @@ public import LanguageSystem
 public import PostgresAccess
 
 extension PromotionPolicy: PostgresEncodable, PostgresDecodable {}
+extension VersionStanding: PostgresDecodable {}
 extension RankerKind: PostgresEncodable, PostgresDecodable {}
 extension Split: PostgresEncodable, PostgresDecodable {}
 extension TaskKind: PostgresEncodable, PostgresDecodable {}

@@ -55,6 +55,7 @@ alter table ls.promotion_decision
 create index promotion_decision_by_incumbent on ls.promotion_decision (incumbent_version_id) where incumbent_version_id is not null;
 create index promotion_decision_by_incumbents on ls.promotion_decision using gin (incumbent_version_ids)
     where incumbent_version_ids is not null;
+create index promotion_decision_by_feature_set on ls.promotion_decision using gin (feature_set_ids) where not promoted;
 
 -- The parts of a decision's queries that nobody may be left behind in.
 create table ls.promotion_stratum (

@@ -3,7 +3,7 @@
 -- Two coordinators at it at once do not take away both of two champions that fall back on each other: the other's ranker is locked, or it is left
 -- (that takes two sessions; here the order is one after the other).
 begin;
-select plan(69);
+select plan(70);
 select fixture.base_model();
 select ls.register_domain(d) from unnest(array['math', 'home', 'law/tax', 'x', 'y', 'art/one', 'sea/one', 'sky']) d;
 select fixture.worker('w'), fixture.worker('v');
@@ -46,6 +46,7 @@ select results_eq('select * from pg_temp.watched()', $$ values ('math.listwise',
 select is_empty('select * from ls.champion_move', 'all whom the moves concern were looked at');
 select is(ls.consider_promotion(fixture.version_id('math/algebra.listwise@1')), null, 'the gate does not promote it again by itself');
 select is(ls.rollback('math/algebra.listwise', 'look at it'), fixture.version_id('math/algebra.listwise@1'), 'a person brings it back');
+select throws_ok($$ select ls.remove_alias('math/algebra.listwise', 'champion', 'once more', 'promotion gate') $$, 'LS021', null, 'one decision takes it away once');
 select ls.remove_alias('math/algebra.listwise', 'champion', 'looked at');
 select throws_ok($$ select ls.rollback('math.pointwise', 'nothing') $$, 'LS012', null, 'of a ranker that is not there');
 select throws_ok($$ select ls.rollback(fixture.ranker('math', 'pointwise'), 'nothing') $$, 'LS021', 'cannot roll back ranker ''math.pointwise'': it has had no champion', 'one that never had a champion has nothing to bring back');

@@ -13,10 +13,20 @@ public enum PromotionPolicy: String, Sendable, CaseIterable, Codable, Hashable {
     case manual
 }
 
+/// What a version is to its ranker.
+public enum VersionStanding: String, Sendable, Codable, Hashable {
+    case candidate, champion
+    /// The gate decides when figures that it asked for come in.
+    case waiting
+    /// It was champion; the gate does not promote it again by itself.
+    case takenAway = "taken away"
+}
+
 /// One row of `ls.judge`.
 public struct Judgement: Sendable, Hashable {
     /// Of the version that was judged, as people write it: `math.listwise@3`.
     public let version: String
+    public let standing: VersionStanding
     public let policy: PromotionPolicy
     /// By how much it may be worse, a share of the labels' range; nil where the policy has none.
     public let margin: Double?
@@ -67,6 +77,10 @@ public struct PromotionAnswer: Sendable, Hashable {
     public let incumbentAccuracy: Double?
     /// The e-value as people read it; nil where there is none.
     public let evidence: String?
+    /// On how many queries; nil where nothing was decided on evidence.
+    public let queryCount: Int?
+    /// The users and domains that it would harm, and that keep what they have.
+    public let harmed: [String]
 }
 
 extension LedgerStore {
@@ -77,6 +91,7 @@ extension LedgerStore {
         try await call(
             """
             select distinct on (ranker) ranker, version, promoted, reason, incumbent_version, e,
+                queries, coalesce(harmed, '{}') as harmed,
                 version_percent::float8 / 100 as accuracy,
                 incumbent_percent::float8 / 100 as incumbent_accuracy
             from ls.promotion_status where ranker = any ($1) order by ranker, decided_at desc
@@ -89,7 +104,9 @@ extension LedgerStore {
                     incumbent: try row.decode("incumbent_version"),
                     accuracy: try row.decode("accuracy"),
                     incumbentAccuracy: try row.decode("incumbent_accuracy"),
-                    evidence: try row.decode("e"))
+                    evidence: try row.decode("e"),
+                    queryCount: try row.decode("queries"),
+                    harmed: try row.decode("harmed"))
             }
         }
     }
@@ -102,7 +119,14 @@ extension LedgerStore {
         let version = try await resolve(reference)
         return try await call(
             """
-            select j.*, r.name || '@' || i.number as incumbent_name
+            select j.*, r.name || '@' || i.number as incumbent_name,
+                case when exists (select from ls.ranker_alias
+                        where version_id = $1 and alias = 'champion') then 'champion'
+                    when exists (select from ls.promotion_wait where version_id = $1)
+                        then 'waiting'
+                    when exists (select from ls.alias_history
+                        where from_version_id = $1 and alias = 'champion') then 'taken away'
+                    else 'candidate' end as standing
             from ls.judge($1) j
                 left join ls.ranker_version i on i.version_id = j.incumbent_version_id
                 left join ls.ranker r on r.ranker_id = i.ranker_id
@@ -111,6 +135,7 @@ extension LedgerStore {
             let row = try rows.one()
             return Judgement(
                 version: "\(version.rankerName)@\(version.versionNumber)",
+                standing: try row.decode("standing"),
                 policy: try row.decode("policy"), margin: try row.decode("margin"),
                 incumbentReason: try row.decode("incumbent"),
                 incumbent: try row.decode("incumbent_name"),
@@ -122,6 +147,18 @@ extension LedgerStore {
                 isTooHarmful: try row.decode(Bool?.self, "is_too_harmful") ?? false,
                 words: try row.decode("words"))
         }
+    }
+
+    /// The users and domains that are exempt from the champion of `ranker`.
+    public func exemptStrata(of ranker: String) async throws(LanguageSystemError) -> [String] {
+        try await call(
+            """
+            select coalesce(d.name, 'user ' || x.user_name) as name
+            from ls.exemption x join ls.ranker r using (ranker_id)
+                left join ls.domain d on d.domain_id = x.domain_id
+            where r.name = $1 order by 1
+            """, ranker
+        ) { rows in try rows.map { try $0.decode("name") } }
     }
 
     /// What versions of `ranker` have to prove from now on.

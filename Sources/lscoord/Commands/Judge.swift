@@ -38,6 +38,7 @@ struct Judge: AsyncParsableCommand {
 struct JudgementText {
     private struct Figures: Encodable {
         let version: String
+        let standing: String
         let policy: String
         let margin: Double?
         let incumbent: String
@@ -55,7 +56,7 @@ struct JudgementText {
         let words: String
 
         enum CodingKeys: String, CodingKey {
-            case version, policy, margin, incumbent, queries, tried, difference, low, high
+            case version, standing, policy, margin, incumbent, queries, tried, difference, low, high
             case threshold, proven, missing, words
             case incumbentReason = "incumbent_reason"
             case logE = "log_e"
@@ -76,7 +77,10 @@ struct JudgementText {
         let other =
             judgement.incumbent.map { "\($0) (\(judgement.incumbentReason))" }
             ?? "nobody: the first sample is shown"
-        var rows = [("version", judgement.version), ("incumbent", other)]
+        var rows = [
+            ("version", judgement.version), ("standing", judgement.standing.rawValue),
+            ("incumbent", other),
+        ]
         let margin =
             judgement.policy == .notWorse
             ? judgement.margin.map { ", margin \(Self.points($0, signed: false)) points" } ?? ""
@@ -103,15 +107,24 @@ struct JudgementText {
         let table = rows.map {
             $0.0.padding(toLength: width, withPad: " ", startingAt: 0) + "  " + $0.1
         }
-        let verdict = judgement.isProven ? "The evidence is enough" : "The evidence is not enough"
         return (table + ["", "\(verdict): \(judgement.words)."]).joined(separator: "\n")
+    }
+
+    private var verdict: String {
+        if judgement.standing == .champion {
+            let isWorse = judgement.logEWorse.map { $0 >= judgement.threshold } ?? false
+            return "The champion, \(isWorse ? "" : "not ")proven worse than who would serve instead"
+        }
+        if judgement.missing != nil { return "Nothing is known yet" }
+        if judgement.policy == .manual { return "The gate promotes nothing here" }
+        return judgement.isProven ? "The evidence is enough" : "The evidence is not enough"
     }
 
     func json() throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let figures = Figures(
-            version: judgement.version, policy: judgement.policy.rawValue, margin: judgement.margin,
+            version: judgement.version, standing: judgement.standing.rawValue, policy: judgement.policy.rawValue, margin: judgement.margin,
             incumbent: judgement.incumbent ?? "first sample",
             incumbentReason: judgement.incumbentReason, queries: judgement.queryCount,
             tried: judgement.triedCount, difference: difference?.mean, low: difference?.low,

@@ -12,7 +12,8 @@ struct Promote: AsyncParsableCommand {
             champion
             whatever the evidence; the reason is kept. The gate never promotes again what a person \
             took away.
-            To go back: select ls.rollback('ranker', 'reason').
+            To go back: select ls.rollback('ranker', 'reason'); from the first one:
+            select ls.remove_alias('ranker', 'champion', 'reason').
 
             --policy changes what versions of this ranker have to prove from now on.
 
@@ -58,13 +59,17 @@ struct Promote: AsyncParsableCommand {
         let line = try await Database.withLedger(settings) { ledger -> String in
             if let policy {
                 try await ledger.setPromotionPolicy(of: reference, policy, margin: margin ?? 0.02)
-                return "versions of \(reference) have to prove: \(policy.rawValue)"
+                let share = policy == .notWorse ? ", margin \(margin ?? 0.02)" : ""
+                return "policy of \(reference): \(policy.rawValue)\(share)"
             }
             let version = try await ledger.resolve(reference)
             let name = "\(version.rankerName)@\(version.versionNumber)"
             if let reason {
+                let exempt = try await ledger.exemptStrata(of: version.rankerName)
                 let hasMoved = try await ledger.promote(version.versionID, because: reason)
-                return hasMoved ? "\(name) is champion" : "\(name) was champion already"
+                let line = hasMoved ? "\(name) is champion" : "\(name) was champion already"
+                guard !exempt.isEmpty else { return line }
+                return "\(line); it serves \(exempt.joined(separator: ", ")), exempt until now"
             }
             return try await Self.ask(ledger, version, name)
         }
@@ -76,8 +81,16 @@ struct Promote: AsyncParsableCommand {
         _ ledger: LedgerStore, _ version: Route, _ name: String
     ) async throws -> String {
         guard let isPromoted = try await ledger.considerPromotion(version.versionID) else {
-            let words = try await ledger.judge(name).words
-            return "\(name) is not decided on: it is champion, was taken away, or waits: \(words)"
+            let judgement = try await ledger.judge(name)
+            return switch judgement.standing {
+            case .champion: "\(name) is champion already: \(judgement.words)"
+            case .takenAway:
+                """
+                \(name) is not decided on: it was champion and was taken away; --anyway --reason \
+                promotes it by hand: \(judgement.words)
+                """
+            case .candidate, .waiting: "\(name) waits for figures: \(judgement.words)"
+            }
         }
         // What the gate said then: a champion is compared with another one than before.
         let answers = try await ledger.promotionAnswers(of: [version.rankerName])

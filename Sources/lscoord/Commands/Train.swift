@@ -6,7 +6,8 @@ struct Train: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Have workers train rankers.",
         discussion: """
-            Each training makes a new version. It is then measured on the test sets of its own \
+            Each training makes a new version, or, where it ends with the weights of one that is \
+            there, that one again; --seed makes it another. A version is then measured on the test sets of its own \
             domain, and becomes champion when the evidence says that it is better than who would \
             serve without it (lscoord judge). While a training is open, requesting it again \
             returns the same task.
@@ -82,6 +83,13 @@ struct Train: AsyncParsableCommand {
         let after = after.map { TaskID($0) }
         try await Database.withLedger(settings) { ledger in
             let names = try await Self.names(rankers, patterns, ledger)
+            // All of them are there before the first is trained.
+            let known = Set(try await ledger.rankers(named: names).map(\.name))
+            if let unknown = names.first(where: { !known.contains($0) }) {
+                throw LanguageSystemError(
+                    .unknownRanker, "cannot use ranker '\(unknown)': it is not registered",
+                    hint: "lscoord register ranker --domain …")
+            }
             let sets = try await Self.trainSets(of: features, ledger)
             if let list {
                 let run = SweepRun(ledger: ledger)
@@ -157,8 +165,8 @@ struct TrainingTable {
     init(_ rankers: [RankerStatus], _ answers: [PromotionAnswer]) {
         let answers = Dictionary(grouping: answers, by: \.ranker).compactMapValues(\.first)
         var table = TextTable(
-            ["ranker", "version", "accuracy", "without it", "accuracy", "e", "champion"],
-            rightAligned: [1, 2, 4, 5, 6])
+            ["ranker", "version", "accuracy", "without it", "accuracy", "queries", "e", "champion"],
+            rightAligned: [1, 2, 4, 5, 6, 7])
         var notes: [(words: String, versions: [String])] = []
         for ranker in rankers {
             let answer = answers[ranker.name]
@@ -168,9 +176,14 @@ struct TrainingTable {
                 answer?.accuracy.map(Percent.text) ?? "-",
                 answer?.incumbentAccuracy == nil ? "-" : answer?.incumbent ?? "first sample",
                 answer?.incumbentAccuracy.map(Percent.text) ?? "-",
+                answer?.queryCount.map(String.init) ?? "-",
                 answer?.evidence ?? "-",
                 ranker.championNumber.map { "@\($0)" } ?? "none",
             ])
+            if let answer, answer.isPromoted, !answer.harmed.isEmpty {
+                let who = answer.harmed.joined(separator: ", ")
+                notes.append(("worse for \(who): lscoord judge, ls.exemption_status", [ranker.name]))
+            }
             guard answer?.evidence == nil else { continue }
             let words = answer?.reason ?? "the promotion gate has not answered yet"
             let name = answer.map { "\(ranker.name)@\($0.versionNumber)" } ?? ranker.name

@@ -59,6 +59,19 @@ begin
         -- Champions of other rankers, too, may rest on what it said of the first sample, or of who would serve without them.
         insert into ls.champion_move (ranker_id, feature_set_id)
         select v_ranker.ranker_id, v_check.feature_set_id where v_check.configuration = ls.default_evaluation_configuration();
+        -- So may what was not promoted because of that, the newest of many first.
+        insert into ls.promotion_wait (version_id, incumbent_version_id)
+        select d.version_id, v_check.version_id
+        from (select p.version_id, max(p.promotion_decision_id) as promotion_decision_id from ls.promotion_decision p
+                where not p.promoted and not p.withdrawn and p.feature_set_ids @> array[v_check.feature_set_id]
+                    and p.configuration = v_check.configuration and p.version_id <> v_check.version_id
+                    and (p.incumbent_version_id = v_check.version_id or p.incumbent_version_ids @> array[v_check.version_id]
+                        or p.incumbent = 'first sample' or array_position(p.incumbent_version_ids, null) is not null)
+                group by p.version_id) d
+            join ls.ranker_version v on v.version_id = d.version_id and v.forgotten_at is null
+        where v_check.configuration = ls.default_evaluation_configuration()
+        order by d.promotion_decision_id desc limit 1000
+        on conflict do nothing;
     elsif p_verdict = 'confirmed' then
         delete from ls.evaluation where evaluation_id = v_check.evaluation_id returning * into v_old;
         if found then  -- the same row: its id, task and worker stay

@@ -147,6 +147,11 @@ begin
     delete from ls.decision where user_name = p_user or version_id = any (v_versions);
     get diagnostics v_count = row_count; v_counts := v_counts || v_count;
     delete from ls.promotion_wait where version_id = any (v_versions);
+    -- Who waits for their figures waits for nobody now: ls.settle_promotions finds out who is next.
+    insert into ls.promotion_wait (version_id, incumbent_version_id)
+    select distinct w.version_id, w.version_id from ls.promotion_wait w where w.incumbent_version_id = any (v_versions)
+    on conflict do nothing;
+    delete from ls.promotion_wait where incumbent_version_id = any (v_versions);
     delete from ls.exemption where ranker_id = any (v_rankers) or user_name = p_user or version_id = any (v_versions);
     update ls.promotion_stratum set user_name = null where user_name = p_user;
     delete from ls.promotion_decision where version_id in (select version_id from ls.ranker_version where ranker_id = any (v_rankers));

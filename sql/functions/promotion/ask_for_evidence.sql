@@ -19,8 +19,11 @@ begin
             order by e.evaluation_id) o;
         return ls.waits_for_check(array[p_asked_id], p_feature_set_ids, p_configuration);
     end if;
-    -- The version itself was asked for when it was made.
-    return p_asked_id = p_version_id or ls.request_incumbent(p_asked_id, p_feature_set_ids, p_configuration, 'promotion gate');
+    -- The version itself was asked for when it was made, and what was cancelled then is not asked for again; but since it was measured a
+    -- test set may have been replaced.
+    return p_asked_id = p_version_id and not exists (select from ls.evaluation e
+            where e.version_id = p_asked_id and e.configuration = p_configuration)
+        or ls.request_incumbent(p_asked_id, p_feature_set_ids, p_configuration, 'promotion gate');
 end
 $$;
 comment on function ls.ask_for_evidence(bigint, bigint, bigint[], jsonb) is

@@ -1,11 +1,13 @@
 -- ls.choose_champion(version, is worse, because): figures of the version at the gate's configuration were refuted, and are others now.
 -- The champion of its ranker is chosen anew, on the figures that now stand:
 --   a person put the champion there, or took it away   it stays so
+--   nobody is champion                                 the gate decides, on evidence (ls.reconsider)
 --   the champion may stay (ls.may_be_champion), and     only the version, and those that lost to it, may be better
 --   it is not its figure that sank
 --   otherwise                                           any version that may be champion: the best accuracy on the current test
 --                                                       sets; of equals the champion, then the newest
---                                                       (never one that is proven worse, log_e_worse of 20, than who would serve
+--                                                       (never one that was no champion yet and is not proven better, log_e of 20, nor one
+--                                                       that is proven worse, log_e_worse of 20, than who would serve
 --                                                       without the ranker; where all are, nobody is champion)
 --   none has figures                                    a champion that may stay does; another goes, and the last one that may be
 --                                                       champion is measured (without test sets it is champion again)
@@ -37,6 +39,9 @@ begin
         return;
     end if;
     select version_id into v_champion from ls.ranker_alias where ranker_id = v_ranker.ranker_id and alias = 'champion';
+    if v_champion is null then
+        return;
+    end if;
     select coalesce(array_agg(c.feature_set_id), '{}') into v_sets
     from ls.current_feature_sets(v_ranker.base_model_id,
         (select name from ls.domain where domain_id = v_ranker.domain_id), 'test', v_ranker.user_name) c;
@@ -57,12 +62,15 @@ begin
                 and ls.may_be_champion(v.version_id)
             order by a.accuracy desc, v.version_id is not distinct from v_champion desc, v.number desc
         loop
-            select j.missing, j.log_e_worse, j.threshold into v_judged from ls.judge(v_candidate.version_id, v_configuration, true) j;
+            select j.missing, j.log_e, j.log_e_worse, j.threshold into v_judged from ls.judge(v_candidate.version_id, v_configuration, true) j;
             if v_judged.missing is null and v_judged.log_e_worse >= v_judged.threshold then
                 v_refused := v_refused + 1;
                 v_may_stay := v_may_stay and v_candidate.version_id is distinct from v_champion;
                 continue;
             end if;
+            -- One that never was champion has to be proven better, as anywhere.
+            continue when not coalesce(v_judged.missing is null and v_judged.log_e >= v_judged.threshold, false) and not exists (
+                select from ls.alias_history h where h.ranker_id = v_ranker.ranker_id and h.alias = 'champion' and h.to_version_id = v_candidate.version_id);
             -- What is to be measured again before it may be promoted is decided then.
             continue when v_candidate.version_id is distinct from v_champion
                 and ls.check_own_word(v_candidate.version_id, null, v_sets, v_configuration);

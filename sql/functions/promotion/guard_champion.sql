@@ -1,5 +1,5 @@
 -- ls.guard_champion(): trigger of ls.alias_history. A champion that the gate moves has a decision of the gate that promotes it,
--- on evidence that is enough, and each decision moves it once; one that the gate takes away has a decision that withdraws it (LS021). What a person does, or a check of evaluations, is theirs to answer for.
+-- on evidence that is enough, and each decision moves it once; one that the gate takes away has a decision that withdraws it, once (LS021). What a person does, or a check of evaluations, is theirs to answer for.
 create or replace function ls.guard_champion()
 returns trigger
 language plpgsql
@@ -7,12 +7,15 @@ as $$
 declare
     v_decision ls.promotion_decision;
 begin
-    if new.alias <> 'champion' or new.moved_by is distinct from 'promotion gate' then
+    if new.alias <> 'champion' or ls.mover(new.moved_by, new.reason) is distinct from 'gate' then
         return new;
     end if;
     if new.to_version_id is null then
         select * into v_decision from ls.promotion_decision d where d.version_id = new.from_version_id order by d.promotion_decision_id desc limit 1;
-        if not coalesce(v_decision.withdrawn and v_decision.log_e_worse >= ln(20::double precision), false) then
+        if not coalesce(v_decision.withdrawn and v_decision.log_e_worse >= ln(20::double precision), false)
+            or exists (select from ls.alias_history h where h.ranker_id = new.ranker_id and h.alias = 'champion'
+                and h.from_version_id = new.from_version_id and h.moved_at > v_decision.decided_at)
+        then
             perform ls.refuse('LS021', format('cannot take version %s away by the gate: found no decision with e of 20 or more that it is worse', new.from_version_id),
                 'ls.remove_alias is by hand');
         end if;

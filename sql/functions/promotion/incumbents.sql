@@ -2,9 +2,9 @@
 -- version (ls.incumbent_for), and whether it counts: where a narrower ranker or a rule serves anyway, promoting
 -- changes nothing, and the set proves nothing. Where that is so on all of them, all count, against who serves the requests
 -- of the ranker's own user and domain: nothing else says how good it is for those that no test set is of. A set of whom is exempt
--- from the champion does not count when the champion is judged. By feature set. Called by: judge, incumbent_of_ranker, evaluate_new_version, judge_champion.
+-- from the champion does not count when the champion is judged (is_exempt). By feature set. Called by: judge, incumbent_of_ranker, evaluate_new_version, judge_champion.
 create or replace function ls.incumbents(p_ranker_id bigint, p_version_id bigint default null, p_is_without_ranker boolean default false)
-returns table (feature_set_id bigint, user_name text, domain text, version_id bigint, reason text, is_counted boolean)
+returns table (feature_set_id bigint, user_name text, domain text, version_id bigint, reason text, is_counted boolean, is_exempt boolean)
 language sql stable set jit = off
 as $$
     with mine as materialized (
@@ -23,7 +23,7 @@ as $$
     select s.feature_set_id, s.user_name, s.domain,
         case when o.reason is not null and a.reason not in ('champion', 'exemption') then o.version_id else a.version_id end,
         case when o.reason is not null and a.reason not in ('champion', 'exemption') then o.reason else a.reason end,
-        coalesce(a.is_asked or (not a.is_asked and o.reason is not null), false)
+        coalesce(a.is_asked or (not a.is_asked and o.reason is not null), false), a.is_asked is null
     from sets s join asked a on a.domain = s.domain and a.user_name is not distinct from s.user_name
         left join own o on true
     order by s.feature_set_id;

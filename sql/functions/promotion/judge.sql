@@ -35,6 +35,7 @@ declare
     v_anchor_id bigint;
     v_reasons text[] := '{}';
     v_left_out integer := 0;
+    v_exempt integer := 0;
     v_set record;
     v_theirs bigint;
     v_my_values real[];
@@ -89,7 +90,7 @@ begin
     incumbent_version_ids := '{}';
     differences := '{}';
     for v_set in
-        select i.feature_set_id, i.domain, i.version_id, i.reason, i.is_counted, f.query_count, b.first_sample_values as first_sample,
+        select i.feature_set_id, i.domain, i.version_id, i.reason, i.is_counted, i.is_exempt, f.query_count, b.first_sample_values as first_sample,
             case when f.label_kind = 'binary' then 1 else nullif(b.label_high - b.label_low, 0) end as width
         from ls.incumbents(v_ranker.ranker_id, p_version_id, v_is_without_ranker) i
             join ls.feature_set f on f.feature_set_id = i.feature_set_id
@@ -97,7 +98,8 @@ begin
         order by i.feature_set_id
     loop
         if not v_set.is_counted then
-            v_left_out := v_left_out + 1;
+            v_left_out := v_left_out + (not v_set.is_exempt)::integer;
+            v_exempt := v_exempt + v_set.is_exempt::integer;
             continue;
         end if;
         v_theirs := case when v_set.reason = 'champion' then coalesce(v_anchor_id, v_set.version_id) else v_set.version_id end;
@@ -152,7 +154,7 @@ begin
         from ls.incumbent_of_ranker(v_ranker.ranker_id, p_version_id, v_is_without_ranker) i;
     end if;
     if cardinality(feature_set_ids) = 0 then
-        missing := case when v_left_out = 0 then format('there is no test feature set of %s', coalesce('domain ''' || v_domain || '''', 'any domain'))
+        missing := case when v_exempt = 0 then format('there is no test feature set of %s', coalesce('domain ''' || v_domain || '''', 'any domain'))
             else 'all its test sets are of those who are exempt from it' end;
     elsif missing is null and query_count < c_query_count_min then
         missing := format('its test sets have %s queries, the gate needs %s or more', query_count, c_query_count_min);
@@ -181,7 +183,7 @@ begin
         select avg(d), stddev_samp(d) / sqrt(count(*)) into mean_difference, standard_error from unnest(differences) d;
         is_too_harmful := harmed_count > c_harmed_share_max * query_count;
     end if;
-    words := ls.words_of_evidence(p_version_id, policy, margin, incumbent, incumbent_version_id, incumbent_version_ids, v_left_out, query_count,
+    words := ls.words_of_evidence(p_version_id, policy, margin, incumbent, incumbent_version_id, incumbent_version_ids, v_left_out, v_exempt, query_count,
         tried_count, log_e, log_e_worse, threshold, mean_difference, missing, strata, harmed_count, is_too_harmful);
     return next;
 end

@@ -4,6 +4,7 @@
 --   nothing changed since it was looked at last   nothing happens
 --   figures are missing                           they are asked for, once; when they come it is looked at again
 --   the ranker's policy is manual                 nothing happens: a person decides
+--   somebody would be harmed (ls.would_harm)      nothing happens: the next version to be promoted decides who keeps what
 --   figures in dispute, or only the word of who   not before a coordinator has measured them again
 --   made the other one
 --   somebody else works on another's ranker       not now: all are locked while one goes, so that of two rankers that fall back on
@@ -49,7 +50,8 @@ begin
         -- Once: whoever cancels that, or sees it fail, redrives it. Again when it came to nothing, because the other's ranker was busy.
         if v_asked is not null and (v_asked is distinct from v_watch.asked_version_id or not exists (
             select from ls.task t join ls.ranker_version v on v.version_id = v_asked
-            where t.ranker_id = v.ranker_id and t.version_id = v_asked and t.kind = 'evaluate'
+            where t.ranker_id = v.ranker_id and t.version_id = v_asked and t.kind = 'evaluate' and t.configuration = v_configuration
+                    and exists (select from ls.task_feature_set s where s.task_id = t.task_id and s.feature_set_id = any (v_judged.feature_set_ids))
                 and (t.ended_at is null or t.ended_at > v_watch.asked_at)))
         then
             v_asked_at := clock_timestamp();
@@ -64,7 +66,9 @@ begin
     elsif ls.waits_for_check(v_champion_id || v_judged.incumbent_version_ids, v_judged.feature_set_ids, v_configuration) then
         v_asked := coalesce((select min(i) from unnest(v_judged.incumbent_version_ids) i
             where ls.waits_for_check(array[i], v_judged.feature_set_ids, v_configuration)), v_champion_id);
-    elsif v_judged.log_e_worse >= v_judged.threshold and v_judged.policy <> 'manual' then
+    elsif v_judged.log_e_worse >= v_judged.threshold and v_judged.policy <> 'manual' and not ls.would_harm(p_ranker_id, v_judged.feature_set_ids,
+        v_judged.query_counts, v_judged.widths, v_judged.version_values, v_judged.incumbent_values)
+    then
         -- The other one's word of itself is measured again.
         v_asked := (select min(i) from (select distinct unnest(v_judged.incumbent_version_ids)) o (i)
             where i is not null and ls.check_own_word(i, v_champion_id, v_judged.feature_set_ids, v_configuration));

@@ -1,4 +1,4 @@
--- ls.judge_champions(limit, asked version) -> how many champions were looked at, at most so many: whether they are worse than who would
+-- ls.judge_champions(limit, asked version) -> how many champions were looked at, at most so many, and for five seconds: whether they are worse than who would
 -- serve without them (ls.judge_champion). With an asked version: those that wait for its figures, which came in. Else first
 -- those that fell back on a champion that moved, those beneath one that is new, and those that are judged on a test set of which
 -- figures were refuted (ls.champion_move); then those that nobody
@@ -17,6 +17,7 @@ declare
     v_ranker_id bigint;
     v_left integer;
     v_count integer := 0;
+    c_patience constant interval := '5 seconds';  -- a ranker of many domains takes long, and all that were looked at are locked
 begin
     if p_asked_version_id is not null then
         v_next := array(select w.ranker_id from ls.champion_watch w where w.asked_version_id = p_asked_version_id order by w.ranker_id limit p_limit);
@@ -29,7 +30,7 @@ begin
         return v_count;
     end if;
     for v_move in select * from ls.champion_move order by champion_move_id limit 5 * p_limit for update skip locked loop
-        exit when v_count >= p_limit;
+        exit when v_count >= p_limit or clock_timestamp() > v_began + c_patience;
         if v_move.feature_set_id is not null then
             v_next := array(select w.ranker_id from ls.champion_watch w
                 where w.feature_set_ids @> array[v_move.feature_set_id] and w.looked_at < v_move.moved_at order by w.ranker_id limit p_limit - v_count + 1);
@@ -51,6 +52,7 @@ begin
         end if;
         v_left := cardinality(v_next);
         foreach v_ranker_id in array v_next[: p_limit - v_count] loop
+            exit when clock_timestamp() > v_began + c_patience;
             perform from ls.ranker where ranker_id = v_ranker_id for no key update skip locked;
             continue when not found;
             -- Others would serve as before, but what they and it pick is known better.
@@ -67,6 +69,7 @@ begin
     for v_ranker_id in
         select w.ranker_id from ls.champion_watch w where w.looked_at < v_began order by w.looked_at, w.ranker_id limit p_limit - v_count
     loop
+        exit when clock_timestamp() > v_began + c_patience;
         perform from ls.ranker where ranker_id = v_ranker_id for no key update skip locked;
         continue when not found;
         perform ls.try_champion(v_ranker_id);

@@ -17,9 +17,16 @@ begin
     select from_version_id into v_before from ls.alias_history
     where ranker_id = v_ranker_id and alias = p_alias and to_version_id is not distinct from v_current and not is_rollback
     order by alias_history_id desc limit 1;
+    -- One that learned from whom is forgotten is passed.
+    while v_before is not null and exists (select from ls.ranker_version v where v.version_id = v_before and v.forgotten_at is not null) loop
+        v_before := (select h.from_version_id from ls.alias_history h
+            where h.ranker_id = v_ranker_id and h.alias = p_alias and h.to_version_id = v_before and not h.is_rollback
+            order by h.alias_history_id desc limit 1);
+    end loop;
     if v_before is null then
         perform ls.refuse('LS021', format('cannot roll back ranker ''%s'': it has had no %s%s', p_ranker, left(p_alias, 60),
-            case when v_current is not null then ' before this one' else '' end));
+            case when v_current is not null then ' before this one' else '' end),
+            case when v_current is not null then format('select ls.remove_alias(%L, %L, ''reason'') leaves it without one', p_ranker, p_alias) end);
     end if;
     perform ls.set_alias(v_before, p_alias, p_reason, p_by, true);
     return v_before;

@@ -20,12 +20,14 @@ begin
             join ls.ranker_version v using (version_id)
             join ls.ranker_version i on i.version_id = w.incumbent_version_id
         where w.incumbent_version_id = p_incumbent_version_id
-            or (p_incumbent_version_id is null and case (select j.asks_for from ls.judge(w.version_id) j)
+            or (p_incumbent_version_id is null and (select case j.asks_for
                 when w.version_id then false  -- its own figures come to the gate when they come
                 when w.incumbent_version_id then not exists (select from ls.task t
                     where t.ranker_id = i.ranker_id and t.version_id = i.version_id and t.kind = 'evaluate'
-                        and (t.ended_at is null or t.ended_at > w.waiting_since))
-                else true end)
+                        and t.configuration = ls.default_evaluation_configuration()
+                        and (t.ended_at is null or t.ended_at > w.waiting_since)
+                        and exists (select from ls.task_feature_set s where s.task_id = t.task_id and s.feature_set_id = any (j.feature_set_ids)))
+                else true end from ls.judge(w.version_id) j))
         order by w.waiting_since, w.version_id
     loop
         perform from ls.ranker where ranker_id = v_waiting.ranker_id for no key update skip locked;
@@ -49,7 +51,7 @@ begin
     if p_incumbent_version_id is null then
         update ls.promotion_wait w set looked_at = clock_timestamp()
         from (select o.version_id, o.incumbent_version_id from ls.promotion_wait o
-            order by o.looked_at, o.waiting_since, o.version_id limit c_limit) o
+            order by o.looked_at, o.waiting_since, o.version_id limit c_limit for update skip locked) o
         where w.version_id = o.version_id and w.incumbent_version_id = o.incumbent_version_id;
     end if;
     return v_count;

@@ -23,7 +23,10 @@ begin
         where a.ranker_id = v_ranker_id and a.alias = coalesce(v_parts[2], 'champion');
         if v_version_id is null then
             perform ls.refuse('LS013', format('cannot use ''%s'': the ranker has no version with alias ''%s''',
-                p_reference, coalesce(v_parts[2], 'champion')), 'train it first: lscoord train');
+                p_reference, coalesce(v_parts[2], 'champion')),
+                coalesce((select format('name a version, the newest is %s@%s%s', v_parts[1], max(v.number),
+                        case when coalesce(v_parts[2], 'champion') = 'champion' then '; lscoord promote --anyway makes one champion' else '' end)
+                    from ls.ranker_version v where v.ranker_id = v_ranker_id having count(*) > 0), 'train it first: lscoord train'));
         end if;
         if v_parts[2] is null and (p_user is not null or p_domain is not null) then
             v_version_id := coalesce(ls.served_version(v_ranker_id, v_version_id, p_user, ls.broader_domains(p_domain)), v_version_id);
