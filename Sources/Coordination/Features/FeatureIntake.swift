@@ -18,8 +18,14 @@ public struct FeatureIntake: Sendable {
     }
 
     private let ledger: LedgerStore
+    private let copiedByteCountMax: Int
 
-    public init(ledger: LedgerStore) { self.ledger = ledger }
+    /// - Parameter copiedByteCountMax: The most bytes of features that are copied into memory, 64
+    ///   MiB: those of a file whose header is not padded.
+    public init(ledger: LedgerStore, copiedByteCountMax: Int = 64 << 20) {
+        self.ledger = ledger
+        self.copiedByteCountMax = copiedByteCountMax
+    }
 
     /// Checks that a key may import at all.
     ///
@@ -45,6 +51,9 @@ public struct FeatureIntake: Sendable {
         }
         let owner = try key.scope.owner(of: summary.metadata, saying: user, name: Self.name)
         try await check(summary.metadata, for: key.scope)
+        guard summary.copiedByteCount <= copiedByteCountMax else {
+            throw .featuresNotAligned(summary.copiedByteCount, copiedByteCountMax, Self.name)
+        }
         let file = try await onThread(named: "ls-features") { () throws(LanguageSystemError) in
             try FeatureFile(path: path, name: Self.name, user: owner)
         }
@@ -112,6 +121,15 @@ extension LanguageSystemError {
         Self(
             .notPermitted, "cannot import features: the API key is for reranks alone",
             hint: "lscoord key create --features makes one that may import")
+    }
+
+    static func featuresNotAligned(_ found: Int, _ expected: Int, _ name: String) -> Self {
+        Self(
+            .invalidFeatures,
+            """
+            cannot read \(name): found \(found) bytes of features that do not begin at a multiple \
+            of their width, expected at most \(expected)
+            """, hint: "pad the header with spaces to a multiple of 8 bytes")
     }
 
     static func impossibleOwner() -> Self {

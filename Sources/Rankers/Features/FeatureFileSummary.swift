@@ -8,6 +8,9 @@ public struct FeatureFileSummary: Sendable, Hashable {
     public let queryCount: Int
     /// The number of responses of all queries together.
     public let responseCount: Int
+    /// The bytes of features that do not begin at a multiple of their width. Whoever reads them
+    /// copies them into memory; all others stay in the file.
+    public let copiedByteCount: Int
 
     /// The longest header that is read, 1 MiB; a feature file's header is much smaller.
     private static let headerByteCountMax = 1 << 20
@@ -30,6 +33,9 @@ public struct FeatureFileSummary: Sendable, Hashable {
         metadata = try reader.metadata()
         queryCount = try reader.rowCount("instruction")
         responseCount = try reader.rowCount("responses")
+        copiedByteCount = ["instruction", "responses"].compactMap { file.tensors[$0] }
+            .filter { $0.byteRange.lowerBound % $0.dtype.byteCount != 0 }
+            .reduce(0) { $0 + $1.byteRange.count }
     }
 
     private static func header(

@@ -207,6 +207,31 @@ import Testing
         }
     }
 
+    @Test func `features that have to be copied into memory are bounded`() async throws {
+        try await FeatureSurface.with { surface in
+            let bytes = SmallFile().bytes
+            // One space more in the header: nothing behind it is aligned.
+            let length = Int(bytes[0]) + 256 * Int(bytes[1])
+            let moved =
+                withUnsafeBytes(of: UInt64(length + 1).littleEndian) { Array($0) }
+                + bytes[8..<8 + length] + [0x20] + bytes[(8 + length)...]
+            let path = surface.directory + "/moved.safetensors"
+            try Data(moved).write(to: URL(fileURLWithPath: path))
+            let featureByteCount = 2 * (2 + 5) * RerankSite.width
+            let key = try await surface.site.apiKeys.key(surface.unboundKey)
+            let error = await #expect(throws: LanguageSystemError.self) {
+                try await FeatureIntake(
+                    ledger: surface.ledger, copiedByteCountMax: featureByteCount - 1
+                ).store(path, user: nil, by: key)
+            }
+            #expect(error?.code == .invalidFeatures)
+            let stored = try await FeatureIntake(
+                ledger: surface.ledger, copiedByteCountMax: featureByteCount
+            ).store(path, user: nil, by: key)
+            #expect(!stored.isDuplicate)
+        }
+    }
+
     @Test func `files that come at the same time with the same bytes are one set`() async throws {
         try await FeatureSurface.with { surface in
             let file = SmallFile().bytes
