@@ -36,6 +36,7 @@ public enum LedgerSchema {
         File("v0016_check_evaluations", SQL.v0016_check_evaluations_sql),
         File("v0017_tell_machines_apart", SQL.v0017_tell_machines_apart_sql),
         File("v0018_weigh_evidence", SQL.v0018_weigh_evidence_sql),
+        File("v0019_take_features", SQL.v0019_take_features_sql),
     ]
 
     /// Functions by area, then views (after the views they read), then what their columns mean.
@@ -215,11 +216,13 @@ public enum LedgerSchema {
         File("keep_named", SQL.keep_named_sql),
         File("list_models", SQL.list_models_sql),
         File("ranker_id", SQL.ranker_id_sql),
+        File("read_canary", SQL.read_canary_sql),
         File("register_base_model", SQL.register_base_model_sql),
         File("register_domain", SQL.register_domain_sql),
         File("register_ranker", SQL.register_ranker_sql),
         File("remove_tag", SQL.remove_tag_sql),
         File("resolve", SQL.resolve_sql),
+        File("set_canary", SQL.set_canary_sql),
         File("set_tag", SQL.set_tag_sql),
         File("standing_version", SQL.standing_version_sql),
         File("tagged_version", SQL.tagged_version_sql),

@@ -19,6 +19,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Hashable, Codable {
     case unknownPath
     case unknownRequest
     case unknownRule
+    case unknownCanary
     case alreadyExists
     case forbiddenTransition
     case leaseLost
@@ -69,6 +70,7 @@ public enum ErrorCode: String, Sendable, CaseIterable, Hashable, Codable {
         case .unknownPath: ("LS017", 12, 404, 66)
         case .unknownRequest: ("LS018", 5, 404, 66)
         case .unknownRule: ("LS019", 5, 404, 66)
+        case .unknownCanary: ("LS023", 5, 404, 66)
         case .alreadyExists: ("LS020", 6, 409, 65)
         case .forbiddenTransition: ("LS021", 9, 409, 65)
         case .leaseLost: ("LS022", 10, 409, 75)

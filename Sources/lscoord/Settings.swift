@@ -34,6 +34,8 @@ struct Settings: Sendable {
     var inFlightMax: Int
     /// Bytes of bodies under way and of answers that were not taken.
     var heldByteCountMax: Int
+    /// Bytes of a feature file that comes over HTTPS.
+    var featureFileByteCountMax: Int
     var drainLead: Duration
 }
 
@@ -200,6 +202,15 @@ struct ServeOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            """
+            Megabytes that a feature file sent to /v1/feature-sets may have; it is kept in the \
+            data directory until it is stored. Default 4096.
+            """,
+            valueName: "n"))
+    var featureFileMb: Int?
+
+    @Option(
+        help: ArgumentHelp(
             "Milliseconds that a worker has for a rerank by a ranker placed on it. Default 200.",
             valueName: "n"))
     var edgeDeadlineMs: Int?
@@ -290,6 +301,9 @@ extension Settings {
         heldByteCountMax =
             try settings.wholeNumber(
                 "bodyMemoryMb", serve?.bodyMemoryMb, in: 32...1_000_000, default: 256) << 20
+        featureFileByteCountMax =
+            try settings.wholeNumber(
+                "featureFileMb", serve?.featureFileMb, in: 1...1_000_000, default: 4_096) << 20
         drainLead = .milliseconds(
             try settings.wholeNumber(
                 "drainLeadMs", serve?.drainLeadMs, in: 0...600_000, default: 1_000))

@@ -23,7 +23,7 @@ create temporary table decided as select relation, column_name from ls.free_text
         'api_key.users', 'api_key.name', 'route_rule.user_name', 'route_rule.target', 'feature_set.user_name', 'ranker.user_name', 'decision.user_name', 'tag.key', 'exemption.user_name', 'promotion_stratum.user_name',
         -- names that something is registered under
         'base_model.name', 'domain.name', 'ranker.name', 'worker.name', 'join_token.worker_name', 'coordinator.name', 'route_rule.name', 'route_rule.domain_pattern', 'api_key.domains',
-        'api_key.base_models', 'worker_presence.coordinator', 'coordinator.address',
+        'api_key.base_models', 'api_key.permissions', 'worker_presence.coordinator', 'coordinator.address',
         -- words, digests and numbers of ours; what a base model is
         'alias_history.alias', 'ranker_alias.alias', 'api_key.api_key_id', 'attempt.state', 'audit_log.action', 'audit_log.role', 'base_model.revision', 'base_model.norm', 'base_model.pooling',
         'base_model.dtype', 'base_model.template_digest', 'certificate.serial', 'certificate_authority.certificate_pem', 'certificate_authority.previous_certificate_pem',

@@ -1,7 +1,7 @@
 -- ls.import_feature_file: a safetensors file of two queries with two responses each, and everything that can be wrong
 -- with one, each refused in one sentence. FeatureFileTests (Swift) sets the same files before Rankers' reader.
 begin;
-select plan(126);
+select plan(130);
 select fixture.base_model();
 select ls.register_base_model('other', 4, p_layer => 3, p_layer_fraction => 0.6);
 
@@ -178,6 +178,13 @@ select throws_ok(format('select ls.import_feature_file(pg_temp.file(%L, %L))', o
     ('"code"', '"poetry"', 'LS011', 'cannot use domain ''poetry'': it is not registered'),
     ('"tiny"', '"other","layer":"4"', 'LS004', 'cannot import features of ''other'': found layer 4, expected 3'),
     ('"tiny"', '"other","layer_fraction":"0.75"', 'LS004', 'cannot import features of ''other'': found layer fraction 0.75, expected 0.6')) c (old, new, state, message);
+-- A file may say whose data it is.
+select lives_ok($$ select ls.import_feature_file(pg_temp.file('"code"', '"code","user":"eve"')) $$, 'a file that names a user is imported');
+select is((select user_name from ls.feature_set where digest = sha256(pg_temp.file('"code"', '"code","user":"eve"'))), 'eve', 'as that user''s');
+select throws_ok($$ select ls.import_feature_file(pg_temp.file('"code"', '"code","user":"eve"'), p_user => 'ada') $$, 'LS001',
+    'cannot import the feature file as data of user ''ada'': it says that it is data of user ''eve''', 'and nobody else''s');
+select throws_ok($$ select ls.import_feature_file(pg_temp.file('"code"', '"code","user":""')) $$, 'LS002',
+    'cannot read the feature file: found user '''', expected 1 to 200 characters without control characters', 'if it can be one');
 select throws_ok($$ select ls.import_feature_file(decode(repeat('00', 268435457), 'hex')) $$, 'LS040', 'cannot import a feature file of 268435457 bytes in SQL: expected at most 268435456', 'a file too large for SQL');
 select * from finish();
 rollback;

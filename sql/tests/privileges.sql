@@ -67,7 +67,7 @@ select is_empty($$ select signature from routine where prosecdef and not coalesc
 
 -- Secrets: of invitations, keys, features, weights and leases no view shows anything, and no function of an admin's either.
 create temporary table secret (t text, c text);
-insert into secret values ('ls.join_token', 'secret_sha256'), ('ls.api_key', 'secret_sha256'), ('ls.share_secret', 'secret'), ('ls.decision', 'features'), ('ls.join_token', 'used_by_key'), ('ls.feature_chunk', 'bytes'), ('ls.ranker_weights', 'bytes'),
+insert into secret values ('ls.join_token', 'secret_sha256'), ('ls.api_key', 'secret_sha256'), ('ls.share_secret', 'secret'), ('ls.decision', 'features'), ('ls.join_token', 'used_by_key'), ('ls.feature_chunk', 'bytes'), ('ls.canary', 'bytes'), ('ls.ranker_weights', 'bytes'),
     ('ls.certificate_authority', 'certificate_pem'), ('ls.certificate_authority', 'previous_certificate_pem'), ('ls.worker', 'public_key_sha256'), ('ls.attempt', 'token'), ('ls.worker_presence', 'connection');
 select is((select count(*) from secret s join pg_attribute a on a.attrelid = s.t::regclass and a.attname = s.c), (select count(*) from secret), 'the secrets are where they are said to be');
 select is_empty($$ select r.ev_class::regclass, s.* from secret s join pg_attribute a on a.attrelid = s.t::regclass and a.attname = s.c

@@ -12,6 +12,7 @@ public struct KnownKey: Sendable {
     public let id: String
     public let name: String
     public let scope: KeyScope
+    public let permissions: Set<KeyPermission>
 }
 
 public final class APIKeyCache: Service {
@@ -19,6 +20,7 @@ public final class APIKeyCache: Service {
         let name: String
         let secretSHA256: LanguageSystem.Digest
         let scope: KeyScope
+        let permissions: Set<KeyPermission>
         let expiry: ContinuousClock.Instant?
     }
 
@@ -109,7 +111,8 @@ public final class APIKeyCache: Service {
             guard digest == key.secretSHA256, key.expiry.map({ now < $0 }) ?? true else {
                 throw .keyRefused()
             }
-            return KnownKey(id: id, name: key.name, scope: key.scope)
+            return KnownKey(
+                id: id, name: key.name, scope: key.scope, permissions: key.permissions)
         }
     }
 
@@ -152,6 +155,7 @@ public final class APIKeyCache: Service {
                     key.id,
                     Key(
                         name: key.name, secretSHA256: key.secretSHA256, scope: key.scope,
+                        permissions: key.permissions,
                         expiry: key.timeLeft.map { asked + $0 })
                 )
             }, uniquingKeysWith: { first, _ in first })

@@ -37,13 +37,15 @@ struct QueryString: Sendable {
     subscript(name: String) -> String? { values[name] }
 
     /// Nil when the text is not percent-encoded UTF-8.
-    private static func decoded(_ text: some Collection<UInt8>) -> String? {
+    ///
+    /// - Parameter hasForms: Whether '+' is a space; in a path it is not.
+    static func decoded(_ text: some Collection<UInt8>, hasForms: Bool = true) -> String? {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count)
         var rest = text[...]
         while let byte = rest.popFirst() {
             switch byte {
-            case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))
+            case UInt8(ascii: "+") where hasForms: bytes.append(UInt8(ascii: " "))
             case UInt8(ascii: "%"):
                 guard let high = rest.popFirst().flatMap(digit),
                     let low = rest.popFirst().flatMap(digit)

@@ -29,6 +29,10 @@ public struct RestSettings: Sendable {
     /// Bodies under way and answers that were not taken may hold so many bytes; a body that would
     /// go beyond is refused with 429.
     public var heldByteCountMax: Int
+    /// A feature file may have this many bytes; one more is refused with 413.
+    public var featureFileByteCountMax: Int
+    /// Where feature files are kept while they come, under no name.
+    public var uploadDirectory: String
     /// How long a database may take before this coordinator is not ready.
     public var databaseDeadline: Duration
     /// How long this coordinator is not ready, once told to leave, before it stops listening.
@@ -39,6 +43,7 @@ public struct RestSettings: Sendable {
     public init(
         host: String, port: Int, tls: TLSConfiguration, bodyByteCountMax: Int = 24 << 20,
         inFlightMax: Int = 128, heldByteCountMax: Int = 256 << 20,
+        featureFileByteCountMax: Int = 4 << 30, uploadDirectory: String = "/var/tmp",
         databaseDeadline: Duration = .seconds(2),
         drainLead: Duration = .seconds(1), drainDuration: Duration = .seconds(10)
     ) {
@@ -48,6 +53,8 @@ public struct RestSettings: Sendable {
         self.bodyByteCountMax = bodyByteCountMax
         self.inFlightMax = inFlightMax
         self.heldByteCountMax = heldByteCountMax
+        self.featureFileByteCountMax = featureFileByteCountMax
+        self.uploadDirectory = uploadDirectory
         self.databaseDeadline = databaseDeadline
         self.drainLead = drainLead
         self.drainDuration = drainDuration
@@ -72,8 +79,14 @@ public func buildRestApplication(
     router.add(middleware: RequestFrame(admission: admission))
     let routes = RerankRoutes(
         reranker: reranker, apiKeys: apiKeys, admission: admission, ledger: ledger,
-        bodyByteCountMax: settings.bodyByteCountMax)
+        bodyByteCountMax: settings.bodyByteCountMax,
+        uploadByteCountMax: settings.featureFileByteCountMax)
     routes.add(to: router)
+    FeatureRoutes(
+        intake: FeatureIntake(ledger: ledger), apiKeys: apiKeys, admission: admission,
+        directory: settings.uploadDirectory, byteCountMax: settings.featureFileByteCountMax
+    ).add(to: router)
+    CanaryRoute(ledger: ledger, apiKeys: apiKeys, admission: admission).add(to: router)
 
     router.get(RouterPath(JoinPaths.authority)) { _, _ in
         Response(

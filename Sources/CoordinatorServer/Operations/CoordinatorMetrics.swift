@@ -17,6 +17,10 @@ public enum CoordinatorMetrics {
         """,
         "ls_requests_in_flight": "Rerank requests under way.",
         "ls_request_bytes_held": "Bytes of bodies under way and of answers not taken.",
+        "ls_feature_imports_total":
+            "Feature files taken over HTTPS, by whether they were new: stored, duplicate.",
+        "ls_feature_import_bytes_total": "Bytes of feature files that came whole.",
+        "ls_feature_uploads": "Feature files on their way into the database.",
         "ls_scoring_queue_depth": "Requests that wait for a scoring thread.",
         "ls_ranker_cache_hits_total": "Rankers that were in memory when they were needed.",
         "ls_ranker_cache_misses_total": "Rankers that were not.",
@@ -85,6 +89,7 @@ public enum CoordinatorMetrics {
             samples.counter("ls_decisions_dropped_total", counts.decisionsDropped)
             samples.gauge("ls_requests_in_flight", admission.inFlightCount)
             samples.gauge("ls_request_bytes_held", admission.heldByteCount)
+            samples.gauge("ls_feature_uploads", admission.uploadCount)
             let dispatch = await hub.counts
             samples.gauge("ls_workers_connected", dispatch.workers)
             samples.gauge("ls_leases_held", dispatch.leases)

@@ -15,6 +15,7 @@ public final class Admission: Sendable {
     private let inFlight = Atomic<Int>(0)
     private let held = Atomic<Int>(0)
     private let listings = Atomic<Int>(0)
+    private let uploads = Atomic<Int>(0)
     private let leaving = Atomic<Bool>(false)
     private let ending = Atomic<Bool>(false)
 
@@ -61,6 +62,24 @@ public final class Admission: Sendable {
             throw LanguageSystemError.tooManyListings(most)
         }
         return try await admit(body)
+    }
+
+    /// So many feature files may come at once: each has a file on the disk, and then a connection
+    /// of the database.
+    private static let uploadCountMax = 2
+
+    /// How many feature files are on their way into the database.
+    public var uploadCount: Int { uploads.load(ordering: .relaxed) }
+
+    /// Runs `body` for a feature file, which takes minutes: it has a place of its own.
+    ///
+    /// - Throws: `busy`.
+    func admitUpload<Value>(_ body: () async throws -> Value) async throws -> Value {
+        guard Self.add(1, to: uploads, upTo: Self.uploadCountMax) else {
+            throw LanguageSystemError.tooManyUploads(Self.uploadCountMax)
+        }
+        defer { uploads.subtract(1, ordering: .relaxed) }
+        return try await body()
     }
 
     /// Checks whether a body of so many bytes would fit now: one that would not need not be sent.
@@ -140,6 +159,12 @@ extension LanguageSystemError {
     static func tooManyListings(_ count: Int) -> Self {
         Self(
             .busy, "cannot list models now: \(count) lists are under way already",
+            hint: "retry after a second")
+    }
+
+    static func tooManyUploads(_ count: Int) -> Self {
+        Self(
+            .busy, "cannot take the feature file now: \(count) are under way already",
             hint: "retry after a second")
     }
 

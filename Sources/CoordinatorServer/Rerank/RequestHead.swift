@@ -101,6 +101,21 @@ struct RequestHead: Sendable {
         return Body(type: type, announcedByteCount: announced)
     }
 
+    /// As `body(upTo:)`, of a call that takes a safetensors file alone.
+    func fileBody(upTo byteCountMax: Int) throws(LanguageSystemError) -> Body {
+        let body: Body
+        do throws(LanguageSystemError) {
+            body = try self.body(upTo: byteCountMax)
+        } catch  where error.code == .tooLarge {
+            throw .featureFileTooLarge(byteCountMax)
+        }
+        guard body.type == .safetensors else {
+            throw .wrongMediaType(
+                fields.contentType ?? "application/json", expected: "application/vnd.safetensors")
+        }
+        return body
+    }
+
     /// As `body(upTo:)`, of a call that takes JSON alone.
     func jsonBody(upTo byteCountMax: Int) throws(LanguageSystemError) -> Body {
         let body = try body(upTo: byteCountMax)
@@ -194,6 +209,16 @@ extension LanguageSystemError {
         Self(
             .tooLarge, "cannot read the request: its body is larger than this server accepts",
             hint: "send fewer candidates, or float16 instead of float32")
+    }
+
+    static func featureFileTooLarge(_ byteCountMax: Int) -> Self {
+        Self(
+            .tooLarge,
+            """
+            cannot take the feature file: it has more than the \(byteCountMax >> 20) MiB that this \
+            server accepts
+            """,
+            hint: "send it in parts, raise --feature-file-mb, or run lscoord features import")
     }
 
     fileprivate static func transferEncoded(_ found: String) -> Self {

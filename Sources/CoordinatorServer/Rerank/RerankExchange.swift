@@ -92,6 +92,8 @@ struct RerankExchange {
     private var isPastLast = false
     /// When the head came whose body is coming.
     private var bodyBegan = NIODeadline.distantPast
+    /// How long it may take to come.
+    private var bodyTimeout = Self.bodyTimeout
     /// What came while an answer was waited for.
     private var later = CircularBuffer<Part>()
     private var isReadHeld = false
@@ -120,13 +122,13 @@ struct RerankExchange {
     }
 
     private mutating func receive(_ head: HTTPRequestHead, at now: NIODeadline) -> Action {
-        bodyBegan = now
+        (bodyBegan, bodyTimeout) = (now, Self.bodyTimeout)
         guard case .passing = state else { return .none }
         return .route(head, isAlone: passed.isEmpty)
     }
 
     private func receive(_ bytes: ByteBuffer, at now: NIODeadline) -> Action {
-        guard now - bodyBegan <= Self.bodyTimeout else { return .close }
+        guard now - bodyBegan <= bodyTimeout else { return .close }
         switch state {
         case .passing: return .forward
         case .gathering:
@@ -177,9 +179,13 @@ struct RerankExchange {
 
     /// The head is not ours: it passes, and so does what follows it.
     ///
+    /// - Parameter bodyTimeout: How long its body may take to come.
     /// - Returns: Whether it may be told to go on: no other request waits for an answer, which the
     ///   interim one would be taken for.
-    mutating func pass(_ head: HTTPRequestHead) -> Bool {
+    mutating func pass(
+        _ head: HTTPRequestHead, bodyTimeout: TimeAmount = Self.bodyTimeout
+    ) -> Bool {
+        self.bodyTimeout = bodyTimeout
         passed.append(Passed(version: head.version, staysOpen: head.staysOpen))
         isPassing = true
         return passed.count == 1

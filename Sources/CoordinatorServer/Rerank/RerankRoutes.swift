@@ -18,6 +18,8 @@ struct RerankRoutes: Sendable {
     let admission: Admission
     let ledger: LedgerStore
     let bodyByteCountMax: Int
+    /// A feature file may have this many bytes.
+    var uploadByteCountMax = 0
     let stages = SurfaceStages()
 
     func add(to router: Router<ServingContext>) {
@@ -164,6 +166,13 @@ struct RerankRoutes: Sendable {
 
     private func caller(_ context: ServingContext) async throws -> RerankCaller {
         context.head.caller(try await apiKeys.key(context.head.apiKey()))
+    }
+
+    /// Whether a request with this head brings a feature file and may: its body is larger than
+    /// others', and may take longer.
+    func isUpload(_ path: String, _ head: RequestHead) -> Bool {
+        guard path == RestPaths.featureSets, let key = try? head.apiKey() else { return false }
+        return apiKeys.knownKey(key)?.permissions.contains(.features) == true
     }
 
     /// What the short way needs of a head. Nil: the head is the router's, which asks for a key that

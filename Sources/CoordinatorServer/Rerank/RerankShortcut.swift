@@ -80,9 +80,15 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
     ) {
         let fields = RequestHead(head.headers)
         if isAlone, begin(head, fields, context) { return }
-        let isNext = exchange.pass(head)
+        let isUpload = head.method == .POST && routes.isUpload(URI(head.uri).path, fields)
+        let isNext = exchange.pass(
+            head, bodyTimeout: isUpload ? FeatureRoutes.bodyTimeout : RerankExchange.bodyTimeout)
         // Hummingbird says it to nobody.
-        if isNext { sendContinue(head, fields, context) }
+        if isNext {
+            sendContinue(
+                head, fields, context,
+                upTo: isUpload ? routes.uploadByteCountMax : routes.bodyByteCountMax)
+        }
         context.fireChannelRead(wrapInboundOut(.head(head)))
     }
 
@@ -112,7 +118,7 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
                 origin: origin),
             announcedByteCount: body.announcedByteCount)
         // Last: what is written may find that the connection is gone.
-        sendContinue(head, fields, context)
+        sendContinue(head, fields, context, upTo: routes.bodyByteCountMax)
         return true
     }
 
@@ -128,10 +134,11 @@ final class RerankShortcut: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Tells a caller that waits for it to send its body, unless that is known to be refused.
     private func sendContinue(
-        _ head: HTTPRequestHead, _ fields: RequestHead, _ context: ChannelHandlerContext
+        _ head: HTTPRequestHead, _ fields: RequestHead, _ context: ChannelHandlerContext,
+        upTo byteCountMax: Int
     ) {
         guard fields.expectsContinue, head.version == .http1_1,
-            fields.announcedByteCount <= routes.bodyByteCountMax
+            fields.announcedByteCount <= byteCountMax
         else { return }
         let interim = HTTPResponseHead(version: .http1_1, status: .continue)
         context.writeAndFlush(wrapOutboundOut(.head(interim)), promise: nil)

@@ -19,6 +19,12 @@ public struct KeyScope: Sendable, Hashable {
     }
 }
 
+/// What a key may do beside asking for reranks.
+public enum KeyPermission: String, Sendable, Hashable, CaseIterable {
+    /// Import feature sets of what the key may name.
+    case features
+}
+
 /// A key that is valid now.
 public struct ValidKey: Sendable, Hashable {
     public let id: String
@@ -26,6 +32,7 @@ public struct ValidKey: Sendable, Hashable {
     /// SHA-256 of the secret; the secret itself is not stored.
     public let secretSHA256: Digest
     public let scope: KeyScope
+    public let permissions: Set<KeyPermission>
     /// The time until the key expires; nil when it never does.
     public let timeLeft: Duration?
 }
@@ -37,6 +44,7 @@ public struct KeyStatus: Sendable, Hashable {
     /// The state: `valid`, `revoked` or `expired`.
     public let state: String
     public let scope: KeyScope
+    public let permissions: Set<KeyPermission>
     public let createdAt: Date
     public let expiresAt: Date?
 }
@@ -44,12 +52,13 @@ public struct KeyStatus: Sendable, Hashable {
 extension LedgerStore {
     /// - Returns: `lsk_<id>_<secret>`, which is shown only once.
     public func createAPIKey(
-        _ name: String, scope: KeyScope = KeyScope(), lasting: Duration? = nil,
-        by actor: String? = nil
+        _ name: String, scope: KeyScope = KeyScope(), permissions: Set<KeyPermission> = [],
+        lasting: Duration? = nil, by actor: String? = nil
     ) async throws(LanguageSystemError) -> String {
         try await call(
-            "select ls.create_api_key($1, $2, $3, $4, $5, $6)", name, scope.users, scope.domains,
-            scope.baseModels, lasting, actor
+            "select ls.create_api_key($1, $2, $3, $4, $5, $6, $7)", name, scope.users,
+            scope.domains,
+            scope.baseModels, lasting, actor, permissions.map(\.rawValue)
         ) { try $0.one().decode() }
     }
 
@@ -68,6 +77,7 @@ extension LedgerStore {
                 return ValidKey(
                     id: try row.decode("api_key_id"), name: try row.decode("name"),
                     secretSHA256: try row.decode("secret_sha256"), scope: try KeyScope(row: row),
+                    permissions: try Set(row: row),
                     timeLeft: seconds.map { .milliseconds(Int(nearest: $0 * 1_000)) })
             }
         }
@@ -80,6 +90,7 @@ extension LedgerStore {
                 KeyStatus(
                     name: try row.decode("name"), id: try row.decode("id"),
                     state: try row.decode("state"), scope: try KeyScope(row: row),
+                    permissions: try Set(row: row),
                     createdAt: try row.decode("created_at"),
                     expiresAt: try row.decode("expires_at"))
             }
@@ -92,5 +103,13 @@ extension KeyScope {
         self.init(
             users: try row.decode("users"), domains: try row.decode("domains"),
             baseModels: try row.decode("base_models"))
+    }
+}
+
+extension Set<KeyPermission> {
+    fileprivate init(row: Row) throws {
+        // One that this program does not know permits nothing here.
+        self.init(
+            try row.decode([String].self, "permissions").compactMap(KeyPermission.init(rawValue:)))
     }
 }

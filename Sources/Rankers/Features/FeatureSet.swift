@@ -25,8 +25,10 @@ public struct FeatureMetadata: Sendable, Hashable, Codable {
     /// others in the file, as they are written.
     public var contract: [String: String]
 
-    /// The layer; nil when the file has none or it is not a number.
-    public var layer: Int? { contract["layer"].flatMap(Int.init) }
+    /// The layer; nil when the file has none or it is not a number that the ledger can hold.
+    public var layer: Int? { contract["layer"].flatMap { Int32($0) }.map(Int.init) }
+    /// The user whose data these are; nil when the file names none.
+    public var user: String? { contract["user"] }
     /// The layer as a fraction from the bottom; nil when the file has none or it is not a number.
     public var layerFraction: Double? { contract["layer_fraction"].flatMap(Double.init) }
 

@@ -1,9 +1,9 @@
 // Brings feature files into the ledger. Each is checked whole before its first byte is sent.
 import ArgumentParser
+import Coordination
 import Foundation
 import LanguageSystem
 import Ledger
-import Rankers
 
 struct Features: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -29,7 +29,11 @@ struct FeaturesImport: AsyncParsableCommand {
 
     @Argument(help: ArgumentHelp("Feature files or directories.", valueName: "path"))
     var paths: [String]
-    @Option(help: "The user whose data these are, for that user's own rankers.")
+    @Option(
+        help: """
+            The user whose data these are, for that user's own rankers. Default: the user that a \
+            file names in its metadata.
+            """)
     var user: String?
     @OptionGroup var common: CommonOptions
 
@@ -42,7 +46,7 @@ struct FeaturesImport: AsyncParsableCommand {
             let files = try paths.map { path throws(LanguageSystemError) in
                 try FeatureFile(path: path, user: user)
             }
-            try await Self.checkRegistry(files.map(\.description), ledger)
+            try await ledger.checkRegistry(of: files.map(\.metadata))
             for file in files {
                 let imported = try await ledger.importFeatureSet(
                     file.description, queries: file.queries, bytes: file.bytes(in:))
@@ -55,62 +59,6 @@ struct FeaturesImport: AsyncParsableCommand {
                         + (imported.wasAlreadyStored ? " (already stored)" : ""))
             }
         }
-    }
-
-    /// - Throws: `unknownDomain`, `unknownBaseModel`, naming all that is not registered, with the
-    ///   commands for it.
-    private static func checkRegistry(_ sets: [FeatureSetDescription], _ ledger: LedgerStore)
-        async throws(LanguageSystemError)
-    {
-        let missing = try await ledger.unregistered(
-            baseModels: Set(sets.map(\.baseModel)), domains: Set(sets.map(\.domain)))
-        if missing.baseModels.isEmpty, missing.domains.isEmpty { return }
-        let commands =
-            missing.baseModels.map { name in
-                var command = "lscoord register base-model \(name.shellQuoted)"
-                if let set = sets.first(where: { $0.baseModel == name }) {
-                    command += " --hidden-size \(set.hiddenSize)"
-                    if let layer = set.layer { command += " --layer \(layer)" }
-                    if let fraction = set.layerFraction {
-                        command += " --layer-fraction \(fraction)"
-                    }
-                }
-                return command
-            } + missing.domains.map { "lscoord register domain \($0)" }
-        throw .unregistered(
-            baseModels: missing.baseModels, domains: missing.domains, files: sets.count,
-            commands: commands)
-    }
-}
-
-extension LanguageSystemError {
-    /// The first ten of each by name.
-    static func unregistered(
-        baseModels: [String], domains: [String], files: Int, commands: [String]
-    ) -> Self {
-        func named(_ names: [String], _ one: String, _ several: String) -> String? {
-            if names.isEmpty { return nil }
-            let list = names.prefix(10).map { "'\($0.printable(200))'" }.joined(separator: ", ")
-            let rest = names.count > 10 ? " and \(names.count - 10) more" : ""
-            return "\(names.count == 1 ? one : several) \(list)\(rest)"
-        }
-        let missing = [
-            named(baseModels, "base model", "base models"), named(domains, "domain", "domains"),
-        ].compactMap { $0 }.joined(separator: " and ")
-        let isOne = baseModels.count + domains.count == 1
-        return Self(
-            baseModels.isEmpty ? .unknownDomain : .unknownBaseModel,
-            "cannot import \(files == 1 ? "this file" : "these \(files) files"): \(missing) "
-                + "\(isOne ? "is" : "are") not registered; nothing was imported",
-            hint: commands.joined(separator: " && "))
-    }
-}
-
-extension String {
-    /// As one word of a POSIX shell.
-    fileprivate var shellQuoted: String {
-        if wholeMatch(of: /[A-Za-z0-9._\/:@-]+/) != nil { return self }
-        return "'" + replacing("'", with: "'\\''") + "'"
     }
 }
 
@@ -170,37 +118,5 @@ enum FeatureFiles {
             files += beneath.map { path.hasSuffix("/") ? path + $0 : path + "/" + $0 }
         }
         return files
-    }
-}
-
-/// One checked feature file, described for the ledger.
-struct FeatureFile: Sendable {
-    let description: FeatureSetDescription
-    let queries: [QueryDescription]
-    private let set: FeatureSet
-
-    /// - Throws: `invalidFeatures`, naming the file, for whatever is wrong with it.
-    init(path: String, user: String?) throws(LanguageSystemError) {
-        let set = try FeatureSet(contentsOf: path)
-        self.set = set
-        let metadata = set.metadata
-        description = FeatureSetDescription(
-            digest: set.digest, byteCount: Int64(set.byteCount), baseModel: metadata.baseModel,
-            domain: metadata.domain, split: metadata.split, user: user,
-            labelKind: metadata.labelKind.rawValue, hiddenSize: set.hiddenSize,
-            queryCount: set.queryCount, responseCount: Int64(set.responseCount),
-            layer: metadata.layer, layerFraction: metadata.layerFraction)
-        let notes = try QueryNote.read(beside: path, queryCount: set.queryCount)
-        queries = (0..<set.queryCount).map { index in
-            let rows = set.offsets[index]..<set.offsets[index + 1]
-            return QueryDescription(
-                id: notes?[index].id ?? "\(index)", level: notes?[index].level,
-                firstRow: Int64(rows.lowerBound), candidateCount: rows.count,
-                positiveCount: rows.count { set.labels[$0] > 0 })
-        }
-    }
-
-    @Sendable func bytes(in range: Range<Int>) -> [UInt8] {
-        set.withBytes { Array($0[range]) }
     }
 }

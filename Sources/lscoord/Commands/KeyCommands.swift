@@ -5,7 +5,7 @@ import Ledger
 
 struct KeyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "key", abstract: "Manage API keys for rerank requests.",
+        commandName: "key", abstract: "Manage API keys of applications.",
         subcommands: [KeyCreate.self, KeyList.self, KeyRevoke.self])
 }
 
@@ -18,9 +18,13 @@ struct KeyCreate: AsyncParsableCommand {
             name one. With a key for several domains, or for a pattern, each request must name a \
             domain.
 
+            With --features the key may import feature sets, too: of the users, domains and base \
+            models that it is for.
+
             Examples:
               lscoord key create --name app
               lscoord key create --name ada-phone --user ada --domain 'math/*' --days 90
+              lscoord key create --name node --base-model llama-3.1-8b --features
               lscoord key create --name app --quiet > key
             """)
 
@@ -36,6 +40,8 @@ struct KeyCreate: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp("A base model that requests may name. Repeatable.", valueName: "name"))
     var baseModel: [String] = []
+    @Flag(help: "Let the key import feature sets, too (POST /v1/feature-sets).")
+    var features = false
     @Option(help: ArgumentHelp("Days until the key expires. Default: never.", valueName: "n"))
     var days: Int?
     @Flag(help: "Print only the key.") var quiet = false
@@ -49,8 +55,10 @@ struct KeyCreate: AsyncParsableCommand {
         // So many that no number overflows; what makes no sense the database refuses.
         let lifetime = days.map { Duration.seconds(86_400 * min(max($0, 0), 1 << 22)) }
         let name = name
+        let permissions: Set<KeyPermission> = features ? [.features] : []
         let key = try await Database.withLedger(settings) {
-            try await $0.createAPIKey(name, scope: scope, lasting: lifetime)
+            try await $0.createAPIKey(
+                name, scope: scope, permissions: permissions, lasting: lifetime)
         }
         print(key)
         if !quiet { print("\nSend it with each request: authorization: Bearer \(key)") }
@@ -70,11 +78,13 @@ struct KeyList: AsyncParsableCommand {
         let keys = try await Database.withLedger(settings) {
             try await $0.apiKeys(limit: list.askedFor)
         }
-        var table = TextTable(["key", "state", "users", "domains", "base models", "expires"])
+        var table = TextTable(
+            ["key", "state", "users", "domains", "base models", "permissions", "expires"])
         for key in keys.prefix(list.limit) {
             table.add([
                 key.name, key.state, Self.words(key.scope.users), Self.words(key.scope.domains),
                 Self.words(key.scope.baseModels),
+                key.permissions.map(\.rawValue).sorted().joined(separator: " "),
                 key.expiresAt.map { $0.formatted(.iso8601) } ?? "never",
             ])
         }

@@ -1,5 +1,6 @@
 // Registry entries, for those who would rather not write SQL. Each is one SQL function.
 public import ArgumentParser
+import Foundation
 public import LanguageSystem
 import Ledger
 import Rankers
@@ -22,8 +23,9 @@ struct RegisterBaseModel: AsyncParsableCommand {
         abstract: "Register a frozen LLM, whose hidden states are the features.",
         discussion:
             """
-            Example:\n  lscoord register base-model llama-3.1-8b --hidden-size 4096 --layer 19 \
-            --revision 0e9e39f
+            Examples:
+              lscoord register base-model llama-3.1-8b --hidden-size 4096 --layer 19
+              lscoord register base-model llama-3.1-8b --hidden-size 4096 --canary llama.safetensors
             """
     )
 
@@ -34,6 +36,13 @@ struct RegisterBaseModel: AsyncParsableCommand {
     @Option(help: "The same layer as a fraction of all layers, from the bottom.") var layerFraction:
         Double?
     @Option(help: "How the final tokens are pooled.") var pooling: String?
+    @Option(
+        help: ArgumentHelp(
+            """
+            Recorded conversations with their hidden states (lsnode canary record), with which a \
+            node checks its own. Replaces the canary of before.
+            """, valueName: "file"))
+    var canary: String?
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
@@ -41,10 +50,35 @@ struct RegisterBaseModel: AsyncParsableCommand {
         let contract = FeatureContract(
             revision: revision, layer: layer, layerFraction: layerFraction, pooling: pooling)
         let (name, hiddenSize) = (name, hiddenSize)
-        _ = try await Database.withLedger(settings) { ledger in
+        let canary = try canary.map { path throws(LanguageSystemError) in try Self.bytes(of: path) }
+        let digest = try await Database.withLedger(settings) { ledger in
             try await ledger.registerBaseModel(name, hiddenSize: hiddenSize, contract: contract)
+            return if let canary { try await ledger.setCanary(of: name, canary) } else {
+                nil as Digest?
+            }
         }
-        print("base model \(name), hidden size \(hiddenSize)")
+        print(
+            "base model \(name), hidden size \(hiddenSize)"
+                + (digest.map { ", canary \($0.short)" } ?? ""))
+    }
+
+    /// - Throws: `invalidArgument` for a file that cannot be read, `tooLarge`.
+    private static func bytes(of path: String) throws(LanguageSystemError) -> [UInt8] {
+        guard let file = FileHandle(forReadingAtPath: path),
+            let data = try? file.read(upToCount: LedgerStore.canaryByteCountMax + 1)
+        else {
+            throw LanguageSystemError(
+                .invalidArgument, "cannot read the canary \(path): found no readable file")
+        }
+        guard data.count <= LedgerStore.canaryByteCountMax else {
+            throw LanguageSystemError(
+                .tooLarge,
+                """
+                cannot set the canary of a base model: \(path) has more than \
+                \(LedgerStore.canaryByteCountMax) bytes
+                """)
+        }
+        return Array(data)
     }
 }
 

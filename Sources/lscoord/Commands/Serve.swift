@@ -185,6 +185,8 @@ struct Serve: AsyncParsableCommand {
             host: settings.restAddress.host, port: settings.restAddress.port,
             tls: try certificates.serverTLS(),
             inFlightMax: settings.inFlightMax, heldByteCountMax: settings.heldByteCountMax,
+            featureFileByteCountMax: settings.featureFileByteCountMax,
+            uploadDirectory: settings.dataDirectory,
             drainLead: settings.drainLead)
         let rest = try buildRestApplication(
             surface, reranker: reranker, apiKeys: apiKeys, hub: hub, health: health,

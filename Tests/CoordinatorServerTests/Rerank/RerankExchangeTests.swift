@@ -297,6 +297,27 @@ private struct Shell {
         shell.leave()
     }
 
+    @Test func `a body that was given longer may last longer, and the next one may not`() {
+        var exchange = RerankExchange(byteCountMax: 100)
+        let (start, longer) = (NIODeadline.now(), TimeAmount.seconds(600))
+        let head = HTTPRequestHead(version: .http1_1, method: .POST, uri: "/")
+        func isForwarded(after time: TimeAmount) -> Bool {
+            let part = RerankExchange.Part.body(ByteBuffer(repeating: 7, count: 1))
+            guard case .forward = exchange.receive(part, at: start + time) else { return false }
+            return true
+        }
+        _ = exchange.receive(.head(head), at: start)
+        let isAlone = exchange.pass(head, bodyTimeout: longer)
+        #expect(isAlone)
+        #expect(isForwarded(after: longer))
+        #expect(!isForwarded(after: longer + .nanoseconds(1)))
+        _ = exchange.receive(.end(nil), at: start + longer)
+        _ = exchange.receive(.head(head), at: start)
+        _ = exchange.pass(head)
+        #expect(isForwarded(after: RerankExchange.bodyTimeout))
+        #expect(!isForwarded(after: longer))
+    }
+
     @Test func `nothing is read while an answer is waited for or not taken`() {
         var shell = Shell()
         var reads = [shell.exchange.read()]

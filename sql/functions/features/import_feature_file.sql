@@ -2,8 +2,8 @@
 -- What `lscoord features import` does, by SQL alone: reads the file's header, checks widths, row counts,
 -- offsets, labels, sizes of numbers and contract as Rankers' reader does (LS002, LS004), and stores the very
 -- bytes. file is a safetensors file of format features/1; queries is the JSONL beside it, or null;
--- user is whose data it is. The file itself names its base model and domain, which must be registered
--- (LS010, LS011). The same bytes again: the same id.
+-- user is whose data it is; null: the user that the file's metadata names, if any. The file itself names its
+-- base model and domain, which must be registered (LS010, LS011). The same bytes again: the same id.
 -- For files of up to 256 MiB (LS040): the whole file is held in memory. From psql, for a file of yours:
 --   \lo_import train.safetensors
 --   select ls.import_feature_file(lo_get(:LASTOID));
@@ -60,6 +60,13 @@ begin
             perform ls.refuse_features(format('found label_kind ''%s'', expected binary or score', left(v_words ->> 'label_kind', 80)));
         end if;
     end loop;
+    if v_words ->> 'user' !~ '^[^[:cntrl:]]{1,200}$' then
+        perform ls.refuse_features(format('found user ''%s'', expected 1 to 200 characters without control characters', left(v_words ->> 'user', 80)));
+    end if;
+    if p_user <> v_words ->> 'user' then
+        perform ls.refuse('LS001', format('cannot import the feature file as data of user ''%s'': it says that it is data of user ''%s''',
+            left(p_user, 200), v_words ->> 'user'));
+    end if;
     v_hidden_size := (v_words ->> 'hidden_size')::integer;
     v_queries := ls.feature_matrix(v_file, v_header, 'instruction', v_hidden_size);
     v_responses := ls.feature_matrix(v_file, v_header, 'responses', v_hidden_size);
@@ -96,7 +103,7 @@ begin
     perform from ls.feature_notes(p_queries, v_queries);
     v_digest := sha256(v_file);
     select * into strict v_set from ls.begin_feature_set(v_digest, octet_length(v_file), v_words ->> 'base_model', v_words ->> 'domain',
-        v_words ->> 'split', p_user, v_words ->> 'label_kind', v_hidden_size, v_queries::integer, v_responses,
+        v_words ->> 'split', coalesce(p_user, v_words ->> 'user'), v_words ->> 'label_kind', v_hidden_size, v_queries::integer, v_responses,
         case when v_words ->> 'layer' ~ '^[+-]?[0-9]{1,9}$' then (v_words ->> 'layer')::integer end,
         case when v_words ->> 'layer_fraction' ~ '^[+-]?([0-9]{1,40}[.]?[0-9]{0,40}|[.][0-9]{1,40})([eE][+-]?[0-9]{1,2})?$'
             then (v_words ->> 'layer_fraction')::double precision end, p_by);

@@ -18,7 +18,7 @@ declare
     v_admins text[] := array['register_base_model', 'register_domain', 'register_ranker', 'add_version', 'import_feature_file',
         'drop_feature_set',
         'create_join_token', 'revoke_worker', 'release_worker', 'forget_user', 'set_task_limits', 'set_retention', 'set_check_policy',
-        'create_api_key', 'revoke_api_key', 'read_decision',
+        'create_api_key', 'revoke_api_key', 'set_canary', 'read_decision',
         'authority_status', 'rotate_certificate_authority', 'retire_certificate_authority'];
     v_grant record;
     v_relations text;

@@ -17,7 +17,7 @@ as $$
         ('feature_set', 'imported_by'), ('home_weights', 'lost_because'),
         ('join_token', 'created_by'), ('join_token', 'labels'), ('worker', 'labels'), ('worker', 'revoked_by'),
         ('worker', 'revoked_because'), ('worker', 'quarantined_because'), ('worker', 'paused_because'),
-        ('api_key', 'created_by'), ('api_key', 'revoked_by'), ('api_key', 'revoked_because'), ('route_rule', 'added_by'),
+        ('canary', 'set_by'), ('api_key', 'created_by'), ('api_key', 'revoked_by'), ('api_key', 'revoked_because'), ('route_rule', 'added_by'),
         ('decision', 'request_id'), ('decision', 'model'), ('decision', 'domain'), ('decision', 'rule'),
         ('event_day', 'actor'), ('task_trial', 'unknown_to_version'), ('worker_presence', 'program_version');
 $$;
