@@ -1,0 +1,38 @@
+"""From a language model's own states to ranked answers.
+
+`Client` and `AsyncClient` ask a coordinator; `FeatureContract` says how features were taken;
+`FeatureSetWriter` and `read_feature_set` keep them with labels, `SamplingConfig` and `backends`
+make them, `labelers` judge them. The page `README.md` of this package begins with an example.
+"""
+
+from .client import AsyncClient, Client, RerankRequest, RerankResponse
+from .contract import FeatureContract, Message, template_digest
+from .errors import LanguageSystemError
+from .features import (
+    CandidateGroup,
+    FeatureSet,
+    FeatureSetMetadata,
+    FeatureSetWriter,
+    answer_ids,
+    read_feature_set,
+)
+from .sampling import SamplingConfig
+
+__all__ = [
+    "AsyncClient",
+    "CandidateGroup",
+    "Client",
+    "FeatureContract",
+    "FeatureSet",
+    "FeatureSetMetadata",
+    "FeatureSetWriter",
+    "LanguageSystemError",
+    "Message",
+    "RerankRequest",
+    "RerankResponse",
+    "SamplingConfig",
+    "answer_ids",
+    "read_feature_set",
+    "template_digest",
+]
+__version__ = "0.1.0"
