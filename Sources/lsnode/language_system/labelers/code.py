@@ -268,7 +268,9 @@ def _python() -> str:
 
 
 def _namespaces() -> list[str]:
-    arguments = ["--unshare-all", "--die-with-parent", "--new-session", "--clearenv"]
+    # Without namespaces of its own a program has no way back to capabilities.
+    arguments = ["--unshare-all", "--unshare-user", "--disable-userns"]
+    arguments += ["--die-with-parent", "--new-session", "--clearenv"]
     arguments += ["--cap-drop", "ALL", "--hostname", "sandbox", "--ro-bind", "/usr", "/usr"]
     for name in ("bin", "lib", "lib64"):
         if Path("/", name).is_symlink():

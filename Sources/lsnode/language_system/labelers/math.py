@@ -55,6 +55,9 @@ class MathLabeler:
     box is read by "the answer is …", then its last formula, then its last number; `boxed_only`
     leaves that out.
 
+    Units do not count, and a degree is one of them: 90 and 90 degrees are equal, and a reference
+    such as the sine of 30 degrees should be given as its value.
+
     Its processes start at the first comparison. One labeler may be used by many threads, as many as
     it has processes at once. Close it, or use it in a `with` statement.
 
