@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from language_system.features import Split
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEMO = REPOSITORY / "deploy/examples/math"
-PYTHON_PATH = os.pathsep.join([str(REPOSITORY / "Sources/lsnode"), str(Path(__file__).parent)])
 
 CONTRACT = FeatureContract.at(
     layer=14,

@@ -189,7 +189,7 @@ def hostile(secret: Path, target: Path, port: int) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def labeler() -> Iterator[CodeLabeler]:
     try:
-        yield CodeLabeler(cpu_seconds=2, wall_seconds=8)
+        yield CodeLabeler(cpu_seconds=2, wall_seconds=6)
     except LabelError as error:
         pytest.skip(str(error))
 

@@ -7,8 +7,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +25,7 @@ from language_system import (
 from language_system.errors import FeatureFileError
 from language_system.features import row_fault
 from language_system.tensors import Tensor, header
-from support import COLUMNS, CONTRACT, DEMO, PYTHON_PATH, group, metadata
+from support import COLUMNS, CONTRACT, DEMO, group, metadata
 
 
 def write(path: Path, count: int = 40, dropped: tuple[int, ...] = (), **sizes: int) -> int:
@@ -127,49 +125,40 @@ def test_a_file_of_nothing_is_refused(tmp_path: Path) -> None:
 
 # --- killed and started again ---------------------------------------------------------------------
 
-CHILD = """
-import sys
-from pathlib import Path
-from support import COLUMNS, group, metadata
-from language_system import FeatureSetWriter
-path, count = Path(sys.argv[1]), int(sys.argv[2])
-with FeatureSetWriter(path, metadata(64), query_count=count, columns=COLUMNS) as writer:
-    print("open", flush=True)
-    for index in range(writer.done_count, count):
-        writer.drop() if index % 11 == 5 else writer.append(group(index, 64, 16))
-    writer.finish()
-print("whole", flush=True)
-"""
+
+def write_in_a_child(path: Path, count: int, seconds: float | None) -> bool:
+    """Whether a child wrote the whole file within the seconds; it is killed after them."""
+    child = os.fork()
+    if child == 0:
+        try:
+            with FeatureSetWriter(path, metadata(64), query_count=count, columns=COLUMNS) as writer:
+                for index in range(writer.done_count, count):
+                    if index % 11 == 5:
+                        writer.drop()
+                    else:
+                        writer.append(group(index, 64, 16))
+                writer.finish()
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    if seconds is not None:
+        time.sleep(seconds)
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+    return not os.WIFSIGNALED(status)
 
 
 def test_twenty_kills_leave_the_same_bytes(tmp_path: Path) -> None:
-    count = 400
-    whole = tmp_path / "whole.safetensors"
+    count = 800
+    whole, path = tmp_path / "whole.safetensors", tmp_path / "killed.safetensors"
     began = time.monotonic()
-    subprocess.run(
-        [sys.executable, "-c", CHILD, whole, str(count)],
-        check=True,
-        env={**os.environ, "PYTHONPATH": PYTHON_PATH},
-        stdout=subprocess.DEVNULL,
-    )
-    longest = time.monotonic() - began
-    path, killed, chance = tmp_path / "killed.safetensors", 0, random.Random(7)
-    for _ in range(200):
-        with subprocess.Popen(
-            [sys.executable, "-c", CHILD, path, str(count)],
-            env={**os.environ, "PYTHONPATH": PYTHON_PATH},
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as child:
-            assert child.stdout is not None
-            assert child.stdout.readline() == "open\n"
-            if killed < 20:
-                time.sleep(chance.uniform(0, longest / 20))
-                child.send_signal(signal.SIGKILL)
-            if child.stdout.read() == "whole\n":
-                break
-            killed += 1
-    assert killed == 20
+    assert write_in_a_child(whole, count, None)
+    longest, chance = time.monotonic() - began, random.Random(7)
+    for _ in range(20):
+        if write_in_a_child(path, count, chance.uniform(0, longest / 10)):
+            break
+    assert write_in_a_child(path, count, None)
     assert path.read_bytes() == whole.read_bytes()
     assert path.with_suffix(".jsonl").read_bytes() == whole.with_suffix(".jsonl").read_bytes()
     assert len(list(tmp_path.iterdir())) == 4
