@@ -260,9 +260,10 @@ def test_features_are_streamed_with_their_length_and_checked_by_digest(tmp_path:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     reply = {"id": 5, "digest": digest, "queries": 3, "responses": 9, "duplicate": False}
     asked = Asked(refusal(503, "unavailable", "1"), ok(reply))
-    assert asked.client.import_features(path).queries == 3
+    assert asked.client.import_features(path, user="ada").queries == 3
     for request in asked.requests:
         assert request.url.path == "/v1/feature-sets"
+        assert request.url.query == b"user=ada"
         assert request.content == path.read_bytes()
         assert request.headers["content-length"] == str(path.stat().st_size)
         assert "transfer-encoding" not in request.headers

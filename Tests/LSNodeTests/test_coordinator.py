@@ -204,4 +204,23 @@ def test_features_are_handed_in_over_https(coordinator: Coordinator, tmp_path: P
         except errors.UnknownPathError:
             pytest.skip("this lscoord takes no feature sets over HTTPS")
         except errors.NotPermittedError:
-            pass
+            pass  # A key has to be made for it.
+    key = coordinator.run("key", "create", "--name", "features", "--features", "--quiet").strip()
+    with Client(coordinator.url, key, ca_file=coordinator.ca_file) as client:
+        first = client.import_features(path)
+        assert (first.queries, first.responses, first.duplicate) == (40, 640, False)
+        again = client.import_features(path)
+        assert (again.id, again.digest, again.duplicate) == (first.id, first.digest, True)
+        other = tmp_path / "d.safetensors"
+        write_set(other, MODEL, "math/unknown", "train", ())
+        with pytest.raises(errors.UnknownDomainError):
+            client.import_features(other)
+        other.write_bytes(path.read_bytes()[:-1000])
+        with pytest.raises(errors.InvalidFeaturesError):
+            client.import_features(other)
+
+    async def push() -> bool:
+        async with AsyncClient(coordinator.url, key, ca_file=coordinator.ca_file) as client:
+            return (await client.import_features(path)).duplicate
+
+    assert asyncio.run(push())

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -130,6 +131,20 @@ def test_what_hangs_or_explodes_is_killed_and_the_next_one_is_labeled() -> None:
             assert labeler.label("7", f"\\boxed{{{answer}}}") in (None, 0.0), answer
             assert labeler.label("7", "\\boxed{7}") == 1.0
     assert time.monotonic() - began < 60
+
+
+def test_what_is_python_is_not_run(labeler: MathLabeler, tmp_path: Path) -> None:
+    path = tmp_path / "touched"
+    for code in (
+        f"__import__('os').system('touch {path}')",
+        f"\\text{{__import__('os').system('touch {path}')}}",
+        f"1+__import__('pathlib').Path('{path}').touch()",
+        f"open('{path}','w')",
+        f"\\input{{{path}}}\\write18{{touch {path}}}",
+    ):
+        assert labeler.label("7", f"\\boxed{{{code}}}") in (None, 0.0)
+        labeler.label("7", f"The answer is {code}")
+    assert not path.exists()
 
 
 def test_it_works_outside_of_the_main_thread(labeler: MathLabeler) -> None:

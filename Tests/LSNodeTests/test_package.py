@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
+import language_system
 from language_system.cli import main
 from support import DEMO, REPOSITORY
 
@@ -20,6 +22,11 @@ def test_the_readmes_examples_import_what_there_is() -> None:
         imports = [node for node in ast.parse(block).body if isinstance(node, ast.ImportFrom)]
         assert imports
         exec(compile(ast.Module(list(imports), []), "README.md", "exec"), {})
+
+
+def test_the_release_is_the_one_of_the_package() -> None:
+    settings = tomllib.loads((REPOSITORY / "Sources/lsnode/pyproject.toml").read_text())
+    assert language_system.__version__ == settings["project"]["version"]
 
 
 def test_show_says_what_is_in_a_file(capsys: pytest.CaptureFixture[str]) -> None:

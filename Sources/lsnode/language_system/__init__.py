@@ -17,6 +17,7 @@ from .features import (
     read_feature_set,
 )
 from .sampling import SamplingConfig
+from .version import __version__
 
 __all__ = [
     "AsyncClient",
@@ -31,8 +32,8 @@ __all__ = [
     "RerankRequest",
     "RerankResponse",
     "SamplingConfig",
+    "__version__",
     "answer_ids",
     "read_feature_set",
     "template_digest",
 ]
-__version__ = "0.1.0"

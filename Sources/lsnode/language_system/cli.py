@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     push.add_argument("file", type=Path, nargs="+")
     push.add_argument("--coordinator", required=True, metavar="URL")
     push.add_argument("--ca-file", type=Path, help="the coordinator's ca.pem")
+    push.add_argument("--user", help="whose features they are; default: everybody's")
     push.add_argument(
         "--api-key-file", type=Path, required=True, help="a file that holds lsk_…, alone"
     )
@@ -74,7 +75,7 @@ def _push(given: argparse.Namespace) -> None:
     key = given.api_key_file.read_text().strip()
     with Client(given.coordinator, key, ca_file=given.ca_file) as client:
         for path in given.file:
-            features = client.import_features(path)
+            features = client.import_features(path, user=given.user)
             was = " (it was there already)" if features.duplicate else ""
             print(
                 f"{path}: feature set {features.id}, {features.queries} queries, "

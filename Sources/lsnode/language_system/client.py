@@ -33,6 +33,7 @@ from .errors import (
 )
 from .features import CandidateGroup
 from .tensors import Array, body
+from .version import __version__
 
 Aggregate = Literal["best", "weighted_vote"]
 Value = TypeVar("Value")
@@ -144,6 +145,7 @@ class ImportedFeatures:
     """A feature set that the coordinator has.
 
     Attributes:
+        user: Whose it is; None for everybody's.
         digest: SHA-256 of the file's bytes, 64 hexadecimal digits.
         queries, responses: How many it holds.
         duplicate: Whether the coordinator had it already, and nothing was stored.
@@ -154,6 +156,7 @@ class ImportedFeatures:
     queries: int
     responses: int
     duplicate: bool
+    user: str | None = None
 
 
 # --- what a call sends, and what an answer means --------------------------------------------------
@@ -220,7 +223,7 @@ def _models_call(limit: int, after: str | None) -> _Call:
     return _Call("GET", "/v1/models", parameters)
 
 
-def _import_call(path: Path) -> tuple[_Call, str]:
+def _import_call(path: Path, user: str | None) -> tuple[_Call, str]:
     """The one place that knows how features are handed in: the file is the body, and the answer's
     digest is compared with ours, so nothing is said of it in the request."""
     digest = hashlib.sha256()
@@ -228,7 +231,8 @@ def _import_call(path: Path) -> tuple[_Call, str]:
         while chunk := file.read(_CHUNK_BYTE_COUNT):
             digest.update(chunk)
     headers = {"content-type": _SAFETENSORS, "content-length": str(path.stat().st_size)}
-    return _Call("POST", "/v1/feature-sets", headers=headers, file=path), digest.hexdigest()
+    parameters = {} if user is None else {"user": user}
+    return _Call("POST", "/v1/feature-sets", parameters, headers, file=path), digest.hexdigest()
 
 
 def _rerank_answer(answer: Any) -> RerankResponse:
@@ -284,6 +288,7 @@ def _import_answer(answer: Any, digest: str) -> ImportedFeatures:
         answer["queries"],
         answer["responses"],
         answer["duplicate"],
+        answer.get("user"),
     )
     if imported.digest != digest:
         raise UnreadableAnswerError(
@@ -384,7 +389,10 @@ class _Settings:
         tls: ssl.SSLContext | bool = True
         if ca_file is not None:
             tls = ssl.create_default_context(cafile=os.fspath(ca_file))
-        headers = {"authorization": f"Bearer {api_key}", "user-agent": "language-system/0.1.0"}
+        headers = {
+            "authorization": f"Bearer {api_key}",
+            "user-agent": f"language-system/{__version__}",
+        }
         return cls(base_url.rstrip("/"), headers, tls, timeout, max_retries + 1)
 
     def timeout_of(self, call: _Call) -> float:
@@ -533,14 +541,19 @@ class Client:
             if after is None:
                 return
 
-    def import_features(self, path: str | os.PathLike[str]) -> ImportedFeatures:
+    def import_features(
+        self, path: str | os.PathLike[str], user: str | None = None
+    ) -> ImportedFeatures:
         """Hands in a feature file, which is streamed. The same file twice is stored once.
+
+        Args:
+            user: Whose features they are; None for everybody's.
 
         Raises:
             CoordinatorError: The key is not for features, or the file is not what it must be.
             OSError: The file cannot be read.
         """
-        call, digest = _import_call(Path(path))
+        call, digest = _import_call(Path(path), user)
         return self._ask(call, lambda answer: _import_answer(answer, digest))
 
     def _rerank(self, request: RerankRequest) -> RerankResponse:
@@ -676,9 +689,11 @@ class AsyncClient:
             if after is None:
                 return
 
-    async def import_features(self, path: str | os.PathLike[str]) -> ImportedFeatures:
+    async def import_features(
+        self, path: str | os.PathLike[str], user: str | None = None
+    ) -> ImportedFeatures:
         """Hands in a feature file, which is streamed; see `Client.import_features`."""
-        call, digest = await asyncio.to_thread(_import_call, Path(path))
+        call, digest = await asyncio.to_thread(_import_call, Path(path), user)
         return await self._ask(call, lambda answer: _import_answer(answer, digest))
 
     async def _rerank(self, request: RerankRequest) -> RerankResponse:

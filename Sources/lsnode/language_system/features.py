@@ -442,7 +442,8 @@ class FeatureSetWriter:
 
     Killed at any moment and started again with the same queries, it goes on after the last whole
     shard (`done_count`), and the file at the end is the same byte for byte. In all it writes at
-    most 1.02 times the bytes of the final file.
+    most 1.02 times the bytes of the final file where D is 512 or more; below, the columns, which
+    are written twice, weigh more.
 
     On disk, while it is under way: `NAME.safetensors.part` is the final file as far as it is known,
     with the header left out; `NAME.jsonl.part`, one line for each query; and
