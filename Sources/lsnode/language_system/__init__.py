@@ -8,11 +8,11 @@ make them, `labelers` judge them. The page `README.md` of this package begins wi
 from .client import AsyncClient, Client, RerankRequest, RerankResponse
 from .contract import FeatureContract, Message, template_digest
 from .errors import LanguageSystemError
+from .feature_writer import FeatureSetWriter
 from .features import (
     CandidateGroup,
     FeatureSet,
     FeatureSetMetadata,
-    FeatureSetWriter,
     answer_ids,
     read_feature_set,
 )
