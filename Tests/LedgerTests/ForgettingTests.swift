@@ -211,6 +211,11 @@ extension TestLedger {
                 array['ben', \(quoted)]), ls.create_api_key('x');
                 select ls.revoke_api_key('x', 'y');
                 select ls.set_promotion_policy('bens', 'manual', p_by => 'x');
+                select ls.set_canary('tiny', decode(to_hex(octet_length(h)), 'hex')
+                    || decode(repeat('00', 7), 'hex') || convert_to(h, 'UTF8')
+                    || decode(repeat('003c', 4), 'hex'), 'x')
+                from (values ('{"__metadata__":{"format":"canary/1","hidden_size":"4"},"rows":\
+                {"dtype":"F16","shape":[4],"data_offsets":[0,8]}}')) c (h);
                 select ls.create_join_token('home', '1 hour', 'me', jsonb_build_object('user', \
                 \(quoted)));
                 select ls.create_join_token('else', '1 hour', 'me', jsonb_build_object('user', \

@@ -303,8 +303,8 @@ struct RerankAttempt: Sendable {
 }
 
 extension Route {
-    /// The route's ranker, when it is that ranker's champion and was chosen as such, by the chain or
-    /// by who asked for the ranker and no version of it: a pin follows champions alone, and no
+    /// The route's ranker, when it is that ranker's champion and was chosen as such, by the chain
+    /// or by who asked for the ranker and no version of it: a pin follows champions alone, and no
     /// version that some keep instead.
     func champion(asked model: String) -> RankerID? {
         guard isChampion else { return nil }

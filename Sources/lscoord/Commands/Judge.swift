@@ -124,7 +124,8 @@ struct JudgementText {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let figures = Figures(
-            version: judgement.version, standing: judgement.standing.rawValue, policy: judgement.policy.rawValue, margin: judgement.margin,
+            version: judgement.version, standing: judgement.standing.rawValue,
+            policy: judgement.policy.rawValue, margin: judgement.margin,
             incumbent: judgement.incumbent ?? "first sample",
             incumbentReason: judgement.incumbentReason, queries: judgement.queryCount,
             tried: judgement.triedCount, difference: difference?.mean, low: difference?.low,

@@ -7,10 +7,10 @@ struct Train: AsyncParsableCommand {
         abstract: "Have workers train rankers.",
         discussion: """
             Each training makes a new version, or, where it ends with the weights of one that is \
-            there, that one again; --seed makes it another. A version is then measured on the test sets of its own \
-            domain, and becomes champion when the evidence says that it is better than who would \
-            serve without it (lscoord judge). While a training is open, requesting it again \
-            returns the same task.
+            there, that one again; --seed makes it another. A version is then measured on the test \
+            sets of its own domain, and becomes champion when the evidence says that it is better \
+            than who would serve without it (lscoord judge). While a training is open, requesting \
+            it again returns the same task.
 
             Training starts from the weights that serve the ranker's requests now, its champion's \
             or those of the next ranker of the route, when they have the same shape. A ranker \
@@ -165,7 +165,10 @@ struct TrainingTable {
     init(_ rankers: [RankerStatus], _ answers: [PromotionAnswer]) {
         let answers = Dictionary(grouping: answers, by: \.ranker).compactMapValues(\.first)
         var table = TextTable(
-            ["ranker", "version", "accuracy", "without it", "accuracy", "queries", "e", "champion"],
+            [
+                "ranker", "version", "accuracy", "without it", "accuracy", "queries", "e",
+                "champion",
+            ],
             rightAligned: [1, 2, 4, 5, 6, 7])
         var notes: [(words: String, versions: [String])] = []
         for ranker in rankers {
@@ -182,7 +185,7 @@ struct TrainingTable {
             ])
             if let answer, answer.isPromoted, !answer.harmed.isEmpty {
                 let who = answer.harmed.joined(separator: ", ")
-                notes.append(("worse for \(who): lscoord judge, ls.exemption_status", [ranker.name]))
+                notes.append(("worse for \(who), see ls.exemption_status", [ranker.name]))
             }
             guard answer?.evidence == nil else { continue }
             let words = answer?.reason ?? "the promotion gate has not answered yet"

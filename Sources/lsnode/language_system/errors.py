@@ -94,6 +94,10 @@ class UnknownVersionError(CoordinatorError):
     code = "unknownVersion"
 
 
+class UnknownCanaryError(CoordinatorError):
+    code = "unknownCanary"
+
+
 class UnknownFeatureSetError(CoordinatorError):
     code = "unknownFeatureSet"
 
