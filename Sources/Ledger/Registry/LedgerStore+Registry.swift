@@ -88,6 +88,11 @@ extension LedgerStore {
         }
     }
 
+    /// - Throws: `unknownRanker` unless all of these are registered.
+    public func checkRankers(_ names: [String]) async throws(LanguageSystemError) {
+        try await call("select ls.ranker_id(n) from unnest($1::text[]) n", names) { _ in }
+    }
+
     /// Restores the previous champion. Each further call goes back one more step, so do not repeat
     /// it without a check.
     @discardableResult

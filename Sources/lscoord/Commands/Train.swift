@@ -84,12 +84,7 @@ struct Train: AsyncParsableCommand {
         try await Database.withLedger(settings) { ledger in
             let names = try await Self.names(rankers, patterns, ledger)
             // All of them are there before the first is trained.
-            let known = Set(try await ledger.rankers(named: names).map(\.name))
-            if let unknown = names.first(where: { !known.contains($0) }) {
-                throw LanguageSystemError(
-                    .unknownRanker, "cannot use ranker '\(unknown)': it is not registered",
-                    hint: "lscoord register ranker --domain …")
-            }
+            try await ledger.checkRankers(names)
             let sets = try await Self.trainSets(of: features, ledger)
             if let list {
                 let run = SweepRun(ledger: ledger)
