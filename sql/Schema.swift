@@ -163,6 +163,7 @@ public enum LedgerSchema {
         File("guard_champion", SQL.guard_champion_sql),
         File("incumbent", SQL.incumbent_sql),
         File("incumbent_for", SQL.incumbent_for_sql),
+        File("incumbent_in_check", SQL.incumbent_in_check_sql),
         File("incumbent_of_ranker", SQL.incumbent_of_ranker_sql),
         File("incumbents", SQL.incumbents_sql),
         File("is_only_swept", SQL.is_only_swept_sql),

@@ -7,17 +7,6 @@ select ls.register_domain(d) from unnest(array['math', 'art', 'art/one', 'art/tw
 select fixture.worker('w'), fixture.worker('v');
 update ls.check_policy set share = 0;
 create temporary table lease as select 1::bigint as worker_id, l.* from ls.lease_tasks(1, '{evaluate}', 1, 60) l;
--- All that a version is to be measured on.
-create function pg_temp.measure(p_version text, p_accuracy double precision, p_worker bigint default 1, p_extra jsonb default '{}') returns bigint language sql as $$
-    insert into lease select p_worker, l.* from ls.lease_tasks(p_worker, '{evaluate}', 100, 600) l;
-    select count(ls.complete_evaluation(p_worker, l.token, m.digests, m.reports)) from lease l join ls.attempt t using (token)
-        cross join lateral (select array_agg(s.digest order by o) as digests, array_agg(fixture.report(p_accuracy, p_extra, s.query_count) order by o) as reports
-            from jsonb_array_elements(l.features) with ordinality x (f, o) join ls.feature_set s on s.digest = decode(f ->> 'digest', 'hex')) m
-    where l.weights_name = p_version and l.worker_id = p_worker and t.state = 'open' $$;
-create function pg_temp.made(p_ranker text, p_accuracy double precision) returns integer language plpgsql as $$ begin
-    perform pg_temp.measure(fixture.version_name(fixture.version(p_ranker, 'made' || (select count(*) from ls.ranker_version))), p_accuracy);
-    return fixture.champion_number(p_ranker);
-end $$;
 -- Domain of the set, whether it counts, who serves its requests.
 create function pg_temp.faced(p_version text) returns setof text language sql as $$
     select concat_ws(' ', i.domain, case when not i.is_counted then '(does not count)' end, i.reason, fixture.version_name(i.version_id))
@@ -31,18 +20,18 @@ create function pg_temp.asked() returns setof text language sql as $$
 -- A ranker for everything faces, on each domain's set, who serves that domain.
 select fixture.feature_set(d, 'test') from unnest(array['math/algebra', 'math/geometry', 'code']) d;
 select fixture.ranker('math'), fixture.ranker(null, p_user => 'ada'), fixture.ranker('math/algebra'), fixture.ranker('code');
-select is(pg_temp.made('math.listwise', 0.6), 1, 'the ranker of math has a champion');
+select is(fixture.made('math.listwise', 0.6), 1, 'the ranker of math has a champion');
 select fixture.version('~ada.listwise', 'hers');
 select results_eq($$ select pg_temp.faced('~ada.listwise@1') $$, array['code first sample', 'math/algebra parent domain math.listwise@1', 'math/geometry parent domain math.listwise@1'],
     'a user''s ranker for everything would take the requests of math from it, and those of code from nobody');
 select is(pg_temp.incumbent('~ada.listwise@1'), 'parent domain: math.listwise@1', 'most of them are served by that of math');
 select results_eq($$ select pg_temp.asked() $$, array['~ada.listwise@1 on code, math/algebra, math/geometry'], 'what is known is not measured again');
-select pg_temp.measure('~ada.listwise@1', 0.45);
+select fixture.measure('~ada.listwise@1', 0.45);
 select is(fixture.champion_number('~ada.listwise'), null, 'better than the first sample on code alone, and worse on math, it is not promoted');
 select is(fixture.decided('~ada.listwise@1'), 'not proven better than ''math.listwise'' version 1, which serves these requests without it (parent domain), and than the first sample: -7.7 points on 1200 queries, e = less than 0.01, 20 asked for; it is worse, e = 10^31; worse for ''math/algebra'' (-15.0 points on 400 queries), ''math/geometry'' (-15.0 points on 400 queries): 66.7 % of the queries, at most 10 % may be', 'the decision says why');
 select results_eq($$ select array(select fixture.version_name(i) from unnest(incumbent_version_ids) i), fixture.version_name(incumbent_version_id) from ls.promotion_decision where version_id = fixture.version_id('~ada.listwise@1') $$,
     $$ values (array['math.listwise@1', 'math.listwise@1', null], 'math.listwise@1') $$, 'and keeps whom it faced on each set');
-select is(pg_temp.made('~ada.listwise', 0.7), 2, 'one that is better on all is');
+select is(fixture.made('~ada.listwise', 0.7), 2, 'one that is better on all is');
 select is((select ranker_name from ls.route('tiny', 'ada', 'math/algebra')), '~ada.listwise', 'and serves her');
 select results_eq($$ select pg_temp.faced('~ada.listwise@2') $$, array['code first sample', 'math/algebra parent domain math.listwise@1', 'math/geometry parent domain math.listwise@1'], 'those whom the champion is compared with');
 select ls.judge_champions();
@@ -50,15 +39,15 @@ select results_eq($$ select w.feature_set_ids = array(select i.feature_set_id fr
     from ls.champion_watch w where w.ranker_id = ls.ranker_id('~ada.listwise') $$, $$ values (true, array['math.listwise@1', 'math.listwise@1', null]) $$, 'are watched, all of them');
 
 -- What a narrower ranker serves anyway does not count.
-select is(pg_temp.made('math/algebra.listwise', 0.75), 1, 'algebra has a ranker of its own, better than that of math');
+select is(fixture.made('math/algebra.listwise', 0.75), 1, 'algebra has a ranker of its own, better than that of math');
 select fixture.version('math.listwise', 'second');
 select results_eq($$ select pg_temp.faced('math.listwise@2') $$, array['math/algebra (does not count) champion math.listwise@1', 'math/geometry champion math.listwise@1'], 'a newer version of math''s would not serve algebra');
-select pg_temp.measure('math.listwise@2', 0.66);
+select fixture.measure('math.listwise@2', 0.66);
 select is(fixture.decided('math.listwise@2'), 'promoted: better than the champion, version 1: +6.0 points on 400 queries, e = 10^8, 20 asked for; one test set does not count, as others serve its requests', 'and is judged on geometry');
 select results_eq($$ select pg_temp.faced('~ada.listwise@1') $$, array['code champion ~ada.listwise@2', 'math/algebra champion ~ada.listwise@2', 'math/geometry champion ~ada.listwise@2'], 'her own ranker comes before it: all her sets count');
 select is_empty('select * from ls.broken_rules(true)', 'no rule is broken');
 -- A champion that is asked for nothing that it was measured on.
-select fixture.ranker('math/geometry'), pg_temp.made('math/geometry.listwise', 0.8);
+select fixture.ranker('math/geometry'), fixture.made('math/geometry.listwise', 0.8);
 select results_eq($$ select pg_temp.faced('math.listwise@2') $$, array['math/algebra first sample', 'math/geometry first sample'], 'where others serve every set, all count, against who serves math itself');
 select results_eq($$ select pg_temp.faced('math.listwise@1') $$, array['math/algebra champion math.listwise@2', 'math/geometry champion math.listwise@2'], 'a challenger still faces the champion');
 
@@ -96,9 +85,9 @@ select ls.cancel_task(task_id, 'test') from ls.task where ended_at is null;
 delete from ls.evaluation where version_id = fixture.version_id('code.listwise@2');
 select fixture.version('~bob.listwise', 'b1');
 select results_eq($$ select pg_temp.asked() $$, array['code.listwise@2 on code', '~bob.listwise@1 on code, math/algebra, math/geometry'], 'asked for are the figures that are not known');
-select pg_temp.measure('~bob.listwise@1', 0.9);
+select fixture.measure('~bob.listwise@1', 0.9);
 select results_eq($$ select fixture.version_name(incumbent_version_id) from ls.promotion_wait where version_id = fixture.version_id('~bob.listwise@1') $$, array['code.listwise@2'], 'it waits for them');
-select pg_temp.measure('code.listwise@2', 0.5);
+select fixture.measure('code.listwise@2', 0.5);
 select is(fixture.champion_number('~bob.listwise'), 1, 'and they decide');
 
 -- Training starts from who serves most of the requests.
@@ -112,11 +101,11 @@ select ls.cancel_task(task_id, 'test') from ls.task where ended_at is null;
 -- sample made a version champion that is worse than it.
 select fixture.feature_set('art/one', 'test'), fixture.feature_set('art/two', 'test'), fixture.ranker('art/one'), fixture.ranker('art');
 select fixture.version('art.listwise', 'art1');
-select pg_temp.measure('art.listwise@1', 0.5, 2, '{"first_sample": 0.2, "oracle": 0.9}');
+select fixture.measure('art.listwise@1', 0.5, 2, '{"first_sample": 0.2, "oracle": 0.9}');
 select is(fixture.champion_number('art.listwise'), 1, 'promoted against a first sample that a worker made small');
 select ls.judge_champions();
 select fixture.version('art/one.listwise', 'one1');
-select pg_temp.measure('art/one.listwise@1', 0.55, 1, '{"first_sample": 0.2, "oracle": 0.9}');
+select fixture.measure('art/one.listwise@1', 0.55, 1, '{"first_sample": 0.2, "oracle": 0.9}');
 select ls.judge_champions();
 select is((select count(*) from ls.champion_move), 0::bigint, 'all were looked at');
 select ls.open_evaluation_check(evaluation_id, 'sample', true) from ls.evaluation e where version_id = fixture.version_id('art.listwise@1');
@@ -141,7 +130,7 @@ select ls.register_domain(d) from unnest(array['sea', 'sea/one', 'sky', 'sky/one
 select fixture.feature_set('sea/one', 'test'), fixture.ranker('sea'), fixture.ranker('sea/one');
 update ls.worker set quarantined_at = null, quarantined_because = null, quarantined_for = null;
 select fixture.version('sea.listwise', 'sea1');
-select pg_temp.measure('sea.listwise@1', 0.9, 2);
+select fixture.measure('sea.listwise@1', 0.9, 2);
 create function pg_temp.refuted(p_version text, p_accuracy double precision) returns integer language plpgsql as $$ begin
     perform ls.open_evaluation_check(evaluation_id, 'dispute', true) from ls.evaluation where version_id = fixture.version_id(p_version);
     perform ls.decide_evaluation_check(evaluation_check_id, 'refuted', 'it is not so', fixture.report(p_accuracy))
@@ -149,18 +138,18 @@ create function pg_temp.refuted(p_version text, p_accuracy double precision) ret
     update ls.worker set quarantined_at = null, quarantined_because = null, quarantined_for = null;
     return fixture.champion_number(split_part(p_version, '@', 1));
 end $$;
-select is(pg_temp.made('sea/one.listwise', 0.6), null, 'a version is not better than what a liar says of its incumbent');
+select is(fixture.made('sea/one.listwise', 0.6), null, 'a version is not better than what a liar says of its incumbent');
 select is(pg_temp.refuted('sea.listwise@1', 0.41), 1, 'found out, the liar''s version stays, as it is better than the first sample');
 select is(fixture.champion_number('sea/one.listwise'), 1, 'and the other is looked at again, and promoted');
 
 select fixture.feature_set('sky/one', 'test'), fixture.ranker('sky'), fixture.ranker('sky/one');
-select pg_temp.made('sky.listwise', 0.6), pg_temp.made('sky/one.listwise', 0.7);
-select is(pg_temp.made('sky.listwise', 0.8), 2, 'a broader ranker is better now');
+select fixture.made('sky.listwise', 0.6), fixture.made('sky/one.listwise', 0.7);
+select is(fixture.made('sky.listwise', 0.8), 2, 'a broader ranker is better now');
 select ls.judge_champions(1000);
 select is(fixture.champion_number('sky/one.listwise'), null, 'so the narrower one''s champion goes');
-select is(pg_temp.made('sky/one.listwise', 0.79), null, 'nor is a newer one better');
+select is(fixture.made('sky/one.listwise', 0.79), null, 'nor is a newer one better');
 select fixture.version('sky/one.listwise', 'sky3');
-select pg_temp.measure('sky/one.listwise@3', 0.78, 2);
+select fixture.measure('sky/one.listwise@3', 0.78, 2);
 select is(fixture.champion_number('sky/one.listwise'), null, 'nor the next');
 select is(pg_temp.refuted('sky/one.listwise@3', 0.77), null, 'a refuted figure makes none of them champion: nobody proved anything');
 
@@ -169,9 +158,9 @@ select fixture.feature_set('hill/one', 'test'), fixture.ranker('hill/one');
 select fixture.version('hill/one.listwise', 'hill1');
 insert into lease select 1, l.* from ls.lease_tasks(1, '{evaluate}', 100, 600) l;
 select fixture.feature_set('hill/one', 'test', 'newer');
-select pg_temp.measure('hill/one.listwise@1', 0.9);
+select fixture.measure('hill/one.listwise@1', 0.9);
 select ok('hill/one.listwise@1 on hill/one' in (select pg_temp.asked()), 'it is measured on the newer one');
-select pg_temp.measure('hill/one.listwise@1', 0.9);
+select fixture.measure('hill/one.listwise@1', 0.9);
 select is(fixture.champion_number('hill/one.listwise'), 1, 'and decided on');
 
 -- Nobody is harmed by a champion's going.
@@ -186,7 +175,7 @@ select ls.cancel_task(task_id, 'test') from ls.task where ended_at is null;
 select ls.add_route_rule('all', 'pin', '~ada/math/geometry.listwise', p_domain => 'hill/one', p_priority => -5);
 select fixture.ranker('hill/one', 'pointwise'), fixture.version('hill/one.pointwise', 'hillp');
 delete from ls.evaluation where version_id = fixture.version_id('~ada/math/geometry.listwise@1');
-select pg_temp.measure('hill/one.pointwise@1', 0.95);
+select fixture.measure('hill/one.pointwise@1', 0.95);
 select is((select fixture.version_name(incumbent_version_id) from ls.promotion_wait where version_id = fixture.version_id('hill/one.pointwise@1')), '~ada/math/geometry.listwise@1', 'a version waits for ada''s');
 select isnt_empty($$ select * from ls.forget_user('ada', 'asked') $$, 'she is forgotten');
 select cmp_ok(ls.settle_promotions(), '>=', 1, 'the gate looks for who is next');

@@ -13,27 +13,17 @@ create function pg_temp.asked() returns setof text language sql as $$
 create function pg_temp.watched() returns table (ranker text, fallback text, asked text) language sql as $$
     select r.name, (select string_agg(distinct fixture.version_name(f), ' ') from unnest(w.fallback_version_ids) f), fixture.version_name(w.asked_version_id) from ls.champion_watch w join ls.ranker r using (ranker_id) order by 1 $$;
 create temporary table lease as select 1::bigint as worker_id, l.* from ls.lease_tasks(1, '{evaluate}', 1, 60) l;
-create function pg_temp.measure(p_version text, p_accuracy double precision, p_worker bigint default 1) returns bigint language sql as $$
-    insert into lease select p_worker, l.* from ls.lease_tasks(p_worker, '{evaluate}', 100, 600) l;
-    select count(ls.complete_evaluation(p_worker, l.token, m.digests, m.reports)) from lease l join ls.attempt t using (token)
-        cross join lateral (select array_agg(s.digest order by o) as digests, array_agg(fixture.report(p_accuracy, '{}', s.query_count) order by o) as reports
-            from jsonb_array_elements(l.features) with ordinality x (f, o) join ls.feature_set s on s.digest = decode(f ->> 'digest', 'hex')) m
-    where l.weights_name = p_version and l.worker_id = p_worker and t.state = 'open' $$;
-create function pg_temp.made(p_ranker text, p_accuracy double precision) returns integer language plpgsql as $$ begin
-    perform pg_temp.measure(fixture.version_name(fixture.version(p_ranker, 'made' || (select count(*) from ls.ranker_version))), p_accuracy);
-    return fixture.champion_number(p_ranker);
-end $$;
 
 -- A narrower ranker's champion, then a broader one that is better.
 select fixture.feature_set('math/algebra', 'test'), fixture.feature_set('math', 'test'), fixture.ranker('math/algebra'), fixture.ranker('math');
-select is(pg_temp.made('math/algebra.listwise', 0.5), 1, 'a champion that the gate put there, as nobody else was');
+select is(fixture.made('math/algebra.listwise', 0.5), 1, 'a champion that the gate put there, as nobody else was');
 select is((select looked_at from ls.champion_watch), '-infinity', 'is watched');
 select is(ls.judge_champions(), 1, 'housekeeping looks at it');
 select results_eq('select * from pg_temp.watched()', $$ values ('math/algebra.listwise', null::text, null::text) $$, 'without it the first sample would be shown');
 select is(fixture.champion_number('math/algebra.listwise'), 1, 'which is not better');
 select is(ls.judge_champions(), 1, 'looked at again');
 select is((select count(*) from ls.promotion_decision), 1::bigint, 'nothing is decided');
-select is(pg_temp.made('math.listwise', 0.6), 1, 'a broader ranker has a champion now');
+select is(fixture.made('math.listwise', 0.6), 1, 'a broader ranker has a champion now');
 select is((select count(*) from ls.champion_move where from_version_id is null), 1::bigint, 'it is noted that those beneath it may fall back on it');
 select cmp_ok(ls.judge_champions(), '>=', 1, 'housekeeping looks at them');
 select is(fixture.champion_number('math/algebra.listwise'), null, 'the narrower champion is worse than the broader one, which was measured on its sets, too, and goes');
@@ -50,9 +40,9 @@ select throws_ok($$ select ls.remove_alias('math/algebra.listwise', 'champion', 
 select ls.remove_alias('math/algebra.listwise', 'champion', 'looked at');
 select throws_ok($$ select ls.rollback('math.pointwise', 'nothing') $$, 'LS012', null, 'of a ranker that is not there');
 select throws_ok($$ select ls.rollback(fixture.ranker('math', 'pointwise'), 'nothing') $$, 'LS021', 'cannot roll back ranker ''math.pointwise'': it has had no champion', 'one that never had a champion has nothing to bring back');
-select is(pg_temp.made('math/algebra.listwise', 0.61), null, 'a newer one has to be better than the broader one');
-select is(pg_temp.made('math/algebra.listwise', 0.7), 3, 'as this one is');
-select is(pg_temp.made('math/algebra.listwise', 0.9), 4, 'or better than that');
+select is(fixture.made('math/algebra.listwise', 0.61), null, 'a newer one has to be better than the broader one');
+select is(fixture.made('math/algebra.listwise', 0.7), 3, 'as this one is');
+select is(fixture.made('math/algebra.listwise', 0.9), 4, 'or better than that');
 select cmp_ok(ls.judge_champions(), '=', 2, 'all are looked at');
 select results_eq('select * from pg_temp.watched()', $$ values ('math.listwise', null::text, null::text), ('math/algebra.listwise', 'math.listwise@1', null) $$, 'who would serve instead is known');
 select is_empty('select * from ls.broken_rules(true)', 'no rule is broken');
@@ -60,10 +50,10 @@ select is_empty('select * from ls.broken_rules(true)', 'no rule is broken');
 -- What was not measured is asked for, and its arrival decides. A user's own ranker, on her own test set.
 select fixture.feature_set('math/algebra', 'test', 'ada', 300, 'ada'), fixture.ranker('math/algebra', p_user => 'ada');
 select fixture.version('~ada/math/algebra.listwise', 'hers');
-select pg_temp.measure('~ada/math/algebra.listwise@1', 0.8), pg_temp.measure('math/algebra.listwise@4', 0.7);
+select fixture.measure('~ada/math/algebra.listwise@1', 0.8), fixture.measure('math/algebra.listwise@4', 0.7);
 select is(fixture.champion_number('~ada/math/algebra.listwise'), 1, 'her ranker is better for her than the domain''s');
 select ls.judge_champions();
-select is(pg_temp.made('math/algebra.listwise', 0.95), 5, 'the domain''s ranker has another champion');
+select is(fixture.made('math/algebra.listwise', 0.95), 5, 'the domain''s ranker has another champion');
 select is((select fixture.version_name(from_version_id) from ls.champion_move), 'math/algebra.listwise@4', 'somebody falls back on it: that is noted');
 select ls.judge_champions();
 select results_eq($$ select * from pg_temp.watched() where ranker like '~%' $$, $$ values ('~ada/math/algebra.listwise', 'math/algebra.listwise@5', 'math/algebra.listwise@5') $$, 'its figures on her test set are asked for');
@@ -74,7 +64,7 @@ select ls.cancel_task(task_id, 'not now') from ls.task where ended_at is null;
 select ls.judge_champions();
 select is_empty('select pg_temp.asked()', 'what is cancelled is not asked for again by itself');
 select ls.request_evaluation(fixture.version_id('math/algebra.listwise@5'), array(select feature_set_id from ls.feature_set where user_name = 'ada'));
-select pg_temp.measure('math/algebra.listwise@5', 0.9);
+select fixture.measure('math/algebra.listwise@5', 0.9);
 select is(fixture.champion_number('~ada/math/algebra.listwise'), null, 'they decide when they come, whoever had them measured: hers is worse now, and goes');
 select is((select ranker_name from ls.route('tiny', 'ada', 'math/algebra')), 'math/algebra.listwise', 'and the domain''s serves her');
 
@@ -89,16 +79,16 @@ select throws_ok($$ select ls.remove_alias('math/algebra.listwise', 'champion', 
 select ls.set_promotion_policy('math/algebra.listwise', 'manual');
 select ls.promote(fixture.version('math.listwise', 'by hand'), 'try');
 select ls.judge_champions();
-select pg_temp.measure('math.listwise@2', 0.96);
+select fixture.measure('math.listwise@2', 0.96);
 select is(fixture.champion_number('math/algebra.listwise'), 5, 'with policy manual the gate takes nothing away') from ls.judge_champions();
 
 -- Two rankers that fall back on each other (best transfer): one goes, and the other then falls back on nobody.
 select fixture.feature_set('x', 'test'), fixture.feature_set('y', 'test'), fixture.ranker('x'), fixture.ranker('y');
-select is(pg_temp.made('x.listwise', 0.5), 1, 'one');
-select is(pg_temp.made('y.listwise', 0.5), 1, 'and the other');
+select is(fixture.made('x.listwise', 0.5), 1, 'one');
+select is(fixture.made('y.listwise', 0.5), 1, 'and the other');
 select ls.request_evaluation(fixture.version_id('x.listwise@1'), array[(select feature_set_id from ls.current_feature_sets(1, 'y', 'test', null))]);
 select ls.request_evaluation(fixture.version_id('y.listwise@1'), array[(select feature_set_id from ls.current_feature_sets(1, 'x', 'test', null))]);
-select pg_temp.measure('x.listwise@1', 0.7), pg_temp.measure('y.listwise@1', 0.7);
+select fixture.measure('x.listwise@1', 0.7), fixture.measure('y.listwise@1', 0.7);
 select results_eq($$ select fixture.version_name((ls.incumbent(fixture.version_id(n), true)).version_id) from unnest(array['x.listwise@1', 'y.listwise@1']) n $$, $$ values ('y.listwise@1'), ('x.listwise@1') $$, 'each is better at the other''s');
 update ls.champion_watch set looked_at = '-infinity' where ranker_id in (ls.ranker_id('x.listwise'), ls.ranker_id('y.listwise'));
 select ls.judge_champions();
@@ -118,7 +108,7 @@ create function pg_temp.trained(p_worker bigint, p_accuracy double precision) re
 declare v_version text; begin
     perform ls.request_training('art/one.listwise', p_seed => (select count(*) from ls.ranker_version));
     v_version := fixture.version_name(fixture.train(p_worker, 'art' || (select count(*) from ls.ranker_version)));
-    perform pg_temp.measure(v_version, p_accuracy, p_worker);
+    perform fixture.measure(v_version, p_accuracy, p_worker);
     return fixture.champion_number('art/one.listwise');
 end $$;
 create function pg_temp.refuted(p_version text, p_accuracy double precision) returns integer language plpgsql as $$ begin
@@ -139,25 +129,25 @@ select results_eq($$ select ranker from pg_temp.watched() where ranker = 'art/on
 
 -- A first version has to be better, whatever the policy; a margin is for what serves already.
 select fixture.feature_set('sea/one', 'test'), fixture.ranker('sea/one'), ls.set_promotion_policy('sea/one.listwise', 'not_worse', 0.05);
-select is(pg_temp.made('sea/one.listwise', 0.37), null, 'a first version that is a point worse, within the margin, is not promoted');
+select is(fixture.made('sea/one.listwise', 0.37), null, 'a first version that is a point worse, within the margin, is not promoted');
 select is(fixture.decided('sea/one.listwise@1'), 'not proven better than the first sample: -1.0 points on 400 queries, e = 0.28, 20 asked for', 'it has to be better');
-select is(pg_temp.made('sea/one.listwise', 0.45), 2, 'as this one is');
-select is(pg_temp.made('sea/one.listwise', 0.44), 3, 'the next has to be not worse');
+select is(fixture.made('sea/one.listwise', 0.45), 2, 'as this one is');
+select is(fixture.made('sea/one.listwise', 0.44), 3, 'the next has to be not worse');
 
 -- What a sweep made pays for all it is one of, also when a person asks for it.
 select fixture.feature_set('sky', 'train'), fixture.feature_set('sky', 'test'), fixture.ranker('sky');
 select ls.request_sweep('sky.listwise', '[{"epochs": 1}, {"epochs": 2}, {"epochs": 3}]');
 select fixture.train(1, 's1'), fixture.train(1, 's2'), fixture.train(1, 's3');
-select pg_temp.measure('sky.listwise@1', 0.395), pg_temp.measure('sky.listwise@2', 0.394), pg_temp.measure('sky.listwise@3', 0.37);
+select fixture.measure('sky.listwise@1', 0.395), fixture.measure('sky.listwise@2', 0.394), fixture.measure('sky.listwise@3', 0.37);
 select is(fixture.decided('sky.listwise@1'), 'not proven better than the first sample: +1.5 points on 400 queries, e = 17.7 (divided by the 3 of which the sweep chose it), 20 asked for', 'the chosen one');
 select is(ls.consider_promotion(fixture.version_id('sky.listwise@2')), false, 'one that was not chosen');
 select is(fixture.decided('sky.listwise@2'), 'not proven better than the first sample: +1.4 points on 400 queries, e = 12.8 (divided by the 3 of its sweep), 20 asked for', 'pays as much');
 
 -- A user is forgotten from whom a champion learned: the one before is watched when the gate had promoted it.
 select ls.request_training('sky.listwise', p_seed => 5), fixture.train(1, 's5');
-select pg_temp.measure('sky.listwise@4', 0.6);
+select fixture.measure('sky.listwise@4', 0.6);
 select ls.request_training('sky.listwise', array[fixture.feature_set('sky', 'train', 'eve', 3, 'eve')]), fixture.train(1, 's6');
-select pg_temp.measure('sky.listwise@5', 0.7);
+select fixture.measure('sky.listwise@5', 0.7);
 select is(fixture.champion_number('sky.listwise'), 5, 'one that learned from her');
 select isnt_empty($$ select * from ls.forget_user('eve', 'asked') $$, 'is forgotten with her');
 select is(fixture.champion_number('sky.listwise'), 4, 'the one before is back');

@@ -63,8 +63,7 @@ begin
     then
         -- Of several incumbents the one whose figures are missing, or are measured again.
         perform ls.await_incumbent(p_version_id, coalesce(nullif(v_judged.asks_for, p_version_id),
-            (select min(i) from unnest(v_judged.incumbent_version_ids) i
-                where ls.waits_for_check(array[i], v_judged.feature_set_ids, v_configuration)), v_judged.incumbent_version_id), v_configuration);
+            ls.incumbent_in_check(v_judged.incumbent_version_ids, v_judged.feature_set_ids, v_configuration), v_judged.incumbent_version_id), v_configuration);
         return null;
     end if;
 
@@ -78,8 +77,7 @@ begin
     elsif v_promoted and (select bool_or(ls.check_own_word(p_version_id, i, v_judged.feature_set_ids, v_configuration))
         from (select distinct unnest(v_judged.incumbent_version_ids) as i) c)
     then
-        perform ls.await_incumbent(p_version_id, coalesce((select min(i) from unnest(v_judged.incumbent_version_ids) i
-            where ls.waits_for_check(array[i], v_judged.feature_set_ids, v_configuration)), v_judged.incumbent_version_id), v_configuration);
+        perform ls.await_incumbent(p_version_id, coalesce(ls.incumbent_in_check(v_judged.incumbent_version_ids, v_judged.feature_set_ids, v_configuration), v_judged.incumbent_version_id), v_configuration);
         return null;
     end if;
     insert into ls.promotion_decision (version_id, champion_version_id, promoted, reason, policy, margin, incumbent, incumbent_version_id,

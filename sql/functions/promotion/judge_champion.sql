@@ -64,8 +64,7 @@ begin
             end if;
         end if;
     elsif ls.waits_for_check(v_champion_id || v_judged.incumbent_version_ids, v_judged.feature_set_ids, v_configuration) then
-        v_asked := coalesce((select min(i) from unnest(v_judged.incumbent_version_ids) i
-            where ls.waits_for_check(array[i], v_judged.feature_set_ids, v_configuration)), v_champion_id);
+        v_asked := coalesce(ls.incumbent_in_check(v_judged.incumbent_version_ids, v_judged.feature_set_ids, v_configuration), v_champion_id);
     elsif v_judged.log_e_worse >= v_judged.threshold and v_judged.policy <> 'manual' and not ls.would_harm(p_ranker_id, v_judged.feature_set_ids,
         v_judged.query_counts, v_judged.widths, v_judged.version_values, v_judged.incumbent_values)
     then

@@ -90,3 +90,18 @@ create function fixture.champion_number(p_ranker text) returns integer language 
 create function fixture.decided(p_version text) returns text language sql as $$
     select case when promoted then 'promoted: ' else '' end || reason from ls.promotion_decision
     where version_id = fixture.version_id(p_version) order by promotion_decision_id desc limit 1 $$;
+
+-- All that a version is to be measured on, by a worker that is at all that there is to measure (in temporary table lease of the test), and
+-- a new version so measured: the number of its ranker's champion then.
+create function fixture.measure(p_version text, p_accuracy double precision, p_worker bigint default 1, p_extra jsonb default '{}')
+returns bigint language plpgsql as $$ begin
+    insert into lease select p_worker, l.* from ls.lease_tasks(p_worker, '{evaluate}', 100, 600) l;
+    return (select count(ls.complete_evaluation(p_worker, l.token, m.digests, m.reports)) from lease l join ls.attempt t using (token)
+        cross join lateral (select array_agg(s.digest order by o) as digests, array_agg(fixture.report(p_accuracy, p_extra, s.query_count) order by o) as reports
+            from jsonb_array_elements(l.features) with ordinality x (f, o) join ls.feature_set s on s.digest = decode(f ->> 'digest', 'hex')) m
+    where l.weights_name = p_version and l.worker_id = p_worker and t.state = 'open');
+end $$;
+create function fixture.made(p_ranker text, p_accuracy double precision) returns integer language plpgsql as $$ begin
+    perform fixture.measure(fixture.version_name(fixture.version(p_ranker, 'made' || (select count(*) from ls.ranker_version))), p_accuracy);
+    return fixture.champion_number(p_ranker);
+end $$;
